@@ -1,0 +1,79 @@
+"""A run: the unit that is trained, stored and counted, and its identity."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, model_validator
+
+from ablate.config.base import ConfigError, Fields, identity_fields, problems_of
+from ablate.config.data import DataConfig, FashionMNIST
+from ablate.config.model import LeNet, ModelConfig
+from ablate.config.optimizer import SGD, OptimizerConfig
+from ablate.config.schedule import Constant, ScheduleConfig
+from ablate.config.train import Train
+
+ENGINE_VERSION = 1
+"""Raised when the engine's results change for the same configuration; part of every digest."""
+
+
+class RunConfig(Fields):
+    """A setting with a seed (defaults: the article's baseline)."""
+
+    model: ModelConfig = LeNet()
+    data: DataConfig = FashionMNIST()
+    optimizer: OptimizerConfig = SGD()
+    schedule: ScheduleConfig = Constant()
+    train: Train = Train()
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """All of the run's random streams derive from it."""
+
+    @model_validator(mode="after")
+    def _feature_maps_exist(self) -> "RunConfig":
+        self.model.check_input(*self.data.input_size)
+        return self
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """Every field that can change the result, nested, as JSON data."""
+        return {"engine": ENGINE_VERSION, **identity_fields(self)}
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of :attr:`identity`, in hex: the run's key in the store."""
+        return _sha256(self.identity)
+
+    @cached_property
+    def trajectory(self) -> str:
+        """A digest that runs share when the shorter is a prefix of the longer one.
+
+        Equal to one of the run without its number of epochs, where the schedule does not depend on it.
+        """
+        identity = self.identity
+        if not self.schedule.depends_on_epochs:
+            identity = identity | {"train": {k: v for k, v in identity["train"].items() if k != "epochs"}}
+        return _sha256(identity)
+
+
+def parse_run(values: Mapping[str, Any]) -> RunConfig:
+    """Turn composed configuration into its typed form.
+
+    Args:
+        values: Nested plain data, as Hydra composes it; a field left out takes its default.
+
+    Returns:
+        The validated run.
+
+    Raises:
+        ConfigError: Lists every problem.
+    """
+    try:
+        return RunConfig.model_validate(dict(values))
+    except ValidationError as error:
+        raise ConfigError(problems_of(error)) from None
+
+
+def _sha256(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Train a cohort of runs: configurations and images in, results out; pure."""
