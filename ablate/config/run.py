@@ -56,6 +56,20 @@ class RunConfig(Fields):
             identity = identity | {"train": {k: v for k, v in identity["train"].items() if k != "epochs"}}
         return _sha256(identity)
 
+    @cached_property
+    def cohort_key(self) -> str:
+        """A digest of what shapes a training step: runs that share it can be trained as one cohort.
+
+        Left out is what may differ from member to member: the seed, learning rates and other coefficients of the
+        optimiser, the schedule, label smoothing, the dropout rate, initial weights and the number of epochs.
+        """
+        identity = self.identity
+        train = {k: identity["train"][k] for k in ("batch_size", "loss", "precision")}
+        optimizer = {k: identity["optimizer"].get(k) for k in ("name", "nesterov")}
+        data = {k: v for k, v in identity["data"].items() if k != "split_seed"}
+        model = identity["model"] | {"dropout": identity["model"].get("dropout", 0.0) > 0.0}
+        return _sha256({"model": model, "data": data, "optimizer": optimizer, "train": train})
+
 
 def parse_run(values: Mapping[str, Any]) -> RunConfig:
     """Turn composed configuration into its typed form.
