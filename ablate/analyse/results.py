@@ -1,0 +1,411 @@
+"""Frozen results of the analysis: what every function of this package returns and what reports print.
+
+Conventions: a number that the data cannot carry is ``None`` (too few seeds, nothing measured), never 0 or NaN. ``n`` is the
+number of runs or of paired seeds behind the numbers beside it. ``warnings`` are whole sentences meant for the reader of the
+report. ``level`` is the native value, ``label`` its printed form, ``order`` its position in the study.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+import pandas as pd
+
+from ablate.analyse.inputs import Claim
+
+Standing = Literal["better", "worse", "undecided"]
+Outcome = Literal["supported", "refuted", "undecided"]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An interval estimate."""
+
+    low: float
+    high: float
+    confidence: float
+    """Nominal coverage as a fraction, e.g. 0.95."""
+    method: str
+    """``t``, ``bca``, ``percentile`` or ``prediction``."""
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        return f"[{self.low:.4g}, {self.high:.4g}]"
+
+
+class _Table:
+    """A result that is a table: how it becomes a frame and how a notebook shows it."""
+
+    def _rows(self) -> Sequence[Any]:
+        raise NotImplementedError
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per entry, one column per field; an interval becomes ``<field>_low`` and ``<field>_high``."""
+        return frame_of(self._rows())
+
+    def _repr_html_(self) -> str:
+        return str(self.to_frame().to_html(index=False, float_format=lambda value: f"{value:.4g}"))
+
+
+@dataclass(frozen=True)
+class LevelSummary:
+    """One metric at one level, over the level's seeds. Statistics are over complete runs with the metric measured."""
+
+    study: str
+    factor: str
+    level: object
+    label: str
+    order: int
+    is_baseline: bool
+    metric: str
+    n: int
+    """Complete runs with the metric measured: what the statistics below are of."""
+    complete: int
+    diverged: int
+    failed: int
+    missing: int
+    at_chance: int | None
+    """Of ``complete``: runs whose accuracy cannot be told from guessing; None where no accuracy was measured."""
+    mean: float | None
+    median: float | None
+    iqm: float | None
+    """Interquartile mean: the mean without the lowest and the highest quarter of the runs (n >= 4)."""
+    sd: float | None
+    """Standard deviation over seeds (n - 1)."""
+    minimum: float | None
+    maximum: float | None
+    interval: Interval | None
+    """The 95 % interval of the mean to print (which method and why: ``ablate.analyse.describe``)."""
+    t_interval: Interval | None
+    bca_interval: Interval | None
+    iqm_interval: Interval | None
+    """Percentile bootstrap of the interquartile mean (Agarwal et al. 2021)."""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Description(_Table):
+    """All levels of a study, one entry per factor, level and metric, in the study's order."""
+
+    levels: tuple[LevelSummary, ...]
+    warnings: tuple[str, ...] = ()
+
+    def _rows(self) -> Sequence[Any]:
+        return self.levels
+
+
+@dataclass(frozen=True)
+class ShareTest:
+    """Shares of diverged runs at two levels, compared."""
+
+    diverged: int
+    total: int
+    baseline_diverged: int
+    baseline_total: int
+    p: float | None
+    """Exact two-sided p; None where no run diverged at either level or there are no runs."""
+    test: Literal["mcnemar", "fisher", "none"]
+    """McNemar where seeds are paired, Fisher where they are not, none where there is nothing to test."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A level against the factor's baseline, paired by seed. Differences are level minus baseline."""
+
+    study: str
+    factor: str
+    level: object
+    label: str
+    order: int
+    baseline: object
+    baseline_label: str
+    metric: str
+    seeds: tuple[int, ...]
+    """Seeds complete at both levels: the pairs."""
+    n: int
+    mean: float | None
+    baseline_mean: float | None
+    """Means over the pairs only."""
+    difference: float | None
+    interval: Interval | None
+    """95 % t interval of the mean difference, not corrected for several levels."""
+    p: float | None
+    """Two-sided sign-flip permutation p."""
+    p_holm: float | None
+    """``p`` after Holm's correction over the levels of the factor compared on this metric."""
+    exact: bool
+    """True: all sign flips enumerated; False: Monte Carlo."""
+    smallest_p: float | None
+    """The smallest ``p`` that this many pairs can give, 2 / 2^n exactly (0.0625 for five seeds)."""
+    effect: float | None
+    """Cohen's d_z: mean difference / sd of the differences."""
+    effect_corrected: float | None
+    """d_z with Hedges' small-sample correction."""
+    standing: Standing
+    """By ``p_holm`` at 5 % and the metric's direction; better or worse than the baseline."""
+    seeds_needed: int | None
+    """Seeds that would settle an undecided difference of this size (80 % power, 5 % after correction); None: decided, no
+    estimate possible, or more than ``paired.MOST_SEEDS``."""
+    difference_counting_diverged: float | None
+    """Mean difference with each diverged run counted as a run at chance; None where no run of the pairs diverged."""
+    divergence: ShareTest
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LevelChance:
+    """How likely one level is the best of its factor."""
+
+    level: object
+    label: str
+    order: int
+    mean: float
+    probability: float
+    """Share of paired bootstrap resamples in which its mean is the best (ties shared)."""
+    p: float
+    """p of the hypothesis that this level is the best or equal to it."""
+    in_set: bool
+    """True: cannot be told from the best (``p`` > 5 %)."""
+
+
+@dataclass(frozen=True)
+class Best(_Table):
+    """The best level of a factor on one metric, and those that cannot be told from it."""
+
+    study: str
+    factor: str
+    metric: str
+    n: int
+    """Seeds complete at every level ranked."""
+    levels: tuple[LevelChance, ...]
+    best: str
+    """Label of the level with the best mean."""
+    indistinguishable: tuple[str, ...]
+    """Labels of the 95 % confidence set of the best level, ``best`` included, in the study's order."""
+    left_out: tuple[str, ...] = ()
+    """Labels of levels that could not be ranked (no or too few complete runs)."""
+    warnings: tuple[str, ...] = ()
+
+    def _rows(self) -> Sequence[Any]:
+        return self.levels
+
+
+@dataclass(frozen=True)
+class Trend:
+    """Does the metric rise or fall along the ordered levels? Paired by seed."""
+
+    study: str
+    factor: str
+    metric: str
+    labels: tuple[str, ...]
+    n: int
+    page_l: float
+    p_rising: float
+    p_falling: float
+    """One-sided p of Page's test for a rise and for a fall along the order (of the metric itself, whatever is better)."""
+    exact: bool
+    tau: float
+    """Mean over seeds of Kendall's tau-b between the order of the levels and the metric, -1 to 1."""
+    tau_interval: Interval | None
+    direction: Literal["rising", "falling", "undecided"]
+    """At 5 % two-sided."""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Equivalence:
+    """Two levels within a margin of each other? Paired TOST."""
+
+    factor: str
+    metric: str
+    a: str
+    b: str
+    margin: float
+    n: int
+    difference: float
+    """a minus b."""
+    interval: Interval
+    """90 %: inside the margin exactly when TOST is significant at 5 %."""
+    p_lower: float
+    """p against: the difference lies at or below -margin."""
+    p_upper: float
+    """p against: the difference lies at or above +margin."""
+    p: float
+    equivalent: bool
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ImportanceTerm:
+    """One source of variance."""
+
+    factors: tuple[str, ...]
+    """One factor: a main effect. Two: their interaction."""
+    share: float
+    """Grid: share of the total sum of squares. One at a time: of the sum of squares of this factor's own runs (the shares
+    of several factors do not add up)."""
+    df: int
+    f: float | None
+    p: float | None
+    spread: float
+    """Standard deviation of the effects in the metric's unit."""
+
+
+@dataclass(frozen=True)
+class Importance(_Table):
+    """How much of the metric's variance each factor explains."""
+
+    study: str
+    metric: str
+    design: Literal["grid", "one-at-a-time"]
+    n: int
+    """Runs used."""
+    terms: tuple[ImportanceTerm, ...]
+    """Largest share first."""
+    seeds_share: float | None
+    """Share of the seeds (blocks); grid only."""
+    residual_share: float | None
+    """Share of what neither factors nor seeds explain; grid only."""
+    warnings: tuple[str, ...] = ()
+
+    def _rows(self) -> Sequence[Any]:
+        return self.terms
+
+
+@dataclass(frozen=True)
+class PublishedCheck:
+    """A published number beside ours."""
+
+    factor: str
+    level: object
+    label: str
+    metric: str
+    published: float
+    repeats: int
+    n: int
+    mean: float | None
+    difference: float | None
+    """Ours minus published."""
+    interval: Interval | None
+    """95 % prediction interval for a mean of ``repeats`` runs, given our ``n``."""
+    inside: bool | None
+    """None: too few runs to say."""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Mean and interval per epoch over the seeds of a level. All tuples are of equal length; NaN where not carried."""
+
+    factor: str
+    level: object
+    label: str
+    order: int
+    metric: str
+    epochs: tuple[int, ...]
+    n: tuple[int, ...]
+    """Runs behind each epoch's mean: it falls where runs diverged or stopped."""
+    mean: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    """95 % t interval of the mean, NaN below two runs."""
+    warnings: tuple[str, ...] = ()
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per epoch: epoch, n, mean, low, high."""
+        return pd.DataFrame({"epoch": self.epochs, "n": self.n, "mean": self.mean, "low": self.low, "high": self.high})
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the runs say about a claim."""
+
+    claim: Claim
+    outcome: Outcome
+    evidence: str
+    """One line with the numbers that decide, or fail to."""
+    needed: str
+    """One line: what would decide it; empty once decided."""
+    n: int
+    """Paired seeds behind it."""
+    p: float | None
+    """p of the hypothesis that the claim is false; small supports. None where nothing could be tested."""
+    p_against: float | None
+    """p of the hypothesis that the claim is true; small refutes."""
+    warnings: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.claim.id}: {self.outcome}. {self.evidence}" + (f" {self.needed}" if self.needed else "")
+
+
+@dataclass(frozen=True)
+class StudyAnalysis:
+    """Everything that a report says about one study."""
+
+    study: str
+    metrics: tuple[str, ...]
+    factors: tuple[str, ...]
+    description: Description
+    comparisons: tuple[Comparison, ...]
+    best: tuple[Best, ...]
+    """One per factor and metric with at least two levels to rank."""
+    trends: tuple[Trend, ...]
+    """One per factor and metric with at least three ordered (numeric) levels."""
+    importance: tuple[Importance, ...]
+    """One per metric; empty where the design does not allow it (a warning says why, for several factors)."""
+    published: tuple[PublishedCheck, ...]
+    verdicts: tuple[Verdict, ...]
+    """One per claim, in the order of the claims."""
+    warnings: tuple[str, ...] = ()
+
+    def summary(self, metric: str, label: str, factor: str | None = None) -> LevelSummary:
+        """The summary of one level by its label; ``factor`` may be left out in a study of one factor.
+
+        Raises:
+            KeyError: no such level or metric.
+        """
+        for entry in self.description.levels:
+            if entry.metric == metric and entry.label == label and factor in (None, entry.factor):
+                return entry
+        raise KeyError(f"no level {label!r} with metric {metric!r} in study {self.study!r}")
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per factor, level and metric: the summary joined with the comparison against the baseline."""
+        frame = self.description.to_frame()
+        if not self.comparisons:
+            return frame
+        keys = ["factor", "order", "label", "metric"]
+        wanted = [*keys, "n", "difference", "interval_low", "interval_high", "p", "p_holm", "effect", "standing"]
+        paired = frame_of(self.comparisons)[wanted]
+        renamed = {"n": "pairs", "interval_low": "difference_low", "interval_high": "difference_high"}
+        return frame.merge(paired.rename(columns=renamed), on=keys, how="left")
+
+    def __str__(self) -> str:
+        head = f"{self.study}: {len(self.factors)} factor(s), {len(self.description.levels)} summaries"
+        return "\n".join([head, *(f"  {verdict}" for verdict in self.verdicts), *(f"  ! {w}" for w in self.warnings)])
+
+    def _repr_html_(self) -> str:
+        return str(self.to_frame().to_html(index=False, float_format=lambda value: f"{value:.4g}"))
+
+
+def frame_of(entries: Sequence[Any]) -> pd.DataFrame:
+    """A frame with a row per result and a column per field.
+
+    Args:
+        entries: results of one class; an ``Interval`` field becomes two columns, ``warnings`` one joined by spaces.
+    """
+    if not entries:
+        return pd.DataFrame()
+    columns: dict[str, list[Any]] = {}
+    for field in fields(entries[0]):
+        values = [getattr(entry, field.name) for entry in entries]
+        if "Interval" in str(field.type):
+            columns[f"{field.name}_low"] = [None if value is None else value.low for value in values]
+            columns[f"{field.name}_high"] = [None if value is None else value.high for value in values]
+        elif field.name == "warnings":
+            columns["warnings"] = [" ".join(value) for value in values]
+        else:
+            columns[field.name] = values
+    return pd.DataFrame(columns)
