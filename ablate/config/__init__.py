@@ -2,6 +2,7 @@
 
 from ablate.config.base import ConfigError, identity_fields
 from ablate.config.data import DataConfig, FashionMNIST, ImageFolder, Mnist
+from ablate.config.launch import Launch, parse_launch
 from ablate.config.model import AlexNet, LeNet, ModelConfig
 from ablate.config.optimizer import SGD, Adagrad, Adam, AdamW, OptimizerConfig, RMSprop
 from ablate.config.run import ENGINE_VERSION, RunConfig, parse_run
@@ -21,6 +22,7 @@ __all__ = [
     "DataConfig",
     "FashionMNIST",
     "ImageFolder",
+    "Launch",
     "LeNet",
     "Mnist",
     "ModelConfig",
@@ -33,5 +35,6 @@ __all__ = [
     "Train",
     "WarmUp",
     "identity_fields",
+    "parse_launch",
     "parse_run",
 ]

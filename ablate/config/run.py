@@ -35,6 +35,10 @@ class RunConfig(Fields):
         self.model.check_input(*self.data.input_size)
         return self
 
+    def with_seed(self, seed: int) -> "RunConfig":
+        """The same setting with another seed (0 to 2**31 - 1)."""
+        return RunConfig(**{name: getattr(self, name) for name in type(self).model_fields} | {"seed": seed})
+
     @cached_property
     def identity(self) -> dict[str, Any]:
         """Every field that can change the result, nested, as JSON data."""

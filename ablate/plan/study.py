@@ -1,0 +1,176 @@
+"""A study file in its typed form: what is asked, which factors vary over which levels, by which design and seeds."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from ablate.config import ConfigError
+from ablate.config.base import Fields, Positive, problems_of
+from ablate.record import METRICS
+
+Design = Literal["one-at-a-time", "grid", "leave-one-out"]
+MAX_LEVELS = 10_000
+
+
+class Published(Fields):
+    """A published table of the same levels, kept as a CSV file beside the study files."""
+
+    table: str
+    """CSV file below the folder of study files: a first column of level labels, then metrics."""
+    factor: str
+    """The factor whose levels the table lists."""
+    source: str
+    """Where it was published."""
+    repeats: Positive
+    """Runs behind each printed mean."""
+
+
+class Study(Fields):
+    """One file of ``sweeps/``, without the baseline (which is the rest of the composed configuration)."""
+
+    name: str
+    question: str = ""
+    design: Design = "one-at-a-time"
+    factors: dict[str, tuple[Any, ...]] = {}
+    """Dotted path to levels. Where a level is a mapping of paths to values it sets several fields at once."""
+    level_names: dict[str, tuple[str, ...]] = {}
+    """For factors whose levels are mappings: their names, in the same order."""
+    includes: tuple[str, ...] = ()
+    """Other studies, of which this one is the union."""
+    seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = tuple(range(10))
+    metrics: tuple[str, ...] = ("train_loss", "train_acc", "test_acc")
+    labels: dict[str, str] = {}
+    """A factor's name for tables and axes; default: the last part of its path."""
+    published: tuple[Published, ...] = ()
+    claims: tuple[dict[str, Any], ...] = ()
+    """Sentences that the study can support or refute; parsed by the analysis."""
+    curves: tuple[str, ...] = ()
+    """Factors whose levels are drawn as curves over the epochs."""
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if not seeds:
+            raise ValueError("seeds: needs at least one seed")
+        if len(set(seeds)) < len(seeds):
+            raise ValueError(f"seeds = {list(seeds)}: a seed is listed twice")
+        return seeds
+
+    @field_validator("metrics")
+    @classmethod
+    def _metrics(cls, metrics: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [m for m in metrics if m not in METRICS]
+        if unknown or not metrics:
+            raise ValueError(f"metrics = {list(metrics)}: allowed are {', '.join(METRICS)}")
+        return metrics
+
+    @model_validator(mode="after")
+    def _factors(self) -> "Study":
+        if not self.factors and not self.includes:
+            raise ValueError("factors: a study needs at least one factor with levels, or includes")
+        problems = [f"factors.{path}: has no levels" for path, levels in self.factors.items() if not levels]
+        for name in [*self.labels, *self.curves, *(p.factor for p in self.published)]:
+            if not self.includes and name not in self.factors:
+                problems.append(f"{name}: is no factor of this study; factors are {', '.join(self.factors)}")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def label(self, factor: str) -> str:
+        """The factor's name for people."""
+        return self.labels.get(factor, factor.rsplit(".", 1)[-1].replace("_", " "))
+
+
+def parse_study(name: str, values: Mapping[str, Any]) -> Study:
+    """Turn the ``study`` node of a composed configuration into its typed form.
+
+    Args:
+        name: The study file's name.
+        values: The node as plain data; ``factors`` in any of the forms of :func:`parse_levels`, ``seeds`` a count or a list.
+
+    Raises:
+        ConfigError: Lists every problem.
+    """
+    data, problems = {"name": name, **values}, []
+    factors, names = {}, {}
+    given = data.get("factors") or {}
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"study.factors = {given!r}: must map factors to levels")
+    for path, levels in given.items():
+        try:
+            factors[path], named = parse_levels(path, levels, scalar=data.get("design") == "leave-one-out")
+        except ConfigError as error:
+            problems += error.problems
+        else:
+            if named is not None:
+                names[path] = named
+    seeds = data.get("seeds", 10)
+    if isinstance(seeds, int) and not isinstance(seeds, bool):
+        if seeds < 1:
+            problems.append(f"study.seeds = {seeds}: must be a count of at least 1 or a list of seeds")
+        seeds = list(range(max(seeds, 1)))
+    data |= {"factors": factors or ({} if not problems else {"?": (0,)}), "level_names": names}
+    data["seeds"] = tuple(seeds) if isinstance(seeds, list) else seeds
+    for key in ("metrics", "includes", "claims", "published", "curves"):
+        value = data.get(key)
+        if key == "published" and isinstance(value, Mapping):
+            value = [value]
+        if isinstance(value, list):
+            data[key] = tuple(value)
+    try:
+        study = Study.model_validate({k: v for k, v in data.items() if v is not None})
+    except ValidationError as error:
+        found = problems_of(error, "study.")
+        raise ConfigError(problems + [p for p in found if not (problems and "factor" in p)]) from None
+    if problems:
+        raise ConfigError(problems)
+    return study
+
+
+def parse_levels(path: str, levels: Any, scalar: bool = False) -> tuple[tuple[Any, ...], tuple[str, ...] | None]:
+    """The levels of one factor.
+
+    Args:
+        path: The factor, for messages.
+        levels: A list; or ``{start, stop, step}``, both ends included, computed in decimals; or a mapping of level names to
+            ``{path: value}``.
+        scalar: Whether a single value stands for a list of one (leave-one-out: the component switched off).
+
+    Returns:
+        The levels, and their names where they are mappings.
+
+    Raises:
+        ConfigError: Names the factor.
+    """
+    place = f"study.factors.{path}"
+    if isinstance(levels, Mapping) and levels.keys() & {"start", "stop", "step"}:
+        return _stepped(place, levels), None
+    if isinstance(levels, Mapping):
+        bad = [str(k) for k, v in levels.items() if not isinstance(v, Mapping)]
+        if bad or not levels:
+            raise ConfigError(f"{place}.{', '.join(bad)}: a named level must map paths to values, such as {{train.epochs: 5}}")
+        return tuple(dict(v) for v in levels.values()), tuple(str(k) for k in levels)
+    if not isinstance(levels, list):
+        if scalar and levels is not None:
+            return (levels,), None
+        raise ConfigError(f"{place} = {levels!r}: must be a list of levels, {{start, stop, step}} or named levels")
+    if not levels:
+        raise ConfigError(f"{place}: has no levels")
+    if any(levels.count(v) > 1 and [type(w) for w in levels].count(type(v)) > 1 for v in levels):
+        raise ConfigError(f"{place} = {levels}: a level is listed twice")
+    return tuple(tuple(v) if isinstance(v, list) else v for v in levels), None
+
+
+def _stepped(place: str, spec: Mapping[str, Any]) -> tuple[Any, ...]:
+    if spec.keys() != {"start", "stop", "step"} or not all(type(v) in (int, float) for v in spec.values()):
+        raise ConfigError(f"{place} = {dict(spec)}: needs exactly the numbers start, stop and step")
+    start, stop, step = (Decimal(str(spec[k])) for k in ("start", "stop", "step"))
+    if step <= 0 or stop < start:
+        raise ConfigError(f"{place} = {dict(spec)}: needs step above 0 and stop not below start")
+    count = int((stop - start) / step) + 1
+    if count > MAX_LEVELS:
+        raise ConfigError(f"{place} = {dict(spec)}: makes {count} levels; at most {MAX_LEVELS}")
+    kind = int if all(type(v) is int for v in spec.values()) else float
+    return tuple(kind(start + i * step) for i in range(count))
