@@ -1,0 +1,37 @@
+"""The images that runs train on: found and verified without torch, loaded once as 8-bit tensors on the device.
+
+``Images``, ``load``, ``split`` and ``prepare`` bring torch with them when they are first asked for; all else does not.
+"""
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ablate.config import DataConfig
+from ablate.data.sources import source
+
+if TYPE_CHECKING:
+    from ablate.data.images import Images, load, prepare, split
+
+__all__ = ["Images", "load", "prepare", "split", "where"]
+
+
+def where(config: DataConfig) -> Path | None:
+    """The folder that holds a data set: found, not verified.
+
+    Args:
+        config: Names it and, if ``root`` is given, its place.
+
+    Returns:
+        The folder, or None where the data set would have to be downloaded.
+
+    Raises:
+        ConfigError: ``root`` is given and does not hold it.
+    """
+    return source(config).where()
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Images", "load", "prepare", "split"):
+        return getattr(import_module("ablate.data.images"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,25 @@
+"""From a data configuration to its source: the only place that knows them all."""
+
+from ablate.config import ConfigError, DataConfig, FashionMNIST, ImageFolder, Mnist
+from ablate.data.arrays import Source
+from ablate.data.fashion_mnist import FASHION_MNIST
+from ablate.data.idx_source import IdxSource
+from ablate.data.mnist import MNIST
+
+
+def source(config: DataConfig) -> Source:
+    """The source that a configuration names.
+
+    Args:
+        config: Its ``root`` says where to look.
+
+    Returns:
+        A source that has not been looked for yet.
+    """
+    match config:
+        case FashionMNIST():
+            return IdxSource(FASHION_MNIST, config.root)
+        case Mnist():
+            return IdxSource(MNIST, config.root)
+        case ImageFolder():
+            raise ConfigError("data.name = 'image_folder': to come")
