@@ -1,0 +1,8 @@
+"""The run store: digest to record; atomic, shared by several sweeps at once, versioned."""
+
+from ablate.store.owner import Owner
+from ablate.store.schema import SCHEMA_VERSION
+from ablate.store.speeds import Speed
+from ablate.store.store import FINAL, Store, open_store
+
+__all__ = ["FINAL", "SCHEMA_VERSION", "Owner", "Speed", "Store", "open_store"]

@@ -1,0 +1,83 @@
+"""Where a result came from: commit, versions, hardware, host."""
+
+import importlib.metadata
+import os
+import platform
+import socket
+import subprocess
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import ablate
+
+PACKAGES = ("torch", "torchvision", "numpy")
+
+
+@cache
+def collect() -> dict[str, Any]:
+    """What is the same for every run of a process, as JSON data.
+
+    Returns:
+        ``commit`` and ``dirty`` (None where the program does not run from a git checkout), ``versions`` of the program,
+        Python and the libraries that compute (None: not installed), ``host``, ``cpu`` and ``cores``.
+    """
+    commit, dirty = source()
+    versions: dict[str, str | None] = {"ablate": ablate.__version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = None
+    return {
+        "commit": commit,
+        "dirty": dirty,
+        "versions": versions,
+        "host": socket.gethostname(),
+        "cpu": cpu(),
+        "cores": os.cpu_count(),
+    }
+
+
+def source(package: Path | None = None) -> tuple[str | None, bool | None]:
+    """The commit that the program's source is at, and whether files of the package differ from it.
+
+    Args:
+        package: Folder of the source; None: this program's.
+
+    Returns:
+        Both None where the folder is not tracked by git (an installed package, even inside another checkout).
+    """
+    package = package if package is not None else Path(ablate.__file__).parent
+    if _git(package, "ls-files", "--error-unmatch", "__init__.py") is None:
+        return None, None
+    commit, changes = _git(package, "rev-parse", "HEAD"), _git(package, "status", "--porcelain", "--", ".")
+    return commit, bool(changes) if changes is not None else None
+
+
+@cache
+def cpu() -> str:
+    """The processor's name."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def now() -> str:
+    """The time, in ISO 8601, UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
