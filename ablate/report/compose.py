@@ -1,0 +1,191 @@
+"""Whole figures from single axes: losses above accuracies, one legend, sized for one column."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from ablate.report import curves as curve_figures
+from ablate.report import figures, look
+from ablate.report.forest import forest, forest_height
+from ablate.report.view import FactorView, StudyView, metric_name
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+MOST_PAGES = 4
+"""Levels of a study of epochs that get a figure of their own (the longest ones)."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A finished figure."""
+
+    name: str
+    """Of its file, without the ending."""
+    factor: str
+    """Path of the factor it is about; empty: the whole study."""
+    title: str
+    alt: str
+    """What it shows, in words."""
+    figure: "Figure"
+
+
+def drawings(view: StudyView, levels: pd.DataFrame, runs: pd.DataFrame, curves: pd.DataFrame) -> Iterator[Drawing]:
+    """All figures of a study, one after the other (so that only one is held at a time).
+
+    Args:
+        view: The study.
+        levels: From :func:`ablate.report.summary.summarise`.
+        runs: The frame of runs.
+        curves: The frame of curves.
+
+    Yields:
+        The forest plot first where there are several factors; then for each factor its levels and its curves.
+    """
+    with look.styled():
+        if has_forest(view, levels):
+            yield _forest(view, levels)
+        for factor in view.factors:
+            if not (runs["factor"] == factor.path).any():
+                continue
+            yield _levels(view, factor, levels, runs)
+            yield from _curves(view, factor, runs, curves)
+
+
+def has_forest(view: StudyView, levels: pd.DataFrame) -> bool:
+    """Whether a study has several factors and a difference to show."""
+    return len(view.factors) > 1 and "difference" in levels and bool(levels["difference"].notna().any())
+
+
+def slug(text: str) -> str:
+    """A dotted path as the name of a file."""
+    return "".join(c if c.isalnum() else "_" for c in text).strip("_") or "factor"
+
+
+def _levels(view: StudyView, factor: FactorView, levels: pd.DataFrame, runs: pd.DataFrame) -> Drawing:
+    kinds = figures.split_kinds(view.metrics)
+    shown = levels[levels["factor"] == factor.path]
+    published = bool(shown["published"].notna().any())
+    as_lines = factor.ordered and len(factor.levels) > 2
+    if as_lines:
+        figure = _figure(1.35 * len(kinds) + 0.75)
+        axes = figure.subplots(len(kinds), 1, sharex=True, squeeze=False)[:, 0]
+        for ax, metrics in zip(axes, kinds, strict=True):
+            figures.lines(levels, runs, factor, metrics, ax)
+        for ax in axes[:-1]:
+            ax.set_xlabel("")
+        lost = bool(figures.lost_runs(levels, factor))
+        figures.mark_lost(axes[0], levels, factor)
+        handles = figures.legend_handles(view.metrics, published=published, lost=lost)
+    else:
+        figure = _figure(2.3)
+        ratios = [len(metrics) + 0.35 for metrics in kinds]
+        axes = figure.subplots(1, len(kinds), squeeze=False, width_ratios=ratios)[0]
+        for ax, metrics in zip(axes, kinds, strict=True):
+            figures.bars(levels, runs, factor, metrics, ax)
+        patches = axes[0].get_legend_handles_labels()[0]
+        handles = [*patches, *figures.legend_handles((), published=published)]
+    figure.legend(handles=handles, loc="outside upper left", ncols=3, columnspacing=1.2)
+    return Drawing(
+        name=f"{slug(factor.path)}-levels",
+        factor=factor.path,
+        title=f"{factor.name[:1].upper()}{factor.name[1:]}: last epoch",
+        alt=f"{_join(view.metrics)} at {len(factor.levels)} levels of {factor.name}, {factor.levels[0].label} to "
+        f"{factor.levels[-1].label}; means with 95 % intervals and single runs. The table holds the same numbers.",
+        figure=figure,
+    )
+
+
+def _curves(view: StudyView, factor: FactorView, runs: pd.DataFrame, curves: pd.DataFrame) -> Iterator[Drawing]:
+    of_factor = runs[(runs["factor"] == factor.path) & (runs["status"] == "complete")]
+    if not curves["digest"].isin(of_factor["digest"]).any():
+        return
+    if factor.path.endswith("epochs"):
+        for level in factor.levels[-MOST_PAGES:]:
+            if (of_factor["label"] == level.label).any():
+                yield _metric_curves(view, factor, level.label, of_factor, curves)
+    else:
+        yield _level_curves(view, factor, of_factor, curves)
+
+
+def _level_curves(view: StudyView, factor: FactorView, runs: pd.DataFrame, curves: pd.DataFrame) -> Drawing:
+    figure = _figure(1.3 * len(view.metrics) + 0.5 + 0.14 * -(-min(len(factor.levels), curve_figures.MOST_NAMES) // 6))
+    axes = figure.subplots(len(view.metrics), 1, sharex=True, squeeze=False)[:, 0]
+    for ax, metric in zip(axes, view.metrics, strict=True):
+        curve_figures.level_curves(runs, curves, factor, metric, ax)
+    for ax in axes[:-1]:
+        ax.set_xlabel("")
+    handles, labels = axes[-1].get_legend_handles_labels()
+    columns = 6 if max(map(len, labels)) <= 6 else 3
+    figure.legend(
+        look.across(handles, columns),
+        look.across(labels, columns),
+        loc="outside upper left",
+        ncols=columns,
+        title=factor.axis,
+        columnspacing=1.2,
+        alignment="left",
+        title_fontsize=7,
+    )
+    return Drawing(
+        name=f"{slug(factor.path)}-curves",
+        factor=factor.path,
+        title=f"{factor.name[:1].upper()}{factor.name[1:]}: over the epochs",
+        alt=f"{_join(view.metrics)} over the epochs, one line for each level of {factor.name}, mean over seeds. "
+        "Every single run is in the section of curves.",
+        figure=figure,
+    )
+
+
+def _metric_curves(
+    view: StudyView, factor: FactorView, label: str, runs: pd.DataFrame, curves: pd.DataFrame
+) -> Drawing:
+    kinds = figures.split_kinds(view.metrics)
+    published: dict[str, float] = {}
+    if factor.published is not None:
+        rows = factor.published[factor.published["label"].astype(str) == label]
+        published = {m: float(rows[m].iloc[0]) for m in view.metrics if len(rows) and m in rows}
+    figure = _figure(1.35 * len(kinds) + 0.75)
+    axes = figure.subplots(len(kinds), 1, sharex=True, squeeze=False)[:, 0]
+    for ax, metrics in zip(axes, kinds, strict=True):
+        curve_figures.metric_curves(runs, curves, factor, label, metrics, ax, published=published)
+    for ax in axes[:-1]:
+        ax.set_xlabel("")
+    known = any(value == value for value in published.values())
+    handles = figures.legend_handles(view.metrics, published=known)
+    figure.legend(handles=handles, loc="outside upper left", ncols=3, columnspacing=1.2)
+    return Drawing(
+        name=f"{slug(factor.path)}-curves-{slug(label)}",
+        factor=factor.path,
+        title=f"{factor.name[:1].upper()}{factor.name[1:]} {label}",
+        alt=f"{_join(view.metrics)} over the epochs at {factor.name} {label}: mean over seeds and every run.",
+        figure=figure,
+    )
+
+
+def _forest(view: StudyView, levels: pd.DataFrame) -> Drawing:
+    figure = _figure(forest_height(levels, view))
+    forest(levels, view, view.metric, figure.subplots())
+    return Drawing(
+        name="forest",
+        factor="",
+        title=f"Difference from the baseline in {metric_name(view.metric)}",
+        alt=f"Forest plot: for every level of {len(view.factors)} factors the paired difference from the baseline in "
+        f"{metric_name(view.metric)} with its 95 % interval. The tables below hold the same numbers.",
+        figure=figure,
+    )
+
+
+def _figure(height: float) -> "Figure":
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(look.WIDTH, height), layout="constrained")
+
+
+def _join(metrics: tuple[str, ...]) -> str:
+    names = [metric_name(metric) for metric in metrics]
+    text = ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]
+    return text[:1].upper() + text[1:]

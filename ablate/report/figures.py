@@ -1,0 +1,225 @@
+"""Figures over the levels of a factor: lines, and pairs of bars (the article's Figs. 11, 13, 20 and 17, 19, 21).
+
+Each function draws on one ``Axes`` and returns it, so that it serves in a notebook. Lines and bars are means over the
+complete runs, bands and whiskers the 95 % interval, dots the single runs, crosses the published numbers.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ablate.report.look import CARD, DARK, INK, MUTED, VERMILION, colors, lighter, stroke
+from ablate.report.numbers import MINUS
+from ablate.report.view import FactorView, metric_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def lines(
+    levels: pd.DataFrame, runs: pd.DataFrame, factor: FactorView, metrics: Sequence[str], ax: "Axes | None" = None
+) -> "Axes":
+    """A line a metric over the levels of an ordered factor.
+
+    Args:
+        levels: As :func:`ablate.report.summary.summarise` returns it.
+        runs: The frame of runs.
+        factor: The factor.
+        metrics: Of one kind (losses or accuracies), as they share the axis.
+        ax: Where to draw; None: a new figure.
+
+    Returns:
+        The axes.
+    """
+    ax = _axes(ax)
+    levels = levels[levels["factor"] == factor.path]
+    place = positions(factor)
+    for index, metric in enumerate(metrics):
+        rows = levels[levels["metric"] == metric]
+        look = stroke(metric, index)
+        x = np.array([place[label] for label in rows["label"]])
+        _dots(ax, runs, factor, metric, place, look.color)
+        ax.fill_between(
+            x, rows["interval_low"], rows["interval_high"], color=look.color, alpha=0.18, linewidth=0, zorder=2
+        )
+        ax.plot(
+            x,
+            rows["mean"],
+            look.dash,
+            color=look.color,
+            marker=look.marker,
+            markeredgecolor=CARD,
+            markeredgewidth=0.5,
+            zorder=4,
+            label=metric_name(metric),
+        )
+        _crosses(ax, x, rows["published"].to_numpy(dtype=float))
+    _level_axis(ax, factor, place)
+    ax.set_ylabel(kind(metrics))
+    return ax
+
+
+def bars(
+    levels: pd.DataFrame, runs: pd.DataFrame, factor: FactorView, metrics: Sequence[str], ax: "Axes | None" = None
+) -> "Axes":
+    """Bars of the levels side by side, a group a metric. Arguments as of :func:`lines`."""
+    ax = _axes(ax)
+    levels = levels[levels["factor"] == factor.path]
+    labels = [level.label for level in factor.levels]
+    lost = lost_runs(levels, factor)
+    width = 0.84 / max(len(labels), 1)
+    for position, (label, color) in enumerate(zip(labels, colors(len(labels), ordered=False), strict=True)):
+        rows = levels[levels["label"] == label].set_index("metric").reindex(list(metrics))
+        x = np.arange(len(metrics)) - 0.42 + width * (position + 0.5)
+        mean = rows["mean"].to_numpy(dtype=float)
+        name = f"{label} ({MINUS}{lost[label]})" if label in lost else label
+        ax.bar(x, mean, width * 0.92, color=lighter(color), linewidth=0, label=name, zorder=2)
+        whiskers = np.stack(
+            [mean - rows["interval_low"].to_numpy(dtype=float), rows["interval_high"].to_numpy(dtype=float) - mean]
+        )
+        for at, y, whisker in zip(x, mean, whiskers.T, strict=True):
+            if np.isfinite(whisker).all():
+                ax.errorbar(at, y, whisker[:, None], fmt="none", ecolor=DARK, elinewidth=0.9, capsize=1.8, zorder=4)
+        for at, metric in zip(x, metrics, strict=True):
+            values = _complete(runs, factor, metric, label)
+            spread = np.linspace(-0.36, -0.1, len(values)) * width if len(values) > 1 else [-0.2 * width] * len(values)
+            ax.scatter(at + np.asarray(spread), values, s=3, color=color, linewidths=0, zorder=3)
+        _crosses(ax, x + 0.27 * width, rows["published"].to_numpy(dtype=float), DARK)
+    ax.set_xticks(np.arange(len(metrics)), [metric_name(metric) for metric in metrics])
+    ax.tick_params(axis="x", length=0)
+    ax.set_xlim(-0.5, len(metrics) - 0.5)
+    ax.set_ylim(bottom=0)
+    ax.set_ylabel(kind(metrics))
+    return ax
+
+
+def kind(metrics: Sequence[str]) -> str:
+    """The name of the axis that metrics of one kind share."""
+    return "accuracy (fraction)" if metrics and metrics[0].endswith("_acc") else "loss (nats)"
+
+
+def split_kinds(metrics: Sequence[str]) -> list[list[str]]:
+    """Losses and accuracies apart, each kind in its order; a kind without a metric is left out."""
+    losses = [metric for metric in metrics if not metric.endswith("_acc")]
+    accuracies = [metric for metric in metrics if metric.endswith("_acc")]
+    return [group for group in (losses, accuracies) if group]
+
+
+def positions(factor: FactorView) -> dict[str, float]:
+    """Where a level lies on its axis: its value on a numeric axis, else its place in the study."""
+    if scale(factor) == "places":
+        return {level.label: float(i) for i, level in enumerate(factor.levels)}
+    return {level.label: float(level.value) for level in factor.levels}
+
+
+def scale(factor: FactorView) -> str:
+    """``linear``, ``log2``, ``log10``, or ``places`` for levels that are no numbers."""
+    values = [level.value for level in factor.levels]
+    numeric = all(isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in values)
+    if not factor.ordered or not numeric or len(set(values)) < len(values):
+        return "places"
+    positive = min(values) > 0
+    if factor.scale != "auto":
+        return factor.scale if positive or factor.scale == "linear" else "linear"
+    if (
+        positive
+        and len(values) > 2
+        and all(math.log2(v).is_integer() for v in values)
+        and max(values) >= 16 * min(values)
+    ):
+        return "log2"
+    return "log10" if positive and max(values) >= 100 * min(values) else "linear"
+
+
+def _axes(ax: "Axes | None") -> "Axes":
+    if ax is not None:
+        return ax
+    from matplotlib import pyplot
+
+    return pyplot.subplots()[1]
+
+
+def _level_axis(ax: "Axes", factor: FactorView, place: dict[str, float]) -> None:
+    """Scale, ticks at levels (as many as fit) and name of the axis of levels."""
+    from matplotlib.ticker import NullLocator
+
+    how = scale(factor)
+    if how == "log2":
+        ax.set_xscale("log", base=2)
+    elif how == "log10":
+        ax.set_xscale("log")
+    labels = list(place)
+    step = math.ceil(sum(len(label) + 1.5 for label in labels) / 44)
+    shown = labels[::step]
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_xticks([place[label] for label in shown], shown)
+    ax.set_xlabel(factor.axis)
+    if how in ("linear", "places"):
+        ends = (min(place.values()), max(place.values()))
+        margin = 0.04 * (ends[1] - ends[0]) or 0.5
+        ax.set_xlim(ends[0] - margin, ends[1] + margin)
+
+
+def _complete(runs: pd.DataFrame, factor: FactorView, metric: str, label: str) -> np.ndarray:
+    """Finite values of a metric over the complete runs of a level, ordered by seed."""
+    rows = runs[(runs["factor"] == factor.path) & (runs["label"] == label) & (runs["status"] == "complete")]
+    values: np.ndarray = rows.sort_values("seed")[metric].to_numpy(dtype=float)
+    return values[np.isfinite(values)]
+
+
+def _dots(ax: "Axes", runs: pd.DataFrame, factor: FactorView, metric: str, place: dict[str, float], color: str) -> None:
+    for label, x in place.items():
+        values = _complete(runs, factor, metric, label)
+        ax.scatter(np.full(len(values), x), values, s=3, color=color, alpha=0.45, linewidths=0, zorder=3)
+
+
+def _crosses(ax: "Axes", x: np.ndarray, published: np.ndarray, color: str = INK) -> None:
+    known = np.isfinite(published)
+    if known.any():
+        ax.scatter(x[known], published[known], s=16, marker="x", color=color, linewidths=0.9, zorder=5)
+
+
+def mark_lost(ax: "Axes", levels: pd.DataFrame, factor: FactorView) -> None:
+    """Above the axes, say at each level how many of its runs are not in its mean."""
+    place = positions(factor)
+    for label, lost in lost_runs(levels, factor).items():
+        ax.annotate(
+            f"{MINUS}{lost}",
+            (place[label], 1.0),
+            xycoords=("data", "axes fraction"),
+            ha="center",
+            va="bottom",
+            fontsize=6,
+            color=VERMILION,
+            annotation_clip=False,
+        )
+
+
+def lost_runs(levels: pd.DataFrame, factor: FactorView) -> dict[str, int]:
+    """Runs of each level that diverged, failed or are missing, where there are any."""
+    rows = levels[levels["factor"] == factor.path].drop_duplicates("label")
+    counts = rows.set_index("label")[["diverged", "failed", "missing"]].sum(axis=1)
+    return {str(label): int(count) for label, count in counts.items() if count}
+
+
+def legend_handles(metrics: Sequence[str], *, published: bool, lost: bool = False) -> list[Any]:
+    """What the marks of a figure mean, for its legend: series first, then dots, interval and published numbers."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    handles: list[Any] = []
+    for index, metric in enumerate(metrics):
+        look = stroke(metric, index)
+        handles.append(Line2D([], [], color=look.color, marker=look.marker, ls=look.dash, label=metric_name(metric)))
+    handles.append(Patch(color=MUTED, alpha=0.3, linewidth=0, label="95 % interval"))
+    handles.append(Line2D([], [], color=MUTED, marker="o", markersize=2, ls="", label="a run"))
+    if published:
+        handles.append(Line2D([], [], color=INK, marker="x", markersize=4, ls="", label="published"))
+    if lost:
+        handles.append(
+            Line2D([], [], color=VERMILION, marker="$-n$", markersize=7, ls="", label="runs not in the mean")
+        )
+    return handles

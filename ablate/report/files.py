@@ -1,0 +1,68 @@
+"""Writing results: aside first, then renamed, so that a reader never meets half a file."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def write_bytes(path: Path, content: bytes) -> Path:
+    """Write a file atomically, making its folder where needed.
+
+    Args:
+        path: The file; replaced if it is there.
+        content: All of it.
+
+    Returns:
+        The path.
+
+    Raises:
+        OSError: The folder cannot be written; an older file stays as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.aside")
+    try:
+        aside.write_bytes(content)
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+    return path
+
+
+def write_text(path: Path, content: str) -> Path:
+    """Write a text file atomically: UTF-8, line feeds only. See :func:`write_bytes`."""
+    return write_bytes(path, content.encode())
+
+
+def write_folder(out: Path, write: Callable[[Path], object]) -> list[Path]:
+    """Let ``write`` fill an empty folder, then move its files into place one by one.
+
+    Args:
+        out: Where the files end up; made where needed.
+        write: Called with the empty folder.
+
+    Returns:
+        The files in place, by name.
+
+    Raises:
+        OSError: The folder cannot be written; older files stay as they were.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out, prefix=".aside-") as aside:
+        write(Path(aside))
+        files = [out / path.name for path in sorted(Path(aside).iterdir())]
+        for path in files:
+            os.replace(Path(aside) / path.name, path)
+    return files
+
+
+def write_csv(path: Path, frame: "pd.DataFrame") -> Path:
+    """Write a frame atomically; floats in the shortest form that reads back to the same number.
+
+    Read it with ``pandas.read_csv(path, float_precision="round_trip")``.
+    """
+    return write_text(path, frame.to_csv(index=False, lineterminator="\n"))

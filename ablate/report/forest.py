@@ -1,0 +1,81 @@
+"""The forest plot: a whole ablation at a glance, a row a level, its paired difference from the baseline."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ablate.report.look import BLUE, CARD, INK, MUTED, VERMILION
+from ablate.report.view import StudyView, higher_is_better, metric_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+VERDICT_COLORS = {"better": BLUE, "worse": VERMILION}
+ROW = 0.155
+"""Height of a row, in inches."""
+
+
+def forest(levels: pd.DataFrame, view: StudyView, metric: str = "", ax: "Axes | None" = None) -> "Axes":
+    """A row a level: the paired difference from the baseline, its 95 % interval, and the verdict beside it.
+
+    Args:
+        levels: As :func:`ablate.report.summary.summarise` returns it.
+        view: The study.
+        metric: Empty: the study's primary metric.
+        ax: Where to draw; None: a new figure.
+
+    Returns:
+        The axes.
+    """
+    if ax is None:
+        from matplotlib import pyplot
+
+        ax = pyplot.subplots()[1]
+    metric = metric or view.metric
+    y, ticks, names = 0.0, [], []
+    for factor in view.factors:
+        rows = _rows(levels, factor.path, metric)
+        if rows.empty:
+            continue
+        ax.text(-0.02, y, factor.name, transform=ax.get_yaxis_transform(), ha="right", va="center", weight="bold")
+        for row in rows.to_dict("records"):
+            y += 1
+            ticks.append(y)
+            names.append(str(row["label"]))
+            _row(ax, y, row)
+        y += 1.35
+    ax.axvline(0, color=MUTED, lw=0.7, zorder=1)
+    ax.set_yticks(ticks, names)
+    ax.tick_params(axis="y", length=0)
+    ax.set_ylim(y - 0.6, -0.7)
+    ax.grid(visible=True, axis="x")
+    ax.grid(visible=False, axis="y")
+    ax.spines["left"].set_visible(False)
+    ax.locator_params(axis="x", nbins=5)
+    left, right = ("worse", "better") if higher_is_better(metric) else ("better", "worse")
+    ax.set_xlabel(f"← {left}    difference in {metric_name(metric)}    {right} →")
+    return ax
+
+
+def forest_height(levels: pd.DataFrame, view: StudyView, metric: str = "") -> float:
+    """Height in inches that the rows of a forest plot need."""
+    counts = [len(_rows(levels, factor.path, metric or view.metric)) for factor in view.factors]
+    return 0.5 + ROW * sum(count + 1.35 for count in counts if count)
+
+
+def _rows(levels: pd.DataFrame, factor: str, metric: str) -> pd.DataFrame:
+    return levels[(levels["factor"] == factor) & (levels["metric"] == metric) & ~levels["is_baseline"]]
+
+
+def _row(ax: "Axes", y: float, row: Mapping[Any, Any]) -> None:
+    verdict = str(row.get("standing") or "")
+    color = VERDICT_COLORS.get(verdict, MUTED)
+    value = float(row["difference"])
+    if np.isfinite(value):
+        ends = [float(row["difference_low"]), float(row["difference_high"])]
+        ax.plot(ends, [y, y], color=color, lw=1.4, solid_capstyle="butt", zorder=3)
+        face = color if verdict in VERDICT_COLORS else CARD
+        ax.plot([value], [y], "o", color=color, ms=3.6, mfc=face, mew=0.9, zorder=4)
+    ax.text(1.02, y, verdict, transform=ax.get_yaxis_transform(), ha="left", va="center", color=INK, fontsize=6.5)

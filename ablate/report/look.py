@@ -1,0 +1,186 @@
+"""The look of all figures: one column of a paper (85 mm), colours that the colour-blind tell apart, stable SVG.
+
+The palette is Okabe and Ito's (2008, *Color Universal Design*); a metric also has its own marker and dash, so that no
+figure depends on colour alone.
+"""
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WIDTH = 85 / 25.4
+"""Width of one column, in inches."""
+DPI = 300
+
+INK, MUTED, RULE, CARD = "#1b1f24", "#5f6b7a", "#d9dee5", "#fffffe"
+"""Text and axes, secondary text, grid, background of markers: the page swaps them for its own colours."""
+DARK = "#11161c"
+"""Marks upon bars, which stay light on a dark page."""
+BLUE, VERMILION, GREEN, ORANGE, SKY, PURPLE = "#0072b2", "#d55e00", "#009e73", "#e69f00", "#56b4e9", "#cc79a7"
+CYCLE = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY)
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """How one series is drawn."""
+
+    color: str
+    marker: str
+    dash: str
+
+
+STROKES = {
+    "train_loss": Stroke(VERMILION, "^", "-"),
+    "train_acc": Stroke(BLUE, "o", "-"),
+    "val_loss": Stroke(PURPLE, "v", "--"),
+    "val_acc": Stroke(ORANGE, "D", "--"),
+    "test_loss": Stroke(ORANGE, "D", "--"),
+    "test_acc": Stroke(GREEN, "s", "-"),
+}
+"""A metric keeps its stroke through all figures."""
+
+STYLE: Any = {
+    "figure.dpi": 100,
+    "savefig.dpi": DPI,
+    "font.family": "DejaVu Sans",
+    "font.size": 7,
+    "axes.titlesize": 7,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 7,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": MUTED,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "axes.facecolor": "none",
+    "figure.facecolor": "none",
+    "grid.color": RULE,
+    "grid.linewidth": 0.5,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "legend.fontsize": 6.5,
+    "legend.frameon": False,
+    "legend.handlelength": 1.6,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 3.2,
+    "svg.fonttype": "path",
+    "path.simplify": True,
+}
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Within it, matplotlib draws in the report's style."""
+    import matplotlib
+
+    with matplotlib.rc_context(STYLE):
+        yield
+
+
+def stroke(metric: str, index: int = 0) -> Stroke:
+    """The stroke of a metric; one that is not known takes the next of the cycle."""
+    return STROKES.get(metric) or Stroke(CYCLE[index % len(CYCLE)], "o", "-")
+
+
+def colors(count: int, *, ordered: bool) -> list[str]:
+    """Colours of the levels of a factor.
+
+    Args:
+        count: Levels.
+        ordered: Levels on an axis take steps of one light-to-dark scale (cividis), kinds take the cycle.
+
+    Returns:
+        Hex colours; kinds beyond the cycle's six fall back on the scale, so that no two levels share one.
+    """
+    if not ordered and count <= len(CYCLE):
+        return list(CYCLE[:count])
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    scale = colormaps["viridis"]
+    return [to_hex(scale(0.05 + 0.8 * i / max(count - 1, 1))) for i in range(count)]
+
+
+def lighter(color: str, share: float = 0.5) -> str:
+    """A colour mixed with white."""
+    return "#" + "".join(f"{round(int(color[i : i + 2], 16) * (1 - share) + 255 * share):02x}" for i in (1, 3, 5))
+
+
+def across(entries: Sequence[Any], columns: int) -> list[Any]:
+    """Reorder a legend's entries, which matplotlib fills column by column, so that they read row by row."""
+    rows = -(-len(entries) // columns)
+    full = len(entries) - (rows - 1) * columns
+    order = [row * columns + column for column in range(columns) for row in range(rows if column < full else rows - 1)]
+    return [entries[i] for i in order]
+
+
+def svg(figure: "Figure", name: str) -> bytes:
+    """The figure as SVG: no date, ids that depend on ``name`` and the content alone."""
+    import matplotlib
+
+    buffer = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, facecolor="white")
+    return buffer.getvalue()
+
+
+def png(figure: "Figure") -> bytes:
+    """The figure as PNG at print resolution on white."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None}, facecolor="white")
+    return buffer.getvalue()
+
+
+def inline_svg(figure: "Figure", name: str, alt: str, swaps: Sequence[tuple[str, str]] = ()) -> str:
+    """The figure as an ``<svg>`` element for a page: transparent, ink in the page's own colours, named by ``alt``.
+
+    Args:
+        figure: Drawn in :func:`styled`.
+        name: Distinguishes the ids of several figures of one page.
+        alt: What the figure shows, for those who do not see it.
+        swaps: Further replacements of colours, as ``(hex, CSS colour)``.
+
+    Returns:
+        Markup; ``alt`` is escaped.
+    """
+    import matplotlib
+    from markupsafe import escape
+
+    buffer = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+    text = buffer.getvalue().decode()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"\s*<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r'<g id="[A-Za-z]+\w*_\d+">', "<g>", text)
+    text = re.sub(r'(id="|xlink:href="#|url\(#)', rf"\g<1>{name}-", text)
+    page = [(INK, "currentColor"), (MUTED, "var(--muted)"), (RULE, "var(--rule)"), (CARD, "var(--card)"), *swaps]
+    for color, replacement in page:
+        text = text.replace(color, replacement)
+    width, height = figure.get_size_inches()
+    return re.sub(
+        r"<svg [^>]*>",
+        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" role="img" '
+        f'aria-label="{escape(alt)}" viewBox="0 0 {width * 72:g} {height * 72:g}">',
+        text,
+        count=1,
+    )

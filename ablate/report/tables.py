@@ -1,0 +1,201 @@
+"""Tables of a study: the tidy CSV frame, and two sheets a factor that Markdown, LaTeX and the terminal print."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from ablate.report import numbers
+from ablate.report.view import FactorView, StudyView, metric_name
+
+OUTSIDE = "†"
+"""Beside a published number outside the prediction interval."""
+
+WIDE = {
+    "n": "n",
+    "mean": "mean",
+    "median": "median",
+    "iqm": "iqm",
+    "sd": "sd",
+    "interval_low": "low",
+    "interval_high": "high",
+    "pairs": "pairs",
+    "difference": "difference",
+    "difference_low": "difference_low",
+    "difference_high": "difference_high",
+    "p": "p",
+    "p_holm": "p_holm",
+    "effect": "effect",
+    "standing": "standing",
+    "published": "published",
+    "prediction_low": "prediction_low",
+    "prediction_high": "prediction_high",
+    "inside": "inside",
+}
+"""Columns of the summary that a wide table has once a metric, and what is put behind the metric's name."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table ready to be printed."""
+
+    title: str
+    groups: tuple[tuple[str, int], ...]
+    """Headings above the columns, each with the number of columns it spans; empty headings span without a rule."""
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    emphasised: tuple[int, ...] = ()
+    """Rows of the baseline."""
+
+
+def wide(view: StudyView, levels: pd.DataFrame) -> pd.DataFrame:
+    """A row a level with every number of every metric, in full precision: ``table.csv``.
+
+    Args:
+        view: The study.
+        levels: From :func:`ablate.report.summary.summarise`.
+
+    Returns:
+        Columns ``factor``, ``level``, ``label``, ``is_baseline``, the counts, ``seconds``, and for each metric
+        ``<metric>_mean``, ``_sd``, ``_low``, ``_high`` and so on.
+    """
+    keys = [
+        name
+        for name in (
+            "factor",
+            "level",
+            "label",
+            "is_baseline",
+            "complete",
+            "diverged",
+            "failed",
+            "missing",
+            "at_chance",
+            "seconds",
+        )
+        if name in levels
+    ]
+    base = levels.drop_duplicates(["factor", "order"])
+    table = base[[*keys, "order"]]
+    for metric in view.metrics:
+        part = levels[levels["metric"] == metric]
+        names = {old: f"{metric}_{new}" for old, new in WIDE.items() if old in part}
+        table = table.merge(part[["factor", "order", *names]].rename(columns=names), on=["factor", "order"], how="left")
+    return table.drop(columns="order")
+
+
+def sheets(view: StudyView, levels: pd.DataFrame) -> list[Sheet]:
+    """What is printed of a study: for each factor its means, and where there is a baseline the differences from it."""
+    result = []
+    for factor in view.factors:
+        rows = levels[levels["factor"] == factor.path]
+        if rows.empty:
+            continue
+        result.append(_means(view, factor, rows))
+        if "difference" in rows and rows["difference"].notna().any():
+            result.append(_differences(view, factor, rows))
+    return result
+
+
+def markdown(view: StudyView, levels: pd.DataFrame, warnings: Sequence[str] = ()) -> str:
+    """The sheets as Markdown, with a line that explains the columns."""
+    parts = [f"# {_md(view.name)}"]
+    parts += [_md(view.question)] if view.question else []
+    parts += [f"> **Warning:** {_md(warning)}" for warning in warnings]
+    for sheet in sheets(view, levels):
+        names = [f"{group}: {column}" if group else column for group, column in heads(sheet)]
+        lines = [_md_row(names), "| --- |" + " ---: |" * (len(names) - 1)]
+        for i, row in enumerate(sheet.rows):
+            cells = [_md(cell) for cell in row]
+            lines.append(_md_row([f"**{cells[0]}**", *cells[1:]] if i in sheet.emphasised else cells, escaped=True))
+        parts += [f"## {_md(sheet.title)}", "\n".join(lines)]
+    parts.append(explanation(view, levels))
+    return "\n\n".join(parts) + "\n"
+
+
+def explanation(view: StudyView, levels: pd.DataFrame) -> str:
+    """What the columns mean, in a line or two."""
+    text = (
+        "Mean ± standard deviation over complete runs; [ ] is the 95 % interval of the mean. The baseline is set off."
+    )
+    if "difference" in levels and levels["difference"].notna().any():
+        text += " Differences are level minus baseline, paired by seed, with their 95 % interval; p is Holm's."
+    if levels["published"].notna().any():
+        repeats = sorted({str(f.repeats) for f in view.factors if f.repeats})
+        text += f" {OUTSIDE} marks a published number outside the 95 % prediction interval"
+        text += f" for a mean of {' or '.join(repeats)} runs." if repeats else "."
+    return text
+
+
+def published_cell(row: Any) -> str:
+    """A published number, marked where it lies outside the prediction interval."""
+    text = numbers.printed(row["published"])
+    return f"{text} {OUTSIDE}" if outside(row) else text
+
+
+def outside(row: Any) -> bool:
+    """Whether a published number is known to lie outside the prediction interval (unknown is None or NaN)."""
+    return row["inside"] in (True, False) and not row["inside"]
+
+
+def _means(view: StudyView, factor: FactorView, rows: pd.DataFrame) -> Sheet:
+    compared = bool(rows["published"].notna().any())
+    per_metric = ("mean ± sd", "95 % interval", "published") if compared else ("mean ± sd", "95 % interval")
+    cells, emphasised = [], []
+    for i, (_, level) in enumerate(rows.groupby("order", sort=True)):
+        first = level.iloc[0]
+        line = [str(first["label"]), numbers.count_runs(first)]
+        for metric in view.metrics:
+            row = level[level["metric"] == metric].iloc[0]
+            line += [
+                numbers.spread(row["mean"], row["sd"]),
+                numbers.interval(row["interval_low"], row["interval_high"]),
+            ]
+            line += [published_cell(row)] if compared else []
+        cells.append(tuple(line))
+        emphasised += [i] if first["is_baseline"] else []
+    return Sheet(
+        title=f"{factor.name[:1].upper()}{factor.name[1:]}",
+        groups=(("", 2), *((metric_name(m), len(per_metric)) for m in view.metrics)),
+        columns=(factor.axis, "runs", *(per_metric * len(view.metrics))),
+        rows=tuple(cells),
+        emphasised=tuple(emphasised),
+    )
+
+
+def _differences(view: StudyView, factor: FactorView, rows: pd.DataFrame) -> Sheet:
+    cells = []
+    for _, level in rows[~rows["is_baseline"]].groupby("order", sort=True):
+        line = [str(level["label"].iloc[0])]
+        for metric in view.metrics:
+            row = level[level["metric"] == metric].iloc[0]
+            line += [
+                numbers.signed(row["difference"]),
+                numbers.interval(row["difference_low"], row["difference_high"]),
+                numbers.probability(row["p_holm"]),
+                row["standing"] if isinstance(row["standing"], str) else numbers.NONE,
+            ]
+        cells.append(tuple(line))
+    return Sheet(
+        title=f"{factor.name[:1].upper()}{factor.name[1:]}: difference from the baseline",
+        groups=(("", 1), *((metric_name(m), 4) for m in view.metrics)),
+        columns=(factor.axis, *(("difference", "95 % interval", "p", "standing") * len(view.metrics))),
+        rows=tuple(cells),
+    )
+
+
+def heads(sheet: Sheet) -> list[tuple[str, str]]:
+    """Each column with the heading above it."""
+    groups = [group for group, span in sheet.groups for _ in range(span)]
+    return list(zip(groups, sheet.columns, strict=True))
+
+
+def _md_row(cells: Sequence[str], *, escaped: bool = False) -> str:
+    return "| " + " | ".join(cells if escaped else [_md(cell) for cell in cells]) + " |"
+
+
+def _md(text: str) -> str:
+    """Text that Markdown prints as it is."""
+    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return "".join(f"\\{c}" if c in "\\`*_|[]~#$" else c for c in text)

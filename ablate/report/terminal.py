@@ -1,0 +1,100 @@
+"""The tables of a study in a terminal: the full sheets where it is wide enough, else the same numbers stacked."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from ablate.report import numbers
+from ablate.report.tables import explanation, heads, published_cell, sheets
+from ablate.report.view import FactorView, StudyView, metric_name
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+FULL = 62
+"""Columns that one metric takes in a full sheet."""
+
+
+def print_tables(view: StudyView, levels: pd.DataFrame, console: "Console | None" = None) -> None:
+    """Print a study's tables.
+
+    Args:
+        view: The study.
+        levels: From :func:`ablate.report.summary.summarise`.
+        console: None: standard output.
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    console = console or Console()
+    tables = _full(view, levels) if console.width >= 24 + FULL * len(view.metrics) else _stacked(view, levels)
+    for table in tables:
+        console.print(table)
+    console.print(Text(explanation(view, levels), style="dim"))
+
+
+def _full(view: StudyView, levels: pd.DataFrame) -> "list[Table]":
+    result = []
+    for sheet in sheets(view, levels):
+        table = _table(sheet.title)
+        for i, (group, column) in enumerate(heads(sheet)):
+            _column(table, f"{group}\n{column}" if group else column, left=i == 0)
+        for i, row in enumerate(sheet.rows):
+            _add(table, row, bold=i in sheet.emphasised)
+        result.append(table)
+    return result
+
+
+def _stacked(view: StudyView, levels: pd.DataFrame) -> "list[Table]":
+    """One column a metric: mean, interval, difference from the baseline and published number below each other."""
+    result = []
+    for factor in view.factors:
+        rows = levels[levels["factor"] == factor.path]
+        if len(rows):
+            result.append(_stacked_factor(view, factor, rows))
+    return result
+
+
+def _stacked_factor(view: StudyView, factor: FactorView, rows: pd.DataFrame) -> "Table":
+    table = _table(f"{factor.name[:1].upper()}{factor.name[1:]}")
+    _column(table, factor.axis.replace(" (", "\n("), left=True)
+    _column(table, "runs")
+    for metric in view.metrics:
+        _column(table, metric_name(metric))
+    for _, level in rows.groupby("order", sort=True):
+        first = level.iloc[0]
+        cells = [str(first["label"]), numbers.count_runs(first).replace(" (", "\n(").replace(", ", ",\n")]
+        for metric in view.metrics:
+            row = level[level["metric"] == metric].iloc[0]
+            lines = [numbers.spread(row["mean"], row["sd"])]
+            if pd.notna(row["interval_low"]):
+                lines.append(numbers.interval(row["interval_low"], row["interval_high"]))
+            if pd.notna(row.get("difference")):
+                lines.append(f"Δ {numbers.signed(row['difference'])}, p {numbers.probability(row['p_holm'])}")
+            if pd.notna(row["published"]):
+                lines.append(f"published {published_cell(row)}")
+            cells.append("\n".join(lines))
+        _add(table, cells, bold=bool(first["is_baseline"]))
+    return table
+
+
+def _table(title: str) -> "Table":
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    return Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+
+
+def _column(table: "Table", heading: str, *, left: bool = False) -> None:
+    from rich.text import Text
+
+    table.add_column(Text(heading), justify="left" if left else "right", no_wrap=True)
+
+
+def _add(table: "Table", cells: "list[str] | tuple[str, ...]", *, bold: bool) -> None:
+    """A row of plain text (what a user named is never read as markup)."""
+    from rich.text import Text
+
+    table.add_row(*(Text(cell) for cell in cells), style="bold" if bold else None)
