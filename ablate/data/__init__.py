@@ -8,12 +8,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.config import DataConfig
+from ablate.data.describe import data_config, describe, lines
+from ablate.data.fingerprint import content_digest
 from ablate.data.sources import source
 
 if TYPE_CHECKING:
     from ablate.data.images import Images, load, prepare, split
 
-__all__ = ["Images", "load", "prepare", "split", "where"]
+__all__ = [
+    "Images",
+    "content_digest",
+    "data_config",
+    "describe",
+    "fetch",
+    "lines",
+    "load",
+    "prepare",
+    "split",
+    "verify",
+    "where",
+]
 
 
 def where(config: DataConfig) -> Path | None:
@@ -29,6 +43,39 @@ def where(config: DataConfig) -> Path | None:
         ConfigError: ``root`` is given and does not hold it.
     """
     return source(config).where()
+
+
+def verify(config: DataConfig) -> Path | None:
+    """Verify a data set before anything is trained on it.
+
+    IDX files are read and hashed (under a second); of an image folder the files are listed and counted against
+    ``train_size``, ``val_size`` and ``test_fraction``.
+
+    Args:
+        config: Names it and, if ``root`` is given, its place.
+
+    Returns:
+        The folder, or None where the data set would have to be downloaded.
+
+    Raises:
+        ConfigError: ``root`` does not hold it, or what is found is damaged or does not fit the configuration.
+    """
+    return source(config).verify()
+
+
+def fetch(config: DataConfig) -> Path:
+    """Download a data set unless it is found; only a download brings torch with it.
+
+    Args:
+        config: Names it and, if ``root`` is given, its place; then nothing is downloaded.
+
+    Returns:
+        The folder that holds it.
+
+    Raises:
+        ConfigError: ``root`` does not hold it, or the download failed.
+    """
+    return source(config).fetch()
 
 
 def __getattr__(name: str) -> Any:

@@ -30,11 +30,14 @@ class Source(Protocol):
             ConfigError: The place that was asked for does not hold it.
         """
 
-    def verify(self) -> None:
-        """Check what is found as far as possible without making tensors.
+    def verify(self) -> Path | None:
+        """Check what is found as far as is quick.
+
+        Returns:
+            As :meth:`where`.
 
         Raises:
-            ConfigError: It is missing, or one of its files is bad.
+            ConfigError: ``root`` does not hold it, or what is found is damaged or does not fit the configuration.
         """
 
     def fetch(self) -> Path:
@@ -55,8 +58,8 @@ class Source(Protocol):
         """
 
     def describe(self) -> dict[str, Any]:
-        """Where it lies, what it holds and what was verified, as JSON data.
+        """Where it lies, what it holds and what was verified, as JSON data (see ``ablate.data.describe``).
 
         Raises:
-            ConfigError: It is missing, or one of its files is bad.
+            ConfigError: ``root`` does not hold it, or what is found is damaged.
         """

@@ -56,15 +56,20 @@ class IdxSource:
             raise ConfigError(self._missing_in_root(Path(self.root).expanduser()))
         return None
 
-    def verify(self) -> None:
-        """See :meth:`ablate.data.arrays.Source.verify`."""
-        self.read()
+    def verify(self) -> Path | None:
+        """See :meth:`ablate.data.arrays.Source.verify`; reads and hashes all four files."""
+        folder = self.where()
+        if folder is not None:
+            self._read(folder)
+        return folder
 
     def read(self) -> Arrays:
         """See :meth:`ablate.data.arrays.Source.read`; every file's SHA-256 is compared with the published one."""
         folder = self.where()
         if folder is None:
-            raise ConfigError(self._missing())
+            raise ConfigError(
+                f"{self._nowhere()}; download it with `ablate data {self.published.name}`, {self._remedy()}"
+            )
         return self._read(folder)
 
     def fetch(self, download: Callable[[IdxSet, Path], None] | None = None) -> Path:
@@ -89,25 +94,27 @@ class IdxSource:
         cache = cache_folder()
         target = self._layouts(cache)[1]
         try:
-            target.mkdir(parents=True, exist_ok=True)
+            cache.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".download-", dir=cache) as temporary:
                 (download or _torchvision_download)(self.published, Path(temporary))
                 raw = self._layouts(Path(temporary))[1]
                 self._read(raw)
+                target.mkdir(parents=True, exist_ok=True)
                 for path in self._found(raw):
                     os.replace(path, target / path.name)
-        except (OSError, RuntimeError) as error:
-            raise ConfigError(f"{self._missing()} (the download failed: {error})") from error
+        except (OSError, RuntimeError, ConfigError) as error:
+            reason = " ".join(str(error).split())
+            raise ConfigError(f"{self._nowhere()}, and its download failed ({reason}); {self._remedy()}") from error
         return target
 
     def describe(self) -> dict[str, Any]:
         """See :meth:`ablate.data.arrays.Source.describe`."""
-        arrays = self.read()
+        head = {"name": self.published.name, "title": self.published.title}
         folder = self.where()
-        assert folder is not None
-        return {
-            "name": self.published.name,
-            "title": self.published.title,
+        if folder is None:
+            return head | {"folder": None, "searched": [str(place) for place in self._places()]}
+        arrays = self._read(folder)
+        return head | {
             "folder": str(folder),
             "train": len(arrays.train_labels),
             "test": len(arrays.test_labels),
@@ -135,9 +142,11 @@ class IdxSource:
         return [next(p for p in pair if p.is_file()) for pair in candidates if any(p.is_file() for p in pair)]
 
     def _read(self, folder: Path) -> Arrays:
+        found = self._found(folder)
+        if len(found) < len(self.published.files):
+            raise ConfigError(self._incomplete(folder))
         contents = [
-            read_idx(path, file, self._remedy())
-            for path, file in zip(self._found(folder), self.published.files, strict=True)
+            read_idx(path, file, self._repair(folder)) for path, file in zip(found, self.published.files, strict=True)
         ]
         train_images, train_labels, test_images, test_labels = contents
         return Arrays(
@@ -150,23 +159,38 @@ class IdxSource:
 
     def _missing_in_root(self, root: Path) -> str:
         if not root.is_dir():
-            return f"data.root = {self.root!r}: there is no such folder; {self._remedy()}"
-        folder = max(self._layouts(root), key=lambda place: len(self._found(place)))
-        names = {path.name.removesuffix(".gz") for path in self._found(folder)}
-        missing = ", ".join(file.name for file in self.published.files if file.name not in names)
-        return f"data.root = {self.root!r}: {folder} holds no {missing} (nor .gz of it); {self._remedy()}"
+            problem = "there is no such folder"
+        else:
+            folder = max(self._layouts(root), key=lambda place: len(self._found(place)))
+            problem = self._incomplete(folder)
+        return (
+            f"data.root = {self.root!r}: {problem}; put {self._names()} there, "
+            f"or leave data.root out to use {self.published.title} from elsewhere"
+        )
 
-    def _missing(self) -> str:
-        places = ", ".join(map(str, self._places()))
-        return f"data.root: {self.published.title} is in none of {places}; {self._remedy()}"
+    def _nowhere(self) -> str:
+        return f"data.root: {self.published.title} is in none of {', '.join(map(str, self._places()))}"
+
+    def _incomplete(self, folder: Path) -> str:
+        found = {path.name.removesuffix(".gz") for path in self._found(folder)}
+        absent = ", ".join(f"{file.name}[.gz]" for file in self.published.files if file.name not in found)
+        return f"{folder} holds no {absent}"
+
+    def _names(self) -> str:
+        return ", ".join(f"{file.name}[.gz]" for file in self.published.files)
 
     def _remedy(self) -> str:
-        install = f"install Debian's {self.published.package}, " if self.published.package else ""
-        names = ", ".join(f"{file.name}[.gz]" for file in self.published.files)
-        return (
-            f"{install}download it with `ablate data {self.published.name}`, "
-            f"or set data.root to a folder that holds {names}"
-        )
+        """What to do where the files are found nowhere."""
+        install = f"install Debian's {self.published.package}, or " if self.published.package else ""
+        return f"{install}set data.root to a folder that holds {self._names()}"
+
+    def _repair(self, folder: Path) -> str:
+        """What to do about a file that is damaged."""
+        if self.root is not None:
+            return "put a sound copy in its place, or point data.root at another folder"
+        if folder in self.published.system:
+            return f"reinstall Debian's {self.published.package}, or point data.root at a folder of sound copies"
+        return f"delete it and download it again with `ablate data {self.published.name}`"
 
 
 def cache_folder() -> Path:

@@ -144,5 +144,5 @@ def _generator(seed: int) -> torch.Generator:
 
 
 def _tensor(array: NDArray[np.generic]) -> torch.Tensor:
-    """A tensor with memory of its own: files are read into buffers that must not be written."""
-    return torch.from_numpy(np.array(array, copy=True))
+    """A tensor; of a buffer that must not be written (a file's bytes), a copy."""
+    return torch.from_numpy(array if array.flags.writeable else np.array(array))

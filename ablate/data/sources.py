@@ -1,9 +1,10 @@
 """From a data configuration to its source: the only place that knows them all."""
 
-from ablate.config import ConfigError, DataConfig, FashionMNIST, ImageFolder, Mnist
+from ablate.config import DataConfig, FashionMNIST, ImageFolder, Mnist
 from ablate.data.arrays import Source
 from ablate.data.fashion_mnist import FASHION_MNIST
 from ablate.data.idx_source import IdxSource
+from ablate.data.image_folder import FolderSource
 from ablate.data.mnist import MNIST
 
 
@@ -22,4 +23,4 @@ def source(config: DataConfig) -> Source:
         case Mnist():
             return IdxSource(MNIST, config.root)
         case ImageFolder():
-            raise ConfigError("data.name = 'image_folder': to come")
+            return FolderSource(config)
