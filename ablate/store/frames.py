@@ -43,8 +43,8 @@ def to_frames(records: Iterable[Record]) -> tuple[pd.DataFrame, pd.DataFrame]:
 def write_folder(folder: Path, records: Iterable[Record]) -> None:
     """Write ``runs.csv`` and ``curves.csv``, from which :func:`read_folder` gives back the records bit by bit.
 
-    The columns are those of :func:`to_frames`. A cell is empty where a run has no such field or a metric was not measured;
-    a metric that diverged is ``nan`` or ``inf``; floats have as many digits as it takes.
+    The columns are those of :func:`to_frames`. A cell is empty where a run has no such field or a metric was not
+    measured; a metric that diverged is ``nan`` or ``inf``; floats have as many digits as it takes.
 
     Args:
         folder: Made if it does not exist.
