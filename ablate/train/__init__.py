@@ -1,1 +1,5 @@
 """Train a cohort of runs: configurations and images in, results out; pure."""
+
+from ablate.train.engine import train
+
+__all__ = ["train"]

@@ -1,0 +1,161 @@
+"""A cohort: the state of runs that are trained as one, and its steps."""
+
+import copy
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ablate.config import RunConfig
+from ablate.data import Images
+from ablate.models import build
+from ablate.train.batches import Batches, share_key
+from ablate.train.init import initial_parameters
+from ablate.train.losses import Loss
+from ablate.train.optimizers import stacked_optimizer
+from ablate.train.schedules import factors
+from ablate.train.stack import StackedModel, stack
+from ablate.train.streams import stream
+
+
+class Cohort:
+    """Members, their stacked network and optimiser, and the epoch they have reached.
+
+    Args:
+        configs: Runs with the same ``cohort_key``.
+        images: Their data, on ``device``.
+        device: Where they are trained.
+
+    Raises:
+        UnstackableError: There are several and their network has no stacked form.
+    """
+
+    def __init__(self, configs: Sequence[RunConfig], images: Images, device: torch.device) -> None:
+        self.members = sorted(range(len(configs)), key=lambda i: share_key(configs[i]))
+        """Positions in ``configs`` of the members still in training; those that share batches follow one another."""
+        self.configs = [configs[i] for i in self.members]
+        self.device, self.epoch = device, 0
+        self.batches = Batches(self.configs, images)
+        self.model = self._stacked_model(len(images.classes))
+        self.optimizer = stacked_optimizer([c.optimizer for c in self.configs], list(self.model.parameters()))
+        self.loss = Loss([c.train for c in self.configs], device)
+        self.autocast = self.configs[0].train.precision == "bf16"
+        self.notes = self._notes()
+
+    def train_epoch(self) -> Tensor:
+        """Train one epoch; reads nothing back from the device.
+
+        Returns:
+            Mean loss and accuracy of each member, float64 ``[2, K]``: running means, each before its update.
+        """
+        table = self._coefficients()
+        noise = self._noise()
+        sums = torch.zeros(2, len(self.members), dtype=torch.float64, device=self.device)
+        self.model.train()
+        for step, (x, labels) in enumerate(self.batches.epoch(self.epoch)):
+            for name, generators in noise.items():
+                self.model.dropouts[name].draw(x.shape[1], generators)
+            self._step(x, labels, {name: rows[step] for name, rows in table.items()}, sums)
+        self.epoch += 1
+        return sums / self.batches.samples
+
+    def validate(self) -> Tensor | None:
+        """Loss and accuracy on the held-out images, ``[2, K]``; None where the protocol holds none out."""
+        return self._evaluate(self.batches.validation()) if self.configs[0].data.validates else None
+
+    def test(self) -> Tensor | None:
+        """Loss and accuracy on the test images, ``[2, K]``; None where the protocol does not read them."""
+        return self._evaluate(self.batches.test()) if self.configs[0].data.tests else None
+
+    def parameters(self, member: int) -> dict[str, Tensor]:
+        """Parameters of one member.
+
+        Args:
+            member: Its position in the configurations given.
+
+        Returns:
+            Tensors by the names of the member's own network.
+        """
+        return self.model.member(self.members.index(member))
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with some of the members.
+
+        Args:
+            rows: Their positions in :attr:`members`, ascending.
+        """
+        if len(rows) == len(self.members):
+            return
+        self.members = [self.members[row] for row in rows]
+        self.configs = [self.configs[row] for row in rows]
+        if not rows:
+            return
+        index = torch.tensor(rows, device=self.device)
+        self.model.keep(index)
+        self.optimizer.keep(index, list(self.model.parameters()))
+        self.loss.keep(index)
+        self.batches.keep(rows)
+
+    def _step(self, x: Tensor, labels: Tensor, row: dict[str, Tensor], sums: Tensor) -> None:
+        losses, correct = self._measure(x, labels, smooth=True)
+        # The sum of the members' own means: no member's gradient depends on another's loss.
+        self.optimizer.update(torch.autograd.grad(losses.sum(), self.optimizer.parameters), row)
+        sums += torch.stack([losses.detach() * x.shape[1], correct])
+
+    def _measure(self, x: Tensor, labels: Tensor, *, smooth: bool) -> tuple[Tensor, Tensor]:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
+            outputs = self.model(x)
+        outputs = outputs.float()
+        labels = labels.repeat_interleave(len(outputs) // len(labels), 0)
+        return self.loss(outputs, labels, smooth=smooth), (outputs.argmax(-1) == labels).sum(-1)
+
+    @torch.no_grad()
+    def _evaluate(self, batches: Iterator[tuple[Tensor, Tensor]]) -> Tensor:
+        self.model.eval()
+        sums = torch.zeros(2, len(self.members), dtype=torch.float64, device=self.device)
+        samples = 0
+        for x, labels in batches:
+            losses, correct = self._measure(x, labels, smooth=False)
+            sums += torch.stack([losses * x.shape[1], correct])
+            samples += x.shape[1]
+        return sums / samples
+
+    def _coefficients(self) -> dict[str, Tensor]:
+        """The optimiser's coefficients in every step of the coming epoch, ``[steps, K]`` each."""
+        steps = self.batches.steps
+        columns = [factors(c.schedule, self.epoch, steps, c.train.epochs) for c in self.configs]
+        lr = torch.tensor(columns, dtype=torch.float64).T * self.optimizer.of("lr")
+        return self.optimizer.table(self.epoch * steps, lr)
+
+    def _noise(self) -> dict[str, list[torch.Generator | None]]:
+        """Generators of the coming epoch, by stochastic layer, one for each distinct batch."""
+        return {
+            name: [stream(seed, "dropout", name, self.epoch, device=self.device) for seed, _ in self.batches.rows]
+            for name in self.model.dropouts
+        }
+
+    def _stacked_model(self, classes: int) -> StackedModel:
+        first = self.configs[0]
+        with torch.random.fork_rng(devices=[]):  # the framework's own initialisation, which is replaced
+            template = build(first.model, self.batches.shape[0], first.data.input_size, classes)
+        initial = [initial_parameters(template, c.train, c.seed) for c in self.configs]
+        return stack(
+            copy.deepcopy(template).to(self.device),
+            initial,
+            [c.model.dropout for c in self.configs],
+            len(self.batches.rows),
+            self.batches.shape,
+            self.device,
+            fuse=self.device.type == "cpu" and first.train.precision == "fp32",
+        )
+
+    def _notes(self) -> dict[str, Any]:
+        return {
+            "cohort": len(self.members),
+            "batches": len(self.batches.rows),
+            "stacked": self.model.stacked,
+            "fused": self.model.steps is not None,
+            "reason": self.model.reason,
+            "compiled": False,
+        }

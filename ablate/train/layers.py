@@ -1,0 +1,232 @@
+"""Stacked leaf layers: K members' layers as one, with their parameters in one tensor of leading dimension K.
+
+Activations come in three layouts; ``C`` and ``F`` are one member's channels and features, and a layer tells them apart
+by their number of dimensions:
+
+- ``[B, K*C, H, W]`` and, flattened, ``[B, K*F]``: torch's own layers apply unchanged wherever channels do not mix;
+- ``[K, B, F]``: after a linear layer;
+- ``[K, B, C, H, W]``: between the fused blocks of :mod:`ablate.train.blocks`.
+
+An input that members share has a leading or channel factor of 1, or of the number of distinct batches, instead of K.
+"""
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class StackedLayer(nn.Module):
+    """A layer of K members.
+
+    Args:
+        layer: One member's.
+        members: K.
+    """
+
+    members: int
+
+    def __init__(self, layer: nn.Module, members: int) -> None:
+        super().__init__()
+        self.members = members
+        for name, parameter in layer.named_parameters(recurse=False):
+            self.register_parameter(name, nn.Parameter(_repeat(parameter, members)))
+        for name, buffer in layer.named_buffers(recurse=False):
+            if buffer.dim() > 0:  # not batch norm's count of batches: unused with a fixed momentum
+                self.register_buffer(name, _repeat(buffer, members))
+
+    def keep(self, members: Tensor) -> None:
+        """Go on with some of the members; new parameters replace the old.
+
+        Args:
+            members: Int64, their positions.
+        """
+        self.members = len(members)
+        for name, parameter in list(self.named_parameters(recurse=False)):
+            setattr(self, name, nn.Parameter(parameter.detach()[members]))
+        for name, buffer in list(self.named_buffers(recurse=False)):
+            setattr(self, name, buffer[members])
+
+    @classmethod
+    def refuses(cls, layer: nn.Module) -> str | None:
+        """Why ``layer`` cannot be stacked, or None."""
+        return None
+
+
+class StackedConv2d(StackedLayer):
+    """Grouped convolution by member; dense within each set of members that share an input."""
+
+    weight: Tensor
+    bias: Tensor | None
+
+    def __init__(self, layer: nn.Conv2d, members: int) -> None:
+        super().__init__(layer, members)
+        self.in_channels, self.groups = layer.in_channels, layer.groups
+        self.stride, self.dilation = layer.stride, layer.dilation
+        self.padding = layer.padding
+        if layer.bias is None:
+            self.bias = None
+
+    @classmethod
+    def refuses(cls, layer: nn.Module) -> str | None:
+        """See :meth:`StackedLayer.refuses`."""
+        mode = cast(nn.Conv2d, layer).padding_mode
+        return None if mode == "zeros" else f"convolution with padding_mode {mode!r}"
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the layer in any of the layouts above."""
+        inputs = x.shape[1] // self.in_channels
+        if inputs < self.members and self.groups > 1:  # outputs would come grouped by input, not by member
+            x = _spread(torch.unflatten(x, 1, (inputs, -1)), self.members, dim=1).flatten(1, 2)
+            inputs = self.members
+        weight, bias = self.weight.flatten(0, 1), None if self.bias is None else self.bias.flatten()
+        groups = inputs * self.groups
+        return F.conv2d(x, weight, bias, self.stride, self.padding, self.dilation, groups)
+
+
+class StackedLinear(StackedLayer):
+    """One batched product; a single one of K times the outputs where the members share their input."""
+
+    weight: Tensor
+    bias: Tensor | None
+
+    def __init__(self, layer: nn.Linear, members: int) -> None:
+        super().__init__(layer, members)
+        self.in_features = layer.in_features
+        if layer.bias is None:
+            self.bias = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the layer in any of the layouts above."""
+        x = features(x, x.shape[-1] // self.in_features)
+        if len(x) == 1:
+            bias = None if self.bias is None else self.bias.flatten()
+            return features(F.linear(x[0], self.weight.flatten(0, 1), bias), self.members)
+        x, weight = _spread(x, self.members, dim=0), self.weight.transpose(1, 2)
+        return torch.bmm(x, weight) if self.bias is None else torch.baddbmm(self.bias.unsqueeze(1), x, weight)
+
+
+class StackedBatchNorm(StackedLayer):
+    """Batch norm over K times the channels: each member's channels have statistics of their own."""
+
+    weight: Tensor | None
+    bias: Tensor | None
+    running_mean: Tensor | None
+    running_var: Tensor | None
+
+    def __init__(self, layer: nn.BatchNorm1d | nn.BatchNorm2d, members: int) -> None:
+        super().__init__(layer, members)
+        self.momentum, self.eps = cast(float, layer.momentum), layer.eps
+        for name in ("weight", "bias", "running_mean", "running_var"):
+            if getattr(layer, name) is None:
+                setattr(self, name, None)
+
+    @classmethod
+    def refuses(cls, layer: nn.Module) -> str | None:
+        """See :meth:`StackedLayer.refuses`."""
+        return None if cast(nn.BatchNorm2d, layer).momentum is not None else "batch norm with a cumulative average"
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the layer in any of the layouts above."""
+        mean, var, weight, bias = (
+            None if t is None else t.flatten() for t in (self.running_mean, self.running_var, self.weight, self.bias)
+        )
+        stacked = x.transpose(0, 1).flatten(1, 2) if x.dim() in (3, 5) else x
+        training = self.training or mean is None
+        y = F.batch_norm(stacked, mean, var, weight, bias, training, self.momentum, self.eps)
+        return torch.unflatten(y, 1, (self.members, -1)).transpose(0, 1) if x.dim() in (3, 5) else y
+
+
+class StackedPerMember(StackedLayer):
+    """A layer without parameters that mixes a member's channels (local response normalisation): members as batch."""
+
+    def __init__(self, layer: nn.Module, members: int) -> None:
+        super().__init__(layer, members)
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the layer in any of the layouts above."""
+        if x.dim() == 5:
+            return torch.unflatten(self.layer(x.flatten(0, 1)), 0, x.shape[:2])
+        y = self.layer(torch.unflatten(x, 1, (self.members, -1)).flatten(0, 1))
+        return torch.unflatten(y, 0, (-1, self.members)).flatten(1, 2)
+
+
+class StackedDropout(StackedLayer):
+    """Dropout with each member's own rate, on noise drawn beforehand from each run's own stream.
+
+    The noise depends on the run's seed and the layer's name only: members that differ in their rate drop nested sets of
+    units. Drawing is apart from the forward pass, which may be compiled or captured.
+    """
+
+    rate: Tensor
+
+    def __init__(self, layer: nn.Dropout, members: int) -> None:
+        super().__init__(layer, members)
+        self.register_buffer("rate", torch.full((members,), layer.p))
+        self.noise: Tensor | None = None
+        self.shape: tuple[int, ...] = ()
+        """Of one member's sample; known once a batch went through."""
+
+    def draw(self, batch: int, generators: Sequence[torch.Generator | None]) -> None:
+        """Draw the noise of the next forward pass.
+
+        Args:
+            batch: Samples.
+            generators: One for each distinct seed, in the members' order; their number divides K.
+        """
+        device = self.rate.device
+        noise = [torch.rand(batch, *self.shape, generator=generator, device=device) for generator in generators]
+        self.noise = torch.stack(noise)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the layer in any of the layouts above."""
+        if not self.training:
+            if x.dim() in (2, 4):
+                self.shape = (x.shape[1] // self.members, *x.shape[2:])
+            else:
+                self.shape = tuple(x.shape[2:])
+            return x
+        assert self.noise is not None, "the noise of a step is drawn before it"
+        rate = self.rate.view(-1, *[1] * (self.noise.dim() - 1))
+        kept = (_spread(self.noise, self.members, dim=0) >= rate).to(x.dtype) / (1.0 - rate).to(x.dtype)
+        return x * (kept.transpose(0, 1).flatten(1, 2) if x.dim() in (2, 4) else kept)
+
+
+def stacked_type(layer: nn.Module) -> type[StackedLayer] | None:
+    """The class that stacks ``layer``; None if it has neither parameters nor anything that mixes channels."""
+    return _TYPES.get(type(layer))
+
+
+_TYPES: dict[type[nn.Module], type[StackedLayer]] = {
+    nn.Conv2d: StackedConv2d,
+    nn.Linear: StackedLinear,
+    nn.BatchNorm1d: StackedBatchNorm,
+    nn.BatchNorm2d: StackedBatchNorm,
+    nn.LocalResponseNorm: StackedPerMember,
+    nn.Dropout: StackedDropout,
+}
+
+
+def features(x: Tensor, members: int) -> Tensor:
+    """Bring flattened activations into ``[K, B, F]``.
+
+    Args:
+        x: ``[B, K*F]`` or already ``[K, B, F]``.
+        members: K.
+
+    Returns:
+        A view.
+    """
+    return x if x.dim() == 3 else torch.unflatten(x, 1, (members, -1)).transpose(0, 1)
+
+
+def _spread(x: Tensor, members: int, dim: int) -> Tensor:
+    """Repeat each distinct batch for the members that share it, which follow one another."""
+    return x if x.shape[dim] == members else x.repeat_interleave(members // x.shape[dim], dim)
+
+
+def _repeat(tensor: Tensor, members: int) -> Tensor:
+    return tensor.detach().unsqueeze(0).repeat(members, *[1] * tensor.dim())
