@@ -28,7 +28,7 @@ class Images:
     """int64 ``[M]``."""
     classes: tuple[str, ...]
     mean: torch.Tensor
-    """float32 ``[channels]``: of the training images scaled to [0, 1]."""
+    """float32 ``[channels]``: of the training images (those held out later included) scaled to [0, 1]."""
     std: torch.Tensor
     """float32 ``[channels]``: their standard deviation (divided by the number of pixels)."""
 
