@@ -34,15 +34,15 @@ class Epoch:
 class Result:
     """The outcome of training one run.
 
-    ``complete``: every epoch trained with finite losses. ``diverged``: a loss became NaN or infinite; ``curves`` ends with
-    that epoch. ``failed``: an error; ``error`` holds the traceback, ``curves`` the epochs before it.
+    ``complete``: every epoch trained with finite losses. ``diverged``: a loss became NaN or infinite; ``curves`` ends
+    with that epoch. ``failed``: an error; ``error`` holds the traceback, ``curves`` the epochs before it.
     """
 
     status: Status
     curves: tuple[Epoch, ...] = ()
     error: str | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
-    """How it was trained, as JSON data (``cohort`` size, ``stacked``, ``compiled``, reasons); never part of the identity."""
+    """How it was trained, as JSON data (cohort size, stacked, compiled, reasons); never part of the identity."""
 
 
 @dataclass(frozen=True)

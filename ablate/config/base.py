@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-NOT_IDENTITY = {"identity": False}
+NOT_IDENTITY: dict[str, JsonValue] = {"identity": False}
 """``json_schema_extra`` of a field that cannot change a run's result and is left out of its digest."""
 
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]

@@ -16,7 +16,7 @@ class Images(Fields):
     """Folder that holds the files; null: look in the places that the data source knows."""
     protocol: Protocol = "article"
     """``article``: train on the whole training part and report the test set (reproduction only). ``holdout``: report a
-    validation split of the training part, the test set stays unread. ``holdout_test``: the same, and read the test set."""
+    validation split of the training part, the test set stays unread. ``holdout_test``: the same, the test set read."""
     train_size: Positive | None = None
     """Use the first N training images after a fixed shuffle; null: all."""
     val_size: Positive = 10_000
@@ -24,7 +24,7 @@ class Images(Fields):
     split_seed: Annotated[int, Field(ge=0)] | None = None
     """Seed of the held-out split; null: the run's own seed."""
     normalize: bool = False
-    """Subtract the training part's mean and divide by its standard deviation, for each channel, after scaling to [0, 1]."""
+    """After scaling to [0, 1]: subtract the training part's mean, divide by its standard deviation, each channel."""
     image_size: Annotated[int, Field(ge=8, le=1024)] | None = None
     """Resize a batch to a square of so many pixels (bilinear, antialiased) on the device; null: as stored."""
 

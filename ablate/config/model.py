@@ -1,4 +1,4 @@
-"""The networks' hyperparameters, and the arithmetic of their feature maps (no torch, so that planning can check them)."""
+"""The networks' hyperparameters, and the arithmetic of their feature maps (no torch: planning checks them)."""
 
 from abc import abstractmethod
 from typing import Annotated, Any, Literal
@@ -94,7 +94,7 @@ class AlexNet(Network):
 
     name: Literal["alexnet"] = "alexnet"
     form: Literal["paper", "merged", "torchvision", "small"] = "small"
-    """``paper`` (Krizhevsky et al. 2012), ``merged`` (its two towers as one), ``torchvision``, ``small`` (28x28 images)."""
+    """``paper`` (Krizhevsky et al. 2012), ``merged`` (its two towers as one), ``torchvision``, ``small`` (28x28)."""
     activation: Activation = "relu"
     """After every convolution and the two hidden linear layers."""
     pooling: Pooling = "max"

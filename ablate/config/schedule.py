@@ -40,7 +40,7 @@ class Cosine(Schedule):
 
 
 class OneCycle(Schedule):
-    """Up to ``optimizer.lr`` and down again over the whole run (OneCycleLR with cosine annealing, momentum not cycled)."""
+    """Up to ``optimizer.lr`` and down over the whole run (OneCycleLR with cosine annealing, momentum not cycled)."""
 
     depends_on_epochs: ClassVar[bool] = True
     name: Literal["one_cycle"] = "one_cycle"

@@ -15,7 +15,6 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ablate.config import ConfigError, Launch, parse_launch
-from ablate.config.launch import Launch as _Launch
 from ablate.plan.design import GROUPS
 from ablate.plan.sources import check_study_name, packaged
 from ablate.plan.study import Study, parse_study
@@ -36,18 +35,19 @@ class Source:
 
 
 @contextmanager
-def composer() -> Iterator[Compose]:
-    """Composition outside a Hydra application."""
+def composer(with_hydra: bool = False) -> Iterator[Compose]:
+    """Composition outside a Hydra application; ``with_hydra`` keeps Hydra's own node."""
     GlobalHydra.instance().clear()
     with initialize_config_dir(config_dir=str(packaged() / "conf"), version_base="1.3"):
-        yield lambda overrides: compose("config", overrides=overrides)
+        yield lambda overrides: compose("config", overrides=overrides, return_hydra_config=with_hydra)
+    GlobalHydra.instance().clear()
 
 
 def sources(arguments: Sequence[str], compose: Compose) -> list[Source]:
     """The studies that a command line asks for.
 
-    ``sweeps=a,b`` names studies (each with the studies it includes); other sweeps (``optimizer.lr=0.1,0.2``) replace the
-    levels of a study's factor of that name, or else become a further factor; ``seed=0,1,2`` replaces the seeds. Without
+    ``sweeps=a,b`` names studies (each with the studies it includes); other sweeps (``optimizer.lr=0.1,0.2``) replace
+    the levels of a study's factor of that name, or else become a further factor; ``seed=0,1,2`` replaces the seeds. Without
     a study, the sweeps make a grid of their own, the study ``multirun``.
 
     Args:
@@ -55,31 +55,51 @@ def sources(arguments: Sequence[str], compose: Compose) -> list[Source]:
         compose: How to compose.
 
     Returns:
-        One source for each study that has factors.
+        One source a study, included ones before the union that includes them.
 
     Raises:
         ConfigError: For anything that Hydra, a study file or an override has wrong.
     """
-    with _hydra_errors():
-        parsed = OverridesParser.create().parse_overrides(list(arguments))
+    with hydra_errors():
+        parsed = parse_overrides(arguments)
         names = [name for o in parsed if o.key_or_group == "sweeps" for name in _values(o)]
         rest = [o for o in parsed if o.key_or_group != "sweeps"]
         found: dict[str, Source] = {}
-        for name in [str(n) for n in names if n is not None] or [None]:
+        wanted: list[str | None] = [str(name) for name in names if name is not None]
+        for name in wanted or [None]:
             for source in _study(name, rest, compose, including=()):
                 found[source.study.name] = source
     return list(found.values())
 
 
-def _study(name: str | None, overrides: list[Override], compose: Compose, including: tuple[str, ...]) -> Iterator[Source]:
+def parse_overrides(arguments: Sequence[str]) -> list[Override]:
+    """Hydra's grammar, with the override named in the error.
+
+    Raises:
+        ConfigError: Lists every override that cannot be parsed.
+    """
+    parser, parsed, problems = OverridesParser.create(), [], []
+    for argument in arguments:
+        try:
+            parsed.append(parser.parse_override(argument))
+        except HydraException as error:
+            problems.append(f"{argument}: is no override such as optimizer.lr=0.5: {str(error).splitlines()[0]}")
+    if problems:
+        raise ConfigError(problems)
+    return parsed
+
+
+def _study(
+    name: str | None, overrides: list[Override], compose: Compose, including: tuple[str, ...]
+) -> Iterator[Source]:
     if name is not None:
         check_study_name(name)
         if name in including:
             raise ConfigError(f"study {name}: includes itself by way of {' > '.join(including)}")
-    plain = [o.input_line for o in overrides if not o.is_sweep_override()]
+    plain = [str(o.input_line) for o in overrides if not o.is_sweep_override()]
     base = [f"sweeps={name}"] if name is not None else []
     values = to_plain(compose([*base, *plain]))
-    launch = parse_launch({key: values.pop(key) for key in _Launch.model_fields if key in values})
+    launch = parse_launch({key: values.pop(key) for key in Launch.model_fields if key in values})
     node = values.pop("study", None)
     if name is not None and not isinstance(node, Mapping):
         raise ConfigError(f"study {name}: the file has no study: node")
@@ -88,14 +108,13 @@ def _study(name: str | None, overrides: list[Override], compose: Compose, includ
 
     @cache
     def compose_group(group: str, option: str) -> Mapping[str, Any]:
-        with _hydra_errors():
+        with hydra_errors():
             chosen = to_plain(compose([*base, *plain, f"{group}={option}"]))[group]
         return dict(chosen)
 
     for included in study.includes:
         yield from _study(included, overrides, compose, (*including, name or ""))
-    if study.factors:
-        yield Source(study, values, launch, compose_group)
+    yield Source(study, values, launch, compose_group)
 
 
 def _with_sweeps(node: Mapping[str, Any] | None, overrides: list[Override]) -> dict[str, Any]:
@@ -122,7 +141,8 @@ def _values(override: Override) -> list[Any]:
     if override.sweep_string_iterator is None:
         return []
     return [
-        _native(OverridesParser.create().parse_override(f"x={text}").value()) for text in override.sweep_string_iterator()
+        _native(OverridesParser.create().parse_override(f"x={text}").value())
+        for text in override.sweep_string_iterator()
     ]
 
 
@@ -165,7 +185,7 @@ def refuse_code(values: Any, place: str = "") -> None:
 
 
 @contextmanager
-def _hydra_errors() -> Iterator[None]:
+def hydra_errors() -> Iterator[None]:
     """Hydra's and OmegaConf's errors as one line for the user."""
     try:
         yield

@@ -81,14 +81,19 @@ def _one_at_a_time(study: Study) -> Iterator[Row]:
 
 
 def _grid(study: Study) -> Iterator[Row]:
-    name = " × ".join(study.factors)
+    name = " x ".join(study.factors)
     for combination in itertools.product(*(list(_levels(study, factor)) for factor in study.factors)):
-        parts = [label if len(study.factors) == 1 else f"{study.label(f)} {label}"
-                 for f, (_, label, _) in zip(study.factors, combination, strict=True)]
-        levels = [level for level, _, _ in combination]
-        yield name, levels[0] if len(levels) == 1 else tuple(levels), ", ".join(parts), [
-            change for _, _, changes in combination for change in changes
+        parts = [
+            label if len(study.factors) == 1 else f"{study.label(f)} {label}"
+            for f, (_, label, _) in zip(study.factors, combination, strict=True)
         ]
+        levels = [level for level, _, _ in combination]
+        yield (
+            name,
+            levels[0] if len(levels) == 1 else tuple(levels),
+            ", ".join(parts),
+            [change for _, _, changes in combination for change in changes],
+        )
 
 
 def _leave_one_out(study: Study) -> Iterator[Row]:
@@ -121,7 +126,9 @@ def label_of(level: Any) -> str:
     return str(level)
 
 
-def _with_baseline(levels: list[tuple[Any, str, RunConfig]], value: Any, config: RunConfig) -> list[tuple[Any, str, RunConfig]]:
+def _with_baseline(
+    levels: list[tuple[Any, str, RunConfig]], value: Any, config: RunConfig
+) -> list[tuple[Any, str, RunConfig]]:
     """The baseline among its factor's levels: by size where they are numbers in order, else first."""
     entry = (value, "baseline" if value is None or isinstance(value, Mapping) else label_of(value), config)
     numbers = [level for level, _, _ in levels]
@@ -155,7 +162,8 @@ class _Builder:
     """Applies changes to the baseline and collects the problems of all of them."""
 
     def __init__(self, study: Study, baseline: Mapping[str, Any], compose_group: ComposeGroup) -> None:
-        self._values, self._compose_group, self._problems = baseline, compose_group, []
+        self._values, self._compose_group = baseline, compose_group
+        self._problems: list[str] = []
         self.baseline = parse_run({**baseline, "seed": 0})
         self._built: dict[str, RunConfig] = {}
 
@@ -179,7 +187,9 @@ class _Builder:
         node = values
         *parents, last = path.split(".")
         if path == "seed" or not parents:
-            raise ConfigError(f"{path}: is no factor; seeds belong to study.seeds, factors are paths such as optimizer.lr")
+            raise ConfigError(
+                f"{path}: is no factor; seeds belong to study.seeds, factors are paths such as optimizer.lr"
+            )
         for part in parents:
             child = node.get(part)
             if not isinstance(child, Mapping):

@@ -25,6 +25,8 @@ class Point:
 class Plan:
     """What one or more studies need to have trained."""
 
+    studies: tuple[Study, ...]
+    """In order; included ones before the union that includes them."""
     points: tuple[Point, ...]
     """In the order of studies, factors, levels and seeds; a run may appear at several."""
 
@@ -33,14 +35,15 @@ class Plan:
         """Distinct runs, in order of first appearance."""
         return tuple({point.run.digest: point.run for point in self.points}.values())
 
-    @cached_property
-    def studies(self) -> tuple[Study, ...]:
-        """In order."""
-        return tuple({point.study.name: point.study for point in self.points}.values())
-
-    def of(self, study: str) -> "Plan":
-        """The part of one study."""
-        return Plan(tuple(point for point in self.points if point.study.name == study))
+    def of(self, study: Study) -> "Plan":
+        """The part of one study, with the studies that it includes."""
+        names = {study.name}
+        for other in reversed(self.studies):
+            if other.name in names:
+                names |= set(other.includes)
+        return Plan(
+            tuple(s for s in self.studies if s.name in names), tuple(p for p in self.points if p.study.name in names)
+        )
 
 
 def make_plan(sources: Iterable[Source]) -> Plan:
@@ -52,14 +55,18 @@ def make_plan(sources: Iterable[Source]) -> Plan:
     Raises:
         ConfigError: Lists every problem of every study.
     """
+    studies: list[Study] = []
     points: list[Point] = []
     problems: list[str] = []
     known: dict[tuple[str, int], RunConfig] = {}
     for source in sources:
+        studies.append(source.study)
         try:
             settings = [_with_content(s) for s in expand(source.study, source.baseline, source.compose_group)]
         except ConfigError as error:
-            problems += [f"study {source.study.name}: {p}" if source.study.name != "multirun" else p for p in error.problems]
+            problems += [
+                f"study {source.study.name}: {p}" if source.study.name != "multirun" else p for p in error.problems
+            ]
             continue
         if len(settings) * len(source.study.seeds) > MAX_RUNS:
             raise ConfigError(f"study {source.study.name}: makes more than {MAX_RUNS} runs")
@@ -71,7 +78,7 @@ def make_plan(sources: Iterable[Source]) -> Plan:
                 points.append(Point(source.study, setting, known[key]))
     if problems:
         raise ConfigError(problems)
-    return Plan(tuple(points))
+    return Plan(tuple(studies), tuple(points))
 
 
 def sequential_samples(runs: Sequence[RunConfig], images: int = 60_000) -> int:
@@ -98,8 +105,10 @@ def _with_content(setting: Setting) -> Setting:
     from ablate.data.fingerprint import content_digest
 
     content = content_digest(str(data.root))
-    config = RunConfig(**{
-        **{name: getattr(setting.config, name) for name in RunConfig.model_fields},
-        "data": ImageFolder(**{**data.model_dump(), "content": content}),
-    })
+    config = RunConfig(
+        **{
+            **{name: getattr(setting.config, name) for name in RunConfig.model_fields},
+            "data": ImageFolder(**{**data.model_dump(), "content": content}),
+        }
+    )
     return Setting(setting.factor, setting.level, setting.label, setting.order, setting.is_baseline, config)

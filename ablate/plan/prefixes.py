@@ -1,9 +1,10 @@
 """Shorter runs that are prefixes of longer ones: trained once, at the longest."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ablate.config import RunConfig
+from ablate.record import Record
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,42 @@ def find_prefixes(runs: Iterable[RunConfig]) -> Prefixes:
     groups: dict[str, dict[str, RunConfig]] = {}
     for run in runs:
         groups.setdefault(run.trajectory, {}).setdefault(run.digest, run)
-    trained, read_off = [], {}
+    trained, shorter_of = [], {}
     for group in groups.values():
         longest, *shorter = sorted(group.values(), key=lambda run: -run.train.epochs)
         trained.append(longest)
         if shorter:
-            read_off[longest.digest] = tuple(shorter)
-    return Prefixes(tuple(trained), read_off)
+            shorter_of[longest.digest] = tuple(shorter)
+    return Prefixes(tuple(trained), shorter_of)
+
+
+def read_off(runs: Iterable[RunConfig], along: Mapping[str, Record]) -> dict[str, Record]:
+    """The records of those of ``runs`` that another run of the same trajectory settles.
+
+    A record settles every run up to its last epoch, and where it diverged, every longer one, too.
+
+    Args:
+        runs: Any.
+        along: By trajectory, a record of one of its runs.
+
+    Returns:
+        By digest: the curve up to the run's own number of epochs, with the status that it has there, the time that it
+        took to there, and ``prefix_of`` in its provenance.
+    """
+    found = {}
+    for run in runs:
+        source = along.get(run.trajectory)
+        record = _prefix(run, source) if source is not None else None
+        if record is not None:
+            found[run.digest] = record
+    return found
+
+
+def _prefix(run: RunConfig, source: Record) -> Record | None:
+    result = source.result
+    if len(result.curves) > run.train.epochs or (len(result.curves) == run.train.epochs and result.status != "diverged"):
+        result = replace(result, status="complete", curves=result.curves[: run.train.epochs], error=None)
+    elif result.status != "diverged":
+        return None
+    origin = source.provenance.get("prefix_of", source.digest)
+    return Record(run.digest, run.identity, result, {**source.provenance, "prefix_of": origin})

@@ -26,9 +26,13 @@ def sweep_folders() -> list[Path]:
 
 def study_names() -> list[str]:
     """Every study that can be named, sorted."""
-    return sorted({
-        file.relative_to(folder).with_suffix("").as_posix() for folder in sweep_folders() for file in folder.rglob("*.yaml")
-    })
+    return sorted(
+        {
+            file.relative_to(folder).with_suffix("").as_posix()
+            for folder in sweep_folders()
+            for file in folder.rglob("*.yaml")
+        }
+    )
 
 
 def sweep_file(name: str) -> Path:

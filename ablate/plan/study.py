@@ -33,15 +33,15 @@ class Study(Fields):
     name: str
     question: str = ""
     design: Design = "one-at-a-time"
-    factors: dict[str, tuple[Any, ...]] = {}
+    factors: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
     """Dotted path to levels. Where a level is a mapping of paths to values it sets several fields at once."""
-    level_names: dict[str, tuple[str, ...]] = {}
+    level_names: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """For factors whose levels are mappings: their names, in the same order."""
     includes: tuple[str, ...] = ()
     """Other studies, of which this one is the union."""
     seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = tuple(range(10))
     metrics: tuple[str, ...] = ("train_loss", "train_acc", "test_acc")
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = Field(default_factory=dict)
     """A factor's name for tables and axes; default: the last part of its path."""
     published: tuple[Published, ...] = ()
     claims: tuple[dict[str, Any], ...] = ()
@@ -88,7 +88,8 @@ def parse_study(name: str, values: Mapping[str, Any]) -> Study:
 
     Args:
         name: The study file's name.
-        values: The node as plain data; ``factors`` in any of the forms of :func:`parse_levels`, ``seeds`` a count or a list.
+        values: The node as plain data; ``factors`` in any of the forms of :func:`parse_levels`, ``seeds`` a count or
+            a list.
 
     Raises:
         ConfigError: Lists every problem.
@@ -134,7 +135,7 @@ def parse_levels(path: str, levels: Any, scalar: bool = False) -> tuple[tuple[An
 
     Args:
         path: The factor, for messages.
-        levels: A list; or ``{start, stop, step}``, both ends included, computed in decimals; or a mapping of level names to
+        levels: A list; or ``{start, stop, step}``, both ends included, in decimals; or a mapping of level names to
             ``{path: value}``.
         scalar: Whether a single value stands for a list of one (leave-one-out: the component switched off).
 
@@ -150,7 +151,9 @@ def parse_levels(path: str, levels: Any, scalar: bool = False) -> tuple[tuple[An
     if isinstance(levels, Mapping):
         bad = [str(k) for k, v in levels.items() if not isinstance(v, Mapping)]
         if bad or not levels:
-            raise ConfigError(f"{place}.{', '.join(bad)}: a named level must map paths to values, such as {{train.epochs: 5}}")
+            raise ConfigError(
+                f"{place}.{', '.join(bad)}: a named level maps paths to values, such as {{train.epochs: 5}}"
+            )
         return tuple(dict(v) for v in levels.values()), tuple(str(k) for k in levels)
     if not isinstance(levels, list):
         if scalar and levels is not None:

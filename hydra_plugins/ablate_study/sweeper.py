@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 class StudySweeperConfig:
     """The sweeper has no parameters of its own: studies and launch settings are ablate's."""
 
-    _target_: str = "hydra_plugins.ablate.sweeper.StudySweeper"
+    _target_: str = "hydra_plugins.ablate_study.sweeper.StudySweeper"
 
 
 ConfigStore.instance().store(group="hydra/sweeper", name="ablate", node=StudySweeperConfig, provider="ablate")

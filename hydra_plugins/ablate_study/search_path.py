@@ -9,7 +9,8 @@ class AblateSearchPath(SearchPathPlugin):
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         """See Hydra."""
-        from ablate.plan.sources import packaged, search_path as entries
+        from ablate.plan.sources import packaged
+        from ablate.plan.sources import search_path as entries
 
         main = [e for e in search_path.get_path() if e.provider == "main"]
         if not main or main[0].path not in (str(packaged() / "conf"), f"file://{packaged() / 'conf'}"):

@@ -1,0 +1,168 @@
+"""The command line: parses and calls."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from ablate import __version__
+from ablate.errors import user_errors
+
+OVERRIDES = """OVERRIDES are Hydra's: optimizer.lr=0.5, train.epochs=3, optimizer=adam; several values
+sweep (optimizer.lr=0.5,0.9 or 'seed=range(0,3)'). Where things go and what trains: results=DIR,
+store=FILE_OR_URL, device=auto, workers=2, cohort_size=20."""
+
+
+class Group(click.Group):
+    """Keeps the commands in the order in which a study uses them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """See click."""
+        return list(self.commands)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="ablate")
+def main() -> None:
+    """Hyperparameter ablation studies of neural networks.
+
+    A study file (sweeps/NAME.yaml) states a baseline, factors with their levels, and seeds. `ablate sweep NAME` trains
+    what the run store lacks of it, `ablate report NAME` writes tables, figures and a page into results/NAME/.
+    """
+
+
+def _complete_study(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from ablate.plan.sources import study_names
+
+    chosen = set(ctx.params.get(param.name or "", ()) or ())
+    return [CompletionItem(name) for name in study_names() if name.startswith(incomplete) and name not in chosen]
+
+
+def _complete_override(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from ablate.plan.completion import complete_override
+
+    return [CompletionItem(text) for text in complete_override(incomplete)]
+
+
+def _complete_study_or_override(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return _complete_study(ctx, param, incomplete) + (_complete_override(ctx, param, incomplete) if incomplete else [])
+
+
+def _study_command(**settings: Any) -> Callable[[Callable[..., None]], click.Command]:
+    """A command that takes STUDY... and overrides."""
+
+    def decorate(function: Callable[..., None]) -> click.Command:
+        argument = click.argument(
+            "words", nargs=-1, required=True, metavar="STUDY... [OVERRIDES]", shell_complete=_complete_study_or_override
+        )
+        function.__doc__ = f"{function.__doc__}\n\n    {OVERRIDES}\n    "
+        return main.command(**settings)(argument(function))
+
+    return decorate
+
+
+def _split(words: Sequence[str]) -> list[str]:
+    """Studies and overrides as the arguments of ``ablate run``."""
+    from ablate.app import named
+
+    studies = [word for word in words if "=" not in word and not word.startswith("~")]
+    if not studies:
+        raise click.UsageError("name at least one study")
+    return named(studies, [word for word in words if word not in studies])
+
+
+@main.command(
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []},
+    short_help="Train one run, or with -m a sweep; a Hydra application.",
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, shell_complete=_complete_override)
+def run(arguments: tuple[str, ...]) -> None:
+    """Train one run, a multirun (-m) or a study (sweeps=NAME); Hydra's flags work (--help, --cfg job, --info)."""
+    from ablate.hydra_app import run_hydra
+
+    run_hydra(arguments)
+
+
+@_study_command()
+def sweep(words: tuple[str, ...]) -> None:
+    """Train what the run store lacks of studies (resumes by itself), then print their tables."""
+    from ablate.app import train_arguments
+
+    with user_errors():
+        train_arguments(_split(words))
+
+
+@_study_command()
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+def plan(words: tuple[str, ...], as_json: bool) -> None:
+    """Show what would be trained, what the store already holds, and the estimated cost; trains nothing."""
+    from ablate.app import order
+    from ablate.outlook import outlook, print_outlook
+
+    with user_errors():
+        found = outlook(order(_split(words)))
+        print(json.dumps(found, indent=2)) if as_json else print_outlook(found)
+
+
+@_study_command()
+def report(words: tuple[str, ...]) -> None:
+    """Write tables, figures and a page of studies into results/STUDY/, from records alone."""
+    from ablate.app import report_arguments
+
+    with user_errors():
+        report_arguments(_split(words))
+
+
+@main.command()
+@click.argument("overrides", nargs=-1, shell_complete=_complete_override)
+@click.option("--study", "-s", shell_complete=_complete_study, help="Only the runs of this study.")
+@click.option("--status", type=click.Choice(["complete", "diverged", "failed"]), help="Only runs that ended so.")
+@click.option("--csv", "form", flag_value="csv", help="As CSV.")
+@click.option("--json", "form", flag_value="json", help="As JSON lines.")
+def runs(overrides: tuple[str, ...], study: str | None, status: str | None, form: str | None) -> None:
+    """List the records of the run store (store=FILE_OR_URL or results=DIR for another one)."""
+    from ablate.listing import list_runs
+
+    with user_errors():
+        list_runs(overrides, study, status, form)
+
+
+@main.command()
+@click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--store", help="SQLite file or SQLAlchemy URL; default: results/ablate.db.")
+def merge(folders: tuple[Path, ...], store: str | None) -> None:
+    """Read records back from reports (FOLDER/runs.csv and curves.csv) into the run store."""
+    from ablate.app import merge_folders
+
+    with user_errors():
+        merge_folders(folders, store)
+
+
+@main.command()
+@click.argument("name", required=False, type=click.Choice(["fashion_mnist", "mnist", "image_folder"]))
+@click.option("--root", help="Folder that holds the files.")
+def data(name: str | None, root: str | None) -> None:
+    """Fetch or verify a data set (default: fashion_mnist) and say where it lies."""
+    from ablate.app import print_data
+
+    with user_errors():
+        print_data(name or "fashion_mnist", root)
+
+
+@main.command()
+@click.argument("overrides", nargs=-1, shell_complete=_complete_override)
+def model(overrides: tuple[str, ...]) -> None:
+    """Print the layers of a network with shapes and parameter counts (model=alexnet, model.channels=[8,16])."""
+    from ablate.app import print_model
+
+    with user_errors():
+        print_model(overrides)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
