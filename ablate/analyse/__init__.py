@@ -1,32 +1,28 @@
 """From frames of runs to numbers with intervals and verdicts: pure functions, frozen results.
 
-The input is the frame of runs: one row per study, factor, level and seed, with ``status`` and the metrics of the last epoch.
-Nothing here reads or writes files, keeps state or imports the rest of the package. Every function that draws random numbers
-takes a ``seed`` and is deterministic.
+The input is the frame of runs: one row per study, factor, level and seed, with ``status`` and the metrics of the last
+epoch. Nothing here reads or writes files, keeps state or imports the rest of the package. Every function that draws
+random numbers takes a ``seed`` and is deterministic.
 
     analysis = analyse(runs, metrics=["test_acc"], claims=claims, published=published)
 
-is the one call that a report needs; the others are its parts:
-
-==================  ========================================================================================================
-``describe``        describe(runs, *, metrics, seed=0, resamples=2000, chance=Chance()) -> Description
-``compare``         compare(runs, *, metric, factor=None, baseline=None, seed=0, chance=Chance()) -> tuple[Comparison, ...]
-``best``            best(runs, *, metric, factor=None, seed=0) -> Best
-``trend``           trend(runs, *, metric, factor=None, levels=None) -> Trend
-``equivalent``      equivalent(runs, *, metric, a, b, margin, factor=None) -> Equivalence
-``importance``      importance(runs, *, metric, factors=None) -> Importance
-``check_published`` check_published(runs, published) -> tuple[PublishedCheck, ...]
-``curves``          curves(runs, epochs, *, metric, factor=None) -> tuple[Curve, ...]
-``judge``           judge(runs, claim, *, seed=0, chance=Chance()) -> Verdict
-``analyse``         analyse(runs, *, metrics, claims=(), published=(), seed=0, resamples=2000, chance=Chance()) -> StudyAnalysis
-==================  ========================================================================================================
-
-``factor`` may be left out where the frame has one factor only. All raise ``AnalysisError`` where the data cannot carry the
-question at all; what it can carry only in part comes with ``warnings``.
+is the one call that a report needs; ``describe``, ``compare``, ``best``, ``trend``, ``importance``, ``check_published``
+and ``judge`` are its parts, ``equivalent`` and ``curves`` stand beside it. ``factor`` may be left out where the frame
+has one factor only. All raise ``AnalysisError`` where the data cannot carry the question at all; what it can carry only
+in part comes with ``warnings``.
 """
 
+from ablate.analyse.best import best
+from ablate.analyse.claims import judge
+from ablate.analyse.compare import compare
+from ablate.analyse.curves import curves
+from ablate.analyse.describe import describe
+from ablate.analyse.equivalence import equivalent
 from ablate.analyse.errors import AnalysisError
+from ablate.analyse.importance import importance
 from ablate.analyse.inputs import Claim, Published, higher_is_better, parse_claim, parse_published
+from ablate.analyse.panel import Chance
+from ablate.analyse.published import check_published
 from ablate.analyse.results import (
     Best,
     Comparison,
@@ -44,10 +40,13 @@ from ablate.analyse.results import (
     Trend,
     Verdict,
 )
+from ablate.analyse.study import analyse
+from ablate.analyse.trend import trend
 
 __all__ = [
     "AnalysisError",
     "Best",
+    "Chance",
     "Claim",
     "Comparison",
     "Curve",
@@ -64,7 +63,17 @@ __all__ = [
     "StudyAnalysis",
     "Trend",
     "Verdict",
+    "analyse",
+    "best",
+    "check_published",
+    "compare",
+    "curves",
+    "describe",
+    "equivalent",
     "higher_is_better",
+    "importance",
+    "judge",
     "parse_claim",
     "parse_published",
+    "trend",
 ]

@@ -1,17 +1,18 @@
 """Frozen results of the analysis: what every function of this package returns and what reports print.
 
-Conventions: a number that the data cannot carry is ``None`` (too few seeds, nothing measured), never 0 or NaN. ``n`` is the
-number of runs or of paired seeds behind the numbers beside it. ``warnings`` are whole sentences meant for the reader of the
-report. ``level`` is the native value, ``label`` its printed form, ``order`` its position in the study.
+Conventions: a number that the data cannot carry is ``None`` (too few seeds, nothing measured), never 0 or NaN. ``n`` is
+the number of runs or of paired seeds behind the numbers beside it. ``warnings`` are whole sentences meant for the
+reader of the report. ``level`` is the native value, ``label`` its printed form, ``order`` its position in the study.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import pandas as pd
 
 from ablate.analyse.inputs import Claim
+from ablate.analyse.table import Table, frame_of, html_of
 
 Standing = Literal["better", "worse", "undecided"]
 Outcome = Literal["supported", "refuted", "undecided"]
@@ -33,20 +34,6 @@ class Interval:
 
     def __str__(self) -> str:
         return f"[{self.low:.4g}, {self.high:.4g}]"
-
-
-class _Table:
-    """A result that is a table: how it becomes a frame and how a notebook shows it."""
-
-    def _rows(self) -> Sequence[Any]:
-        raise NotImplementedError
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row per entry, one column per field; an interval becomes ``<field>_low`` and ``<field>_high``."""
-        return frame_of(self._rows())
-
-    def _repr_html_(self) -> str:
-        return str(self.to_frame().to_html(index=False, float_format=lambda value: f"{value:.4g}"))
 
 
 @dataclass(frozen=True)
@@ -86,7 +73,7 @@ class LevelSummary:
 
 
 @dataclass(frozen=True)
-class Description(_Table):
+class Description(Table):
     """All levels of a study, one entry per factor, level and metric, in the study's order."""
 
     levels: tuple[LevelSummary, ...]
@@ -134,7 +121,7 @@ class Comparison:
     p: float | None
     """Two-sided sign-flip permutation p."""
     p_holm: float | None
-    """``p`` after Holm's correction over the levels of the factor compared on this metric."""
+    """``p`` after Holm's correction over all levels that the study compares on this metric."""
     exact: bool
     """True: all sign flips enumerated; False: Monte Carlo."""
     smallest_p: float | None
@@ -144,12 +131,16 @@ class Comparison:
     effect_corrected: float | None
     """d_z with Hedges' small-sample correction."""
     standing: Standing
-    """By ``p_holm`` at 5 % and the metric's direction; better or worse than the baseline."""
+    """Better or worse than the baseline at 5 % after Holm's correction, in the metric's direction. Where runs diverged
+    it is decided with each of them counted as a run at chance, and withheld where the complete pairs say the
+    opposite."""
     seeds_needed: int | None
-    """Seeds that would settle an undecided difference of this size (80 % power, 5 % after correction); None: decided, no
-    estimate possible, or more than ``paired.MOST_SEEDS``."""
+    """Seeds that would settle an undecided difference of this size (80 % power, 5 % after correction); None: decided,
+    no estimate possible, or more than ``power.MOST_SEEDS``."""
     difference_counting_diverged: float | None
-    """Mean difference with each diverged run counted as a run at chance; None where no run of the pairs diverged."""
+    """Mean difference with each diverged run counted as a run at chance; None where no run diverged at either level."""
+    p_counting_diverged: float | None
+    """Its sign-flip p, corrected like ``p_holm``."""
     divergence: ShareTest
     warnings: tuple[str, ...] = ()
 
@@ -171,7 +162,7 @@ class LevelChance:
 
 
 @dataclass(frozen=True)
-class Best(_Table):
+class Best(Table):
     """The best level of a factor on one metric, and those that cannot be told from it."""
 
     study: str
@@ -204,7 +195,7 @@ class Trend:
     page_l: float
     p_rising: float
     p_falling: float
-    """One-sided p of Page's test for a rise and for a fall along the order (of the metric itself, whatever is better)."""
+    """One-sided p of Page's test for a rise and a fall along the order, of the metric itself (whatever is better)."""
     exact: bool
     tau: float
     """Mean over seeds of Kendall's tau-b between the order of the levels and the metric, -1 to 1."""
@@ -244,8 +235,8 @@ class ImportanceTerm:
     factors: tuple[str, ...]
     """One factor: a main effect. Two: their interaction."""
     share: float
-    """Grid: share of the total sum of squares. One at a time: of the sum of squares of this factor's own runs (the shares
-    of several factors do not add up)."""
+    """Grid: of the total sum of squares. One at a time: of the sum of squares of this factor's own runs, so that the
+    shares of several factors do not add up."""
     df: int
     f: float | None
     p: float | None
@@ -254,7 +245,7 @@ class ImportanceTerm:
 
 
 @dataclass(frozen=True)
-class Importance(_Table):
+class Importance(Table):
     """How much of the metric's variance each factor explains."""
 
     study: str
@@ -387,25 +378,4 @@ class StudyAnalysis:
         return "\n".join([head, *(f"  {verdict}" for verdict in self.verdicts), *(f"  ! {w}" for w in self.warnings)])
 
     def _repr_html_(self) -> str:
-        return str(self.to_frame().to_html(index=False, float_format=lambda value: f"{value:.4g}"))
-
-
-def frame_of(entries: Sequence[Any]) -> pd.DataFrame:
-    """A frame with a row per result and a column per field.
-
-    Args:
-        entries: results of one class; an ``Interval`` field becomes two columns, ``warnings`` one joined by spaces.
-    """
-    if not entries:
-        return pd.DataFrame()
-    columns: dict[str, list[Any]] = {}
-    for field in fields(entries[0]):
-        values = [getattr(entry, field.name) for entry in entries]
-        if "Interval" in str(field.type):
-            columns[f"{field.name}_low"] = [None if value is None else value.low for value in values]
-            columns[f"{field.name}_high"] = [None if value is None else value.high for value in values]
-        elif field.name == "warnings":
-            columns["warnings"] = [" ".join(value) for value in values]
-        else:
-            columns[field.name] = values
-    return pd.DataFrame(columns)
+        return html_of(self.to_frame())

@@ -1,0 +1,278 @@
+"""What the runs say about a claim: supported, refuted or undecided.
+
+A claim is supported where the hypothesis that it is false is rejected at 5 %, and refuted where the hypothesis that it
+is true is rejected at 5 %; all tests are one-sided and, but for equivalence, sign-flip tests paired by seed. So levels
+that are in truth alike yield a false "supported" in at most 5 % of studies, for each claim by itself. Claims about
+several levels are put together from pairs so that this holds without choosing levels by the data first:
+
+- all pairs must speak for it (intersection-union, Berger 1982, *Technometrics* 24): every pair at 5 %, no correction;
+- one of several must (union-intersection): Simes' or Bonferroni's rule.
+
+A diverged run counts as one at chance; a pair that says the opposite among complete runs alone speaks for nothing.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ablate.analyse.best import simes
+from ablate.analyse.bootstrap import Floats
+from ablate.analyse.equivalence import equivalence_of
+from ablate.analyse.errors import AnalysisError
+from ablate.analyse.inputs import Claim, higher_is_better
+from ablate.analyse.panel import Chance, Panel, make_panel
+from ablate.analyse.power import ALPHA, seeds_needed
+from ablate.analyse.results import Outcome, Verdict
+from ablate.analyse.sign_flip import Pairwise, least_pairs, pairwise
+from ablate.analyse.trend import page
+
+GUESS = Chance()
+
+
+def judge(runs: pd.DataFrame, claim: Claim, *, seed: int = 0, chance: Chance = GUESS) -> Verdict:
+    """Judge a claim by the runs of its study.
+
+    Args:
+        runs: frame of runs of one study.
+        claim: as ``parse_claim`` gives it.
+        seed: of the random sign flips, used beyond 14 pairs.
+        chance: what a diverged run counts as.
+
+    Raises:
+        AnalysisError: the study has no such factor, metric or level, or the claim fits no levels of it.
+    """
+    panel = make_panel(runs, claim.metric, claim.factor)
+    evidence = _Evidence(panel, claim, chance, seed)
+    finding = {
+        "better": _better,
+        "best_in": _best_in,
+        "equivalent": _equivalent,
+        "monotone": _monotone,
+        "peaks_inside": _peaks_inside,
+    }[claim.kind](evidence)
+    outcome: Outcome = "undecided"
+    speaks_for = finding.p is not None and finding.p <= ALPHA
+    speaks_against = finding.p_against is not None and finding.p_against <= ALPHA
+    if speaks_for != speaks_against:
+        outcome = "supported" if speaks_for else "refuted"
+    warnings = list(panel.warnings)
+    diverged = int(panel.diverged[finding.rows].sum())
+    if diverged:
+        warnings.append(f"{diverged} diverged run(s) at these levels count as runs at chance.")
+    return Verdict(
+        claim,
+        outcome,
+        finding.text,
+        finding.needed if outcome == "undecided" else "",
+        finding.n,
+        finding.p,
+        finding.p_against,
+        tuple(warnings),
+    )
+
+
+@dataclass(frozen=True)
+class _Finding:
+    rows: list[int]
+    """Levels looked at."""
+    text: str
+    needed: str
+    n: int
+    p: float | None
+    p_against: float | None
+
+
+class _Evidence:
+    """The panel of a claim and its pairwise tests."""
+
+    def __init__(self, panel: Panel, claim: Claim, chance: Chance, seed: int) -> None:
+        self.panel, self.claim, self.chance, self._seed = panel, claim, chance, seed
+        self.higher = higher_is_better(claim.metric)
+        self.counted = panel.counting_diverged(chance)
+
+    def rows(self, levels: tuple[object, ...]) -> list[int]:
+        rows = [self.panel.index(level) for level in levels]
+        if len(set(rows)) < len(rows):
+            raise AnalysisError(f"claim {self.claim.id!r}: a level is named twice")
+        return rows
+
+    def tests(self, rows: list[int], margin: float, higher: bool | None = None) -> Pairwise:
+        """Pairwise tests among these rows; a pair contradicted by the complete runs alone gets p = 1."""
+        up = self.higher if higher is None else higher
+        tests = pairwise(self.counted[rows], higher=up, margin=margin, seed=self._seed)
+        if self.panel.diverged[rows].any():
+            alone = pairwise(self.panel.values[rows], higher=up, margin=-margin, seed=self._seed)
+            tests.p[alone.p.T <= ALPHA] = 1.0
+        return tests
+
+    def means(self, rows: list[int]) -> Floats:
+        """Mean of each level over its own seeds; NaN without any."""
+        known = np.isfinite(self.counted[rows])
+        sums = np.where(known, self.counted[rows], 0).sum(axis=1)
+        return np.where(known.any(axis=1), sums / np.maximum(known.sum(axis=1), 1), np.nan)
+
+    def label(self, row: int) -> str:
+        return self.panel.levels[row].label
+
+
+def _better(evidence: _Evidence) -> _Finding:
+    margin, rows = evidence.claim.margin, evidence.rows(evidence.claim.levels)
+    tests = evidence.tests(rows, margin)
+    p, p_against = float(tests.p[0, 1]), float(evidence.tests(rows, -margin).p[1, 0])
+    return _Finding(
+        rows,
+        _pair_text(evidence, rows, tests, 0, 1) + f"; p = {_p(p)} for, {_p(p_against)} against.",
+        _needed(evidence, tests, 0, 1, margin, ALPHA),
+        int(tests.n[0, 1]),
+        *_carried(tests.n[0, 1], p, p_against),
+    )
+
+
+def _best_in(evidence: _Evidence) -> _Finding:
+    inside = evidence.rows(evidence.claim.levels)
+    among = evidence.rows(evidence.claim.among) if evidence.claim.among else list(range(len(evidence.panel.levels)))
+    return _within(evidence, inside, [row for row in among if row not in inside])
+
+
+def _peaks_inside(evidence: _Evidence) -> _Finding:
+    claim = evidence.claim
+    among = evidence.rows(claim.among) if claim.among else list(range(len(evidence.panel.levels)))
+    inside = evidence.rows(claim.levels) if claim.levels else among[1:-1]
+    places = [among.index(row) for row in inside if row in among]
+    if not places or len(places) < len(inside) or not 0 < min(places) <= max(places) < len(among) - 1:
+        raise AnalysisError(f"claim {claim.id!r}: a peak inside needs levels on either side of it")
+    return _within(evidence, inside, [row for row in among if row not in inside])
+
+
+def _within(evidence: _Evidence, inside: list[int], outside: list[int]) -> _Finding:
+    """Is the best of ``inside`` better than (all but as good as) every level ``outside``?"""
+    if not outside:
+        raise AnalysisError(f"claim {evidence.claim.id!r}: every level is named; there is none to compare with")
+    margin, rows = evidence.claim.margin, inside + outside
+    ins, outs = np.arange(len(inside)), np.arange(len(inside), len(rows))
+    tests, against = evidence.tests(rows, -margin), evidence.tests(rows, margin)
+    each = np.array([simes(tests.p[ins, out]) for out in outs])
+    p = float(each.max())
+    p_against = simes(against.p[np.ix_(outs, ins)].max(axis=1))
+    n = int(tests.n[np.ix_(ins, outs)].min())
+    means = evidence.means(rows) * (1 if evidence.higher else -1)
+    if np.isnan(means[ins]).all() or np.isnan(means[outs]).all():
+        text = f"{evidence.claim.metric}: no runs inside or outside of the named levels."
+        return _Finding(rows, text, _least(), n, None, None)
+    top, rival = int(ins[np.nanargmax(means[ins])]), int(outs[np.nanargmax(means[outs])])
+    hardest = int(outs[np.argmax(each)])
+    text = "best inside against best outside, " + _pair_text(evidence, rows, tests, top, rival)
+    if p > ALPHA and hardest != rival:
+        text += f"; hardest to tell: {evidence.label(rows[hardest])}"
+    needed = _needed(evidence, tests, top, hardest if p < 1 else rival, -margin, ALPHA / len(ins))
+    return _Finding(
+        rows,
+        text + f"; p = {_p(p)} for, {_p(p_against)} against.",
+        needed,
+        n,
+        *_carried(n, p, p_against),
+    )
+
+
+def _equivalent(evidence: _Evidence) -> _Finding:
+    margin, rows = evidence.claim.margin, evidence.rows(evidence.claim.levels)
+    pairs = [(i, j) for i in range(len(rows)) for j in range(i + 1, len(rows))]
+    tests = evidence.tests(rows, 0.0)
+    n = min(int(tests.n[pair]) for pair in pairs)
+    try:
+        found = [equivalence_of(evidence.panel, rows[i], rows[j], margin, evidence.chance) for i, j in pairs]
+    except AnalysisError as error:
+        return _Finding(rows, f"{error}.", "At least two seeds complete at every level.", n, None, None)
+    worst = max(found, key=lambda entry: entry.p)
+    wrong = min(1.0, len(found) * min(min(1 - entry.p_lower, 1 - entry.p_upper) for entry in found))
+    text = (
+        f"{evidence.claim.metric} of {worst.a} minus {worst.b} over {worst.n} seeds: {worst.difference:+.4f}, "
+        f"90 % interval {worst.interval}, margin {margin:g}; p = {_p(worst.p)} for, {_p(wrong)} against."
+    )
+    i, j = pairs[found.index(worst)]
+    room = margin - abs(worst.difference)
+    spread = float(tests.sd[i, j])
+    seeds = seeds_needed(room / spread, power=0.9 if room > 0 else 0.8, two_sided=False) if spread > 0 else None
+    goal = "show it" if room > 0 else "refute it"
+    needed = f"About {seeds} seeds would {goal} at this difference and spread." if seeds else _unresolvable()
+    return _Finding(rows, text, needed, n, worst.p, wrong)
+
+
+def _monotone(evidence: _Evidence) -> _Finding:
+    claim = evidence.claim
+    rows, margin, rising = evidence.rows(claim.levels), claim.margin, claim.direction == "rising"
+    pairs = [(i, j) for i in range(len(rows)) for j in range(i + 1, len(rows))]
+    steps = [(i, j) for i, j in pairs if j == i + 1] if margin == 0 else pairs
+    tests, against = evidence.tests(rows, -margin, rising), evidence.tests(rows, margin, rising)
+    p = max(float(tests.p[j, i]) for i, j in steps)
+    if margin > 0:  # flat within the margin is not yet a rise
+        p = max(p, _trend_p(evidence, rows, rising))
+    p_against = min(1.0, len(pairs) * min(float(against.p[pair]) for pair in pairs))
+    n = min(int(tests.n[pair]) for pair in pairs)
+    i, j = max(steps, key=lambda step: float(tests.p[step[1], step[0]]))
+    means = ", ".join(
+        f"{evidence.label(row)}: {mean:.4f}" for row, mean in zip(rows, evidence.means(rows), strict=True)
+    )
+    weakest = f"{evidence.label(rows[i])} to {evidence.label(rows[j])}"
+    text = f"{claim.metric} along the levels {means}; weakest step {weakest}"
+    return _Finding(
+        rows,
+        text + f"; p = {_p(p)} for, {_p(p_against)} against.",
+        _needed(evidence, tests, j, i, -margin, ALPHA, rising),
+        n,
+        *_carried(n, p, p_against),
+    )
+
+
+def _trend_p(evidence: _Evidence, rows: list[int], rising: bool) -> float:
+    """P of Page's test for a trend in the claimed direction, of the sign-flip test for two levels."""
+    if len(rows) == 2:
+        return float(evidence.tests(rows, 0.0, rising).p[1, 0])
+    values = evidence.counted[rows]
+    common = values[:, np.isfinite(values).all(axis=0)].T
+    return float(page(common if rising else common[:, ::-1]).pvalue) if len(common) >= 2 else 1.0
+
+
+def _pair_text(evidence: _Evidence, rows: list[int], tests: Pairwise, i: int, j: int) -> str:
+    means = evidence.means([rows[i], rows[j]])
+    a, b = evidence.label(rows[i]), evidence.label(rows[j])
+    text = f"{evidence.claim.metric} of {a} {means[0]:.4f} and of {b} {means[1]:.4f}"
+    if not tests.n[i, j]:
+        return text + ": no seed in common"
+    return text + f": {tests.difference[i, j]:+.4f} over {tests.n[i, j]} paired seeds"
+
+
+def _needed(
+    evidence: _Evidence, tests: Pairwise, i: int, j: int, margin: float, alpha: float, higher: bool | None = None
+) -> str:
+    """What would decide whether i is better than j by more than the margin."""
+    n, spread = int(tests.n[i, j]), float(tests.sd[i, j])
+    if n < least_pairs(ALPHA, two_sided=False):
+        return _least()
+    up = evidence.higher if higher is None else higher
+    excess = float(tests.difference[i, j]) * (1 if up else -1) - margin
+    if not spread > 0:
+        return _unresolvable()
+    seeds = seeds_needed(excess / spread, alpha=alpha, two_sided=False)
+    if seeds is None:
+        return _unresolvable()
+    goal = "show it" if excess > 0 else "refute it"
+    return f"About {seeds} seeds would {goal} at this difference and spread."
+
+
+def _least() -> str:
+    return f"At least {least_pairs(ALPHA, two_sided=False)} paired seeds: with fewer no exact test reaches 5 %."
+
+
+def _unresolvable() -> str:
+    return "More seeds will hardly decide it, the levels are too close: state a margin that matters."
+
+
+def _carried(n: int, p: float, p_against: float) -> tuple[float | None, float | None]:
+    """Both p, or None where fewer than two pairs stand behind them."""
+    return (p, p_against) if n >= 2 else (None, None)
+
+
+def _p(value: float) -> str:
+    return f"{value:.2g}" if value >= 0.001 else f"{value:.1e}"

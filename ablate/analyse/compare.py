@@ -1,0 +1,188 @@
+"""Each level against the baseline, paired by seed."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from ablate.analyse.bootstrap import CONFIDENCE, Floats, t_interval
+from ablate.analyse.inputs import higher_is_better
+from ablate.analyse.panel import Chance, Panel, checked, factors_of, make_panel
+from ablate.analyse.power import ALPHA, hedges_correction, seeds_needed
+from ablate.analyse.results import Comparison, Interval, ShareTest, Standing
+from ablate.analyse.sign_flip import FLIPS, least_pairs, sign_flip
+
+GUESS = Chance()
+
+
+def compare(
+    runs: pd.DataFrame, *, metric: str, factor: str | None = None, seed: int = 0, chance: Chance = GUESS
+) -> tuple[Comparison, ...]:
+    """Compare every level of a study with its factor's baseline.
+
+    Holm's correction is over all comparisons returned: a study's levels on one metric are one family.
+
+    Args:
+        runs: frame of runs of one study.
+        metric: a metric column with a known direction.
+        factor: compare the levels of this factor only; None: of all.
+        seed: of the random sign flips, used beyond 14 pairs.
+        chance: what a diverged run counts as.
+
+    Raises:
+        AnalysisError: no baseline, or several, in a factor; no such metric or factor.
+    """
+    runs = checked(runs, (metric,))
+    higher = higher_is_better(metric)
+    made: list[Comparison] = []
+    for name in factors_of(runs) if factor is None else (factor,):
+        panel = make_panel(runs, metric, name)
+        counted = panel.counting_diverged(chance)
+        base = panel.baseline()
+        made += [_pair(panel, counted, row, base, seed) for row in range(len(panel.levels)) if row != base]
+    return tuple(_corrected(made, higher))
+
+
+def share_test(panel: Panel, level: int, baseline: int) -> ShareTest:
+    """Compare the shares of diverged runs at two levels (rows of the panel), exactly.
+
+    McNemar's test on the seeds that ended, complete or diverged, at both levels; Fisher's where they share no seed.
+    """
+    ended = panel.complete | panel.diverged
+    both = ended[level] & ended[baseline]
+    paired = bool(both.any())
+    use = (both, both) if paired else (ended[level], ended[baseline])
+    counts = [int(panel.diverged[row][mask].sum()) for row, mask in zip((level, baseline), use, strict=True)]
+    totals = [int(mask.sum()) for mask in use]
+    if sum(counts) == 0 or 0 in totals:
+        return ShareTest(counts[0], totals[0], counts[1], totals[1], None, "none")
+    if not paired:
+        table = [[counts[0], totals[0] - counts[0]], [counts[1], totals[1] - counts[1]]]
+        return ShareTest(counts[0], totals[0], counts[1], totals[1], float(stats.fisher_exact(table).pvalue), "fisher")
+    only_level = int((panel.diverged[level] & ~panel.diverged[baseline] & both).sum())
+    only_base = int((panel.diverged[baseline] & ~panel.diverged[level] & both).sum())
+    discordant = only_level + only_base
+    p = float(stats.binomtest(only_level, discordant).pvalue) if discordant else 1.0
+    return ShareTest(counts[0], totals[0], counts[1], totals[1], p, "mcnemar")
+
+
+def holm(p: Sequence[float | None]) -> list[float | None]:
+    """Holm's step-down correction of the p that are there."""
+    there = [value for value in p if value is not None]
+    corrected = iter(multipletests(there, method="holm")[1].tolist() if there else [])
+    return [None if value is None else float(next(corrected)) for value in p]
+
+
+def _pair(panel: Panel, counted: Floats, row: int, base: int, seed: int) -> Comparison:
+    values = panel.values[[row, base]]
+    pairs: NDArray[np.bool_] = np.asarray(np.isfinite(values).all(axis=0))
+    sample = values[:, pairs]
+    n = int(pairs.sum())
+    differences = (sample[0] - sample[1])[None, :]
+    level, baseline = panel.levels[row], panel.levels[base]
+    test = sign_flip(differences, seed)
+    interval = effect = corrected = None
+    if n >= 2:
+        low, high = t_interval(differences)
+        interval = Interval(float(low[0]), float(high[0]), CONFIDENCE, "t")
+        spread = float(differences.std(ddof=1))
+        effect = float(differences.mean()) / spread if spread > 0 else None
+        corrected = effect * hedges_correction(n) if effect is not None and n >= 3 else None
+    difference_counted, p_counted = _counting(panel, counted, row, base, seed)
+    return Comparison(
+        *(panel.study, panel.factor, level.value, level.label, level.order, baseline.value, baseline.label),
+        panel.metric,
+        seeds=tuple(s for s, there in zip(panel.seeds, pairs, strict=True) if there),
+        n=n,
+        mean=float(sample[0].mean()) if n else None,
+        baseline_mean=float(sample[1].mean()) if n else None,
+        difference=float(differences.mean()) if n else None,
+        interval=interval,
+        p=float(test.two_sided[0]) if n >= 2 else None,
+        p_holm=None,
+        exact=test.exact,
+        smallest_p=(2 / 2**n if test.exact else 1 / (FLIPS + 1)) if n >= 2 else None,
+        effect=effect,
+        effect_corrected=corrected,
+        standing="undecided",
+        seeds_needed=None,
+        difference_counting_diverged=difference_counted,
+        p_counting_diverged=p_counted,
+        divergence=share_test(panel, row, base),
+        warnings=panel.warnings + _warnings(panel, row, base, pairs),
+    )
+
+
+def _counting(panel: Panel, counted: Floats, row: int, base: int, seed: int) -> tuple[float | None, float | None]:
+    """Mean difference and p with diverged runs counted at chance; None where none diverged."""
+    if not panel.diverged[[row, base]].any():
+        return None, None
+    differences = counted[row] - counted[base]
+    differences = differences[np.isfinite(differences)][None, :]
+    if differences.shape[1] == 0:
+        return None, None
+    p = float(sign_flip(differences, seed).two_sided[0]) if differences.shape[1] >= 2 else None
+    return float(differences.mean()), p
+
+
+def _corrected(made: Sequence[Comparison], higher: bool) -> list[Comparison]:
+    """The comparisons with Holm's correction, their standing and the seeds that would settle them."""
+    complete = holm([entry.p for entry in made])
+    family = sum(p is not None for p in complete)
+    deciding = holm([entry.p if entry.p_counting_diverged is None else entry.p_counting_diverged for entry in made])
+    result = []
+    for entry, p, p_all in zip(made, complete, deciding, strict=True):
+        diverged = entry.difference_counting_diverged is not None
+        of_complete = _standing(entry.difference, p, higher)
+        standing = of_complete
+        if diverged:
+            of_all = _standing(entry.difference_counting_diverged, p_all, higher)
+            standing = of_all if of_complete in (of_all, "undecided") else "undecided"
+        alpha = ALPHA / max(1, family)
+        needed, warnings = None, entry.warnings
+        if standing == "undecided" and entry.effect is not None:
+            needed = seeds_needed(entry.effect, alpha=alpha)
+        if 2 <= entry.n < least_pairs(alpha, two_sided=True) and standing == "undecided":
+            warnings += (
+                f"{entry.n} pairs cannot reach 5 % after correction for {family} comparison(s), whatever the "
+                f"difference (smallest p {entry.smallest_p:.3g}): it takes {least_pairs(alpha, two_sided=True)} seeds.",
+            )
+        result.append(
+            replace(
+                entry,
+                p_holm=p,
+                p_counting_diverged=p_all if diverged else None,
+                standing=standing,
+                seeds_needed=needed,
+                warnings=warnings,
+            )
+        )
+    return result
+
+
+def _standing(difference: float | None, p: float | None, higher: bool) -> Standing:
+    if difference is None or p is None or p > ALPHA or difference == 0:
+        return "undecided"
+    return "better" if (difference > 0) == higher else "worse"
+
+
+def _warnings(panel: Panel, row: int, base: int, pairs: NDArray[np.bool_]) -> tuple[str, ...]:
+    texts = []
+    diverged = int((panel.diverged[row] | panel.diverged[base]).sum())
+    if diverged:
+        texts.append(
+            f"{diverged} seed(s) diverged at one or both levels: not in the difference, counted for the standing."
+        )
+    ended = panel.complete | panel.diverged
+    lost = int((ended[row] ^ ended[base]).sum())
+    if lost:
+        texts.append(f"{lost} seed(s) ran at one of the two levels only and are left out of the pairs.")
+    if not pairs.any():
+        texts.append("No seed is complete at both levels: there is nothing to compare.")
+    elif pairs.sum() == 1:
+        texts.append("One pair: neither interval nor test.")
+    return tuple(texts)

@@ -1,0 +1,74 @@
+"""Learning curves of a level: mean and interval at every epoch."""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from ablate.analyse.bootstrap import CONFIDENCE
+from ablate.analyse.errors import AnalysisError
+from ablate.analyse.panel import checked, engine_warnings, factors_of
+from ablate.analyse.results import Curve
+
+
+def curves(runs: pd.DataFrame, epochs: pd.DataFrame, *, metric: str, factor: str | None = None) -> tuple[Curve, ...]:
+    """Average the curves of each level's complete runs.
+
+    Runs that diverged or failed are left out with a warning, as a mean over fewer and fewer runs would bend by that
+    alone.
+
+    Args:
+        runs: frame of runs of one study, with ``digest``.
+        epochs: frame of curves: digest, epoch (from 1) and the metrics, one row per run and epoch.
+        metric: a metric column of ``epochs``.
+        factor: may be None where the frame has one only.
+
+    Returns:
+        One curve per level with any epoch measured, in the study's order.
+
+    Raises:
+        AnalysisError: a column is absent, or no such factor.
+    """
+    runs = checked(runs, ("digest",))
+    absent = [name for name in ("digest", "epoch", metric) if name not in epochs.columns]
+    if absent:
+        raise AnalysisError(f"the frame of curves lacks the column(s) {', '.join(absent)}")
+    there = factors_of(runs)
+    if factor is None and len(there) > 1:
+        raise AnalysisError(f"study has several factors ({', '.join(there)}): say which")
+    factor = there[0] if factor is None else factor
+    if factor not in there:
+        raise AnalysisError(f"there is no factor {factor!r} in the study; factors are {', '.join(there)}")
+    rows = runs[runs["factor"] == factor]
+    complete = rows.loc[rows["status"] == "complete", ["digest", "order", "label"]]
+    joined = complete.merge(epochs[["digest", "epoch", metric]], on="digest")
+    joined = joined[np.isfinite(joined[metric].to_numpy(dtype=np.float64))]
+    table = joined.groupby(["order", "label", "epoch"])[metric].agg(["count", "mean", "std"]).reset_index()
+    made = []
+    for _, part in rows.groupby(["order", "label"], sort=True):
+        first = part.iloc[0]
+        points = table[(table["order"] == first["order"]) & (table["label"] == first["label"])]
+        if points.empty:
+            continue
+        n = points["count"].to_numpy()
+        mean = points["mean"].to_numpy(dtype=np.float64)
+        half = np.full(len(n), np.nan)
+        several = n >= 2
+        half[several] = (
+            stats.t.ppf(0.5 + CONFIDENCE / 2, n[several] - 1)
+            * points["std"].to_numpy(dtype=np.float64)[several]
+            / np.sqrt(n[several])
+        )
+        lost = part["status"][part["status"] != "complete"].value_counts()
+        warnings = tuple(f"{count} {status} run(s) are not in the curve." for status, count in lost.items())
+        made.append(
+            Curve(
+                *(factor, first["level"], str(first["label"]), int(first["order"]), metric),
+                epochs=tuple(points["epoch"].astype(int).tolist()),
+                n=tuple(n.tolist()),
+                mean=tuple(mean.tolist()),
+                low=tuple((mean - half).tolist()),
+                high=tuple((mean + half).tolist()),
+                warnings=engine_warnings(part) + warnings,
+            )
+        )
+    return tuple(made)

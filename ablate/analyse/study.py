@@ -1,0 +1,99 @@
+"""The whole analysis of a study in one call."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from ablate.analyse.best import MOST_LEVELS, best
+from ablate.analyse.claims import judge
+from ablate.analyse.compare import compare
+from ablate.analyse.describe import describe
+from ablate.analyse.errors import AnalysisError
+from ablate.analyse.importance import importance
+from ablate.analyse.inputs import Claim, Published, higher_is_better
+from ablate.analyse.panel import Chance, checked, factors_of, make_panel
+from ablate.analyse.published import check_published
+from ablate.analyse.results import Best, Comparison, Importance, StudyAnalysis, Trend
+from ablate.analyse.trend import is_ordered, trend
+
+GUESS = Chance()
+
+
+def analyse(
+    runs: pd.DataFrame,
+    *,
+    metrics: Sequence[str],
+    claims: Sequence[Claim] = (),
+    published: Sequence[Published] = (),
+    seed: int = 0,
+    resamples: int = 2000,
+    chance: Chance = GUESS,
+) -> StudyAnalysis:
+    """Analyse one study: levels, comparisons, best levels, trends, importance, published numbers and claims.
+
+    What the data cannot carry is left out with a warning that says why. Errors of the study file (a claim about a level
+    that the study does not have) are raised.
+
+    Args:
+        runs: frame of runs of one study.
+        metrics: columns to analyse, each with a known direction.
+        claims: sentences to judge.
+        published: printed numbers to check.
+        seed: of all random numbers.
+        resamples: bootstrap resamples of the intervals of a level; 0: none.
+        chance: what guessing scores, for runs at chance and diverged ones.
+
+    Raises:
+        AnalysisError: not a frame of runs of one study; a claim or published number about something not in it.
+    """
+    runs = checked(runs, metrics)
+    factors = factors_of(runs)
+    for metric in metrics:
+        higher_is_better(metric)
+    baselines = runs[runs["is_baseline"].astype(bool)].groupby("factor")["order"].nunique()
+    comparable = [factor for factor in factors if baselines.get(factor) == 1]
+    warnings = [
+        f"{factor}: no comparisons, as there is no single baseline level."
+        for factor in factors
+        if factor not in comparable
+    ]
+    comparisons: list[Comparison] = []
+    bests: list[Best] = []
+    trends: list[Trend] = []
+    shares: list[Importance] = []
+    for metric in metrics:
+        if comparable:
+            based = runs[runs["factor"].isin(comparable)]
+            comparisons += compare(based, metric=metric, seed=seed, chance=chance)
+        for factor in factors:
+            panel = make_panel(runs, metric, factor)
+            levels = panel.levels
+            if len(levels) >= 2:
+                try:
+                    bests.append(best(runs, metric=metric, factor=factor, seed=seed, chance=chance))
+                except AnalysisError as error:
+                    warnings.append(f"No ranking on {metric}: {error}.")
+            if 3 <= len(levels) <= MOST_LEVELS and is_ordered(levels):
+                try:
+                    trends.append(trend(runs, metric=metric, factor=factor, chance=chance))
+                except AnalysisError as error:
+                    warnings.append(f"No trend on {metric}: {error}.")
+        if len(factors) > 1 or any(isinstance(level, tuple | list) for level in runs["level"].iloc[:1]):
+            try:
+                shares.append(importance(runs, metric=metric, chance=chance))
+            except AnalysisError as error:
+                warnings.append(f"No importance on {metric}: {error}.")
+    description = describe(runs, metrics=metrics, seed=seed, resamples=resamples, chance=chance)
+    return StudyAnalysis(
+        study=str(runs["study"].iloc[0]),
+        metrics=tuple(metrics),
+        factors=factors,
+        description=description,
+        comparisons=tuple(comparisons),
+        best=tuple(bests),
+        trends=tuple(trends),
+        importance=tuple(shares),
+        published=check_published(runs, published),
+        verdicts=tuple(judge(runs, claim, seed=seed, chance=chance) for claim in claims),
+        warnings=tuple(dict.fromkeys([*description.warnings, *warnings])),
+    )

@@ -1,0 +1,95 @@
+"""Does a metric rise or fall along the ordered levels of a factor?"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from ablate.analyse.bootstrap import CONFIDENCE, Floats, t_interval
+from ablate.analyse.errors import AnalysisError
+from ablate.analyse.panel import Chance, Level, make_panel
+from ablate.analyse.power import ALPHA
+from ablate.analyse.results import Interval, Trend
+
+GUESS = Chance()
+
+
+def trend(
+    runs: pd.DataFrame,
+    *,
+    metric: str,
+    factor: str | None = None,
+    levels: Sequence[Any] | None = None,
+    chance: Chance = GUESS,
+) -> Trend:
+    """Test for a trend along the levels, paired by seed.
+
+    Page's test (Page 1963, *JASA* 58; ``scipy.stats.page_trend_test``) against ordered alternatives: small p says that
+    the metric goes up (or down) somewhere along the order and nowhere clearly the other way, not that every step does.
+    The size of the trend is Kendall's tau-b of each seed's values against the order, averaged over seeds.
+
+    A diverged run counts as one at chance.
+
+    Args:
+        runs: frame of runs of one study.
+        metric: a metric column.
+        factor: may be None where the frame has one only.
+        levels: native values or labels in the order to test; None: all levels in the study's order.
+        chance: what a diverged run counts as.
+
+    Raises:
+        AnalysisError: fewer than three levels or two common seeds.
+    """
+    panel = make_panel(runs, metric, factor)
+    if levels is not None:
+        panel = panel.subset([panel.index(level) for level in levels])
+    if len(panel.levels) < 3:
+        raise AnalysisError(f"{panel.factor}: a trend needs three levels, got {len(panel.levels)}")
+    counted = panel.counting_diverged(chance)
+    seeds = np.isfinite(counted).all(axis=0)
+    values = counted[:, seeds].T
+    n = len(values)
+    if n < 2:
+        raise AnalysisError(f"{panel.factor}: {n} seed(s) common to all levels; a trend needs two")
+    warnings = list(panel.warnings)
+    if panel.diverged[:, seeds].any():
+        warnings.append(f"{int(panel.diverged[:, seeds].sum())} diverged run(s) count as runs at chance.")
+    lost = int(np.isfinite(counted).any(axis=0).sum()) - n
+    if lost:
+        warnings.append(f"{lost} seed(s) are not there at every level and are left out of the trend.")
+    rise, fall = page(values), page(values[:, ::-1])
+    order = np.arange(values.shape[1])
+    taus = np.array([_tau(order, row) for row in values])
+    low, high = t_interval(taus[None, :])
+    return Trend(
+        *(panel.study, panel.factor, metric, tuple(level.label for level in panel.levels), n),
+        page_l=float(rise.statistic),
+        p_rising=float(rise.pvalue),
+        p_falling=float(fall.pvalue),
+        exact=rise.method == "exact",
+        tau=float(taus.mean()),
+        tau_interval=Interval(max(-1.0, float(low[0])), min(1.0, float(high[0])), CONFIDENCE, "t"),
+        direction="rising" if rise.pvalue <= ALPHA / 2 else "falling" if fall.pvalue <= ALPHA / 2 else "undecided",
+        warnings=tuple(warnings),
+    )
+
+
+def page(values: Floats) -> Any:
+    """Page's test for a rise along the columns of [seeds, levels] (SciPy's result: statistic, pvalue, method)."""
+    return stats.page_trend_test(values)
+
+
+def is_ordered(levels: Sequence[Level]) -> bool:
+    """Whether levels are numbers in ascending or descending order."""
+    numbers = [level.value for level in levels]
+    if not all(isinstance(v, int | float | np.number) and not isinstance(v, bool) for v in numbers):
+        return False
+    steps = np.diff(np.array(numbers, dtype=np.float64))
+    return bool((steps > 0).all() or (steps < 0).all())
+
+
+def _tau(order: np.ndarray[Any, Any], values: Floats) -> float:
+    """Kendall's tau-b; 0 for a seed with the same value at every level."""
+    return 0.0 if np.ptp(values) == 0 else float(stats.kendalltau(order, values).statistic)
