@@ -32,8 +32,8 @@ class Cohort:
 
     @cached_property
     def shared(self) -> bool:
-        """Whether all members have one seed, and so the same batches."""
-        return len({run.seed for run in self.runs}) == 1
+        """Whether all members have one seed (of the order and of the split), and so the same batches."""
+        return len({_seeds(run) for run in self.runs}) == 1
 
     @cached_property
     def samples(self) -> int:
@@ -123,12 +123,16 @@ def hand_out(costs: Sequence[float], workers: int) -> list[Load]:
 
 def _by_seed(group: list[RunConfig]) -> list[list[RunConfig]]:
     """Runs that should stay together, like lengths beside each other."""
-    seeds: dict[int, list[RunConfig]] = {}
+    seeds: dict[tuple[int, int], list[RunConfig]] = {}
     for run in sorted(group, key=lambda run: (-run.train.epochs, run.seed, run.digest)):
-        seeds.setdefault(run.seed, []).append(run)
+        seeds.setdefault(_seeds(run), []).append(run)
     if len(group) >= LEVELS_WORTH_A_COHORT * len(seeds):
         return [seeds[seed] for seed in sorted(seeds)]
     return [sorted(group, key=lambda run: (-run.train.epochs, run.seed, run.digest))]
+
+
+def _seeds(run: RunConfig) -> tuple[int, int]:
+    return run.seed, run.data.split_seed if run.data.split_seed is not None else run.seed
 
 
 def _even(runs: list[RunConfig], limit: int) -> list[list[RunConfig]]:

@@ -61,9 +61,10 @@ def read_off(runs: Iterable[RunConfig], along: Mapping[str, Record]) -> dict[str
 
 
 def _prefix(run: RunConfig, source: Record) -> Record | None:
-    result = source.result
-    if len(result.curves) > run.train.epochs or (len(result.curves) == run.train.epochs and result.status != "diverged"):
-        result = replace(result, status="complete", curves=result.curves[: run.train.epochs], error=None)
+    result, epochs = source.result, run.train.epochs
+    finite = len(result.curves) - (result.status == "diverged")
+    if finite >= epochs:
+        result = replace(result, status="complete", curves=result.curves[:epochs], error=None)
     elif result.status != "diverged":
         return None
     origin = source.provenance.get("prefix_of", source.digest)

@@ -1,0 +1,18 @@
+"""Train what the store lacks: cohorts handed to worker processes, results written to the store, progress shown."""
+
+from ablate.execute.estimate import Estimate, Speeds, estimate
+from ablate.execute.execute import execute
+from ablate.execute.progress import Progress, make_progress
+from ablate.execute.summary import Failure, Interrupted, Summary
+
+__all__ = [
+    "Estimate",
+    "Failure",
+    "Interrupted",
+    "Progress",
+    "Speeds",
+    "Summary",
+    "estimate",
+    "execute",
+    "make_progress",
+]

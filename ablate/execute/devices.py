@@ -1,0 +1,75 @@
+"""How many workers train, and on which device each; without PyTorch, which the sweep's process never imports."""
+
+import importlib.metadata
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ablate.execute.worker import Orders
+
+
+def worker_orders(
+    device: str,
+    workers: int | None,
+    runs: int,
+    train: Callable[..., Any] | None = None,
+    load: Callable[..., Any] | None = None,
+) -> list[Orders]:
+    """What each of the workers is started with.
+
+    Where there are fewer runs than workers, those share the cores; the number of threads follows from the whole sweep,
+    so that it is the same after a restart.
+
+    Args:
+        device: ``auto`` (CUDA where there is a GPU), ``cpu``, ``cuda`` (all GPUs) or ``cuda:N``.
+        workers: How many; None: one a core, or one a GPU.
+        runs: Of the whole sweep, what the store holds included.
+        train: See :class:`Orders`.
+        load: See :class:`Orders`.
+
+    Returns:
+        One for each worker, at least one.
+    """
+    found = devices(device)
+    wanted = workers if workers is not None else cores() if found == ["cpu"] else len(found)
+    number = max(1, min(wanted, runs))
+    threads = max(1, wanted // number) if found == ["cpu"] else 1
+    return [Orders(found[worker % len(found)], threads, train, load) for worker in range(number)]
+
+
+def devices(device: str) -> list[str]:
+    """The devices that ``device`` stands for."""
+    if device == "auto":
+        return [f"cuda:{number}" for number in range(gpus())] if _torch_may_use_cuda() and gpus() else ["cpu"]
+    if device == "cuda":
+        return [f"cuda:{number}" for number in range(max(1, gpus()))]
+    return [device]
+
+
+def speed_device(orders: list[Orders]) -> str:
+    """The name under which speeds are kept."""
+    kind = orders[0].device.partition(":")[0]
+    return f"{kind} x{orders[0].threads}" if orders[0].threads > 1 else kind
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def gpus() -> int:
+    """NVIDIA GPUs that this process may use."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        names = [name.strip() for name in visible.split(",")]
+        return len([name for name in names if name and name != "-1"])
+    folder = Path("/proc/driver/nvidia/gpus")
+    return len(list(folder.iterdir())) if folder.is_dir() else 0
+
+
+def _torch_may_use_cuda() -> bool:
+    try:
+        return "+cpu" not in importlib.metadata.version("torch")
+    except importlib.metadata.PackageNotFoundError:
+        return False

@@ -1,0 +1,101 @@
+"""How long training will take: from what was measured on this host, else from a guess that says so."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ablate.config import AlexNet, RunConfig
+from ablate.plan.cohorts import Cohort, hand_out
+from ablate.store import Speed
+
+STARTUP_SECONDS = 5.0
+"""A worker's start: importing PyTorch and loading the data."""
+
+GUESSED_STEP_SECONDS = 0.0009
+GUESSED_SAMPLE_SECONDS = 0.000095
+"""The default guess: an eager LeNet step on one core takes 0.9 ms and 0.095 ms a sample (fitted to 9,960, 6,600 and
+1,800 samples a second, measured at batch 256, 16 and 2 on one x86-64 core with AVX-512)."""
+
+GUESSED_WORK = {"small": 100.0, "merged": 1700.0, "torchvision": 1700.0, "paper": 1700.0}
+"""Multiply-adds of an AlexNet's forms, as rough multiples of LeNet's 0.42 million; part of the guess."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What training some cohorts will take."""
+
+    runs: int
+    cohorts: int
+    samples: int
+    seconds: float
+    """Wall time with all workers."""
+    measured: float
+    """Share of the samples whose speed was measured on this host, in [0, 1]; the rest is guessed."""
+
+
+class Speeds:
+    """Samples a second of one worker, by the shape of its cohort.
+
+    Args:
+        known: Measurements of this host.
+        device: ``cpu`` or ``cuda``, with the threads of a worker if they are several (``cpu x2``).
+    """
+
+    def __init__(self, known: Iterable[Speed], device: str) -> None:
+        self._known: dict[str, list[Speed]] = {}
+        for speed in known:
+            if speed.device == device:
+                self.add(speed)
+
+    def add(self, speed: Speed) -> None:
+        """Learn a new measurement, which replaces that of the same shape."""
+        others = self._known.setdefault(speed.cohort_key, [])
+        others[:] = [s for s in others if (s.members, s.shared) != (speed.members, speed.shared)] + [speed]
+
+    def measured(self, run: RunConfig, members: int, shared: bool) -> float | None:
+        """Of the measured cohort of this key that is most alike in size (and then in sharing batches), else None."""
+        known = self._known.get(run.cohort_key)
+        if not known:
+            return None
+        alike = min(known, key=lambda s: (abs(math.log(s.members / members)), s.shared != shared, s.members))
+        return alike.samples_per_second
+
+    def of(self, cohort: Cohort) -> float:
+        """Measured or guessed."""
+        run = cohort.runs[0]
+        return self.measured(run, len(cohort.runs), cohort.shared) or guessed_speed(run)
+
+    def seconds(self, run: RunConfig, samples: int) -> float:
+        """One worker's time for so many training samples of a run like this."""
+        return samples / (self.measured(run, 10, True) or guessed_speed(run))
+
+
+def guessed_speed(run: RunConfig) -> float:
+    """Samples a second of one core, without any measurement; may well be wrong by a factor of three."""
+    work = 1.0
+    if isinstance(run.model, AlexNet):
+        work = GUESSED_WORK[run.model.form]
+    height, width = run.data.input_size
+    usual = 28 if not isinstance(run.model, AlexNet) or run.model.form == "small" else 224
+    work *= height * width / usual**2
+    return 1.0 / (GUESSED_STEP_SECONDS / run.train.batch_size + GUESSED_SAMPLE_SECONDS * work)
+
+
+def estimate(cohorts: Sequence[Cohort], speeds: Speeds, workers: int) -> Estimate:
+    """Wall time of training cohorts in the order given.
+
+    Args:
+        cohorts: As :func:`ablate.plan.cohorts.form_cohorts` gives them.
+        speeds: What is known of this host.
+        workers: At least 1.
+    """
+    seconds = hand_out([cohort.samples / speeds.of(cohort) for cohort in cohorts], workers)[0].cost
+    samples = sum(cohort.samples for cohort in cohorts)
+    known = sum(c.samples for c in cohorts if speeds.measured(c.runs[0], len(c.runs), c.shared) is not None)
+    return Estimate(
+        runs=sum(len(cohort.runs) for cohort in cohorts),
+        cohorts=len(cohorts),
+        samples=samples,
+        seconds=seconds + STARTUP_SECONDS if cohorts else 0.0,
+        measured=known / samples if samples else 1.0,
+    )

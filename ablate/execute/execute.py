@@ -1,0 +1,298 @@
+"""Train what the store lacks."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from ablate.config import ConfigError, DataConfig, RunConfig
+from ablate.execute import messages
+from ablate.execute.devices import speed_device, worker_orders
+from ablate.execute.estimate import Speeds
+from ablate.execute.interrupts import Interrupts
+from ablate.execute.ledger import Flight, Ledger, Task, cost_in_seconds, last_line
+from ablate.execute.pool import Died, Pool, Worker
+from ablate.execute.progress import Progress
+from ablate.execute.summary import Interrupted, Summary, clock
+from ablate.execute.worker import Orders
+from ablate.plan.cohorts import Cohort, form_cohorts
+from ablate.plan.plan import training_images
+from ablate.plan.prefixes import find_prefixes, read_off
+from ablate.record import Record, Result
+from ablate.store import Owner, Speed, Store
+from ablate.store.leases import RENEWAL
+from ablate.store.provenance import collect, now
+
+GRACE_SECONDS = 5.0
+"""After the first Ctrl-C, for workers to reach the end of their epoch."""
+
+POLL_SECONDS = 2.0
+"""Between two looks at runs that another sweep is training."""
+
+TICK_SECONDS = 0.25
+"""Longest time without a look at signals and leases."""
+
+STARTUP_DEATHS = 3
+"""So many workers may die before any is ready."""
+
+
+def execute(
+    runs: Iterable[RunConfig],
+    store: Store,
+    *,
+    workers: int | None = None,
+    device: str = "auto",
+    train: Callable[..., Sequence[Result]] | None = None,
+    load: Callable[[DataConfig, Any], Any] | None = None,
+    progress: Progress | None = None,
+    max_members: int | None = None,
+) -> Summary:
+    """Train those of ``runs`` that the store has no final record of; write records as soon as their cohort is done.
+
+    Runs that another sweep on the same store is training are waited for, and taken over should it die. A run that
+    fails, diverges or kills its worker process does not stop the others.
+
+    Args:
+        runs: What has to be in the store at the end.
+        store: Written by this process only, never by its workers.
+        workers: Processes that train at the same time; None: one a core on the CPU, one a GPU on CUDA.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        train: Called in the workers instead of :func:`ablate.train.train`; importable by name.
+        load: Called in the workers instead of :func:`ablate.data.load`; with both replaced they don't import PyTorch.
+        progress: Shows what happens; None: nothing.
+        max_members: Of a cohort; None: see :func:`ablate.plan.cohorts.default_members`.
+
+    Returns:
+        Counts, and the runs that failed.
+
+    Raises:
+        ConfigError: A worker found the data missing or damaged, or the device not there.
+        Interrupted: After Ctrl-C or SIGTERM: finished runs are in the store.
+        RuntimeError: Workers cannot be started.
+    """
+    unique = list({run.digest: run for run in runs}.values())
+    orders = worker_orders(device, workers, len(unique), train, load)
+    progress = progress if progress is not None else Progress()
+    with Interrupts() as interrupts:
+        return _Sweep(unique, store, orders, progress, max_members, interrupts).run()
+
+
+class _Sweep:
+    def __init__(
+        self,
+        runs: Sequence[RunConfig],
+        store: Store,
+        orders: list[Orders],
+        progress: Progress,
+        max_members: int | None,
+        interrupts: Interrupts,
+    ) -> None:
+        self.store, self.progress, self.interrupts = store, progress, interrupts
+        self.max_members, self.workers = max_members, len(orders)
+        self.owner, self.mark = Owner.current(), store.mark()
+        self.device = speed_device(orders)
+        self.speeds = Speeds(store.speeds(collect()["host"]), self.device)
+        self.ledger = Ledger(runs, len(orders), self.speeds)
+        self.pool = Pool(orders)
+        self.queue: deque[Task] = deque()
+        self.startup_deaths = 0
+        self.next_renewal = time.monotonic() + RENEWAL
+        self.next_poll = 0.0
+        self.next_display = 0.0
+        self.end_of_grace: float | None = None
+
+    def run(self) -> Summary:
+        try:
+            self._plan(is_first=True)
+            if self.ledger.open:
+                self.progress.start(self.ledger.state(self.queue))
+            while self.ledger.open:
+                self._step()
+            self.pool.close()
+        except KeyboardInterrupt:
+            raise Interrupted(self.ledger.summary()) from None
+        finally:
+            self._end()
+        return self.ledger.summary()
+
+    def _end(self) -> None:
+        self.interrupts.ignore()
+        self.pool.kill()
+        self.store.release(self.owner)
+        self.progress.close()
+
+    def _step(self) -> None:
+        if self.interrupts.asked:
+            self._stop()
+        else:
+            self._dispatch()
+        for worker, answer in self.pool.wait(TICK_SECONDS):
+            self._hear(worker, answer)
+        if time.monotonic() >= self.next_renewal:
+            self.next_renewal = time.monotonic() + RENEWAL
+            self.store.renew(self.owner)
+        if time.monotonic() >= self.next_display:
+            self.next_display = time.monotonic() + TICK_SECONDS
+            self.progress.update(self.ledger.state(self.queue))
+
+    # What is left to train
+
+    def _plan(self, *, is_first: bool) -> None:
+        """Settle what the store holds, and queue the rest."""
+        lacking = {run.digest: run for run in self.ledger.unattended}
+        settled = self.store.status_of(lacking, since=self.mark)
+        for record in self.store.get(settled, curves=False).values():
+            self.ledger.settle(record, "reused" if is_first else "elsewhere")
+            del lacking[record.digest]
+        known = read_off(lacking.values(), self.store.along(run.trajectory for run in lacking.values()))
+        self.store.add(*known.values())
+        for record in known.values():
+            self.ledger.settle(record, "read_off")
+            del lacking[record.digest]
+        prefixes = find_prefixes(lacking.values())
+        cohorts = form_cohorts(
+            prefixes.trained,
+            workers=self.workers,
+            max_members=self.max_members,
+            cost=partial(cost_in_seconds, self.speeds),
+        )
+        self.queue = deque(Task(cohort, prefixes.read_off) for cohort in cohorts)
+
+    def _dispatch(self) -> None:
+        """Give every free worker a task, start workers for what is left, and look again at runs of other sweeps."""
+        free = [worker for worker in self.pool.workers if worker not in self.ledger.flights]
+        if not self.queue and time.monotonic() >= self.next_poll and len(self.ledger.flights) < self.workers:
+            self.next_poll = time.monotonic() + POLL_SECONDS
+            if self.ledger.unattended:
+                self._plan(is_first=False)
+        for worker in free:
+            if worker.is_ready and (task := self._leased()) is not None:
+                self.ledger.flights[worker] = Flight(task, now())
+                worker.send(messages.Train(task.cohort.runs))
+        free = [worker for worker in self.pool.workers if worker not in self.ledger.flights]
+        while len(free) < len(self.queue) and not self.pool.is_full:
+            free.append(self.pool.start())
+
+    def _leased(self) -> Task | None:
+        """The next task, less the runs that another sweep is training or has trained since."""
+        while self.queue:
+            task = self.queue.popleft()
+            granted = self.store.lease(task.digests, self.owner, since=self.mark)
+            mine = tuple(run for run in task.cohort.runs if run.digest in granted)
+            shorter = {
+                run.digest: tuple(s for s in task.shorter.get(run.digest, ()) if s.digest in granted) for run in mine
+            }
+            if mine:
+                task = replace(task, cohort=Cohort(mine), shorter=shorter)
+                granted -= set(task.digests)
+            if granted:
+                self.store.release(self.owner, granted)
+            if mine:
+                return task
+        return None
+
+    # What workers say
+
+    def _hear(self, worker: Worker, answer: messages.Answer | Died) -> None:
+        match answer:
+            case messages.Epoch(epoch, members):
+                self.ledger.flights[worker].epochs |= dict.fromkeys(members, epoch)
+            case messages.Trained(results, seconds):
+                self._keep(worker, results, seconds)
+            case messages.Raised(traceback):
+                self._give_up(worker, traceback, may_retry=len(self.ledger.flights[worker].task.cohort.runs) > 1)
+            case messages.Refused(problems):
+                raise ConfigError(problems)
+            case Died(reason) if not self.interrupts.asked:
+                self._mourn(worker, reason)
+            case Died():
+                self._forget(worker)
+
+    def _mourn(self, worker: Worker, reason: str) -> None:
+        self.ledger.deaths += 1
+        if worker in self.ledger.flights:
+            task = self.ledger.flights[worker].task
+            self.progress.say(f"a worker process {reason} while it trained a cohort of {len(task.cohort.runs)}")
+            self._give_up(worker, f"the worker process {reason} while it trained this run", may_retry=not task.is_retry)
+        elif not worker.is_ready:
+            self.startup_deaths += 1
+            if self.startup_deaths >= STARTUP_DEATHS:
+                raise RuntimeError(f"worker processes cannot be started: each {reason}")
+
+    def _forget(self, worker: Worker) -> None:
+        if worker in self.ledger.flights:
+            self.ledger.land(worker, None)
+
+    def _give_up(self, worker: Worker, error: str, *, may_retry: bool) -> None:
+        """A cohort was trained in vain: its members are tried again one by one, or fail."""
+        flight = self.ledger.flights[worker]
+        if may_retry:
+            self.ledger.land(worker, None)
+            retries = [replace(flight.task, cohort=Cohort((run,)), is_retry=True) for run in flight.task.cohort.runs]
+            self.queue.extendleft(reversed(retries))
+        else:
+            self._keep(worker, tuple(Result("failed", error=error) for _ in flight.task.cohort.runs), None)
+
+    def _keep(self, worker: Worker, results: tuple[Result, ...], seconds: float | None) -> None:
+        """Write the records of a cohort, and of what is read off its members."""
+        flight = self.ledger.flights[worker]
+        provenance = {**collect(), **worker.hardware, "started": flight.started_at, "ended": now()}
+        trained, derived = [], []
+        for run, result in zip(flight.task.cohort.runs, results, strict=True):
+            record = Record(run.digest, run.identity, result, provenance)
+            trained.append(record)
+            shorter = flight.task.shorter.get(run.digest, ())
+            found = read_off(shorter, {run.trajectory: record})
+            derived += [found.get(s.digest) or _failed_alike(s, record) for s in shorter]
+        self.store.add(*trained, *derived)
+        self.store.release(self.owner, flight.task.digests)
+        self.ledger.land(worker, trained)
+        for record in trained:
+            self.ledger.settle(record, "trained")
+        for record in derived:
+            self.ledger.settle(record, "read_off")
+        if seconds is not None:
+            self._learn(flight, trained, seconds)
+        self._report(flight, trained)
+
+    def _learn(self, flight: Flight, trained: Sequence[Record], seconds: float) -> None:
+        """Remember how fast a cohort of this shape trains here."""
+        cohort = flight.task.cohort
+        samples = sum(len(r.result.curves) * training_images(run) for r, run in zip(trained, cohort.runs, strict=True))
+        if samples and seconds > 0.0 and not any(record.result.status == "failed" for record in trained):
+            speed = Speed(
+                host=collect()["host"],
+                device=self.device,
+                cohort_key=cohort.key,
+                members=len(cohort.runs),
+                shared=cohort.shared,
+                samples_per_second=samples / seconds,
+                measured_at=now(),
+            )
+            self.speeds.add(speed)
+            self.store.add_speeds([speed])
+
+    def _report(self, flight: Flight, trained: Sequence[Record]) -> None:
+        spent = clock(time.monotonic() - flight.started)
+        self.progress.say(f"a cohort of {len(trained)} ended after {spent}; {self.ledger.state(self.queue)}")
+        for run, record in zip(flight.task.cohort.runs, trained, strict=True):
+            if record.result.status == "failed":
+                self.progress.say(f"failed: {self.ledger.describe(run)}: {last_line(record.result.error)}")
+
+    # Stopping
+
+    def _stop(self) -> None:
+        """Let workers reach the end of their epoch, but not for long."""
+        if self.end_of_grace is None:
+            self.end_of_grace = time.monotonic() + GRACE_SECONDS
+            self.progress.say("stopping; press Ctrl-C again to stop at once")
+            self.pool.stop()
+        if not self.ledger.flights or time.monotonic() >= self.end_of_grace:
+            raise KeyboardInterrupt
+
+
+def _failed_alike(run: RunConfig, longer: Record) -> Record:
+    """A prefix that failed with the longer run: the fault came before its last epoch."""
+    return Record(run.digest, run.identity, longer.result, {**longer.provenance, "prefix_of": longer.digest})

@@ -1,0 +1,202 @@
+"""Bookkeeping of a sweep: what is settled, what is in training, how fast it goes."""
+
+import time
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from ablate.config import RunConfig
+from ablate.execute.estimate import Speeds, guessed_speed
+from ablate.execute.progress import State
+from ablate.execute.summary import Failure, Summary
+from ablate.plan.cohorts import Cohort, hand_out, training_samples
+from ablate.plan.plan import training_images
+from ablate.record import Record, Status
+
+RATE_SECONDS = 60.0
+"""Over which the speed shown is measured."""
+
+Origin = Literal["trained", "reused", "read_off", "elsewhere"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A cohort with what will be read off its members."""
+
+    cohort: Cohort
+    shorter: Mapping[str, tuple[RunConfig, ...]]
+    """By a member's digest: runs that are prefixes of it."""
+    is_retry: bool = False
+    """Whether its run has already been in a worker that died."""
+
+    @property
+    def digests(self) -> list[str]:
+        """Of all runs that the task settles."""
+        return [run.digest for member in self.cohort.runs for run in (member, *self.shorter.get(member.digest, ()))]
+
+
+@dataclass
+class Flight:
+    """A task that a worker is training."""
+
+    task: Task
+    started_at: str
+    """ISO 8601, UTC."""
+    started: float = field(default_factory=time.monotonic)
+    epochs: dict[int, int] = field(default_factory=dict)
+    """By member: epochs trained so far."""
+
+    @property
+    def samples(self) -> int:
+        """Trained so far."""
+        runs = self.task.cohort.runs
+        return sum(epochs * training_images(runs[member]) for member, epochs in self.epochs.items())
+
+
+class Ledger:
+    """Accounts of the runs that a sweep was asked for.
+
+    Args:
+        runs: Each once.
+        workers: That train at the same time.
+        speeds: What is known of this host.
+    """
+
+    def __init__(self, runs: Iterable[RunConfig], workers: int, speeds: Speeds) -> None:
+        self.runs = {run.digest: run for run in runs}
+        self.open = dict(self.runs)
+        """Runs that have no record yet."""
+        self.flights: dict[Any, Flight] = {}
+        """By worker."""
+        self.deaths = 0
+        self._workers, self._speeds = workers, speeds
+        self._statuses: Counter[Status] = Counter()
+        self._origins: Counter[Origin] = Counter()
+        self._failures: list[Failure] = []
+        self._epochs = self._samples = 0
+        self._lost = 0.0
+        self._begun = time.monotonic()
+        self._rates: deque[tuple[float, int]] = deque()
+
+    def settle(self, record: Record, origin: Origin) -> None:
+        """A run has a record now."""
+        run = self.open.pop(record.digest)
+        self._statuses[record.result.status] += 1
+        self._origins[origin] += 1
+        if record.result.status == "failed":
+            self._failures.append(Failure(record.digest, self.describe(run), last_line(record.result.error)))
+
+    def land(self, worker: Any, trained: Sequence[Record] | None) -> Flight:
+        """A worker has left off its task.
+
+        Args:
+            worker: As in :attr:`flights`.
+            trained: Records of the members; None: it was in vain.
+        """
+        flight = self.flights.pop(worker)
+        if trained is None:
+            self._lost += time.monotonic() - flight.started
+        for record in trained or ():
+            self._epochs += len(record.result.curves)
+            self._samples += len(record.result.curves) * training_images(self.runs[record.digest])
+        return flight
+
+    @property
+    def unattended(self) -> list[RunConfig]:
+        """Open runs that no worker of this sweep is training."""
+        attended = {digest for flight in self.flights.values() for digest in flight.task.digests}
+        return [run for digest, run in self.open.items() if digest not in attended]
+
+    def describe(self, run: RunConfig) -> str:
+        """The fields in which a run differs from others of the sweep."""
+        mine = _flat(run.identity)
+        return " ".join(f"{path}={mine[path]}" for path in mine if path in self._varying) or f"seed={run.seed}"
+
+    @cached_property
+    def _varying(self) -> set[str]:
+        """Fields that differ between runs."""
+        values: dict[str, set[str]] = {}
+        for run in self.runs.values():
+            for path, value in _flat(run.identity).items():
+                values.setdefault(path, set()).add(repr(value))
+        return {path for path, found in values.items() if len(found) > 1}
+
+    def summary(self) -> Summary:
+        """Until now."""
+        return Summary(
+            planned=len(self.runs),
+            statuses=dict(self._statuses),
+            **{origin: self._origins[origin] for origin in ("trained", "reused", "read_off", "elsewhere")},
+            failures=tuple(self._failures),
+            deaths=self.deaths,
+            samples=self._samples,
+            lost_seconds=self._lost + sum(time.monotonic() - flight.started for flight in self.flights.values()),
+            seconds=time.monotonic() - self._begun,
+        )
+
+    def state(self, queue: Iterable[Task]) -> State:
+        """For the display.
+
+        Args:
+            queue: Tasks that wait for a worker.
+        """
+        now = time.monotonic()
+        flights, waiting = list(self.flights.values()), list(queue)
+        samples = self._samples + sum(flight.samples for flight in flights)
+        self._rates.append((now, samples))
+        while self._rates[0][0] < now - RATE_SECONDS:
+            self._rates.popleft()
+        since, samples_before = self._rates[0]
+        left = [max(0, f.task.cohort.samples - f.samples) for f in flights] + [t.cohort.samples for t in waiting]
+        speeds = [self._flight_speed(flight, now) for flight in flights]
+        speeds += [self._cohort_speed(task.cohort) for task in waiting]
+        costs = [samples / speed for samples, (speed, _) in zip(left, speeds, strict=True)]
+        running = sum(len(flight.task.cohort.runs) for flight in flights)
+        queued = sum(len(task.digests) for task in waiting)
+        return State(
+            planned=len(self.runs),
+            done=len(self.runs) - len(self.open),
+            running=running,
+            failed=self._statuses["failed"],
+            diverged=self._statuses["diverged"],
+            elsewhere=max(0, len(self.unattended) - queued),
+            epochs=self._epochs + sum(sum(flight.epochs.values()) for flight in flights),
+            samples=samples,
+            samples_left=sum(left),
+            samples_per_second=(samples - samples_before) / (now - since) if now > since else 0.0,
+            seconds_left=hand_out(costs, self._workers)[0].cost,
+            is_guess=any(guess for _, guess in speeds),
+        )
+
+    def _flight_speed(self, flight: Flight, now: float) -> tuple[float, bool]:
+        """Samples a second, and whether that is a guess."""
+        if flight.samples:
+            return flight.samples / (now - flight.started), False
+        return self._cohort_speed(flight.task.cohort)
+
+    def _cohort_speed(self, cohort: Cohort) -> tuple[float, bool]:
+        measured = self._speeds.measured(cohort.runs[0], len(cohort.runs), cohort.shared)
+        return (measured, False) if measured is not None else (guessed_speed(cohort.runs[0]), True)
+
+
+def last_line(error: str | None) -> str:
+    """Of a traceback: kind and message."""
+    lines = [line for line in (error or "").splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "no reason given"
+
+
+def cost_in_seconds(speeds: Speeds, run: RunConfig) -> float:
+    """One worker's time for a run, for the balance between unlike runs."""
+    return speeds.seconds(run, training_samples(run))
+
+
+def _flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in nested.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat

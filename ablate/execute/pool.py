@@ -1,0 +1,149 @@
+"""A pool of worker processes that may die at any moment."""
+
+import multiprocessing
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Any
+
+from ablate.execute.messages import Answer, Ready, Stop, Train
+from ablate.execute.worker import Orders, main
+
+EXIT_SECONDS = 3.0
+"""Given to a worker to exit by itself."""
+
+
+@dataclass(eq=False)
+class Worker:
+    """A worker process, seen from the sweep."""
+
+    process: SpawnProcess
+    connection: "Connection[Any, Any]"
+    orders: Orders
+    hardware: dict[str, Any] = field(default_factory=dict)
+    is_ready: bool = False
+
+    def send(self, message: Train | Stop) -> None:
+        """Say something; a worker that has died will be seen by :meth:`Pool.wait`."""
+        try:
+            self.connection.send(message)
+        except OSError:
+            pass
+
+
+@dataclass(frozen=True)
+class Died:
+    """A worker process has ended without being told to."""
+
+    reason: str
+
+
+class Pool:
+    """Up to so many workers, started when they are needed.
+
+    Args:
+        orders: One for each worker.
+    """
+
+    def __init__(self, orders: Sequence[Orders]) -> None:
+        self._context = multiprocessing.get_context("spawn")
+        self._unused = list(reversed(orders))
+        self.workers: list[Worker] = []
+        """Alive."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further worker may be started."""
+        return not self._unused
+
+    def start(self) -> Worker:
+        """Start one more worker."""
+        orders = self._unused.pop()
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=main, args=(theirs, orders), name=f"ablate worker on {orders.device}")
+        with _without_interrupts():
+            process.start()
+        theirs.close()
+        worker = Worker(process, ours, orders)
+        self.workers.append(worker)
+        return worker
+
+    def wait(self, seconds: float) -> Iterator[tuple[Worker, Answer | Died]]:
+        """What the workers have said, or that they have died, once there is anything or the time is up.
+
+        Args:
+            seconds: At most.
+        """
+        sources: list[Any] = [worker.connection for worker in self.workers]
+        sources += [worker.process.sentinel for worker in self.workers]
+        signalled = set(wait(sources, seconds))
+        for worker in list(self.workers):
+            has_ended = worker.process.sentinel in signalled
+            if has_ended or worker.connection in signalled:
+                yield from self._read(worker, has_ended)
+
+    def stop(self) -> None:
+        """Ask all workers to leave off at the end of their epoch."""
+        for worker in self.workers:
+            worker.send(Stop())
+
+    def close(self) -> None:
+        """Let idle workers exit, and end those that do not."""
+        self.stop()
+        wait([worker.process.sentinel for worker in self.workers], EXIT_SECONDS)
+        self.kill()
+
+    def kill(self) -> None:
+        """End all workers at once."""
+        for worker in self.workers:
+            worker.process.kill()
+        for worker in list(self.workers):
+            self._bury(worker)
+
+    def _read(self, worker: Worker, has_ended: bool) -> Iterator[tuple[Worker, Answer | Died]]:
+        """All that has arrived; a process that had ended before has said no more than that."""
+        while True:
+            try:
+                if not worker.connection.poll():
+                    break
+                answer = worker.connection.recv()
+            except (EOFError, OSError):
+                has_ended = True
+                worker.process.join(EXIT_SECONDS)
+                break
+            if isinstance(answer, Ready):
+                worker.hardware, worker.is_ready = dict(answer.hardware), True
+            yield worker, answer
+        if has_ended:
+            yield worker, Died(self._bury(worker))
+
+    def _bury(self, worker: Worker) -> str:
+        """Forget a worker that has ended, or else is ended now; returns how."""
+        if worker.process.is_alive():
+            worker.process.kill()
+        worker.process.join()
+        code = worker.process.exitcode or 0
+        worker.process.close()
+        worker.connection.close()
+        self.workers.remove(worker)
+        self._unused.append(worker.orders)
+        if code >= 0:
+            return f"exited with code {code}"
+        name = signal.Signals(-code).name if -code in list(signal.Signals) else f"signal {-code}"
+        return f"was ended by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """A child inherits the signal mask: blocked, Ctrl-C cannot hit it before it has said that it ignores it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

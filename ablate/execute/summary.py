@@ -1,0 +1,100 @@
+"""What came of a sweep."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ablate.record import Status
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run that failed."""
+
+    digest: str
+    description: str
+    """What tells the run apart from the others, for people."""
+    error: str
+    """The last line of the traceback: kind and message."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Counts over the runs that were asked for."""
+
+    planned: int
+    """Runs asked for."""
+    statuses: Mapping[Status, int] = field(default_factory=dict)
+    """How many have a record of each status now; the rest is missing (a sweep that was interrupted)."""
+    trained: int = 0
+    """By this sweep."""
+    reused: int = 0
+    """In the store before."""
+    read_off: int = 0
+    """From a longer run of the same trajectory."""
+    elsewhere: int = 0
+    """Trained by another sweep on the same store meanwhile."""
+    failures: tuple[Failure, ...] = ()
+    deaths: int = 0
+    """Worker processes that died."""
+    samples: int = 0
+    """Training samples of the runs trained."""
+    lost_seconds: float = 0.0
+    """Worker time spent on training that left no record: cohorts that were cut short or trained again."""
+    seconds: float = 0.0
+    """Wall time."""
+
+    @property
+    def complete(self) -> int:
+        """Runs that are complete."""
+        return self.statuses.get("complete", 0)
+
+    @property
+    def diverged(self) -> int:
+        """Runs that diverged."""
+        return self.statuses.get("diverged", 0)
+
+    @property
+    def failed(self) -> int:
+        """Runs that failed."""
+        return self.statuses.get("failed", 0)
+
+    @property
+    def missing(self) -> int:
+        """Runs without a record."""
+        return self.planned - self.complete - self.diverged - self.failed
+
+    def __str__(self) -> str:
+        """A few lines for a terminal."""
+        counts = [f"{self.complete} complete", f"{self.diverged} diverged", f"{self.failed} failed"]
+        if self.missing:
+            counts.append(f"{self.missing} not trained")
+        origins = [f"{self.trained} trained in {clock(self.seconds)}", f"{self.reused} already in the store"]
+        if self.read_off:
+            origins.append(f"{self.read_off} read off longer runs")
+        if self.elsewhere:
+            origins.append(f"{self.elsewhere} trained by another sweep")
+        lines = [f"{self.planned} runs: {', '.join(counts)} ({', '.join(origins)})"]
+        if self.trained and self.seconds > 0:
+            lines.append(f"{self.samples:,} training samples, {self.samples / self.seconds:,.0f} a second")
+        if self.deaths:
+            lines.append(f"worker processes died: {self.deaths}; {clock(self.lost_seconds)} of training lost")
+        lines += [f"failed: {failure.description}: {failure.error}" for failure in self.failures]
+        return "\n".join(lines)
+
+
+class Interrupted(KeyboardInterrupt):
+    """The sweep was stopped by Ctrl-C (or SIGTERM); what had finished is in the store.
+
+    Args:
+        summary: Until then.
+    """
+
+    def __init__(self, summary: Summary) -> None:
+        super().__init__("interrupted")
+        self.summary = summary
+
+
+def clock(seconds: float) -> str:
+    """A duration for people: ``0:00:07``, ``12:03:00``."""
+    whole = int(seconds + 0.5)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"

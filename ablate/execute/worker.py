@@ -1,0 +1,155 @@
+"""A worker process: trains the cohorts that it is handed, and ends with the process that started it."""
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from ablate.config import ConfigError, DataConfig, RunConfig
+from ablate.execute.messages import Epoch, Raised, Ready, Refused, Stop, Train, Trained
+from ablate.record import Result
+
+KEPT_DATA_SETS = 2
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What a worker is started with."""
+
+    device: str
+    """``cpu`` or ``cuda:N``."""
+    threads: int
+    train: Callable[..., Sequence[Result]] | None = None
+    """Instead of :func:`ablate.train.train`."""
+    load: Callable[[DataConfig, Any], Any] | None = None
+    """Instead of :func:`ablate.data.load`."""
+
+
+def main(connection: "Connection[Any, Any]", orders: Orders) -> None:
+    """Serve until told to stop.
+
+    Args:
+        connection: To the sweep's process.
+        orders: How to train.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # The sweep's process decides what Ctrl-C means.
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    _end_with_parent()
+    _keep_freed_memory()
+    try:
+        engine = _Engine(orders)
+        connection.send(Ready(engine.hardware))
+        while isinstance(message := connection.recv(), Train):
+            _serve(message.runs, engine, connection)
+    except ConfigError as error:
+        connection.send(Refused(tuple(error.problems)))
+    except (EOFError, BrokenPipeError, ConnectionResetError, _Stopped):
+        pass
+
+
+class _Stopped(BaseException):
+    """Raised at the end of an epoch to leave off; no Exception, so that the engine takes it for no member's fault."""
+
+
+class _Engine:
+    """Data and training on this worker's device; where both are replaced, torch is not even imported."""
+
+    def __init__(self, orders: Orders) -> None:
+        self.device: Any = orders.device
+        self.hardware: dict[str, Any] = {"device": orders.device, "gpu": None, "threads": orders.threads}
+        self.train, self.load = orders.train, orders.load
+        self._images: dict[str, Any] = {}
+        if self.train is not None and self.load is not None:
+            return
+        import torch
+
+        from ablate.data import load
+        from ablate.train import train
+
+        self.train, self.load = self.train or train, self.load or load
+        torch.set_num_threads(orders.threads)
+        self.device = torch.device(orders.device)
+        if self.device.type == "cuda":
+            if not torch.cuda.is_available() or self.device.index >= torch.cuda.device_count():
+                seen = torch.cuda.device_count()
+                raise ConfigError(f"device = {orders.device}: PyTorch sees {seen} CUDA devices; cpu is always there")
+            torch.cuda.set_device(self.device)
+            self.hardware["gpu"] = torch.cuda.get_device_name(self.device)
+
+    def images(self, data: DataConfig) -> Any:
+        """The data set, loaded once."""
+        key = data.model_dump_json(exclude={"split_seed"})
+        if key not in self._images:
+            assert self.load is not None
+            images = self.load(data, self.device)
+            while len(self._images) >= KEPT_DATA_SETS:
+                del self._images[next(iter(self._images))]
+            self._images[key] = images
+        return self._images[key]
+
+
+def _serve(runs: tuple[RunConfig, ...], engine: _Engine, connection: "Connection[Any, Any]") -> None:
+    def on_epoch(epoch: int, members: Sequence[int]) -> None:
+        connection.send(Epoch(epoch, tuple(members)))
+        if connection.poll() and isinstance(connection.recv(), Stop):
+            raise _Stopped
+
+    try:
+        images = engine.images(runs[0].data)
+    except Exception as error:
+        if isinstance(error, ConfigError):
+            raise
+        connection.send(Raised(traceback.format_exc()))
+        return
+    start = time.perf_counter()
+    try:
+        assert engine.train is not None
+        results = tuple(engine.train(runs, images, device=engine.device, on_epoch=on_epoch))
+        seconds = time.perf_counter() - start
+        if len(results) != len(runs):
+            raise RuntimeError(f"{len(results)} results of {len(runs)} runs")
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        raise
+    except Exception:
+        connection.send(Raised(traceback.format_exc()))
+    else:
+        connection.send(Trained(results, seconds))
+
+
+def _end_with_parent() -> None:
+    """Exit as soon as the sweep's process is gone, even if it was killed and this one is deep in a computation."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch(sentinel: int) -> None:
+        wait([sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, args=(parent.sentinel,), daemon=True).start()
+
+
+def _keep_freed_memory() -> None:
+    """Let glibc's malloc reuse large buffers instead of giving them back to the system after every step.
+
+    Mapping and unmapping activations again and again costs page faults: a sixth of a LeNet's time on the CPU.
+    """
+    if sys.platform != "linux":
+        return
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return  # Another C library.
+    trim_threshold, top_pad, mmap_threshold = -1, -2, -3  # malloc.h
+    mallopt(mmap_threshold, 32 << 20)  # The largest that is allowed.
+    mallopt(trim_threshold, 2**31 - 1)
+    mallopt(top_pad, 64 << 20)
