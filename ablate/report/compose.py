@@ -1,5 +1,6 @@
 """Whole figures from single axes: losses above accuracies, one legend, sized for one column."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ import pandas as pd
 from ablate.report import curves as curve_figures
 from ablate.report import figures, look
 from ablate.report.forest import forest, forest_height
+from ablate.report.summary import published_of
 from ablate.report.view import FactorView, StudyView, metric_name
 
 if TYPE_CHECKING:
@@ -56,8 +58,9 @@ def drawings(view: StudyView, levels: pd.DataFrame, runs: pd.DataFrame, curves: 
 
 
 def has_forest(view: StudyView, levels: pd.DataFrame) -> bool:
-    """Whether a study has several factors and a difference to show."""
-    return len(view.factors) > 1 and "difference" in levels and bool(levels["difference"].notna().any())
+    """Whether a study has several factors (or combinations of them) and a difference to show."""
+    combined = view.design != "one-at-a-time" and len(levels["label"].unique()) > 2
+    return (len(view.factors) > 1 or combined) and bool(levels["difference"].notna().any())
 
 
 def slug(text: str) -> str:
@@ -144,17 +147,14 @@ def _metric_curves(
     view: StudyView, factor: FactorView, label: str, runs: pd.DataFrame, curves: pd.DataFrame
 ) -> Drawing:
     kinds = figures.split_kinds(view.metrics)
-    published: dict[str, float] = {}
-    if factor.published is not None:
-        rows = factor.published[factor.published["label"].astype(str) == label]
-        published = {m: float(rows[m].iloc[0]) for m in view.metrics if len(rows) and m in rows}
+    published = published_of(factor, label)
     figure = _figure(1.35 * len(kinds) + 0.75)
     axes = figure.subplots(len(kinds), 1, sharex=True, squeeze=False)[:, 0]
     for ax, metrics in zip(axes, kinds, strict=True):
         curve_figures.metric_curves(runs, curves, factor, label, metrics, ax, published=published)
     for ax in axes[:-1]:
         ax.set_xlabel("")
-    known = any(value == value for value in published.values())
+    known = any(math.isfinite(published.get(metric, math.nan)) for metric in view.metrics)
     handles = figures.legend_handles(view.metrics, published=known)
     figure.legend(handles=handles, loc="outside upper left", ncols=3, columnspacing=1.2)
     return Drawing(

@@ -108,12 +108,13 @@ def mean_curves(runs: pd.DataFrame, curves: pd.DataFrame, factor: FactorView, me
     n = result["n"].to_numpy(dtype=float)
     half = t.ppf(0.975, np.maximum(n - 1, 1)) * result["sd"].to_numpy(dtype=float) / np.sqrt(n)
     half = np.where(n > 1, half, np.nan)
-    return result.drop(columns="sd").assign(low=result["mean"] - half, high=result["mean"] + half)
+    table: pd.DataFrame = result.drop(columns="sd").assign(low=result["mean"] - half, high=result["mean"] + half)
+    return table
 
 
 def _joined(runs: pd.DataFrame, curves: pd.DataFrame, factor: FactorView) -> pd.DataFrame:
     of_factor = runs[(runs["factor"] == factor.path) & (runs["status"] == "complete")]
-    joined = of_factor[["digest", "label", "seed"]].merge(curves, on="digest")
+    joined: pd.DataFrame = of_factor[["digest", "label", "seed"]].merge(curves, on="digest")
     return joined.sort_values(["label", "seed", "epoch"])
 
 

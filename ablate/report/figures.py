@@ -167,7 +167,8 @@ def _complete(runs: pd.DataFrame, factor: FactorView, metric: str, label: str) -
     """Finite values of a metric over the complete runs of a level, ordered by seed."""
     rows = runs[(runs["factor"] == factor.path) & (runs["label"] == label) & (runs["status"] == "complete")]
     values: np.ndarray = rows.sort_values("seed")[metric].to_numpy(dtype=float)
-    return values[np.isfinite(values)]
+    finite: np.ndarray = values[np.isfinite(values)]
+    return finite
 
 
 def _dots(ax: "Axes", runs: pd.DataFrame, factor: FactorView, metric: str, place: dict[str, float], color: str) -> None:
@@ -219,7 +220,5 @@ def legend_handles(metrics: Sequence[str], *, published: bool, lost: bool = Fals
     if published:
         handles.append(Line2D([], [], color=INK, marker="x", markersize=4, ls="", label="published"))
     if lost:
-        handles.append(
-            Line2D([], [], color=VERMILION, marker="$-n$", markersize=7, ls="", label="runs not in the mean")
-        )
+        handles.append(Line2D([], [], ls="", label=f"{MINUS}n: runs not in the mean"))
     return handles

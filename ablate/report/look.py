@@ -20,6 +20,7 @@ DPI = 300
 
 INK, MUTED, RULE, CARD = "#1b1f24", "#5f6b7a", "#d9dee5", "#fffffe"
 """Text and axes, secondary text, grid, background of markers: the page swaps them for its own colours."""
+PAGE_COLORS = {INK: "currentColor", MUTED: "var(--muted)", RULE: "var(--rule)", CARD: "var(--card)"}
 DARK = "#11161c"
 """Marks upon bars, which stay light on a dark page."""
 BLUE, VERMILION, GREEN, ORANGE, SKY, PURPLE = "#0072b2", "#d55e00", "#009e73", "#e69f00", "#56b4e9", "#cc79a7"
@@ -105,7 +106,7 @@ def colors(count: int, *, ordered: bool) -> list[str]:
 
     Args:
         count: Levels.
-        ordered: Levels on an axis take steps of one light-to-dark scale (cividis), kinds take the cycle.
+        ordered: Levels on an axis take steps of one light-to-dark scale (viridis), kinds take the cycle.
 
     Returns:
         Hex colours; kinds beyond the cycle's six fall back on the scale, so that no two levels share one.
@@ -116,7 +117,7 @@ def colors(count: int, *, ordered: bool) -> list[str]:
     from matplotlib.colors import to_hex
 
     scale = colormaps["viridis"]
-    return [to_hex(scale(0.05 + 0.8 * i / max(count - 1, 1))) for i in range(count)]
+    return [to_hex(scale(0.2 + 0.68 * i / max(count - 1, 1))) for i in range(count)]
 
 
 def lighter(color: str, share: float = 0.5) -> str:
@@ -149,38 +150,28 @@ def png(figure: "Figure") -> bytes:
     return buffer.getvalue()
 
 
-def inline_svg(figure: "Figure", name: str, alt: str, swaps: Sequence[tuple[str, str]] = ()) -> str:
-    """The figure as an ``<svg>`` element for a page: transparent, ink in the page's own colours, named by ``alt``.
+def inline_svg(vector: bytes, name: str, alt: str) -> str:
+    """A figure as an ``<svg>`` element for a page: no background, ink in the page's own colours, named by ``alt``.
 
     Args:
-        figure: Drawn in :func:`styled`.
+        vector: From :func:`svg`.
         name: Distinguishes the ids of several figures of one page.
         alt: What the figure shows, for those who do not see it.
-        swaps: Further replacements of colours, as ``(hex, CSS colour)``.
 
     Returns:
         Markup; ``alt`` is escaped.
     """
-    import matplotlib
     from markupsafe import escape
 
-    buffer = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
-    text = buffer.getvalue().decode()
+    text = vector.decode()
+    size = re.search(r'viewBox="([^"]*)"', text)
     text = text[text.index("<svg") :]
-    text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"\s*<(metadata|defs)>\s*<(rdf|style).*?</\1>", "", text, flags=re.DOTALL)
     text = re.sub(r"\s*<!--.*?-->", "", text, flags=re.DOTALL)
-    text = re.sub(r'<g id="[A-Za-z]+\w*_\d+">', "<g>", text)
+    text = re.sub(r'<g id="patch_1">.*?</g>', "", text, count=1, flags=re.DOTALL)
+    text = re.sub(r'<g id="[A-Za-z]\w*_\d+">', "<g>", text)
     text = re.sub(r'(id="|xlink:href="#|url\(#)', rf"\g<1>{name}-", text)
-    page = [(INK, "currentColor"), (MUTED, "var(--muted)"), (RULE, "var(--rule)"), (CARD, "var(--card)"), *swaps]
-    for color, replacement in page:
+    for color, replacement in PAGE_COLORS.items():
         text = text.replace(color, replacement)
-    width, height = figure.get_size_inches()
-    return re.sub(
-        r"<svg [^>]*>",
-        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" role="img" '
-        f'aria-label="{escape(alt)}" viewBox="0 0 {width * 72:g} {height * 72:g}">',
-        text,
-        count=1,
-    )
+    head = f'<svg xmlns:xlink="http://www.w3.org/1999/xlink" role="img" aria-label="{escape(alt)}"'
+    return re.sub(r"<svg [^>]*>", lambda _: f'{head} viewBox="{size.group(1) if size else ""}">', text, count=1)

@@ -1,116 +1,127 @@
 """A study's numbers in one frame, a row a factor, level and metric: what every table and figure reads.
 
-This is the one place that calls the analysis for a table; the rest of the report only prints what is in the frame.
+The analysis computes; this module only gathers what it found.
 """
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from ablate.report.view import FactorView, StudyView
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from ablate.analyse import Published, StudyAnalysis
 
-STATUSES = ("complete", "diverged", "failed", "missing")
-
-COLUMNS = (
-    "factor",
-    "level",
-    "label",
-    "order",
-    "is_baseline",
-    "metric",
-    "n",
-    *STATUSES,
-    "mean",
-    "sd",
-    "interval_low",
-    "interval_high",
-    "seconds",
-    "published",
-    "repeats",
-    "prediction_low",
-    "prediction_high",
-    "inside",
-)
+OPTIONAL = ("pairs", "difference", "difference_low", "difference_high", "p", "p_holm", "effect", "standing")
+"""Columns that are absent from the analysis where nothing could be compared."""
 
 
-def summarise(view: StudyView, runs: pd.DataFrame) -> pd.DataFrame:
-    """Describe every level of every factor in every metric of the study.
+def analyse_study(view: StudyView, runs: pd.DataFrame) -> "StudyAnalysis":
+    """The whole analysis of a study, with its claims and published numbers.
+
+    Args:
+        view: The study.
+        runs: The frame of runs.
+
+    Raises:
+        AnalysisError: A claim about a level that the study does not have.
+    """
+    from ablate.analyse import analyse
+
+    return analyse(
+        runs.assign(study=view.name),
+        metrics=view.metrics,
+        claims=view.claims,
+        published=list(published_numbers(view, runs)),
+    )
+
+
+def summarise(view: StudyView, runs: pd.DataFrame, analysis: "StudyAnalysis | None" = None) -> pd.DataFrame:
+    """Every level of every factor in every metric of the study.
 
     Args:
         view: The study.
         runs: The frame of runs, a row a (factor, level, seed).
+        analysis: Of these runs; None: made here.
 
     Returns:
-        A row a factor, level and metric, in the study's order, with :data:`COLUMNS`. ``mean``, ``sd`` and the 95 %
-        interval are over complete runs; NaN where the data cannot carry them.
+        A row a factor, level and metric, in the study's order: the columns of ``StudyAnalysis.to_frame``, and
+        ``seeds_needed``, ``seconds`` (mean of a complete run), ``published``, ``prediction_low``, ``prediction_high``
+        and ``inside`` (None where it cannot be said). NaN where the data cannot carry a number.
     """
-    return pd.DataFrame(list(_rows(view, runs)), columns=list(COLUMNS))
+    analysis = analysis or analyse_study(view, runs)
+    frame = analysis.to_frame()
+    needed = {(c.factor, c.order, c.metric): c.seeds_needed for c in analysis.comparisons}
+    keys = zip(frame["factor"], frame["order"], frame["metric"], strict=True)
+    frame["seeds_needed"] = pd.Series([needed.get(key) for key in keys], index=frame.index, dtype=float)
+    complete = runs[runs["status"] == "complete"]
+    seconds = complete.groupby(["factor", "label"], as_index=False)["seconds"].mean()
+    frame = frame.merge(seconds, on=["factor", "label"], how="left").merge(_published(view), how="left")
+    checks = pd.DataFrame(
+        [
+            {
+                "factor": check.factor,
+                "label": check.label,
+                "metric": check.metric,
+                "prediction_low": check.interval.low if check.interval else None,
+                "prediction_high": check.interval.high if check.interval else None,
+                "inside": check.inside,
+            }
+            for check in analysis.published
+        ],
+        columns=["factor", "label", "metric", "prediction_low", "prediction_high", "inside"],
+    )
+    frame = frame.merge(checks, on=["factor", "label", "metric"], how="left")
+    for name in OPTIONAL:
+        if name not in frame:
+            frame[name] = None if name == "standing" else float("nan")
+    position = {factor.path: i for i, factor in enumerate(view.factors)}
+    frame = frame[frame["factor"].isin(position)]
+    return frame.sort_values(
+        ["factor", "order"], key=lambda c: c.map(position) if c.name == "factor" else c, kind="stable"
+    )
 
 
-def _rows(view: StudyView, runs: pd.DataFrame) -> "Iterator[dict[str, object]]":
+def published_numbers(view: StudyView, runs: pd.DataFrame) -> "Iterator[Published]":
+    """The published means of levels that the study has, each with the rounding of its table."""
+    from ablate.analyse import Published
+
     for factor in view.factors:
-        of_factor = runs[runs["factor"] == factor.path]
-        for order, level in enumerate(factor.levels):
-            rows = of_factor[of_factor["label"] == level.label]
-            complete = rows[rows["status"] == "complete"]
-            for metric in view.metrics:
-                values = complete[metric].to_numpy(dtype=float)
-                values = values[np.isfinite(values)]
-                mean, sd, low, high = _describe(values)
-                yield {
-                    "factor": factor.path,
-                    "level": level.value,
-                    "label": level.label,
-                    "order": order,
-                    "is_baseline": bool(rows["is_baseline"].any()),
-                    "metric": metric,
-                    "n": len(values),
-                    **{status: int((rows["status"] == status).sum()) for status in STATUSES},
-                    "mean": mean,
-                    "sd": sd,
-                    "interval_low": low,
-                    "interval_high": high,
-                    "seconds": float(complete["seconds"].mean()) if len(complete) else np.nan,
-                    **_published(factor, level.label, metric, mean, sd, len(values)),
-                }
+        if factor.published is None or not factor.repeats:
+            continue
+        labels = set(runs.loc[runs["factor"] == factor.path, "label"])
+        for metric in view.metrics:
+            values = factor.published[metric].dropna() if metric in factor.published else pd.Series(dtype=float)
+            rounding = 0.5 * 10.0 ** -max((_decimals(value) for value in values), default=0)
+            for label, value in zip(factor.published.loc[values.index, "label"].astype(str), values, strict=True):
+                if label in labels:
+                    yield Published(factor.path, label, metric, float(value), factor.repeats, rounding)
 
 
-def _describe(values: np.ndarray) -> tuple[float, float, float, float]:
-    """Mean, standard deviation and the 95 % t interval of a mean."""
-    from scipy.stats import t
+def _published(view: StudyView) -> pd.DataFrame:
+    """Published means, tall: factor, label, metric, published."""
+    parts = [
+        factor.published.assign(label=factor.published["label"].astype(str), factor=factor.path).melt(
+            ["factor", "label"], [m for m in view.metrics if m in factor.published], "metric", "published"
+        )
+        for factor in view.factors
+        if factor.published is not None
+    ]
+    empty = pd.DataFrame({"factor": [], "label": [], "metric": [], "published": []}).astype(
+        {"factor": object, "label": object, "metric": object, "published": float}
+    )
+    return pd.concat(parts, ignore_index=True) if parts else empty
 
-    n = len(values)
-    if n == 0:
-        return (np.nan,) * 4
-    mean = float(values.mean())
-    if n == 1:
-        return mean, np.nan, np.nan, np.nan
-    sd = float(values.std(ddof=1))
-    half = float(t.ppf(0.975, n - 1)) * sd / np.sqrt(n)
-    return mean, sd, mean - half, mean + half
+
+def _decimals(value: float) -> int:
+    """Digits behind the point of a number as it was printed."""
+    return len(f"{value:.10g}".partition(".")[2])
 
 
-def _published(factor: FactorView, label: str, metric: str, mean: float, sd: float, n: int) -> dict[str, object]:
-    """The published mean of a level and whether it lies in the prediction interval of a mean of so many repeats."""
-    from scipy.stats import t
-
-    table = factor.published
-    value = np.nan
-    if table is not None and metric in table:
-        found = table.loc[table["label"].astype(str) == label, metric]
-        value = float(found.iloc[0]) if len(found) else np.nan
-    result: dict[str, object] = {
-        "published": value,
-        "repeats": factor.repeats,
-        "prediction_low": np.nan,
-        "prediction_high": np.nan,
-        "inside": None,
-    }
-    if np.isfinite(value) and factor.repeats and n > 1:
-        half = float(t.ppf(0.975, n - 1)) * sd * np.sqrt(1 / n + 1 / factor.repeats)
-        result |= {"prediction_low": mean - half, "prediction_high": mean + half, "inside": abs(value - mean) <= half}
-    return result
+def published_of(factor: FactorView, label: str) -> dict[str, float]:
+    """The published means of one level; empty where there are none."""
+    if factor.published is None:
+        return {}
+    rows = factor.published[factor.published["label"].astype(str) == label]
+    return {str(name): float(rows[name].iloc[0]) for name in rows if name != "label" and len(rows)}

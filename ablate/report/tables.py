@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from ablate.report import numbers
+from ablate.report.findings import published_line
 from ablate.report.view import FactorView, StudyView, metric_name
+
+if TYPE_CHECKING:
+    from ablate.analyse import StudyAnalysis, Verdict
 
 OUTSIDE = "†"
 """Beside a published number outside the prediction interval."""
@@ -98,11 +102,16 @@ def sheets(view: StudyView, levels: pd.DataFrame) -> list[Sheet]:
     return result
 
 
-def markdown(view: StudyView, levels: pd.DataFrame, warnings: Sequence[str] = ()) -> str:
-    """The sheets as Markdown, with a line that explains the columns."""
+def markdown(view: StudyView, levels: pd.DataFrame, analysis: "StudyAnalysis | None" = None) -> str:
+    """Verdicts and sheets as Markdown, with a line that explains the columns."""
     parts = [f"# {_md(view.name)}"]
     parts += [_md(view.question)] if view.question else []
-    parts += [f"> **Warning:** {_md(warning)}" for warning in warnings]
+    if analysis is not None:
+        parts += [f"> **Warning:** {_md(warning)}" for warning in analysis.warnings]
+        parts += (
+            ["## Verdicts", "\n".join(_verdict(verdict) for verdict in analysis.verdicts)] if analysis.verdicts else []
+        )
+        parts += [published_line(analysis)] if analysis.published else []
     for sheet in sheets(view, levels):
         names = [f"{group}: {column}" if group else column for group, column in heads(sheet)]
         lines = [_md_row(names), "| --- |" + " ---: |" * (len(names) - 1)]
@@ -189,6 +198,11 @@ def heads(sheet: Sheet) -> list[tuple[str, str]]:
     """Each column with the heading above it."""
     groups = [group for group, span in sheet.groups for _ in range(span)]
     return list(zip(groups, sheet.columns, strict=True))
+
+
+def _verdict(verdict: "Verdict") -> str:
+    needed = f" {_md(verdict.needed)}" if verdict.needed else ""
+    return f"- **{verdict.outcome}**: {_md(verdict.claim.text)} {_md(verdict.evidence)}{needed}"
 
 
 def _md_row(cells: Sequence[str], *, escaped: bool = False) -> str:

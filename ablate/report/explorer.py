@@ -1,0 +1,85 @@
+"""The data behind the page's interactive curves: every run, compact, as JSON."""
+
+import json
+import math
+from typing import Any
+
+import pandas as pd
+
+from ablate.report.look import colors
+from ablate.report.view import StudyView, metric_name
+
+MOST_VALUES = 600_000
+"""Numbers that a page holds at most (about 5 MB); beyond it later seeds are left out, and the page says so."""
+
+
+def explorer_data(view: StudyView, runs: pd.DataFrame, curves: pd.DataFrame) -> dict[str, Any]:
+    """Curves of all runs that have any.
+
+    Args:
+        view: The study.
+        runs: The frame of runs.
+        curves: The frame of curves.
+
+    Returns:
+        ``metrics``, ``factors`` (with levels and their colours), ``runs`` (places as ``[factor, level]``, seed, status,
+        first epoch, and a list of values a metric), and ``left_out``, the number of runs that did not fit.
+    """
+    places: dict[str, list[list[int]]] = {}
+    heads: dict[str, tuple[int, str]] = {}
+    for f, factor in enumerate(view.factors):
+        order = {level.label: i for i, level in enumerate(factor.levels)}
+        of_factor = runs[runs["factor"] == factor.path]
+        for digest, label, seed, status in of_factor[["digest", "label", "seed", "status"]].itertuples(index=False):
+            if label in order:
+                places.setdefault(digest, []).append([f, order[label]])
+                heads[digest] = (int(seed), str(status))
+    metrics = [m for m in view.metrics if m in curves and curves[m].notna().any()]
+    by_run = {str(digest): rows for digest, rows in curves.groupby("digest", sort=False) if digest in places}
+    listed, used, left_out = [], 0, 0
+    for digest in sorted(by_run, key=lambda d: (heads[d][0], places[d])):
+        rows = by_run[digest].sort_values("epoch")
+        used += len(rows) * len(metrics)
+        if used > MOST_VALUES:
+            left_out += 1
+            continue
+        seed, status = heads[digest]
+        listed.append(
+            {
+                "p": places[digest],
+                "s": seed,
+                "st": status,
+                "d": digest[:10],
+                "e": int(rows["epoch"].iloc[0]),
+                "v": [[_short(value) for value in rows[m]] for m in metrics],
+            }
+        )
+    return {
+        "metrics": [metric_name(m) for m in metrics],
+        "primary": metrics.index(view.metric) if view.metric in metrics else 0,
+        "factors": [
+            {
+                "name": factor.name,
+                "levels": [
+                    {"label": level.label, "color": color}
+                    for level, color in zip(
+                        factor.levels, colors(len(factor.levels), ordered=factor.ordered), strict=True
+                    )
+                ],
+            }
+            for factor in view.factors
+        ],
+        "runs": listed,
+        "left_out": left_out,
+    }
+
+
+def script_json(data: Any) -> str:
+    """JSON that may stand inside a ``<script>`` element: nothing in it can end the element or start another."""
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _short(value: float) -> float | None:
+    """Five significant digits, which is more than a screen shows; None for what is no finite number."""
+    return float(f"{value:.5g}") if math.isfinite(value) else None

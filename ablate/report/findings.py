@@ -1,0 +1,79 @@
+"""Sentences that say what the analysis found."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from ablate.report.numbers import number, probability
+from ablate.report.view import FactorView, StudyView, metric_name
+
+if TYPE_CHECKING:
+    from ablate.analyse import Best, StudyAnalysis
+
+OUTCOMES = ("supported", "refuted", "undecided")
+
+
+def tally(analysis: "StudyAnalysis") -> str:
+    """How many claims got which verdict."""
+    counts: Counter[str] = Counter(verdict.outcome for verdict in analysis.verdicts)
+    total = len(analysis.verdicts)
+    parts = [f"{counts[outcome]} {outcome}" for outcome in OUTCOMES if counts[outcome]]
+    return f"{total} {'claim' if total == 1 else 'claims'}: {', '.join(parts)}."
+
+
+def published_line(analysis: "StudyAnalysis") -> str:
+    """How many published numbers agree; empty where none could be checked."""
+    checked = [check for check in analysis.published if check.inside is not None]
+    if not checked:
+        return ""
+    inside = sum(bool(check.inside) for check in checked)
+    text = f"{inside} of {len(checked)} published numbers lie inside the 95 % prediction interval of this measurement."
+    unknown = len(analysis.published) - len(checked)
+    return f"{text} {unknown} could not be checked." if unknown else text
+
+
+def factor_findings(view: StudyView, factor: FactorView, analysis: "StudyAnalysis") -> list[str]:
+    """Best level and trend of a factor in the primary metric."""
+    metric = metric_name(view.metric)
+    result = [
+        _best(best, metric) for best in analysis.best if best.factor == factor.path and best.metric == view.metric
+    ]
+    for trend in analysis.trends:
+        if trend.factor == factor.path and trend.metric == view.metric and trend.direction != "undecided":
+            verb = {"rising": "rises", "falling": "falls"}[trend.direction]
+            p = min(trend.p_rising, trend.p_falling)
+            result.append(
+                f"Along its levels {metric} {verb} on the whole (Kendall's τ {number(trend.tau, 2)}, "
+                f"Page's test p {probability(p)})."
+            )
+    return result
+
+
+def importance_lines(view: StudyView, analysis: "StudyAnalysis") -> list[str]:
+    """Shares of variance in the primary metric, largest first."""
+    names = {factor.path: factor.name for factor in view.factors}
+    result = []
+    for importance in analysis.importance:
+        if importance.metric != view.metric:
+            continue
+        terms = ", ".join(
+            f"{' × '.join(names.get(f, f) for f in term.factors)} {100 * term.share:.0f} %"  # noqa: RUF001 (an interaction)
+            for term in importance.terms
+        )
+        of = (
+            "of the variance over the grid"
+            if importance.design == "grid"
+            else "of the variance among a factor's own runs (one at a time, so that the shares do not add up)"
+        )
+        result.append(f"Share {of} in {metric_name(view.metric)}: {terms}.")
+    return result
+
+
+def _best(best: "Best", metric: str) -> str:
+    others = [label for label in best.indistinguishable if label != best.best]
+    chances = {level.label: level.probability for level in best.levels}
+    text = f"Best mean {metric}: {best.best} (best in {100 * chances[best.best]:.0f} % of the resamples)."
+    if others:
+        text += f" Not to be told from it: {', '.join(others)}."
+    elif len(best.levels) > 1:
+        text += " All other levels are worse beyond the noise of the seeds."
+    return text

@@ -1,0 +1,100 @@
+"""The page over all studies, from the summary that each report leaves beside its page."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ablate.report.view import StudyView
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ablate.analyse import StudyAnalysis
+
+SUMMARY = "summary.json"
+HEADS = (
+    ("study", "text"),
+    ("question", "text"),
+    ("runs", "number"),
+    ("supported", "number"),
+    ("refuted", "number"),
+    ("undecided", "number"),
+    ("published numbers inside", "number"),
+    ("cost", "number"),
+)
+
+
+def write_index(out: Path) -> Path:
+    """Write ``index.html`` over every study below ``out`` that has a report.
+
+    Args:
+        out: The folder of results; a study is a folder in it with ``summary.json``.
+
+    Returns:
+        The page.
+    """
+    from markupsafe import Markup
+
+    from ablate.report.files import write_text
+    from ablate.report.page import render, template_text
+
+    studies = []
+    for path in sorted(out.glob(f"*/{SUMMARY}")):
+        summary = json.loads(path.read_text(encoding="utf-8"))
+        studies.append(_entry(summary, path.parent.name))
+    page = render("index.html", studies=studies, heads=HEADS, script=Markup(template_text("page.js")))
+    return write_text(out / "index.html", page)
+
+
+def study_summary(
+    view: StudyView, runs: "pd.DataFrame", records: "tuple[pd.DataFrame, pd.DataFrame]", analysis: "StudyAnalysis"
+) -> str:
+    """A study in a few lines of JSON: counts, verdicts, published numbers, cost."""
+    statuses = Counter(runs.drop_duplicates("digest")["status"])
+    data = {
+        "study": view.name,
+        "question": view.question,
+        "runs": {status: statuses[status] for status in ("complete", "diverged", "failed", "missing")},
+        "verdicts": [
+            {
+                "id": verdict.claim.id,
+                "text": verdict.claim.text,
+                "outcome": verdict.outcome,
+                "evidence": verdict.evidence,
+                "needed": verdict.needed,
+            }
+            for verdict in analysis.verdicts
+        ],
+        "published": {
+            "inside": sum(check.inside is True for check in analysis.published),
+            "outside": sum(check.inside is False for check in analysis.published),
+            "unknown": sum(check.inside is None for check in analysis.published),
+        },
+        "seconds": view.actual if view.actual is not None else float(records[0]["seconds"].sum()),
+        "warnings": list(analysis.warnings),
+    }
+    return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+
+
+def _entry(summary: dict[str, Any], folder: str) -> dict[str, Any]:
+    """A row of the table."""
+    from urllib.parse import quote
+
+    from ablate.report.numbers import NONE, count_runs, duration
+
+    runs, published = summary["runs"], summary["published"]
+    checked = published["inside"] + published["outside"]
+    return {
+        "name": summary["study"],
+        "href": f"{quote(folder)}/report.html",
+        "question": summary["question"],
+        "runs": count_runs(runs),
+        "complete": runs["complete"],
+        "lost": bool(runs["diverged"] or runs["failed"] or runs["missing"]),
+        "verdicts": Counter(verdict["outcome"] for verdict in summary["verdicts"]),
+        "published": f"{published['inside']} of {checked}" if checked else NONE,
+        "inside_share": published["inside"] / checked if checked else "",
+        "cost": duration(summary["seconds"]),
+        "seconds": summary["seconds"],
+    }

@@ -1,0 +1,186 @@
+"""The page of a study: one file that needs nothing beside itself and no network."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ablate.report import page_tables
+from ablate.report.explorer import explorer_data, script_json
+from ablate.report.findings import factor_findings, importance_lines, published_line, tally
+from ablate.report.origin import LostRun, cost, lost_runs, provenance
+from ablate.report.tables import explanation
+from ablate.report.view import FactorView, StudyView
+
+if TYPE_CHECKING:
+    from ablate.analyse import StudyAnalysis
+
+MOST_LOST = 200
+"""Lost runs that the page lists."""
+MOST_TRACEBACKS = 20
+"""Different tracebacks that the page shows."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawing as the page holds it."""
+
+    name: str
+    factor: str
+    title: str
+    svg: str
+    """Markup."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """One factor's part of the page."""
+
+    factor: FactorView
+    title: str
+    findings: list[str]
+    drawings: list[Picture]
+    tables: list[page_tables.Table]
+
+
+@dataclass(frozen=True)
+class Traceback:
+    """One of the tracebacks of failed runs, with how many runs share it."""
+
+    places: str
+    seed: int
+    traceback: str
+    alike: int
+
+
+def render_page(
+    view: StudyView,
+    runs: pd.DataFrame,
+    curves: pd.DataFrame,
+    records: tuple[pd.DataFrame, pd.DataFrame],
+    levels: pd.DataFrame,
+    analysis: "StudyAnalysis",
+    pictures: Sequence[Picture],
+    files: Sequence[str],
+) -> str:
+    """The page as HTML.
+
+    Args:
+        view: The study.
+        runs: The frame of runs.
+        curves: The frame of curves.
+        records: A row a record, a row a record and epoch.
+        levels: From :func:`ablate.report.summary.summarise`.
+        analysis: Of the same runs.
+        pictures: The figures in order.
+        files: Beside the page, to link to.
+    """
+    from markupsafe import Markup
+
+    lost = lost_runs(view, runs, records[0])
+    explorer = explorer_data(view, runs, curves)
+    forest = next((picture for picture in pictures if not picture.factor), None)
+    return render(
+        "report.html",
+        view=view,
+        facts=_facts(view, runs),
+        warnings=analysis.warnings,
+        forest=forest and replace(forest, svg=Markup(forest.svg)),
+        verdicts=analysis.verdicts,
+        tally=tally(analysis),
+        published=published_line(analysis),
+        importance=importance_lines(view, analysis),
+        sections=[_section(view, factor, levels, analysis, pictures) for factor in _shown(view, levels)],
+        explanation=explanation(view, levels),
+        explorer=explorer,
+        explorer_json=Markup(script_json(explorer)),
+        lost=lost[:MOST_LOST],
+        lost_more=max(0, len(lost) - MOST_LOST),
+        tracebacks=_tracebacks(lost),
+        cost=cost(view, records),
+        baseline=[(path, str(value)) for path, value in view.baseline.items()],
+        provenance=provenance(records[0]),
+        files=files,
+        script=Markup(template_text("page.js")),
+    )
+
+
+def render(template: str, **values: Any) -> str:
+    """Fill a template of this package; everything is escaped but what is marked as markup."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    from ablate import __version__
+
+    environment = Environment(
+        loader=PackageLoader("ablate.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    style = Markup(template_text("style.css"))
+    return environment.get_template(template).render(style=style, version=__version__, **values)
+
+
+def template_text(name: str) -> str:
+    """A file of the templates as it is."""
+    from importlib.resources import files
+
+    return (files("ablate.report") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _shown(view: StudyView, levels: pd.DataFrame) -> list[FactorView]:
+    return [factor for factor in view.factors if (levels["factor"] == factor.path).any()]
+
+
+def _section(
+    view: StudyView,
+    factor: FactorView,
+    levels: pd.DataFrame,
+    analysis: "StudyAnalysis",
+    pictures: Sequence[Picture],
+) -> Section:
+    from markupsafe import Markup
+
+    return Section(
+        factor=factor,
+        title=f"{factor.name[:1].upper()}{factor.name[1:]}",
+        findings=factor_findings(view, factor, analysis),
+        drawings=[replace(p, svg=Markup(p.svg)) for p in pictures if p.factor == factor.path],
+        tables=page_tables.tables(view, factor, levels),
+    )
+
+
+def _facts(view: StudyView, runs: pd.DataFrame) -> list[dict[str, Any]]:
+    """The line below the question: design, size, and how the runs ended."""
+    unique = runs.drop_duplicates("digest")
+    counts = unique["status"].value_counts()
+    settings = runs.drop_duplicates(["factor", "order"])
+    facts = [
+        {"text": view.design, "lost": False},
+        {"text": _count(len(view.factors), "factor"), "lost": False},
+        {"text": _count(len(settings), "level"), "lost": False},
+        {"text": _count(runs["seed"].nunique(), "seed"), "lost": False},
+        {"text": f"{_count(int(counts.get('complete', 0)), 'run')} complete", "lost": False},
+    ]
+    facts += [{"text": f"{counts[s]} {s}", "lost": True} for s in ("diverged", "failed", "missing") if counts.get(s, 0)]
+    return facts
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def _tracebacks(lost: Sequence[LostRun]) -> list[Traceback]:
+    """Each different traceback once."""
+    groups: dict[str, list[LostRun]] = {}
+    for run in lost:
+        if run.traceback:
+            groups.setdefault(run.traceback, []).append(run)
+    return [
+        Traceback(same[0].places, same[0].seed, text, len(same) - 1)
+        for text, same in list(groups.items())[:MOST_TRACEBACKS]
+    ]

@@ -1,0 +1,148 @@
+"""The page's tables: cells with what they sort by, and the geometry of the small range bars."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from ablate.report import numbers
+from ablate.report.tables import outside
+from ablate.report.view import FactorView, StudyView, metric_name
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A small picture of an interval; all in per cent of its width, None where there is nothing to draw."""
+
+    left: float
+    width: float
+    point: float
+    mark: float | None = None
+    """The published number."""
+    zero: float | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One level in one metric."""
+
+    label: str
+    is_baseline: bool
+    order: int
+    runs: str
+    lost: bool
+    complete: int
+    cells: dict[str, tuple[str, float | None]]
+    """Text and value to sort by of each numeric column."""
+    range: Bar | None
+    effect: Bar | None
+    standing: str
+    published: str
+    inside: bool | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """One factor in one metric."""
+
+    metric: str
+    name: str
+    rows: tuple[Row, ...]
+    compared: bool
+    """Whether there are differences from the baseline."""
+    published: bool
+    timed: bool
+
+
+def tables(view: StudyView, factor: FactorView, levels: pd.DataFrame) -> list[Table]:
+    """The tables of a factor, the primary metric's first.
+
+    Args:
+        view: The study.
+        factor: The factor.
+        levels: From :func:`ablate.report.summary.summarise`.
+    """
+    rows = levels[levels["factor"] == factor.path]
+    metrics = sorted(view.metrics, key=lambda metric: metric != view.metric)
+    return [_table(metric, rows[rows["metric"] == metric]) for metric in metrics]
+
+
+def _table(metric: str, rows: pd.DataFrame) -> Table:
+    means = _Scale(rows, ["mean", "interval_low", "interval_high", "published"])
+    differences = _Scale(rows, ["difference", "difference_low", "difference_high"], zero=True)
+    return Table(
+        metric=metric,
+        name=metric_name(metric),
+        rows=tuple(_row(row, means, differences) for row in rows.to_dict("records")),
+        compared="difference" in rows and bool(rows["difference"].notna().any()),
+        published=bool(rows["published"].notna().any()),
+        timed=bool(rows["seconds"].notna().any()),
+    )
+
+
+def _row(row: Any, means: "_Scale", differences: "_Scale") -> Row:
+    known = _number(row["published"]) is not None
+    texts = {
+        "mean": numbers.number(row["mean"]),
+        "sd": numbers.number(row["sd"]),
+        "interval": numbers.interval(row["interval_low"], row["interval_high"]),
+        "seconds": numbers.duration(row["seconds"]),
+    }
+    values = {"mean": row["mean"], "sd": row["sd"], "interval": row["interval_low"], "seconds": row["seconds"]}
+    if "difference" in row:
+        texts |= {
+            "difference": numbers.signed(row["difference"]),
+            "difference_interval": numbers.interval(row["difference_low"], row["difference_high"]),
+            "p": numbers.probability(row["p_holm"]),
+        }
+        values |= {"difference": row["difference"], "difference_interval": row["difference_low"], "p": row["p_holm"]}
+    return Row(
+        label=str(row["label"]),
+        is_baseline=bool(row["is_baseline"]),
+        order=int(row["order"]),
+        runs=numbers.count_runs(row),
+        lost=bool(row["diverged"] or row["failed"] or row["missing"] or (row.get("at_chance") or 0) > 0),
+        complete=int(row["complete"]),
+        cells={name: (text, _number(values[name])) for name, text in texts.items()},
+        range=means.bar(row["mean"], row["interval_low"], row["interval_high"], mark=row["published"]),
+        effect=differences.bar(row.get("difference"), row.get("difference_low"), row.get("difference_high")),
+        standing=row["standing"] if isinstance(row.get("standing"), str) else "",
+        published=numbers.printed(row["published"]),
+        inside=None if not known or row["inside"] not in (True, False) else not outside(row),
+    )
+
+
+class _Scale:
+    """Maps values onto 0..100 per cent over the range of several columns."""
+
+    def __init__(self, rows: pd.DataFrame, columns: list[str], *, zero: bool = False) -> None:
+        values = [v for name in columns if name in rows for v in map(_number, rows[name]) if v is not None]
+        values += [0.0] if zero else []
+        self._low, self._high = (min(values), max(values)) if values else (0.0, 0.0)
+        self._zero = zero
+
+    def bar(self, point: Any, low: Any, high: Any, mark: Any = None) -> Bar | None:
+        middle, ends = _number(point), (_number(low), _number(high))
+        if middle is None or self._high <= self._low:
+            return None
+        left = self._at(middle if ends[0] is None else ends[0])
+        right = self._at(middle if ends[1] is None else ends[1])
+        shown = _number(mark)
+        return Bar(
+            left=left,
+            width=round(right - left, 2),
+            point=self._at(middle),
+            mark=None if shown is None else self._at(shown),
+            zero=self._at(0.0) if self._zero else None,
+        )
+
+    def _at(self, value: float) -> float:
+        return round(3 + 94 * (value - self._low) / (self._high - self._low), 2)
+
+
+def _number(value: Any) -> float | None:
+    if value is None or isinstance(value, str):
+        return None
+    value = float(value)
+    return value if math.isfinite(value) else None
