@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ablate.config import Launch
+from ablate.config import ConfigError, DataConfig, ImageFolder, Launch, RunConfig
 from ablate.errors import INTERRUPTED, user_errors
 from ablate.plan.compose import Compose, composer, sources
 from ablate.plan.plan import Plan, make_plan
@@ -15,6 +15,7 @@ from ablate.plan.study import Study
 if TYPE_CHECKING:
     from ablate.execute import Summary
     from ablate.record import Record
+    from ablate.store import Store
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,7 @@ def train(wanted: Order, *, quiet: bool = False) -> "Summary":
     Returns:
         Counts of what was trained, reused and failed.
     """
-    from ablate.execute import execute
-    from ablate.execute.progress import make_progress
+    from ablate.execute import execute, make_progress
 
     _provide_data(wanted.plan.runs)
     with _store(wanted.launch) as store:
@@ -90,23 +90,25 @@ def train_arguments(arguments: Sequence[str], compose: Compose | None = None) ->
             print(interrupt.summary, file=sys.stderr)
             print("ablate: interrupted; the same command goes on from here", file=sys.stderr)
             sys.exit(INTERRUPTED)
-        print_tables(wanted)
+        print_studies(wanted)
         print(summary)
     if summary.failures:
         sys.exit(1)
 
 
-def print_tables(wanted: Order) -> None:
+def print_studies(wanted: Order) -> None:
     """Print each study's table in the terminal."""
     from ablate.frame import frame_of_runs
-    from ablate.report import print_table
+    from ablate.report.summary import analyse_study, summarise
+    from ablate.report.terminal import print_tables
     from ablate.views import view_of
 
     records = records_of(wanted.plan, wanted.launch)
     for study in wanted.plan.studies:
         if study.factors:
             part = wanted.plan.of(study)
-            print_table(view_of(study, part, command=""), frame_of_runs(part, records))
+            view, runs = view_of(study, part, command=""), frame_of_runs(part, records)
+            print_tables(view, summarise(view, runs, analyse_study(view, runs)))
 
 
 def report_arguments(arguments: Sequence[str]) -> None:
@@ -135,15 +137,17 @@ def records_of(plan: Plan, launch: Launch) -> "dict[str, Record]":
         plan: What is wanted.
         launch: Where the store and the reports lie.
     """
-    from ablate.execute import held
+    from ablate.plan.prefixes import read_off
     from ablate.store.frames import read_folder
 
     with _store(launch, read_only=True) as store:
-        records = held(plan.runs, store)
+        records = store.get(run.digest for run in plan.runs)
+        lacking = [run for run in plan.runs if run.digest not in records]
+        records |= read_off(lacking, store.along(run.trajectory for run in lacking))
     for folder in sorted(Path(launch.results).glob("*/runs.csv")):
         lacking = {run.digest for run in plan.runs if run.digest not in records}
         if lacking:
-            records |= {r.digest: r for r in read_folder(folder.parent) if r.digest in lacking}
+            records |= {record.digest: record for record in read_folder(folder.parent) if record.digest in lacking}
     return records
 
 
@@ -213,7 +217,8 @@ def print_model(arguments: Sequence[str]) -> None:
     for heading in ("output", "parameters"):
         table.add_column(heading, justify="right")
     for row in rows:
-        table.add_row(row.name, row.kind, " x ".join(map(str, row.shape)), f"{row.parameters:,}" if row.parameters else "")
+        parameters = f"{row.parameters:,}" if row.parameters else ""
+        table.add_row(row.name, row.kind, " x ".join(map(str, row.shape)), parameters)
     table.add_section()
     table.add_row("total", "", "", f"{sum(row.parameters for row in rows):,}")
     Console().print(table)
@@ -222,13 +227,21 @@ def print_model(arguments: Sequence[str]) -> None:
 def _write(study: Study, plan: Plan, records: "dict[str, Record]", out: Path) -> list[Path]:
     from ablate.frame import frame_of_runs
     from ablate.report import write_report
+    from ablate.store.frames import to_frames, write_folder
     from ablate.views import view_of
 
     own = [records[run.digest] for run in plan.runs if run.digest in records]
     if not own:
         raise ConfigError(f"study {study.name}: there is no record of it; train it with: ablate sweep {study.name}")
-    view = view_of(study, plan, command=f"ablate sweep {study.name} && ablate report {study.name}")
-    return write_report(view, frame_of_runs(plan, records, study.name), own, out)
+    frames = to_frames(own)
+    return write_report(
+        view_of(study, plan, command=f"ablate sweep {study.name} && ablate report {study.name}"),
+        frame_of_runs(plan, records, study.name),
+        frames[1],
+        out,
+        records=frames,
+        save_records=lambda folder: write_folder(folder, own),
+    )
 
 
 def _store(launch: Launch, *, read_only: bool = False) -> "Store":

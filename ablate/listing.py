@@ -67,7 +67,7 @@ def _table(records: Sequence[Record]) -> None:
     from ablate.frame import flatten
 
     default = dict(flatten(RunConfig().identity))
-    table = Table("run", "status", "seed", "epochs", "train loss", "train acc", "test acc", "differs from the default by")
+    table = Table("run", "status", "seed", "epochs", "train loss", "train acc", "test acc", "differs by")
     for record in records:
         last = record.result.curves[-1] if record.result.curves else None
         flat = dict(flatten(record.config))

@@ -47,8 +47,8 @@ def sources(arguments: Sequence[str], compose: Compose) -> list[Source]:
     """The studies that a command line asks for.
 
     ``sweeps=a,b`` names studies (each with the studies it includes); other sweeps (``optimizer.lr=0.1,0.2``) replace
-    the levels of a study's factor of that name, or else become a further factor; ``seed=0,1,2`` replaces the seeds. Without
-    a study, the sweeps make a grid of their own, the study ``multirun``.
+    the levels of a study's factor of that name, or else become a further factor; ``seed=0,1,2`` replaces the seeds.
+    Without a study, the sweeps make a grid of their own, the study ``multirun``.
 
     Args:
         arguments: Overrides in Hydra's grammar, without flags.
