@@ -42,7 +42,11 @@ def judge(runs: pd.DataFrame, claim: Claim, *, seed: int = 0, chance: Chance = G
     Raises:
         AnalysisError: the study has no such factor, metric or level, or the claim fits no levels of it.
     """
-    panel = make_panel(runs, claim.metric, claim.factor)
+    return judge_panel(make_panel(runs, claim.metric, claim.factor), claim, seed=seed, chance=chance)
+
+
+def judge_panel(panel: Panel, claim: Claim, *, seed: int = 0, chance: Chance = GUESS) -> Verdict:
+    """``judge`` by the panel of the claim's factor and metric."""
     evidence = _Evidence(panel, claim, chance, seed)
     finding = {
         "better": _better,

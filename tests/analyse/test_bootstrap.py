@@ -1,0 +1,114 @@
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats
+
+from ablate.analyse.bootstrap import (
+    bca_interval,
+    interquartile_mean,
+    iqm_interval,
+    stratified_iqm_interval,
+    t_interval,
+)
+
+
+@pytest.fixture(scope="module")
+def rliable():
+    """rliable's library and metrics; the arch that it imports expects the decorator of an earlier pandas."""
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        patch.setattr("pandas.util._decorators.deprecate_kwarg", lambda *_, **__: lambda function: function)
+        from rliable import library, metrics
+    return library, metrics
+
+
+SAMPLES = np.random.default_rng(7).gamma(2.0, 1.0, (6, 9))
+
+
+def test_t_interval_is_scipys():
+    low, high = t_interval(SAMPLES)
+    for row, a, b in zip(SAMPLES, low, high, strict=True):
+        expected = stats.ttest_1samp(row, 0.0).confidence_interval(0.95)
+        np.testing.assert_allclose((a, b), (expected.low, expected.high), rtol=1e-12)
+
+
+@pytest.mark.parametrize("n", [3, 5, 10])
+@pytest.mark.parametrize("resamples", [999, 2000])
+def test_bca_is_scipys_with_the_same_indices(n, resamples):
+    # Whole numbers: SciPy compares means exactly, so that rounding would decide whether two equal ones are equal.
+    samples = np.round(100 * np.random.default_rng(n).gamma(2.0, 1.0, (5, n)))
+    low, high = bca_interval(samples, resamples, np.random.default_rng(3))
+    expected = stats.bootstrap(
+        (samples,), np.mean, axis=1, n_resamples=resamples, method="BCa", rng=np.random.default_rng(3)
+    ).confidence_interval
+    np.testing.assert_allclose(low, expected.low, rtol=1e-9)
+    np.testing.assert_allclose(high, expected.high, rtol=1e-9)
+
+
+def test_bca_of_equal_values_is_unknown():
+    low, high = bca_interval(np.array([[0.1, 0.1, 0.1], [0.1, 0.2, 0.4]]), 200, np.random.default_rng(0))
+    np.testing.assert_array_equal(np.isnan([low, high]), [[True, False], [True, False]])
+
+
+def test_blocks_do_not_change_the_result(monkeypatch):
+    whole = bca_interval(SAMPLES, 500, np.random.default_rng(0))
+    monkeypatch.setattr("ablate.analyse.bootstrap._BLOCK", 600)
+    np.testing.assert_allclose(whole, bca_interval(SAMPLES, 500, np.random.default_rng(0)), rtol=1e-12)
+
+
+def test_interquartile_mean_is_rliables(rliable):
+    _, metrics = rliable
+    for n in (4, 5, 7, 8, 10):
+        scores = np.random.default_rng(n).random((n, 1))
+        assert interquartile_mean(scores[:, 0]) == pytest.approx(metrics.aggregate_iqm(scores), rel=1e-12)
+
+
+def test_interquartile_mean_by_hand():
+    assert interquartile_mean(np.array([0.0, 100.0, 2.0, 4.0])) == 3.0
+    assert interquartile_mean(np.array([0.1, 9.0, 1.0, 2.0, 3.0])) == 2.0
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_stratified_bootstrap_is_rliables(rliable, count):
+    library, metrics = rliable
+    scores = np.random.default_rng(5).gamma(2.0, 1.0, (10, count))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "random_state is deprecated", FutureWarning)
+        _, expected = library.get_interval_estimates(
+            {"a": scores},
+            lambda x: np.array([metrics.aggregate_iqm(x)]),
+            reps=5000,
+            random_state=np.random.RandomState(1),
+        )
+    ours = stratified_iqm_interval(scores, 5000, np.random.default_rng(2))
+    np.testing.assert_allclose(ours, expected["a"][:, 0], atol=0.05 * np.ptp(expected["a"]))
+
+
+def test_iqm_interval_is_the_bootstrap_of_the_iqm():
+    low, high = iqm_interval(SAMPLES, 400, np.random.default_rng(4))
+    indices = np.random.default_rng(4).integers(0, 9, (400, 9))
+    for row, a, b in zip(SAMPLES, low, high, strict=True):
+        scores = stats.trim_mean(np.sort(row)[indices], 0.25, axis=1)
+        np.testing.assert_allclose((a, b), np.quantile(scores, [0.025, 0.975]), rtol=1e-12)
+
+
+VALUES = arrays(np.float64, (3, 6), elements=st.floats(-100, 100, allow_subnormal=False).map(lambda v: round(v, 3)))
+
+
+@settings(max_examples=50, deadline=None)
+@given(VALUES)
+def test_intervals_hold_the_mean_and_turn_with_the_sign(values):
+    mean = values.mean(axis=1)
+    low, high = t_interval(values)
+    assert (low <= mean + 1e-9).all()
+    assert (mean <= high + 1e-9).all()
+    turned_low, turned_high = t_interval(-values)
+    np.testing.assert_allclose((turned_low, turned_high), (-high, -low), atol=1e-9)
+    low, high = iqm_interval(values, 200, np.random.default_rng(0))
+    assert (low <= high).all()
+    assert (low >= values.min(axis=1) - 1e-9).all()
+    assert (high <= values.max(axis=1) + 1e-9).all()
