@@ -193,7 +193,9 @@ def _rows(path: Path, needed: Iterable[str]) -> Iterator[tuple[str, dict[str, st
                 yield place, dict(zip(header, cells, strict=True))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
-    except (csv.Error, UnicodeDecodeError) as error:
+    except csv.Error as error:
+        raise ConfigError(f"{path}, line {reader.line_num}: {error}") from None
+    except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: {error}") from None
 
 
