@@ -1,6 +1,7 @@
 """Sentences that say what the analysis found."""
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ablate.report.numbers import number, probability
@@ -9,7 +10,24 @@ from ablate.report.view import FactorView, StudyView, metric_name
 if TYPE_CHECKING:
     from ablate.analyse import Best, StudyAnalysis
 
+TIMES = " \u00d7 "
 OUTCOMES = ("supported", "refuted", "undecided")
+
+
+@dataclass(frozen=True)
+class Share:
+    """One source of variance."""
+
+    name: str
+    percent: int
+
+
+@dataclass(frozen=True)
+class Shares:
+    """What matters most, and what the shares are of."""
+
+    shares: tuple[Share, ...]
+    note: str
 
 
 def tally(analysis: "StudyAnalysis") -> str:
@@ -18,6 +36,20 @@ def tally(analysis: "StudyAnalysis") -> str:
     total = len(analysis.verdicts)
     parts = [f"{counts[outcome]} {outcome}" for outcome in OUTCOMES if counts[outcome]]
     return f"{total} {'claim' if total == 1 else 'claims'}: {', '.join(parts)}."
+
+
+def warnings(view: StudyView, analysis: "StudyAnalysis") -> list[str]:
+    """Every warning that a reader has to see, each once, with the factor and levels that it is about."""
+    names = {factor.path: factor.name for factor in view.factors}
+    about: dict[tuple[str, str], list[str]] = {}
+    for comparison in analysis.comparisons:
+        for text in comparison.warnings:
+            labels = about.setdefault((comparison.factor, text), [])
+            labels += [comparison.label] if comparison.label not in labels else []
+    result = [f"{names.get(factor, factor)} {', '.join(labels)}: {text}" for (factor, text), labels in about.items()]
+    result += [f"{names.get(best.factor, best.factor)}: {text}" for best in analysis.best for text in best.warnings]
+    result += [text for importance in analysis.importance for text in importance.warnings]
+    return list(dict.fromkeys([*analysis.warnings, *result]))
 
 
 def published_line(analysis: "StudyAnalysis") -> str:
@@ -48,24 +80,24 @@ def factor_findings(view: StudyView, factor: FactorView, analysis: "StudyAnalysi
     return result
 
 
-def importance_lines(view: StudyView, analysis: "StudyAnalysis") -> list[str]:
-    """Shares of variance in the primary metric, largest first."""
+def importance_shares(view: StudyView, analysis: "StudyAnalysis") -> Shares | None:
+    """Shares of variance in the primary metric, largest first; None where the design does not allow them."""
     names = {factor.path: factor.name for factor in view.factors}
-    result = []
     for importance in analysis.importance:
-        if importance.metric != view.metric:
-            continue
-        terms = ", ".join(
-            f"{' × '.join(names.get(f, f) for f in term.factors)} {100 * term.share:.0f} %"  # noqa: RUF001 (an interaction)
-            for term in importance.terms
-        )
-        of = (
-            "of the variance over the grid"
-            if importance.design == "grid"
-            else "of the variance among a factor's own runs (one at a time, so that the shares do not add up)"
-        )
-        result.append(f"Share {of} in {metric_name(view.metric)}: {terms}.")
-    return result
+        if importance.metric == view.metric:
+            return Shares(
+                shares=tuple(
+                    Share(TIMES.join(names.get(f, f) for f in term.factors), round(100 * term.share))
+                    for term in importance.terms
+                ),
+                note=f"Share of the variance in {metric_name(view.metric)}"
+                + (
+                    " over the whole grid."
+                    if importance.design == "grid"
+                    else " among each factor's own runs (one factor at a time, so that the shares do not add up)."
+                ),
+            )
+    return None
 
 
 def _best(best: "Best", metric: str) -> str:

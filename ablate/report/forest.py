@@ -75,7 +75,8 @@ def _row(ax: "Axes", y: float, row: Mapping[Any, Any]) -> None:
     value = float(row["difference"])
     if np.isfinite(value):
         ends = [float(row["difference_low"]), float(row["difference_high"])]
-        ax.plot(ends, [y, y], color=color, lw=1.4, solid_capstyle="butt", zorder=3)
+        if np.isfinite(ends).all():
+            ax.plot(ends, [y, y], color=color, lw=1.4, solid_capstyle="butt", zorder=3)
         face = color if verdict in VERDICT_COLORS else CARD
         ax.plot([value], [y], "o", color=color, ms=3.6, mfc=face, mew=0.9, zorder=4)
     ax.text(1.02, y, verdict, transform=ax.get_yaxis_transform(), ha="left", va="center", color=INK, fontsize=6.5)

@@ -20,7 +20,7 @@ HEADS = (
     ("supported", "number"),
     ("refuted", "number"),
     ("undecided", "number"),
-    ("published numbers inside", "number"),
+    ("published inside", "number"),
     ("cost", "number"),
 )
 
@@ -51,6 +51,8 @@ def study_summary(
     view: StudyView, runs: "pd.DataFrame", records: "tuple[pd.DataFrame, pd.DataFrame]", analysis: "StudyAnalysis"
 ) -> str:
     """A study in a few lines of JSON: counts, verdicts, published numbers, cost."""
+    from ablate.report.findings import warnings
+
     statuses = Counter(runs.drop_duplicates("digest")["status"])
     data = {
         "study": view.name,
@@ -72,7 +74,7 @@ def study_summary(
             "unknown": sum(check.inside is None for check in analysis.published),
         },
         "seconds": view.actual if view.actual is not None else float(records[0]["seconds"].sum()),
-        "warnings": list(analysis.warnings),
+        "warnings": warnings(view, analysis),
     }
     return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
 
@@ -81,7 +83,7 @@ def _entry(summary: dict[str, Any], folder: str) -> dict[str, Any]:
     """A row of the table."""
     from urllib.parse import quote
 
-    from ablate.report.numbers import NONE, count_runs, duration
+    from ablate.report.numbers import NONE, count_runs, duration, losses
 
     runs, published = summary["runs"], summary["published"]
     checked = published["inside"] + published["outside"]
@@ -89,9 +91,9 @@ def _entry(summary: dict[str, Any], folder: str) -> dict[str, Any]:
         "name": summary["study"],
         "href": f"{quote(folder)}/report.html",
         "question": summary["question"],
-        "runs": count_runs(runs),
+        "count": count_runs(runs).partition(" (")[0],
+        "losses": losses(runs),
         "complete": runs["complete"],
-        "lost": bool(runs["diverged"] or runs["failed"] or runs["missing"]),
         "verdicts": Counter(verdict["outcome"] for verdict in summary["verdicts"]),
         "published": f"{published['inside']} of {checked}" if checked else NONE,
         "inside_share": published["inside"] / checked if checked else "",

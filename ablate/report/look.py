@@ -20,9 +20,8 @@ DPI = 300
 
 INK, MUTED, RULE, CARD = "#1b1f24", "#5f6b7a", "#d9dee5", "#fffffe"
 """Text and axes, secondary text, grid, background of markers: the page swaps them for its own colours."""
-PAGE_COLORS = {INK: "currentColor", MUTED: "var(--muted)", RULE: "var(--rule)", CARD: "var(--card)"}
 DARK = "#11161c"
-"""Marks upon bars, which stay light on a dark page."""
+"""Marks upon bars."""
 BLUE, VERMILION, GREEN, ORANGE, SKY, PURPLE = "#0072b2", "#d55e00", "#009e73", "#e69f00", "#56b4e9", "#cc79a7"
 CYCLE = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY)
 
@@ -171,7 +170,13 @@ def inline_svg(vector: bytes, name: str, alt: str) -> str:
     text = re.sub(r'<g id="patch_1">.*?</g>', "", text, count=1, flags=re.DOTALL)
     text = re.sub(r'<g id="[A-Za-z]\w*_\d+">', "<g>", text)
     text = re.sub(r'(id="|xlink:href="#|url\(#)', rf"\g<1>{name}-", text)
-    for color, replacement in PAGE_COLORS.items():
+    for color, replacement in _page_colors().items():
         text = text.replace(color, replacement)
     head = f'<svg xmlns:xlink="http://www.w3.org/1999/xlink" role="img" aria-label="{escape(alt)}"'
     return re.sub(r"<svg [^>]*>", lambda _: f'{head} viewBox="{size.group(1) if size else ""}">', text, count=1)
+
+
+def _page_colors() -> dict[str, str]:
+    """What the page, light or dark, puts in place of a figure's own colours."""
+    own = {INK: "currentColor", DARK: "currentColor", MUTED: "var(--muted)", RULE: "var(--rule)", CARD: "var(--card)"}
+    return own | {lighter(color): f"color-mix(in srgb, {color} 50%, var(--card))" for color in CYCLE}

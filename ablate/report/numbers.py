@@ -74,14 +74,18 @@ def count_runs(row: Any) -> str:
     Args:
         row: A mapping with ``complete``, ``diverged``, ``failed``, ``missing`` and perhaps ``at_chance``.
     """
-    lost = [f"{int(row[s])} {s}" for s in ("diverged", "failed", "missing") if row[s]]
-    chance = row.get("at_chance")
-    if not _absent(chance) and chance:
-        lost.append(f"{int(chance)} at chance")
+    lost = losses(row)
     total = sum(int(row[s]) for s in ("complete", "diverged", "failed", "missing"))
     complete = int(row["complete"])
     count = f"{complete}" if complete == total else f"{complete} of {total}"
     return f"{count} ({', '.join(lost)})" if lost else count
+
+
+def losses(row: Any) -> tuple[str, ...]:
+    """Runs that are not in a mean, and those in it that did not learn: ``("2 diverged", "1 at chance")``."""
+    kinds = {"diverged": "diverged", "failed": "failed", "missing": "missing", "at_chance": "at chance"}
+    counts = {text: row.get(name) for name, text in kinds.items()}
+    return tuple(f"{int(count)} {text}" for text, count in counts.items() if not _absent(count) and count)
 
 
 def _absent(value: Any) -> bool:

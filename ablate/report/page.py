@@ -8,7 +8,7 @@ import pandas as pd
 
 from ablate.report import page_tables
 from ablate.report.explorer import explorer_data, script_json
-from ablate.report.findings import factor_findings, importance_lines, published_line, tally
+from ablate.report.findings import factor_findings, importance_shares, published_line, tally, warnings
 from ablate.report.origin import LostRun, cost, lost_runs, provenance
 from ablate.report.tables import explanation
 from ablate.report.view import FactorView, StudyView
@@ -85,12 +85,12 @@ def render_page(
         "report.html",
         view=view,
         facts=_facts(view, runs),
-        warnings=analysis.warnings,
+        warnings=warnings(view, analysis),
         forest=forest and replace(forest, svg=Markup(forest.svg)),
         verdicts=analysis.verdicts,
         tally=tally(analysis),
         published=published_line(analysis),
-        importance=importance_lines(view, analysis),
+        importance=importance_shares(view, analysis),
         sections=[_section(view, factor, levels, analysis, pictures) for factor in _shown(view, levels)],
         explanation=explanation(view, levels),
         explorer=explorer,

@@ -20,7 +20,6 @@ class Bar:
     point: float
     mark: float | None = None
     """The published number."""
-    zero: float | None = None
 
 
 @dataclass(frozen=True)
@@ -30,14 +29,16 @@ class Row:
     label: str
     is_baseline: bool
     order: int
-    runs: str
-    lost: bool
+    count: str
+    losses: tuple[str, ...]
+    """Runs that are not in the mean, or are but hardly trained: how many and why."""
     complete: int
     cells: dict[str, tuple[str, float | None]]
     """Text and value to sort by of each numeric column."""
     range: Bar | None
-    effect: Bar | None
     standing: str
+    needed: str
+    """Seeds that would settle an undecided difference."""
     published: str
     inside: bool | None
 
@@ -70,18 +71,17 @@ def tables(view: StudyView, factor: FactorView, levels: pd.DataFrame) -> list[Ta
 
 def _table(metric: str, rows: pd.DataFrame) -> Table:
     means = _Scale(rows, ["mean", "interval_low", "interval_high", "published"])
-    differences = _Scale(rows, ["difference", "difference_low", "difference_high"], zero=True)
     return Table(
         metric=metric,
         name=metric_name(metric),
-        rows=tuple(_row(row, means, differences) for row in rows.to_dict("records")),
+        rows=tuple(_row(row, means) for row in rows.to_dict("records")),
         compared="difference" in rows and bool(rows["difference"].notna().any()),
         published=bool(rows["published"].notna().any()),
         timed=bool(rows["seconds"].notna().any()),
     )
 
 
-def _row(row: Any, means: "_Scale", differences: "_Scale") -> Row:
+def _row(row: Any, means: "_Scale") -> Row:
     known = _number(row["published"]) is not None
     texts = {
         "mean": numbers.number(row["mean"]),
@@ -101,13 +101,13 @@ def _row(row: Any, means: "_Scale", differences: "_Scale") -> Row:
         label=str(row["label"]),
         is_baseline=bool(row["is_baseline"]),
         order=int(row["order"]),
-        runs=numbers.count_runs(row),
-        lost=bool(row["diverged"] or row["failed"] or row["missing"] or (row.get("at_chance") or 0) > 0),
+        count=numbers.count_runs(row).partition(" (")[0],
+        losses=numbers.losses(row),
         complete=int(row["complete"]),
         cells={name: (text, _number(values[name])) for name, text in texts.items()},
         range=means.bar(row["mean"], row["interval_low"], row["interval_high"], mark=row["published"]),
-        effect=differences.bar(row.get("difference"), row.get("difference_low"), row.get("difference_high")),
         standing=row["standing"] if isinstance(row.get("standing"), str) else "",
+        needed="" if _number(row["seeds_needed"]) is None else f"≈ {row['seeds_needed']:.0f} seeds needed",
         published=numbers.printed(row["published"]),
         inside=None if not known or row["inside"] not in (True, False) else not outside(row),
     )
@@ -116,11 +116,9 @@ def _row(row: Any, means: "_Scale", differences: "_Scale") -> Row:
 class _Scale:
     """Maps values onto 0..100 per cent over the range of several columns."""
 
-    def __init__(self, rows: pd.DataFrame, columns: list[str], *, zero: bool = False) -> None:
+    def __init__(self, rows: pd.DataFrame, columns: list[str]) -> None:
         values = [v for name in columns if name in rows for v in map(_number, rows[name]) if v is not None]
-        values += [0.0] if zero else []
         self._low, self._high = (min(values), max(values)) if values else (0.0, 0.0)
-        self._zero = zero
 
     def bar(self, point: Any, low: Any, high: Any, mark: Any = None) -> Bar | None:
         middle, ends = _number(point), (_number(low), _number(high))
@@ -134,7 +132,6 @@ class _Scale:
             width=round(right - left, 2),
             point=self._at(middle),
             mark=None if shown is None else self._at(shown),
-            zero=self._at(0.0) if self._zero else None,
         )
 
     def _at(self, value: float) -> float:

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 
 OPTIONAL = ("pairs", "difference", "difference_low", "difference_high", "p", "p_holm", "effect", "standing")
 """Columns that are absent from the analysis where nothing could be compared."""
+NUMBERS = (
+    *("mean", "median", "iqm", "sd", "interval_low", "interval_high", "at_chance", "seeds_needed"),
+    *(name for name in OPTIONAL if name != "standing"),
+    *("published", "prediction_low", "prediction_high"),
+)
+"""Columns of floats, NaN where the analysis has None."""
 
 
 def analyse_study(view: StudyView, runs: pd.DataFrame) -> "StudyAnalysis":
@@ -75,7 +81,9 @@ def summarise(view: StudyView, runs: pd.DataFrame, analysis: "StudyAnalysis | No
     frame = frame.merge(checks, on=["factor", "label", "metric"], how="left")
     for name in OPTIONAL:
         if name not in frame:
-            frame[name] = None if name == "standing" else float("nan")
+            frame[name] = None
+    for name in NUMBERS:
+        frame[name] = pd.to_numeric(frame[name])
     position = {factor.path: i for i, factor in enumerate(view.factors)}
     frame = frame[frame["factor"].isin(position)]
     return frame.sort_values(

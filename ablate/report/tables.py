@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ablate.report import numbers
-from ablate.report.findings import published_line
+from ablate.report.findings import published_line, warnings
 from ablate.report.view import FactorView, StudyView, metric_name
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def markdown(view: StudyView, levels: pd.DataFrame, analysis: "StudyAnalysis | N
     parts = [f"# {_md(view.name)}"]
     parts += [_md(view.question)] if view.question else []
     if analysis is not None:
-        parts += [f"> **Warning:** {_md(warning)}" for warning in analysis.warnings]
+        parts += [f"> **Warning:** {_md(warning)}" for warning in warnings(view, analysis)]
         parts += (
             ["## Verdicts", "\n".join(_verdict(verdict) for verdict in analysis.verdicts)] if analysis.verdicts else []
         )
