@@ -157,7 +157,7 @@ def _cell(column: str, value: Any) -> str:
         return json.dumps(value)
     if column == "notes":
         return value
-    return json.dumps(value) if value == "" or _is_json(value) else value
+    return json.dumps(value) if value == "" or "\r" in value or _is_json(value) else value
 
 
 def _value(text: str) -> Any:

@@ -209,12 +209,20 @@ def _create(engine: Engine, location: str) -> None:
     if engine.dialect.name == "sqlite":
         _use_wal(engine)
     if info.name not in present:
-        with engine.connect().execution_options(ablate_write=True) as connection, connection.begin():
-            metadata.create_all(connection)
-            if connection.scalar(select(info.c.version)) is None:
-                connection.execute(insert(info).values(version=SCHEMA_VERSION, next_id=1))
+        try:
+            _create_tables(engine)
+        except DBAPIError:
+            if not inspect(engine).has_table(info.name):  # Else another process has just done it.
+                raise
     with writing(engine):
         """Fails here, and not after an hour of training, where the place cannot be written."""
+
+
+def _create_tables(engine: Engine) -> None:
+    with engine.connect().execution_options(ablate_write=True) as connection, connection.begin():
+        metadata.create_all(connection)
+        if connection.scalar(select(info.c.version)) is None:
+            connection.execute(insert(info).values(version=SCHEMA_VERSION, next_id=1))
 
 
 def _use_wal(engine: Engine) -> None:

@@ -120,7 +120,7 @@ DAMAGE = {
     ),
     "a foreign curve": (lambda f: edit(f / "curves.csv", RUNS[1].digest, "f" * 64), "column epoch = '2': 1 is next"),
     "no text": (lambda f: (f / "runs.csv").write_bytes(b"digest,status,epochs\n\xff\xfe"), "runs.csv: 'utf-8' codec"),
-    "an open quote": (lambda f: edit(f / "runs.csv", "digest", '"digest'), "runs.csv, line 1: ',' expected after"),
+    "an open quote": (lambda f: edit(f / "runs.csv", "digest", '"digest'), "runs.csv, line 2: ',' expected after"),
 }
 
 
