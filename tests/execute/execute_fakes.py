@@ -33,9 +33,9 @@ def say(*words):
 def expected(config):
     """The result that a run must have, whatever happened around it."""
     lr = config.optimizer.lr
-    length = 3 if lr == DIVERGES else config.train.epochs
-    curves = tuple(epoch(config, number) for number in range(1, length + 1))
-    return Result("diverged" if lr == DIVERGES and length <= config.train.epochs else "complete", curves)
+    diverges = lr == DIVERGES and config.train.epochs >= 3
+    curves = tuple(epoch(config, number) for number in range(1, (3 if diverges else config.train.epochs) + 1))
+    return Result("diverged" if diverges else "complete", curves)
 
 
 def epoch(config, number):
