@@ -132,6 +132,12 @@ def across(entries: Sequence[Any], columns: int) -> list[Any]:
     return [entries[i] for i in order]
 
 
+def settle(figure: "Figure") -> None:
+    """Compute the layout once, so that all formats share it and none computes it again."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine(None)
+
+
 def svg(figure: "Figure", name: str) -> bytes:
     """The figure as SVG: no date, ids that depend on ``name`` and the content alone."""
     import matplotlib

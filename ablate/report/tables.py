@@ -112,15 +112,19 @@ def markdown(view: StudyView, levels: pd.DataFrame, analysis: "StudyAnalysis | N
             ["## Verdicts", "\n".join(_verdict(verdict) for verdict in analysis.verdicts)] if analysis.verdicts else []
         )
         parts += [published_line(analysis)] if analysis.published else []
-    for sheet in sheets(view, levels):
-        names = [f"{group}: {column}" if group else column for group, column in heads(sheet)]
-        lines = [_md_row(names), "| --- |" + " ---: |" * (len(names) - 1)]
-        for i, row in enumerate(sheet.rows):
-            cells = [_md(cell) for cell in row]
-            lines.append(_md_row([f"**{cells[0]}**", *cells[1:]] if i in sheet.emphasised else cells, escaped=True))
-        parts += [f"## {_md(sheet.title)}", "\n".join(lines)]
+    parts += [f"## {_md(sheet.title)}\n\n{sheet_markdown(sheet)}" for sheet in sheets(view, levels)]
     parts.append(explanation(view, levels))
     return "\n\n".join(parts) + "\n"
+
+
+def sheet_markdown(sheet: Sheet) -> str:
+    """One sheet as a Markdown table."""
+    names = [f"{group}: {column}" if group else column for group, column in heads(sheet)]
+    lines = [_md_row(names), "| --- |" + " ---: |" * (len(names) - 1)]
+    for i, row in enumerate(sheet.rows):
+        cells = [_md(cell) for cell in row]
+        lines.append(_md_row([f"**{cells[0]}**", *cells[1:]] if i in sheet.emphasised else cells, escaped=True))
+    return "\n".join(lines)
 
 
 def explanation(view: StudyView, levels: pd.DataFrame) -> str:

@@ -5,45 +5,64 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ablate.report import numbers
-from ablate.report.tables import explanation, heads, published_cell, sheets
+from ablate.report.findings import published_line, warnings
+from ablate.report.summary import analyse_study, summarise
+from ablate.report.tables import Sheet, explanation, heads, published_cell, sheets
 from ablate.report.view import FactorView, StudyView, metric_name
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from ablate.analyse import StudyAnalysis
+
 FULL = 62
 """Columns that one metric takes in a full sheet."""
 
 
-def print_tables(view: StudyView, levels: pd.DataFrame, console: "Console | None" = None) -> None:
-    """Print a study's tables.
+def print_report(
+    view: StudyView,
+    runs: pd.DataFrame,
+    console: "Console | None" = None,
+    *,
+    analysis: "StudyAnalysis | None" = None,
+) -> None:
+    """Print a study's warnings, verdicts and tables.
 
     Args:
         view: The study.
-        levels: From :func:`ablate.report.summary.summarise`.
+        runs: The frame of runs.
         console: None: standard output.
+        analysis: Of ``runs``, where the caller has it already; None: made here.
     """
     from rich.console import Console
     from rich.text import Text
 
+    analysis = analysis or analyse_study(view, runs)
+    levels = summarise(view, runs, analysis)
     console = console or Console()
-    tables = _full(view, levels) if console.width >= 24 + FULL * len(view.metrics) else _stacked(view, levels)
-    for table in tables:
+    for warning in warnings(view, analysis):
+        console.print(Text(f"Warning: {warning}", style="yellow"))
+    for verdict in analysis.verdicts:
+        style = {"supported": "bold blue", "refuted": "bold red"}.get(verdict.outcome, "bold")
+        console.print(Text.assemble((verdict.outcome, style), ("  " + verdict.claim.text, "")))
+        console.print(Text(f"  {verdict.evidence} {verdict.needed}".rstrip(), style="dim"))
+    wide = console.width >= 24 + FULL * len(view.metrics)
+    for table in [sheet_table(sheet) for sheet in sheets(view, levels)] if wide else _stacked(view, levels):
         console.print(table)
+    if analysis.published:
+        console.print(Text(published_line(analysis)))
     console.print(Text(explanation(view, levels), style="dim"))
 
 
-def _full(view: StudyView, levels: pd.DataFrame) -> "list[Table]":
-    result = []
-    for sheet in sheets(view, levels):
-        table = _table(sheet.title)
-        for i, (group, column) in enumerate(heads(sheet)):
-            _column(table, f"{group}\n{column}" if group else column, left=i == 0)
-        for i, row in enumerate(sheet.rows):
-            _add(table, row, bold=i in sheet.emphasised)
-        result.append(table)
-    return result
+def sheet_table(sheet: Sheet) -> "Table":
+    """One sheet as a table for the terminal."""
+    table = _table(sheet.title)
+    for i, (group, column) in enumerate(heads(sheet)):
+        _column(table, f"{group}\n{column}" if group else column, left=i == 0)
+    for i, row in enumerate(sheet.rows):
+        _add(table, row, bold=i in sheet.emphasised)
+    return table
 
 
 def _stacked(view: StudyView, levels: pd.DataFrame) -> "list[Table]":

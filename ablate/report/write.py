@@ -77,6 +77,7 @@ def _write_figures(
 
     pictures, files = [], []
     for drawing in drawings(view, levels, runs, curves):
+        look.settle(drawing.figure)
         vector = look.svg(drawing.figure, drawing.name)
         files.append(write_bytes(out / f"{drawing.name}.svg", vector))
         files.append(write_bytes(out / f"{drawing.name}.png", look.png(drawing.figure)))
