@@ -32,10 +32,10 @@ def compare_runs(a: pd.DataFrame, b: pd.DataFrame, metrics: Sequence[str] | None
         metrics: Columns to compare; None: the metrics that both frames have measured.
 
     Returns:
-        A row a setting and metric, those of ``a`` first: number, mean and standard deviation of the complete runs of each
-        side; ``pairs`` (seeds complete on both), ``identical`` (of these, those with exactly the same value),
-        ``difference`` with its 95 % interval, sign-flip ``p``, ``p_holm`` (corrected over the settings) and ``standing``
-        (of ``b``). NaN where a side has no such setting.
+        A row a setting and metric, those of ``a`` first: number, mean and standard deviation of the complete runs of
+        each side; ``pairs`` (seeds complete on both), ``identical`` (of these, those with exactly the same value),
+        ``difference`` with its 95 % interval, sign-flip ``p``, ``p_holm`` (corrected over the settings) and
+        ``standing`` (of ``b``). NaN where a side has no such setting.
 
     Raises:
         ValueError: A frame has neither levels nor configurations.
@@ -175,10 +175,8 @@ def _sheets(table: pd.DataFrame, names: tuple[str, str]) -> Iterator[tuple[str, 
         cells = [
             (
                 row["setting"],
-                numbers.spread(row["a_mean"], row["a_sd"]),
-                numbers.number(row["a_n"], 0),
-                numbers.spread(row["b_mean"], row["b_sd"]),
-                numbers.number(row["b_n"], 0),
+                f"{numbers.spread(row['a_mean'], row['a_sd'])} ({row['a_n']})",
+                f"{numbers.spread(row['b_mean'], row['b_sd'])} ({row['b_n']})",
                 numbers.signed(row["difference"]),
                 numbers.interval(row["difference_low"], row["difference_high"]),
                 numbers.probability(row["p_holm"]),
@@ -187,27 +185,13 @@ def _sheets(table: pd.DataFrame, names: tuple[str, str]) -> Iterator[tuple[str, 
             )
             for row in rows.to_dict("records")
         ]
-        yield (
-            str(metric),
-            Sheet(
-                title=metric_name(str(metric)),
-                groups=(("", 1), (names[0], 2), (names[1], 2), (f"{names[1]} minus {names[0]}", 5)),
-                columns=(
-                    "setting",
-                    *("mean ± sd", "n") * 2,
-                    "difference",
-                    "95 % interval",
-                    "p",
-                    "identical",
-                    "standing",
-                ),
-                rows=tuple(cells),
-            ),
-        )
+        columns = ("setting", *names, "difference", "95 % interval", "p", "identical", "standing")
+        yield str(metric), Sheet(metric_name(str(metric)), (("", len(columns)),), columns, tuple(cells))
 
 
 def _explanation(names: tuple[str, str]) -> str:
     return (
+        "Mean ± standard deviation (complete runs). "
         f"Differences are {names[1]} minus {names[0]} over the seeds that are complete on both sides, with their 95 % "
         "interval; p after Holm's correction over the settings; identical: seeds with exactly the same value."
     )

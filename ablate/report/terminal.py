@@ -59,7 +59,7 @@ def sheet_table(sheet: Sheet) -> "Table":
     """One sheet as a table for the terminal."""
     table = _table(sheet.title)
     for i, (group, column) in enumerate(heads(sheet)):
-        _column(table, f"{group}\n{column}" if group else column, left=i == 0)
+        _column(table, f"{group}\n{column}" if group else column, left=i == 0, wrap=True)
     for i, row in enumerate(sheet.rows):
         _add(table, row, bold=i in sheet.emphasised)
     return table
@@ -77,20 +77,21 @@ def _stacked(view: StudyView, levels: pd.DataFrame) -> "list[Table]":
 
 def _stacked_factor(view: StudyView, factor: FactorView, rows: pd.DataFrame) -> "Table":
     table = _table(f"{factor.name[:1].upper()}{factor.name[1:]}")
-    _column(table, factor.axis.replace(" (", "\n("), left=True)
+    _column(table, factor.axis.replace(" ", "\n"), left=True)
     _column(table, "runs")
     for metric in view.metrics:
         _column(table, metric_name(metric))
     for _, level in rows.groupby("order", sort=True):
         first = level.iloc[0]
-        cells = [str(first["label"]), numbers.count_runs(first).replace(" (", "\n(").replace(", ", ",\n")]
+        cells = [str(first["label"]), "\n".join([numbers.count_runs(first).partition(" (")[0], *numbers.losses(first)])]
         for metric in view.metrics:
             row = level[level["metric"] == metric].iloc[0]
             lines = [numbers.spread(row["mean"], row["sd"])]
             if pd.notna(row["interval_low"]):
                 lines.append(numbers.interval(row["interval_low"], row["interval_high"]))
             if pd.notna(row.get("difference")):
-                lines.append(f"Δ {numbers.signed(row['difference'])}, p {numbers.probability(row['p_holm'])}")
+                lines.append(f"Δ {numbers.signed(row['difference'])}")
+                lines.append(f"p {numbers.probability(row['p_holm'])}")
             if pd.notna(row["published"]):
                 lines.append(f"published {published_cell(row)}")
             cells.append("\n".join(lines))
@@ -106,10 +107,10 @@ def _table(title: str) -> "Table":
     return Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
 
 
-def _column(table: "Table", heading: str, *, left: bool = False) -> None:
+def _column(table: "Table", heading: str, *, left: bool = False, wrap: bool = False) -> None:
     from rich.text import Text
 
-    table.add_column(Text(heading), justify="left" if left else "right", no_wrap=True)
+    table.add_column(Text(heading), justify="left" if left else "right", no_wrap=not wrap, overflow="fold")
 
 
 def _add(table: "Table", cells: "list[str] | tuple[str, ...]", *, bold: bool) -> None:
