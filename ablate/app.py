@@ -99,16 +99,14 @@ def train_arguments(arguments: Sequence[str], compose: Compose | None = None) ->
 def print_studies(wanted: Order) -> None:
     """Print each study's table in the terminal."""
     from ablate.frame import frame_of_runs
-    from ablate.report.summary import analyse_study, summarise
-    from ablate.report.terminal import print_tables
+    from ablate.report import print_report
     from ablate.views import view_of
 
     records = records_of(wanted.plan, wanted.launch)
     for study in wanted.plan.studies:
         if study.factors:
             part = wanted.plan.of(study)
-            view, runs = view_of(study, part, command=""), frame_of_runs(part, records)
-            print_tables(view, summarise(view, runs, analyse_study(view, runs)))
+            print_report(view_of(study, part, command=""), frame_of_runs(part, records))
 
 
 def report_arguments(arguments: Sequence[str]) -> None:
@@ -149,6 +147,19 @@ def records_of(plan: Plan, launch: Launch) -> "dict[str, Record]":
         if lacking:
             records |= {record.digest: record for record in read_folder(folder.parent) if record.digest in lacking}
     return records
+
+
+def reproduce(overrides: Sequence[str]) -> None:
+    """Train every study of the article and write all reports; goes on where it stopped.
+
+    Args:
+        overrides: As for every command.
+    """
+    arguments = named(["lenet_article"], overrides)
+    try:
+        train_arguments(arguments)
+    finally:
+        report_arguments(arguments)
 
 
 def merge_folders(folders: Sequence[Path], location: str | None) -> None:

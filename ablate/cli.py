@@ -119,6 +119,28 @@ def report(words: tuple[str, ...]) -> None:
 
 
 @main.command()
+@click.argument("a")
+@click.argument("b")
+@click.option("--markdown", is_flag=True, help="As Markdown.")
+def compare(a: str, b: str, markdown: bool) -> None:
+    """Compare two studies, stores or runs.csv files, paired by seed (did an upgrade change my results?)."""
+    from ablate.comparing import compare as compare_runs
+
+    with user_errors():
+        compare_runs(a, b, markdown=markdown)
+
+
+@main.command()
+@click.argument("overrides", nargs=-1, shell_complete=_complete_override)
+def reproduce(overrides: tuple[str, ...]) -> None:
+    """Train all studies of the article and write all reports; resumes by itself."""
+    from ablate.app import reproduce as reproduce_article
+
+    with user_errors():
+        reproduce_article(overrides)
+
+
+@main.command()
 @click.argument("overrides", nargs=-1, shell_complete=_complete_override)
 @click.option("--study", "-s", shell_complete=_complete_study, help="Only the runs of this study.")
 @click.option("--status", type=click.Choice(["complete", "diverged", "failed"]), help="Only runs that ended so.")

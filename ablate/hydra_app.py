@@ -12,13 +12,14 @@ from ablate.app import train_arguments
 from ablate.config import ConfigError
 from ablate.errors import user_errors
 from ablate.plan.compose import CODE_KEYS, composer, hydra_errors, parse_overrides
-from ablate.plan.sources import check_study_name, packaged
+from ablate.plan.sources import check_study_name, offer_studies, packaged
 
 
 def run_hydra(arguments: Sequence[str]) -> None:
     """Run Hydra's application with these arguments and flags; ends the process with its exit code."""
     with user_errors():
         _check_studies(arguments)
+    offer_studies()
     sys.argv = ["ablate run", *arguments]
     hydra.main(config_path=str(packaged() / "conf"), config_name="config", version_base="1.3")(_run)()
 

@@ -5,7 +5,7 @@ from hydra._internal.core_plugins.bash_completion import BashCompletion
 from hydra._internal.utils import create_config_search_path
 from hydra.core.plugins import Plugins
 
-from ablate.plan.sources import packaged
+from ablate.plan.sources import offer_studies, packaged
 
 
 def complete_override(incomplete: str) -> list[str]:
@@ -18,5 +18,6 @@ def complete_override(incomplete: str) -> list[str]:
         Candidates, each the whole word.
     """
     Plugins.instance()
+    offer_studies()
     loader = ConfigLoaderImpl(config_search_path=create_config_search_path(str(packaged() / "conf")))
     return list(BashCompletion(loader)._query(config_name="config", line=incomplete))

@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ablate.config import ConfigError, Launch, parse_launch
 from ablate.plan.design import GROUPS
-from ablate.plan.sources import check_study_name, packaged
+from ablate.plan.sources import check_study_name, offer_studies, packaged
 from ablate.plan.study import Study, parse_study
 
 Compose = Callable[[list[str]], DictConfig]
@@ -38,6 +38,7 @@ class Source:
 def composer(with_hydra: bool = False) -> Iterator[Compose]:
     """Composition outside a Hydra application; ``with_hydra`` keeps Hydra's own node."""
     GlobalHydra.instance().clear()
+    offer_studies()
     with initialize_config_dir(config_dir=str(packaged() / "conf"), version_base="1.3"):
         yield lambda overrides: compose("config", overrides=overrides, return_hydra_config=with_hydra)
     GlobalHydra.instance().clear()

@@ -2,6 +2,11 @@
 
 from pathlib import Path
 
+from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
 from ablate.config import ConfigError
 
 
@@ -11,12 +16,43 @@ def packaged() -> Path:
     return package if (package / "conf").is_dir() else package.parent
 
 
-def search_path() -> list[str]:
-    """Hydra search path entries, first wins; ``sweeps`` is a configuration group below the second of each pair."""
-    own = Path.cwd()
-    folders = [own / "conf"] if (own / "conf").is_dir() else []
-    folders += [own] if (own / "sweeps").is_dir() else []
-    return [f"file://{folder}" for folder in [*folders, packaged() / "conf", packaged()]]
+def own_conf() -> Path | None:
+    """The user's own ``./conf``, whose options come before the packaged ones."""
+    folder = Path.cwd() / "conf"
+    return folder if folder.is_dir() and folder != packaged() / "conf" else None
+
+
+def offer_studies() -> None:
+    """Make every study file an option of the configuration group ``sweeps``, merged into the whole configuration.
+
+    The files are put into Hydra's store of configurations and not onto its search path, where every other folder beside
+    ``./sweeps`` would become a configuration group as well. One that is no YAML is left out; naming it says why.
+    """
+    offered = ConfigStore.instance()
+    offered.repo.pop("sweeps", None)
+    for name in study_names():
+        *groups, last = name.split("/")
+        try:
+            node = read_study_file(name)
+        except ConfigError:
+            continue
+        offered.store(last, node, group="/".join(["sweeps", *groups]), package="_global_", provider="ablate")
+
+
+def read_study_file(name: str) -> DictConfig:
+    """A study file as it stands.
+
+    Raises:
+        ConfigError: There is none of that name, or it is no YAML mapping.
+    """
+    file = sweep_file(f"{name}.yaml")
+    try:
+        node = OmegaConf.load(file)
+    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: is no YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(node, DictConfig):
+        raise ConfigError(f"{file}: must be a mapping with a study: node")
+    return node
 
 
 def sweep_folders() -> list[Path]:
@@ -49,11 +85,12 @@ def sweep_file(name: str) -> Path:
 
 
 def check_study_name(name: str) -> None:
-    """Refuse a name that is no study.
+    """Refuse a name that is no study, or the name of a file that cannot be read.
 
     Raises:
-        ConfigError: Lists the studies that exist.
+        ConfigError: Lists the studies that exist, or says what is wrong with the file.
     """
     names = study_names()
     if name not in names:
         raise ConfigError(f"study {name!r}: there is none of that name; studies are {', '.join(names) or '(none)'}")
+    read_study_file(name)

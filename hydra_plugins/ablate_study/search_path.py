@@ -1,4 +1,4 @@
-"""Lets ablate's Hydra application find the user's own ``./conf`` and ``./sweeps`` before the packaged ones."""
+"""Lets ablate's Hydra application find the user's own ``./conf`` before the packaged one."""
 
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.plugins.search_path_plugin import SearchPathPlugin
@@ -9,11 +9,9 @@ class AblateSearchPath(SearchPathPlugin):
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         """See Hydra."""
-        from ablate.plan.sources import packaged
-        from ablate.plan.sources import search_path as entries
+        from ablate.plan.sources import own_conf, packaged
 
-        main = [e for e in search_path.get_path() if e.provider == "main"]
-        if not main or main[0].path not in (str(packaged() / "conf"), f"file://{packaged() / 'conf'}"):
-            return
-        for path in reversed(entries()):
-            search_path.prepend(provider="ablate", path=path)
+        main = [entry.path for entry in search_path.get_path() if entry.provider == "main"]
+        own = own_conf()
+        if own is not None and main in ([str(packaged() / "conf")], [f"file://{packaged() / 'conf'}"]):
+            search_path.prepend(provider="ablate", path=f"file://{own}")

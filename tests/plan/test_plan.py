@@ -27,7 +27,7 @@ def problems(*arguments):
 
 def write(folder, name, text):
     (folder / "sweeps").mkdir(exist_ok=True)
-    (folder / "sweeps" / f"{name}.yaml").write_text("# @package _global_\n" + text)
+    (folder / "sweeps" / f"{name}.yaml").write_text(text)
 
 
 def test_every_study_file_and_every_option_composes():
