@@ -20,6 +20,7 @@
 #include <string.h>
 
 #if defined(__AVX512F__)
+#include <immintrin.h>
 #define VL 16
 #define ACC 24 /* vector registers spent on sums; the rest hold operands */
 #elif defined(__AVX__)
@@ -32,6 +33,8 @@
 typedef float V __attribute__((vector_size(4 * VL), may_alias));
 typedef float U __attribute__((vector_size(4 * VL), aligned(4), may_alias)); /* the same, unaligned */
 
+typedef int32_t I __attribute__((vector_size(4 * VL)));
+
 #define UP(n, m) (((n) + (m) - 1) / (m) * (m))
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
@@ -39,7 +42,7 @@ typedef float U __attribute__((vector_size(4 * VL), aligned(4), may_alias)); /* 
 #define BLOCK8(n) PICK(n, PICK(n, 8, 7), PICK(n, PICK(n, 6, 5), PICK(n, PICK(n, 4, 3), PICK(n, 2, 1))))
 #define BLOCK4(n) PICK(n, PICK(n, 4, 3), PICK(n, 2, 1))
 #define UNROLL _Pragma("GCC unroll 64")
-#define SCRATCH static _Thread_local __attribute__((aligned(64)))
+#define FLOATS(name, n) float name[n] __attribute__((aligned(64)))
 #define INLINE static inline __attribute__((always_inline))
 
 enum {
@@ -66,20 +69,66 @@ enum {
     WSIZE = MAX(COP, COB) * CIN * KH * KW,
     /* input gradient: CBI channels x IR rows x NVI vectors, of the output gradient with zeros between and around */
     CBI = BLOCK8(CIN), CIB = UP(CIN, CBI), IWP = UP(W, VL), NVI = IWP / VL % 2 ? 1 : 2,
-    IR = MAX(1, MIN(2, ACC / (CBI * NVI))),
+    IR = CBI * NVI * 2 + KW * NVI <= ACC + 2 ? 2 : 1,
     DH = (UH - 1) * CS + 1, DW = (UW - 1) * CS + 1, DTOP = IR - 1 + KH, DP = UP(DW + KW - 1, VL),
     DR = DH + 2 * DTOP, DSIZE = COUT * DR * DP + 4 * VL + IWP + KW
 };
 
-SCRATCH float xs[XSIZE], zs[ZSIZE + 4 * VL], dz[ZSIZE + 4 * VL], ys[GSIZE + VL], gs[GSIZE + VL], wp[WSIZE], bp[MAX(COP, COB)];
-SCRATCH float gwv[LANES_C ? WSIZE : COG * CIN * KH * KW * VL], gbv[LANES_C ? COP : COG * VL];
-SCRATCH float dzp[DSIZE], wt[COUT * KH * KW * CIB], dx[CIB * UP(H, IR) * IWP];
+/* One for each thread, passed around by its address: looking it up anew would spill every register around the call. */
+typedef struct {
+    FLOATS(xs, XSIZE); /* padded input */
+    FLOATS(zs, ZSIZE + 4 * VL); /* convolution output and its gradient */
+    FLOATS(dz, ZSIZE + 4 * VL);
+    FLOATS(ys, GSIZE + VL); /* pooled output and its gradient, lanes as in z */
+    FLOATS(gs, GSIZE + VL);
+    FLOATS(wp, WSIZE); /* packed weights and bias, sums of their gradients */
+    FLOATS(bp, MAX(COP, COB));
+    FLOATS(gwv, LANES_C ? WSIZE : COG * CIN * KH * KW * VL);
+    FLOATS(gbv, LANES_C ? COP : COG * VL);
+    FLOATS(dzp, DSIZE); /* for the input gradient: output gradient with its margins, weights, result */
+    FLOATS(wt, COUT * KH * KW * CIB);
+    FLOATS(dx, CIB * UP(H, IR) * IWP);
+} Scratch;
+static _Thread_local Scratch scratch;
 
-/* ---- activations: scalar code that the compiler vectorises ---- */
+INLINE Scratch *own_scratch(void) {
+    Scratch *mem = &scratch;
+    __asm__("" : "+r"(mem)); /* hides where it came from, or the compiler looks it up in the innermost loops again */
+    return mem;
+}
 
-INLINE float expo(float x) { /* Cephes expf, 1 ulp; x is kept where the result is a normal number, NaN passes through */
-    x = x > 88.0f ? 88.0f : x;
-    x = x < -87.0f ? -87.0f : x;
+/* ---- activations: scalar code that the compiler vectorises, but for the sigmoid, where it left half the speed ---- */
+
+INLINE V sigmoid(V z) { /* 1 / (1 + e^-z), 2 ulp for |z| < 80; NaN passes through */
+    const V zero = {0}, magic = zero + (12582912.0f + 127.0f); /* 1.5 * 2^23: adding it rounds; 127: exponent bias */
+#if VL == 16
+    V x = (V)_mm512_max_ps((__m512)(zero - 80.0f), _mm512_min_ps((__m512)(zero + 80.0f), (__m512)-z));
+#else
+    V x = -z;
+    x = (V)(((I)x & ~(x > 80.0f)) | ((I)(zero + 80.0f) & (x > 80.0f)));
+    x = (V)(((I)x & ~(x < -80.0f)) | ((I)(zero - 80.0f) & (x < -80.0f)));
+#endif
+    V shifted = x * 1.44269504f + magic, n = shifted - magic;
+    V r = (x - n * 0.693359375f) + n * 2.12194440e-4f; /* |r| <= ln(2) / 2; e^r by Chebyshev interpolation */
+    V p = zero + 1.3941163250e-3f;
+    p = p * r + 8.3691868789e-3f;
+    p = p * r + 4.1666352231e-2f;
+    p = p * r + 1.6666504907e-1f;
+    p = p * r + 5.0000000473e-1f;
+    p = p * r + 1.0f;
+    p = p * r + 1.0f;
+    V d = p * (V)((I)shifted << 23) + 1.0f;
+#if VL == 16
+    V y = (V)_mm512_rcp14_ps((__m512)d); /* and a step of Newton's method: a division costs more than all else here */
+    return y + y * (1.0f - d * y);
+#else
+    return 1.0f / d;
+#endif
+}
+
+INLINE float expo(float x) { /* Cephes expf, 1 ulp, up to |x| = 80; NaN passes through */
+    x = x > 80.0f ? 80.0f : x;
+    x = x < -80.0f ? -80.0f : x;
     float shifted = x * 1.44269504f + 12582912.0f, n = shifted - 12582912.0f; /* 1.5 * 2^23: rounds to an integer */
     float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
     float p = 1.9875691500e-4f;
@@ -121,7 +170,6 @@ INLINE float erf_(float x) { /* Abramowitz and Stegun 7.1.26, absolute error 1.5
 
 INLINE float act(float z) {
     switch (ACT) {
-    case 1: return 1.0f / (1.0f + expo(-z));
     case 2: return tanh_(z);
     case 3: return z < 0.0f ? 0.0f : z;
     case 4: return z < 0.0f ? 0.01f * z : z;
@@ -148,10 +196,14 @@ INLINE float slope(float a) { /* derivative, from what z holds after the forward
 
 /* ---- packing ---- */
 
-static void load_input(const float *restrict x) {
+INLINE void prefetch(const float *p, long n) { /* the next sample, while this one is computed */
+    for (long i = 0; i < n; i += 16) __builtin_prefetch(p + i, 0, 2);
+}
+
+static void load_input(Scratch *restrict mem, const float *restrict x) {
     for (int c = 0; c < CIN; c++)
         for (int i = 0; i < H; i++) {
-            float *restrict row = xs + c * XPLANE + (i + PAD) * XW;
+            float *restrict row = mem->xs + c * XPLANE + (i + PAD) * XW;
             const float *restrict from = x + (c * H + i) * W;
             if (XPH == 1)
                 memcpy(row + PAD, from, W * sizeof(float));
@@ -160,30 +212,30 @@ static void load_input(const float *restrict x) {
         }
 }
 
-static void pack_weights(const float *restrict w, const float *restrict b) {
+static void pack_weights(Scratch *restrict mem, const float *restrict w, const float *restrict b) {
     const int n = LANES_C ? COP : COB; /* lanes C: [tap][channel]; lanes W: the same, read one channel at a time */
     for (int o = 0; o < COUT; o++) {
-        for (int t = 0; t < CIN * KH * KW; t++) wp[t * n + o] = w[o * CIN * KH * KW + t];
-        bp[o] = b ? b[o] : 0.0f;
+        for (int t = 0; t < CIN * KH * KW; t++) mem->wp[t * n + o] = w[o * CIN * KH * KW + t];
+        mem->bp[o] = b ? b[o] : 0.0f;
     }
 }
 
 /* ---- convolution of one sample: xs -> z ---- */
 
-static void conv_c(float *restrict z) {
+static void conv_c(Scratch *restrict mem, float *restrict z) {
     for (int cb = 0; cb < COP; cb += VL)
         for (int u = 0; u < ZR; u += TR)
             for (int v = 0; v < VP; v += TC) {
                 V acc[TR][TC];
                 UNROLL for (int r = 0; r < TR; r++)
-                    UNROLL for (int t = 0; t < TC; t++) acc[r][t] = *(V *)(bp + cb);
+                    UNROLL for (int t = 0; t < TC; t++) acc[r][t] = *(V *)(mem->bp + cb);
                 for (int ch = 0; ch < CIN * KH; ch++) { /* an input channel and a filter row */
-                    const float *row = xs + ch / KH * XPLANE + (u * CS + ch % KH) * XW + v * CS;
+                    const float *row = mem->xs + ch / KH * XPLANE + (u * CS + ch % KH) * XW + v * CS;
                     V wv[KW];
-                    UNROLL for (int k = 0; k < KW; k++) wv[k] = *(V *)(wp + (ch * KW + k) * COP + cb);
+                    UNROLL for (int k = 0; k < KW; k++) wv[k] = *(V *)(mem->wp + (ch * KW + k) * COP + cb);
                     /* every input is loaded once and meets all filter columns that it is under */
-                    UNROLL for (int r = 0; r < TR; r++)
-                        UNROLL for (int c = 0; c < (TC - 1) * CS + KW; c++)
+                    UNROLL for (int c = 0; c < (TC - 1) * CS + KW; c++)
+                        UNROLL for (int r = 0; r < TR; r++)
                             UNROLL for (int k = 0; k < KW; k++)
                                 if (c >= k && (c - k) % CS == 0 && (c - k) / CS < TC)
                                     acc[r][(c - k) / CS] += row[r * CS * XW + c] * wv[k];
@@ -193,18 +245,18 @@ static void conv_c(float *restrict z) {
             }
 }
 
-static void conv_w(float *restrict z) {
+static void conv_w(Scratch *restrict mem, float *restrict z) {
     for (int cb = 0; cb < COB; cb += CB)
         for (int u = 0; u < ZR; u += WR)
             for (int v = 0; v < ZP; v += NV * VL) {
                 V acc[CB][WR][NV];
                 UNROLL for (int o = 0; o < CB; o++)
                     UNROLL for (int r = 0; r < WR; r++)
-                        UNROLL for (int n = 0; n < NV; n++) acc[o][r][n] = bp[cb + o] - (V){0};
+                        UNROLL for (int n = 0; n < NV; n++) acc[o][r][n] = mem->bp[cb + o] - (V){0};
                 for (int ch = 0; ch < CIN * KH; ch++) {
-                    const float *row = xs + ch / KH * XPLANE + (u * CS + ch % KH) * XW + v;
+                    const float *row = mem->xs + ch / KH * XPLANE + (u * CS + ch % KH) * XW + v;
                     for (int k = 0; k < KW; k++) {
-                        const float *w = wp + (ch * KW + k) * COB + cb;
+                        const float *w = mem->wp + (ch * KW + k) * COB + cb;
                         V xv[WR][NV];
                         UNROLL for (int r = 0; r < WR; r++)
                             UNROLL for (int n = 0; n < NV; n++)
@@ -221,12 +273,14 @@ static void conv_w(float *restrict z) {
             }
 }
 
-static void conv_act(float *restrict z) {
+static void conv_act(Scratch *restrict mem, float *restrict z) {
     if (LANES_C)
-        conv_c(z);
+        conv_c(mem, z);
     else
-        conv_w(z);
-    if (ACT != 0 && ACT != 5)
+        conv_w(mem, z);
+    if (ACT == 1)
+        for (int i = 0; i < ZSIZE; i += VL) *(V *)(z + i) = sigmoid(*(V *)(z + i));
+    else if (ACT != 0 && ACT != 5)
         for (int i = 0; i < ZSIZE; i++) z[i] = act(z[i]);
 }
 
@@ -240,16 +294,18 @@ enum { /* strides of z and of the pooled arrays: outermost loop, middle loop, la
     G1 = LANES_C ? PW * COP : PH * PWP, G2 = LANES_C ? COP : PWP
 };
 
-static void pool_forward(const float *restrict z, float *restrict y) {
+#define AT(p, t) p[l * ZL + (t) / P * ZROW + (t) % P * ZCOL] /* place t of a window */
+
+static void pool_forward(Scratch *restrict mem, const float *restrict z, float *restrict y) {
     for (int i = 0; i < N1; i++)
         for (int j = 0; j < N2; j++) {
             const float *restrict from = z + i * Z1 + j * Z2;
-            float *restrict to = ys + i * G1 + j * G2;
+            float *restrict to = mem->ys + i * G1 + j * G2;
             for (int l = 0; l < NL; l++) {
-                float m = from[l * ZL];
+                float m = AT(from, 0);
                 if (ACT == 5) m = act(m);
                 UNROLL for (int t = 1; t < P * P; t++) {
-                    float a = from[l * ZL + t / P * ZROW + t % P * ZCOL];
+                    float a = AT(from, t);
                     if (ACT == 5) a = act(a);
                     if (MAXPOOL)
                         m = (a > m) | (a != a) ? a : m; /* NaN wins, as in torch */
@@ -262,37 +318,34 @@ static void pool_forward(const float *restrict z, float *restrict y) {
     for (int c = 0; c < COUT; c++)
         for (int i = 0; i < PH; i++)
             for (int j = 0; j < PW; j++)
-                y[(c * PH + i) * PW + j] = LANES_C ? ys[(i * PW + j) * COP + c] : ys[(c * PH + i) * PWP + j];
+                y[(c * PH + i) * PW + j] = LANES_C ? mem->ys[(i * PW + j) * COP + c] : mem->ys[(c * PH + i) * PWP + j];
 }
 
-static void pool_backward(const float *restrict z, const float *restrict gy) { /* gy -> dz */
+static void pool_backward(Scratch *restrict mem, const float *restrict z, const float *restrict gy) { /* gy -> dz */
     for (int c = 0; c < COUT; c++)
         for (int i = 0; i < PH; i++)
             for (int j = 0; j < PW; j++)
-                gs[LANES_C ? (i * PW + j) * COP + c : (c * PH + i) * PWP + j] = gy[(c * PH + i) * PW + j];
-    if (P > S) memset(dz, 0, sizeof dz); /* windows overlap: add up */
+                mem->gs[LANES_C ? (i * PW + j) * COP + c : (c * PH + i) * PWP + j] = gy[(c * PH + i) * PW + j];
+    if (P > S) memset(mem->dz, 0, sizeof mem->dz); /* windows overlap: add up */
     for (int i = 0; i < N1; i++)
         for (int j = 0; j < N2; j++) {
-            const float *restrict a = z + i * Z1 + j * Z2, *restrict g = gs + i * G1 + j * G2;
-            float *restrict d = dz + i * Z1 + j * Z2;
+            const float *restrict a = z + i * Z1 + j * Z2, *restrict g = mem->gs + i * G1 + j * G2;
+            float *restrict d = mem->dz + i * Z1 + j * Z2;
             for (int l = 0; l < NL; l++) {
-                float best = 0.0f, from[P * P];
-                int where = 0;
-                UNROLL for (int t = 0; t < P * P; t++) from[t] = a[l * ZL + t / P * ZROW + t % P * ZCOL];
+                float best = 0.0f;
+                int32_t winner = 1; /* one bit for each place in the window: branches would not vectorise */
                 if (MAXPOOL) {
-                    best = ACT == 5 ? act(from[0]) : from[0];
+                    best = ACT == 5 ? act(AT(a, 0)) : AT(a, 0);
                     UNROLL for (int t = 1; t < P * P; t++) {
-                        float v = ACT == 5 ? act(from[t]) : from[t];
-                        int wins = (v > best) | (v != v);
-                        best = wins ? v : best;
-                        where = wins ? t : where;
+                        float v = ACT == 5 ? act(AT(a, t)) : AT(a, t);
+                        winner = (v > best) | (v != v) ? 1 << t : winner;
+                        best = (v > best) | (v != v) ? v : best;
                     }
                 }
                 UNROLL for (int t = 0; t < P * P; t++) {
-                    float grad = MAXPOOL ? (where == t ? g[l] * slope(from[t]) : 0.0f)
-                                         : g[l] * (1.0f / (P * P)) * slope(from[t]);
-                    float *to = d + l * ZL + t / P * ZROW + t % P * ZCOL;
-                    *to = P > S ? *to + grad : grad;
+                    float share = MAXPOOL ? (float)(winner >> t & 1) : 1.0f / (P * P);
+                    float grad = g[l] * share * slope(AT(a, t));
+                    AT(d, t) = P > S ? AT(d, t) + grad : grad;
                 }
             }
         }
@@ -300,39 +353,40 @@ static void pool_backward(const float *restrict z, const float *restrict gy) { /
 
 /* ---- weight and bias gradients of one sample: xs, dz -> added to gwv, gbv ---- */
 
-INLINE void wgrad_c_rows(const int rows, int cb, int ci, int kh) { /* `rows` rows of the filter from kh on */
-    V acc[rows][KW];
+/* `rows` rows of the filter from kh on */
+INLINE void wgrad_c_rows(Scratch *restrict mem, const int rows, int cb, int ci, int kh) {
+    V acc[TAPROWS][KW];
     UNROLL for (int r = 0; r < rows; r++)
         UNROLL for (int k = 0; k < KW; k++) acc[r][k] = (V){0};
     for (int u = 0; u < UH; u++)
         for (int v = 0; v < VP; v += TC) {
-            const float *row = xs + ci * XPLANE + (u * CS + kh) * XW + v * CS;
+            const float *row = mem->xs + ci * XPLANE + (u * CS + kh) * XW + v * CS;
             V d[TC];
-            UNROLL for (int t = 0; t < TC; t++) d[t] = *(V *)(dz + (u * VP + v + t) * COP + cb);
-            UNROLL for (int r = 0; r < rows; r++)
-                UNROLL for (int c = 0; c < (TC - 1) * CS + KW; c++)
+            UNROLL for (int t = 0; t < TC; t++) d[t] = *(V *)(mem->dz + (u * VP + v + t) * COP + cb);
+            UNROLL for (int c = 0; c < (TC - 1) * CS + KW; c++)
+                UNROLL for (int r = 0; r < rows; r++)
                     UNROLL for (int k = 0; k < KW; k++)
                         if (c >= k && (c - k) % CS == 0 && (c - k) / CS < TC)
                             acc[r][k] += row[r * XW + c] * d[(c - k) / CS];
         }
     UNROLL for (int r = 0; r < rows; r++)
-        UNROLL for (int k = 0; k < KW; k++) *(V *)(gwv + (((ci * KH) + kh + r) * KW + k) * COP + cb) += acc[r][k];
+        UNROLL for (int k = 0; k < KW; k++) *(V *)(mem->gwv + (((ci * KH) + kh + r) * KW + k) * COP + cb) += acc[r][k];
 }
 
-static void wgrad_c(void) {
+static void wgrad_c(Scratch *restrict mem) {
     for (int cb = 0; cb < COP; cb += VL) {
         for (int ci = 0; ci < CIN; ci++) {
             int kh = 0;
-            for (; kh + TAPROWS <= KH; kh += TAPROWS) wgrad_c_rows(TAPROWS, cb, ci, kh);
-            if (KH % TAPROWS) wgrad_c_rows(KH % TAPROWS ? KH % TAPROWS : 1, cb, ci, kh);
+            for (; kh + TAPROWS <= KH; kh += TAPROWS) wgrad_c_rows(mem, TAPROWS, cb, ci, kh);
+            if (KH % TAPROWS) wgrad_c_rows(mem, KH % TAPROWS ? KH % TAPROWS : 1, cb, ci, kh);
         }
         V sum = {0};
-        for (int p = 0; p < UH * VP; p++) sum += *(V *)(dz + p * COP + cb);
-        *(V *)(gbv + cb) += sum;
+        for (int p = 0; p < UH * VP; p++) sum += *(V *)(mem->dz + p * COP + cb);
+        *(V *)(mem->gbv + cb) += sum;
     }
 }
 
-static void wgrad_w(void) {
+static void wgrad_w(Scratch *restrict mem) {
     for (int cb = 0; cb < COG; cb += GB) {
         for (int ch = 0; ch < CIN * KH; ch++) {
             V acc[GB][KW];
@@ -340,9 +394,9 @@ static void wgrad_w(void) {
                 UNROLL for (int k = 0; k < KW; k++) acc[o][k] = (V){0};
             for (int u = 0; u < UH; u++)
                 for (int v = 0; v < ZP; v += VL) {
-                    const float *row = xs + ch / KH * XPLANE + (u * CS + ch % KH) * XW + v;
+                    const float *row = mem->xs + ch / KH * XPLANE + (u * CS + ch % KH) * XW + v;
                     V d[GB];
-                    UNROLL for (int o = 0; o < GB; o++) d[o] = *(V *)(dz + ((cb + o) * ZR + u) * ZP + v);
+                    UNROLL for (int o = 0; o < GB; o++) d[o] = *(V *)(mem->dz + ((cb + o) * ZR + u) * ZP + v);
                     UNROLL for (int k = 0; k < KW; k++) {
                         V xv = *(U *)(row + k % XPH * XR * XW + k / XPH);
                         UNROLL for (int o = 0; o < GB; o++) acc[o][k] += xv * d[o];
@@ -350,23 +404,23 @@ static void wgrad_w(void) {
                 }
             UNROLL for (int o = 0; o < GB; o++)
                 UNROLL for (int k = 0; k < KW; k++)
-                    *(V *)(gwv + (((cb + o) * CIN * KH + ch) * KW + k) * VL) += acc[o][k];
+                    *(V *)(mem->gwv + (((cb + o) * CIN * KH + ch) * KW + k) * VL) += acc[o][k];
         }
         for (int o = cb; o < cb + GB; o++) {
             V sum = {0};
-            for (int p = 0; p < UH * ZP; p += VL) sum += *(V *)(dz + o * ZR * ZP + p);
-            *(V *)(gbv + o * VL) += sum;
+            for (int p = 0; p < UH * ZP; p += VL) sum += *(V *)(mem->dz + o * ZR * ZP + p);
+            *(V *)(mem->gbv + o * VL) += sum;
         }
     }
 }
 
-static void store_weight_grads(float *restrict gw, float *restrict gb) {
+static void store_weight_grads(Scratch *restrict mem, float *restrict gw, float *restrict gb) {
     for (int o = 0; o < COUT; o++)
         for (int t = -1; t < CIN * KH * KW; t++) { /* -1: the bias */
             float sum = 0.0f;
-            const float *lanes = t < 0 ? gbv + o * VL : gwv + (o * CIN * KH * KW + t) * VL;
+            const float *lanes = t < 0 ? mem->gbv + o * VL : mem->gwv + (o * CIN * KH * KW + t) * VL;
             if (LANES_C)
-                sum = t < 0 ? gbv[o] : gwv[t * COP + o];
+                sum = t < 0 ? mem->gbv[o] : mem->gwv[t * COP + o];
             else
                 for (int l = 0; l < VL; l++) sum += lanes[l];
             if (t >= 0)
@@ -378,18 +432,48 @@ static void store_weight_grads(float *restrict gw, float *restrict gb) {
 
 /* ---- input gradient of one sample: dz -> gx ---- */
 
-static void pack_transposed(const float *restrict w) { /* [output channel][tap][input channel] */
+static void pack_transposed(Scratch *restrict mem, const float *restrict w) { /* [output channel][tap][input channel] */
     for (int o = 0; o < COUT; o++)
         for (int c = 0; c < CIN; c++)
-            for (int t = 0; t < KH * KW; t++) wt[(o * KH * KW + t) * CIB + c] = w[(o * CIN + c) * KH * KW + t];
+            for (int t = 0; t < KH * KW; t++) mem->wt[(o * KH * KW + t) * CIB + c] = w[(o * CIN + c) * KH * KW + t];
 }
 
-static void input_grad(float *restrict gx) {
-    for (int o = 0; o < COUT; o++) /* zeros around (and, for a stride, between) the output gradient */
-        for (int u = 0; u < UH; u++)
-            for (int v = 0; v < UW; v++)
-                dzp[(o * DR + DTOP + u * CS) * DP + KW - 1 + v * CS] =
-                    LANES_C ? dz[(u * VP + v) * COP + o] : dz[(o * ZR + u) * ZP + v];
+INLINE void transpose(V *t) { /* VL x VL numbers: swap halves of ever larger blocks */
+    UNROLL for (int step = 1; step < VL; step *= 2) {
+        I low, high;
+        UNROLL for (int l = 0; l < VL; l++) {
+            low[l] = l & step ? VL + l - step : l;
+            high[l] = l & step ? VL + l : l + step;
+        }
+        UNROLL for (int i = 0; i < VL; i++)
+            if (!(i & step)) {
+                V a = t[i], b = t[i + step];
+                t[i] = __builtin_shuffle(a, b, low);
+                t[i + step] = __builtin_shuffle(a, b, high);
+            }
+    }
+}
+
+static void input_grad(Scratch *restrict mem, float *restrict gx) {
+    /* zeros around (and, for a stride, between) the output gradient */
+    if (LANES_C && CS == 1)
+        for (int cb = 0; cb < COP; cb += VL)
+            for (int u = 0; u < UH; u++)
+                for (int v = 0; v < UW; v += VL) {
+                    V t[VL]; /* what it writes too far right is zero, and the next row is written later */
+                    UNROLL for (int l = 0; l < VL; l++)
+                        t[l] = v + l < UW ? *(V *)(mem->dz + (u * VP + v + l) * COP + cb) : (V){0};
+                    transpose(t);
+                    UNROLL for (int l = 0; l < VL; l++)
+                        if (cb + l < COUT)
+                            *(U *)(mem->dzp + ((cb + l) * DR + DTOP + u) * DP + KW - 1 + v) = t[l];
+                }
+    else
+        for (int o = 0; o < COUT; o++)
+            for (int u = 0; u < UH; u++)
+                for (int v = 0; v < UW; v++)
+                    mem->dzp[(o * DR + DTOP + u * CS) * DP + KW - 1 + v * CS] =
+                        LANES_C ? mem->dz[(u * VP + v) * COP + o] : mem->dz[(o * ZR + u) * ZP + v];
     for (int cb = 0; cb < CIB; cb += CBI)
         for (int i = 0; i < H; i += IR)
             for (int j = 0; j < IWP; j += NVI * VL) {
@@ -399,26 +483,32 @@ static void input_grad(float *restrict gx) {
                         UNROLL for (int n = 0; n < NVI; n++) acc[c][r][n] = (V){0};
                 /* filter rows that meet a row of the output gradient */
                 const int first = MAX(0, i + PAD - (DH - 1)), last = MIN(KH - 1, i + IR - 1 + PAD);
-                for (int o = 0; o < COUT; o++)
-                    for (int kh = first; kh <= last; kh++) {
-                        const float *row = dzp + (o * DR + DTOP + i + PAD - kh) * DP + j + PAD + KW - 1;
-                        const float *w = wt + (o * KH + kh) * KW * CIB + cb;
+                for (int o = 0; o < COUT; o++) {
+                    const float *row = mem->dzp + (o * DR + DTOP + i + PAD - first) * DP + j + PAD + KW - 1;
+                    V d[IR][NVI][KW]; /* the next filter row meets the same rows, one further down: load only one */
+                    UNROLL for (int r = 1; r < IR; r++)
+                        UNROLL for (int n = 0; n < NVI; n++)
+                            UNROLL for (int k = 0; k < KW; k++) d[r][n][k] = *(U *)(row + r * DP + n * VL - k);
+                    for (int kh = first; kh <= last; kh++, row -= DP) {
+                        const float *w = mem->wt + (o * KH + kh) * KW * CIB + cb;
                         UNROLL for (int k = 0; k < KW; k++) {
-                            V d[IR][NVI];
-                            UNROLL for (int r = 0; r < IR; r++)
-                                UNROLL for (int n = 0; n < NVI; n++) d[r][n] = *(U *)(row - k + r * DP + n * VL);
+                            UNROLL for (int n = 0; n < NVI; n++) d[0][n][k] = *(U *)(row + n * VL - k);
                             UNROLL for (int c = 0; c < CBI; c++)
                                 UNROLL for (int r = 0; r < IR; r++)
-                                    UNROLL for (int n = 0; n < NVI; n++) acc[c][r][n] += d[r][n] * w[k * CIB + c];
+                                    UNROLL for (int n = 0; n < NVI; n++) acc[c][r][n] += d[r][n][k] * w[k * CIB + c];
+                            UNROLL for (int r = IR - 1; r > 0; r--)
+                                UNROLL for (int n = 0; n < NVI; n++) d[r][n][k] = d[r - 1][n][k];
                         }
                     }
+                }
                 UNROLL for (int c = 0; c < CBI; c++)
                     UNROLL for (int r = 0; r < IR; r++)
                         UNROLL for (int n = 0; n < NVI; n++)
-                            *(V *)(dx + ((cb + c) * UP(H, IR) + i + r) * IWP + j + n * VL) = acc[c][r][n];
+                            *(V *)(mem->dx + ((cb + c) * UP(H, IR) + i + r) * IWP + j + n * VL) = acc[c][r][n];
             }
     for (int c = 0; c < CIN; c++)
-        for (int i = 0; i < H; i++) memcpy(gx + (c * H + i) * W, dx + (c * UP(H, IR) + i) * IWP, W * sizeof(float));
+        for (int i = 0; i < H; i++)
+            memcpy(gx + (c * H + i) * W, mem->dx + (c * UP(H, IR) + i) * IWP, W * sizeof(float));
 }
 
 /* ---- entry points; x_step: floats from a member's input to the next one's, 0 if they share it ---- */
@@ -426,13 +516,15 @@ static void input_grad(float *restrict gx) {
 int saved_floats(void) { return ZSIZE; } /* what `saved` holds for each member and sample */
 
 void forward(long K, long B, long x_step, const float *x, const float *w, const float *b, float *y, float *saved) {
+    Scratch *mem = own_scratch();
     for (long k = 0; k < K; k++) {
-        pack_weights(w + k * COUT * CIN * KH * KW, b ? b + k * COUT : 0);
+        pack_weights(mem, w + k * COUT * CIN * KH * KW, b ? b + k * COUT : 0);
         for (long s = 0; s < B; s++) {
-            float *z = saved ? saved + (k * B + s) * ZSIZE : zs;
-            load_input(x + k * x_step + s * CIN * H * W);
-            conv_act(z);
-            pool_forward(z, y + (k * B + s) * COUT * PH * PW);
+            float *z = saved ? saved + (k * B + s) * ZSIZE : mem->zs;
+            load_input(mem, x + k * x_step + s * CIN * H * W);
+            if (s + 1 < B) prefetch(x + k * x_step + (s + 1) * CIN * H * W, CIN * H * W);
+            conv_act(mem, z);
+            pool_forward(mem, z, y + (k * B + s) * COUT * PH * PW);
         }
     }
 }
@@ -440,22 +532,28 @@ void forward(long K, long B, long x_step, const float *x, const float *w, const 
 /* Without `saved` the convolution is computed again: for a first layer cheaper than memory. gx and gb may be null. */
 void backward(long K, long B, long x_step, const float *x, const float *w, const float *b, const float *gy,
               const float *saved, float *gx, float *gw, float *gb) {
+    Scratch *mem = own_scratch();
     for (long k = 0; k < K; k++) {
-        if (!saved) pack_weights(w + k * COUT * CIN * KH * KW, b ? b + k * COUT : 0);
-        if (gx) pack_transposed(w + k * COUT * CIN * KH * KW);
-        memset(gwv, 0, sizeof gwv);
-        memset(gbv, 0, sizeof gbv);
+        if (!saved) pack_weights(mem, w + k * COUT * CIN * KH * KW, b ? b + k * COUT : 0);
+        if (gx) pack_transposed(mem, w + k * COUT * CIN * KH * KW);
+        memset(mem->gwv, 0, sizeof mem->gwv);
+        memset(mem->gbv, 0, sizeof mem->gbv);
         for (long s = 0; s < B; s++) {
-            const float *z = saved ? saved + (k * B + s) * ZSIZE : zs;
-            load_input(x + k * x_step + s * CIN * H * W);
-            if (!saved) conv_act(zs);
-            pool_backward(z, gy + (k * B + s) * COUT * PH * PW);
+            const float *z = saved ? saved + (k * B + s) * ZSIZE : mem->zs;
+            load_input(mem, x + k * x_step + s * CIN * H * W);
+            if (s + 1 < B) {
+                prefetch(x + k * x_step + (s + 1) * CIN * H * W, CIN * H * W);
+                prefetch(gy + (k * B + s + 1) * COUT * PH * PW, COUT * PH * PW);
+                if (saved) prefetch(saved + (k * B + s + 1) * ZSIZE, ZSIZE);
+            }
+            if (!saved) conv_act(mem, mem->zs);
+            pool_backward(mem, z, gy + (k * B + s) * COUT * PH * PW);
             if (LANES_C)
-                wgrad_c();
+                wgrad_c(mem);
             else
-                wgrad_w();
-            if (gx) input_grad(gx + (k * B + s) * CIN * H * W);
+                wgrad_w(mem);
+            if (gx) input_grad(mem, gx + (k * B + s) * CIN * H * W);
         }
-        store_weight_grads(gw + k * COUT * CIN * KH * KW, gb ? gb + k * COUT : 0);
+        store_weight_grads(mem, gw + k * COUT * CIN * KH * KW, gb ? gb + k * COUT : 0);
     }
 }

@@ -240,6 +240,7 @@ def _compile(macros: dict[str, int]) -> Path:
     """Return the shared object for `macros`, compiled unless the cache holds it."""
     compiler, version, cpu = _toolchain()
     flags = ["-O3", "-std=gnu11", "-fPIC", "-shared", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
+    flags += ["-fno-predictive-commoning"]  # keeps scalars of the next round in registers that the sums need
     flags += ["-march=native", "-mprefer-vector-width=512"] if platform.machine() in ("x86_64", "AMD64") else []
     flags += [f"-D{name}={value}" for name, value in macros.items()]
     key = "\0".join([_SOURCE.read_text(encoding="utf-8"), *flags, compiler, version, cpu])
