@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -17,8 +17,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+LEGENDS = {6: 6, 3: 14, 2: 40, 1: 1000}
+"""Columns of a legend, and the longest name that they hold."""
 MOST_PAGES = 4
 """Levels of a study of epochs that get a figure of their own (the longest ones)."""
+
+
+MOST_BARS = 4
+"""Kinds that are drawn as bars side by side; more of them, or long names, are drawn as rows."""
+MOST_ROWS = 14
+"""Levels up to which every metric gets its rows; of more, only the primary metric is drawn."""
 
 
 @dataclass(frozen=True)
@@ -69,37 +77,57 @@ def slug(text: str) -> str:
 
 
 def _levels(view: StudyView, factor: FactorView, levels: pd.DataFrame, runs: pd.DataFrame) -> Drawing:
-    kinds = figures.split_kinds(view.metrics)
-    shown = levels[levels["factor"] == factor.path]
-    published = bool(shown["published"].notna().any())
-    as_lines = factor.ordered and len(factor.levels) > 2
-    if as_lines:
-        figure = _figure(1.35 * len(kinds) + 0.75)
-        axes = figure.subplots(len(kinds), 1, sharex=True, squeeze=False)[:, 0]
-        for ax, metrics in zip(axes, kinds, strict=True):
-            figures.lines(levels, runs, factor, metrics, ax)
-        for ax in axes[:-1]:
-            ax.set_xlabel("")
-        lost = bool(figures.lost_runs(levels, factor))
-        figures.mark_lost(axes[0], levels, factor)
-        handles = figures.legend_handles(view.metrics, published=published, lost=lost)
+    names = [level.label for level in factor.levels]
+    if factor.ordered and len(names) > 2:
+        figure, handles = _lines(view, factor, levels, runs)
+    elif len(names) > MOST_BARS or sum(map(len, names)) > 40:
+        figure, handles = _rows(view, factor, levels, runs)
     else:
-        figure = _figure(2.3)
-        ratios = [len(metrics) + 0.35 for metrics in kinds]
-        axes = figure.subplots(1, len(kinds), squeeze=False, width_ratios=ratios)[0]
-        for ax, metrics in zip(axes, kinds, strict=True):
-            figures.bars(levels, runs, factor, metrics, ax)
-        patches = axes[0].get_legend_handles_labels()[0]
-        handles = [*patches, *figures.legend_handles((), published=published)]
+        figure, handles = _bars(view, factor, levels, runs)
+    shown = levels[levels["factor"] == factor.path]
+    handles += figures.legend_handles(
+        published=bool(shown["published"].notna().any()),
+        lost=bool(figures.lost_runs(levels, factor)),
+    )
     figure.legend(handles=handles, loc="outside upper left", ncols=3, columnspacing=1.2)
     return Drawing(
         name=f"{slug(factor.path)}-levels",
         factor=factor.path,
         title=f"{factor.name[:1].upper()}{factor.name[1:]}: last epoch",
-        alt=f"{_join(view.metrics)} at {len(factor.levels)} levels of {factor.name}, {factor.levels[0].label} to "
-        f"{factor.levels[-1].label}; means with 95 % intervals and single runs. The table holds the same numbers.",
+        alt=f"{_join(view.metrics)} at {len(names)} levels of {factor.name}, {names[0]} to {names[-1]}; means with 95 % "
+        "intervals and single runs. The table holds the same numbers.",
         figure=figure,
     )
+
+
+def _lines(view: StudyView, factor: FactorView, levels: pd.DataFrame, runs: pd.DataFrame) -> "tuple[Figure, list[Any]]":
+    kinds = figures.split_kinds(view.metrics)
+    figure = _figure(1.35 * len(kinds) + 0.75)
+    axes = figure.subplots(len(kinds), 1, sharex=True, squeeze=False)[:, 0]
+    for ax, metrics in zip(axes, kinds, strict=True):
+        figures.lines(levels, runs, factor, metrics, ax)
+    for ax in axes[:-1]:
+        ax.set_xlabel("")
+    figures.mark_lost(axes[0], levels, factor)
+    return figure, figures.metric_handles(view.metrics)
+
+
+def _rows(view: StudyView, factor: FactorView, levels: pd.DataFrame, runs: pd.DataFrame) -> "tuple[Figure, list[Any]]":
+    metrics = view.metrics if len(factor.levels) <= MOST_ROWS else (view.metric,)
+    figure = _figure(0.4 + len(metrics) * (0.5 + 0.14 * len(factor.levels)))
+    axes = figure.subplots(len(metrics), 1, squeeze=False)[:, 0]
+    for ax, metric in zip(axes, metrics, strict=True):
+        figures.rows(levels, runs, factor, metric, ax)
+    return figure, []
+
+
+def _bars(view: StudyView, factor: FactorView, levels: pd.DataFrame, runs: pd.DataFrame) -> "tuple[Figure, list[Any]]":
+    kinds = figures.split_kinds(view.metrics)
+    figure = _figure(2.3)
+    axes = figure.subplots(1, len(kinds), squeeze=False, width_ratios=[len(metrics) + 0.35 for metrics in kinds])[0]
+    for ax, metrics in zip(axes, kinds, strict=True):
+        figures.bars(levels, runs, factor, metrics, ax)
+    return figure, axes[0].get_legend_handles_labels()[0]
 
 
 def _curves(view: StudyView, factor: FactorView, runs: pd.DataFrame, curves: pd.DataFrame) -> Iterator[Drawing]:
@@ -115,14 +143,14 @@ def _curves(view: StudyView, factor: FactorView, runs: pd.DataFrame, curves: pd.
 
 
 def _level_curves(view: StudyView, factor: FactorView, runs: pd.DataFrame, curves: pd.DataFrame) -> Drawing:
-    figure = _figure(1.3 * len(view.metrics) + 0.5 + 0.14 * -(-min(len(factor.levels), curve_figures.MOST_NAMES) // 6))
+    figure = _figure(1.3 * len(view.metrics) + 0.5 + 0.14 * -(-min(len(factor.levels), curve_figures.MOST_NAMES) // 4))
     axes = figure.subplots(len(view.metrics), 1, sharex=True, squeeze=False)[:, 0]
     for ax, metric in zip(axes, view.metrics, strict=True):
         curve_figures.level_curves(runs, curves, factor, metric, ax)
     for ax in axes[:-1]:
         ax.set_xlabel("")
     handles, labels = axes[-1].get_legend_handles_labels()
-    columns = 6 if max(map(len, labels)) <= 6 else 3
+    columns = next(count for count, most in LEGENDS.items() if max(map(len, labels)) <= most)
     figure.legend(
         look.across(handles, columns),
         look.across(labels, columns),
@@ -155,7 +183,7 @@ def _metric_curves(
     for ax in axes[:-1]:
         ax.set_xlabel("")
     known = any(math.isfinite(published.get(metric, math.nan)) for metric in view.metrics)
-    handles = figures.legend_handles(view.metrics, published=known)
+    handles = [*figures.metric_handles(view.metrics), *figures.legend_handles(published=known)]
     figure.legend(handles=handles, loc="outside upper left", ncols=3, columnspacing=1.2)
     return Drawing(
         name=f"{slug(factor.path)}-curves-{slug(label)}",

@@ -33,6 +33,8 @@ def level_curves(
     Returns:
         The axes.
     """
+    from ablate.report.figures import cut
+
     ax = _axes(ax)
     means = mean_curves(runs, curves, factor, [metric])
     labels = [level.label for level in factor.levels]
@@ -43,7 +45,7 @@ def level_curves(
             continue
         if len(labels) <= MOST_BANDS:
             ax.fill_between(rows["epoch"], rows["low"], rows["high"], color=color, alpha=0.18, linewidth=0)
-        ax.plot(rows["epoch"], rows["mean"], color=color, lw=1.0, label=label if index % step == 0 else None)
+        ax.plot(rows["epoch"], rows["mean"], color=color, lw=1.0, label=cut(label) if index % step == 0 else None)
     _epoch_axis(ax, means)
     ax.set_ylabel(metric_name(metric))
     return ax

@@ -1,4 +1,4 @@
-"""Figures over the levels of a factor: lines, and pairs of bars (the article's Figs. 11, 13, 20 and 17, 19, 21).
+"""Figures over the levels of a factor: lines (the article's Figs. 11, 13, 20), pairs of bars (17, 19, 21), rows.
 
 Each function draws on one ``Axes`` and returns it, so that it serves in a notebook. Lines and bars are means over the
 complete runs, bands and whiskers the 95 % interval, dots the single runs, crosses the published numbers.
@@ -96,6 +96,39 @@ def bars(
     return ax
 
 
+def rows(levels: pd.DataFrame, runs: pd.DataFrame, factor: FactorView, metric: str, ax: "Axes | None" = None) -> "Axes":
+    """A row a level, for many kinds or long names: mean and whisker, dots and cross. Arguments as of :func:`lines`."""
+    from matplotlib.ticker import MaxNLocator
+
+    ax = _axes(ax)
+    shown = levels[(levels["factor"] == factor.path) & (levels["metric"] == metric)].set_index("label")
+    color = stroke(metric).color
+    for y, level in enumerate(factor.levels):
+        if level.label not in shown.index:
+            continue
+        values = _complete(runs, factor, metric, level.label)
+        ax.scatter(values, np.full(len(values), y), s=3, color=color, alpha=0.45, linewidths=0, zorder=3)
+        row = shown.loc[level.label]
+        ax.plot(
+            [row["interval_low"], row["interval_high"]], [y, y], color=color, lw=1.6, solid_capstyle="butt", zorder=2
+        )
+        ax.plot(row["mean"], y, stroke(metric).marker, color=color, markeredgecolor=CARD, markeredgewidth=0.5, zorder=4)
+        if np.isfinite(row["published"]):
+            ax.scatter(row["published"], y, s=16, marker="x", color=INK, linewidths=0.9, zorder=5)
+    lost = lost_runs(levels, factor)
+    names = [
+        cut(level.label) + (f" ({MINUS}{lost[level.label]})" if level.label in lost else "") for level in factor.levels
+    ]
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    ax.grid(visible=True, axis="x")
+    ax.grid(visible=False, axis="y")
+    ax.tick_params(axis="y", length=0)
+    ax.xaxis.set_major_locator(MaxNLocator(4))
+    ax.set_xlabel(metric_name(metric))
+    return ax
+
+
 def kind(metrics: Sequence[str]) -> str:
     """The name of the axis that metrics of one kind share."""
     return "accuracy (fraction)" if metrics and metrics[0].endswith("_acc") else "loss (nats)"
@@ -163,6 +196,11 @@ def _level_axis(ax: "Axes", factor: FactorView, place: dict[str, float]) -> None
         ax.set_xlim(ends[0] - margin, ends[1] + margin)
 
 
+def cut(text: str, most: int = 26) -> str:
+    """A name that leaves room for the figure; the table has all of it."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def _complete(runs: pd.DataFrame, factor: FactorView, metric: str, label: str) -> np.ndarray:
     """Finite values of a metric over the complete runs of a level, ordered by seed."""
     rows = runs[(runs["factor"] == factor.path) & (runs["label"] == label) & (runs["status"] == "complete")]
@@ -206,17 +244,31 @@ def lost_runs(levels: pd.DataFrame, factor: FactorView) -> dict[str, int]:
     return {str(label): int(count) for label, count in counts.items() if count}
 
 
-def legend_handles(metrics: Sequence[str], *, published: bool, lost: bool = False) -> list[Any]:
-    """What the marks of a figure mean, for its legend: series first, then dots, interval and published numbers."""
+def metric_handles(metrics: Sequence[str]) -> list[Any]:
+    """Legend entries of the series of a figure of lines."""
+    from matplotlib.lines import Line2D
+
+    looks = [stroke(metric, index) for index, metric in enumerate(metrics)]
+    return [
+        Line2D([], [], color=look.color, marker=look.marker, ls=look.dash, label=metric_name(metric))
+        for metric, look in zip(metrics, looks, strict=True)
+    ]
+
+
+def legend_handles(*, published: bool, lost: bool = False) -> list[Any]:
+    """Legend entries of the marks that all figures share.
+
+    Args:
+        published: Whether there are crosses.
+        lost: Whether numbers of lost runs are printed.
+    """
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    handles: list[Any] = []
-    for index, metric in enumerate(metrics):
-        look = stroke(metric, index)
-        handles.append(Line2D([], [], color=look.color, marker=look.marker, ls=look.dash, label=metric_name(metric)))
-    handles.append(Patch(color=MUTED, alpha=0.3, linewidth=0, label="95 % interval"))
-    handles.append(Line2D([], [], color=MUTED, marker="o", markersize=2, ls="", label="a run"))
+    handles: list[Any] = [
+        Patch(color=MUTED, alpha=0.3, linewidth=0, label="95 % interval"),
+        Line2D([], [], color=MUTED, marker="o", markersize=2, ls="", label="a run"),
+    ]
     if published:
         handles.append(Line2D([], [], color=INK, marker="x", markersize=4, ls="", label="published"))
     if lost:

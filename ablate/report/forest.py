@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ablate.report.figures import cut
 from ablate.report.look import BLUE, CARD, INK, MUTED, VERMILION
 from ablate.report.view import StudyView, higher_is_better, metric_name
 
@@ -43,7 +44,7 @@ def forest(levels: pd.DataFrame, view: StudyView, metric: str = "", ax: "Axes | 
         for row in rows.to_dict("records"):
             y += 1
             ticks.append(y)
-            names.append(str(row["label"]))
+            names.append(cut(str(row["label"])))
             _row(ax, y, row)
         y += 1.35
     ax.axvline(0, color=MUTED, lw=0.7, zorder=1)
