@@ -35,7 +35,7 @@ TICK_SECONDS = 0.25
 """Longest time without a look at signals and leases."""
 
 STARTUP_DEATHS = 3
-"""So many workers may die before any is ready."""
+"""So many workers may die before they are ready and still be replaced."""
 
 
 def execute(
@@ -219,7 +219,10 @@ class _Sweep:
         elif not worker.is_ready:
             self.startup_deaths += 1
             if self.startup_deaths >= STARTUP_DEATHS:
-                raise RuntimeError(f"worker processes cannot be started: each {reason}")
+                if not any(other.is_ready for other in self.pool.workers):
+                    raise RuntimeError(f"worker processes cannot be started: the last {reason}")
+                self.progress.say(f"a worker process {reason} before it was ready; going on with the others")
+                self.pool.shrink()
 
     def _forget(self, worker: Worker) -> None:
         if worker in self.ledger.flights:

@@ -5,6 +5,8 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+STOP_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM})
+
 
 class Interrupts:
     """While active, the first signal only sets :attr:`asked`, the next raises ``KeyboardInterrupt``, and then no more.
@@ -19,7 +21,7 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in STOP_SIGNALS:
                 self._before[number] = signal.signal(number, self._handle)
         return self
 

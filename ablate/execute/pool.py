@@ -9,6 +9,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
+from ablate.execute.interrupts import STOP_SIGNALS
 from ablate.execute.messages import Answer, Ready, Stop, Train
 from ablate.execute.worker import Orders, main
 
@@ -70,6 +71,10 @@ class Pool:
         worker = Worker(process, ours, orders)
         self.workers.append(worker)
         return worker
+
+    def shrink(self) -> None:
+        """Do with one worker less from now on."""
+        self._unused.pop()
 
     def wait(self, seconds: float) -> Iterator[tuple[Worker, Answer | Died]]:
         """What the workers have said, or that they have died, once there is anything or the time is up.
@@ -142,7 +147,7 @@ def _without_interrupts() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         yield
     finally:

@@ -1,10 +1,8 @@
 """A worker process: trains the cohorts that it is handed, and ends with the process that started it."""
 
-import ctypes
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 import time
 import traceback
@@ -14,6 +12,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from ablate.config import ConfigError, DataConfig, RunConfig
+from ablate.execute.interrupts import STOP_SIGNALS
 from ablate.execute.messages import Epoch, Raised, Ready, Refused, Stop, Train, Trained
 from ablate.record import Result
 
@@ -40,11 +39,11 @@ def main(connection: "Connection[Any, Any]", orders: Orders) -> None:
         connection: To the sweep's process.
         orders: How to train.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # The sweep's process decides what Ctrl-C means.
+    for number in STOP_SIGNALS:  # The sweep's process decides what Ctrl-C means.
+        signal.signal(number, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     _end_with_parent()
-    _keep_freed_memory()
     try:
         engine = _Engine(orders)
         connection.send(Ready(engine.hardware))
@@ -74,11 +73,14 @@ class _Engine:
 
         from ablate.data import load
         from ablate.train import train
+        from ablate.train.kernels import keep_freed_memory
 
         self.train, self.load = self.train or train, self.load or load
         torch.set_num_threads(orders.threads)
         self.device = torch.device(orders.device)
-        if self.device.type == "cuda":
+        if self.device.type == "cpu":
+            keep_freed_memory()
+        else:
             if not torch.cuda.is_available() or self.device.index >= torch.cuda.device_count():
                 seen = torch.cuda.device_count()
                 raise ConfigError(f"device = {orders.device}: PyTorch sees {seen} CUDA devices; cpu is always there")
@@ -136,20 +138,3 @@ def _end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, args=(parent.sentinel,), daemon=True).start()
-
-
-def _keep_freed_memory() -> None:
-    """Let glibc's malloc reuse large buffers instead of giving them back to the system after every step.
-
-    Mapping and unmapping activations again and again costs page faults: a sixth of a LeNet's time on the CPU.
-    """
-    if sys.platform != "linux":
-        return
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):
-        return  # Another C library.
-    trim_threshold, top_pad, mmap_threshold = -1, -2, -3  # malloc.h
-    mallopt(mmap_threshold, 32 << 20)  # The largest that is allowed.
-    mallopt(trim_threshold, 2**31 - 1)
-    mallopt(top_pad, 64 << 20)

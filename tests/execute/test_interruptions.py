@@ -1,4 +1,4 @@
-"""Sweeps in processes of their own, killed, interrupted and run side by side; watched by the lines that workers print."""
+"""Sweeps in processes of their own, killed, interrupted and side by side; watched by the lines that workers print."""
 
 import os
 import random
