@@ -155,7 +155,8 @@ class Cohort:
             "cohort": len(self.members),
             "batches": len(self.batches.rows),
             "stacked": self.model.stacked,
-            "fused": self.model.steps is not None,
-            "reason": self.model.reason,
+            "stacked_reason": self.model.reason,
+            "fused": bool(self.model.steps),
+            "fused_reason": "; ".join(self.model.unfused) or None,
             "compiled": False,
         }

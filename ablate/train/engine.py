@@ -118,9 +118,9 @@ def _train_cohort(
         current = [members[k] for k in cohort.members]
         staying = []
         for row, i in enumerate(current):
-            (loss, accuracy), val, test = [(None, None) if m is None else m[row] for m in metrics]
-            curves[i].append(Epoch(cohort.epoch, loss, accuracy, *val, *test, seconds=seconds))
-            finite = all(value is None or math.isfinite(value) for value in (loss, val[0], test[0]))
+            own: list[Any] = [value for m in metrics for value in ((None, None) if m is None else m[row])]
+            curves[i].append(Epoch(cohort.epoch, own[0], own[1], own[2], own[3], own[4], own[5], seconds))
+            finite = all(loss is None or math.isfinite(loss) for loss in own[::2])
             if finite and cohort.epoch < configs[i].train.epochs:
                 staying.append(row)
             else:

@@ -11,7 +11,7 @@ An input that members share has a leading or channel factor of 1, or of the numb
 """
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -77,9 +77,12 @@ class StackedConv2d(StackedLayer):
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the layer in any of the layouts above."""
+        if x.dim() == 5:
+            y = self.forward(x.transpose(0, 1).flatten(1, 2))
+            return torch.unflatten(y, 1, (self.members, -1)).transpose(0, 1)
         inputs = x.shape[1] // self.in_channels
         if inputs < self.members and self.groups > 1:  # outputs would come grouped by input, not by member
-            x = _spread(torch.unflatten(x, 1, (inputs, -1)), self.members, dim=1).flatten(1, 2)
+            x = spread(torch.unflatten(x, 1, (inputs, -1)), self.members, dim=1).flatten(1, 2)
             inputs = self.members
         weight, bias = self.weight.flatten(0, 1), None if self.bias is None else self.bias.flatten()
         groups = inputs * self.groups
@@ -104,8 +107,29 @@ class StackedLinear(StackedLayer):
         if len(x) == 1:
             bias = None if self.bias is None else self.bias.flatten()
             return features(F.linear(x[0], self.weight.flatten(0, 1), bias), self.members)
-        x, weight = _spread(x, self.members, dim=0), self.weight.transpose(1, 2)
-        return torch.bmm(x, weight) if self.bias is None else torch.baddbmm(self.bias.unsqueeze(1), x, weight)
+        x = spread(x, self.members)
+        if self.bias is None or torch.is_autocast_enabled(x.device.type):
+            y = torch.bmm(x, self.weight.transpose(1, 2))
+            return y if self.bias is None else y + self.bias.unsqueeze(1)
+        return cast(Tensor, _Linear.apply(x, self.weight, self.bias))
+
+
+class _Linear(torch.autograd.Function):
+    """The batched product, with a weight gradient laid out as the weight.
+
+    Autograd's own is the transpose of that: at a batch of 2, updating from it costs three times the update itself.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return torch.baddbmm(bias.unsqueeze(1), x, weight.transpose(1, 2))
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+        x, weight = ctx.saved_tensors
+        grad_x = torch.bmm(grad, weight) if ctx.needs_input_grad[0] else None
+        return grad_x, torch.bmm(grad.transpose(1, 2), x), grad.sum(1)
 
 
 class StackedBatchNorm(StackedLayer):
@@ -191,7 +215,7 @@ class StackedDropout(StackedLayer):
             return x
         assert self.noise is not None, "the noise of a step is drawn before it"
         rate = self.rate.view(-1, *[1] * (self.noise.dim() - 1))
-        kept = (_spread(self.noise, self.members, dim=0) >= rate).to(x.dtype) / (1.0 - rate).to(x.dtype)
+        kept = (spread(self.noise, self.members) >= rate).to(x.dtype) / (1.0 - rate).to(x.dtype)
         return x * (kept.transpose(0, 1).flatten(1, 2) if x.dim() in (2, 4) else kept)
 
 
@@ -223,8 +247,17 @@ def features(x: Tensor, members: int) -> Tensor:
     return x if x.dim() == 3 else torch.unflatten(x, 1, (members, -1)).transpose(0, 1)
 
 
-def _spread(x: Tensor, members: int, dim: int) -> Tensor:
-    """Repeat each distinct batch for the members that share it, which follow one another."""
+def spread(x: Tensor, members: int, dim: int = 0) -> Tensor:
+    """Repeat each distinct batch for the members that share it, which follow one another.
+
+    Args:
+        x: R distinct batches along ``dim``.
+        members: K, a multiple of R.
+        dim: Where the batches are counted.
+
+    Returns:
+        K batches along ``dim``.
+    """
     return x if x.shape[dim] == members else x.repeat_interleave(members // x.shape[dim], dim)
 
 

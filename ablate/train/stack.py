@@ -7,14 +7,13 @@ members'.
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from ablate.train.blocks import Step, fused_steps
-from ablate.train.layers import StackedDropout, StackedLayer, features, stacked_type
+from ablate.train.layers import StackedDropout, StackedLayer, features, spread, stacked_type
 
 TOLERANCE = 1e-3
 """Largest difference between stacked and single outputs, as a share of the largest output (float32 rounding: 1e-6)."""
@@ -34,15 +33,17 @@ class StackedModel(nn.Module):
         members: K.
         stacked: Whether parameters have a leading K.
         shares_input: Whether its first layer takes one input for several members.
-        reason: Why it is not stacked, or not fused.
+        reason: Why it is not stacked.
     """
 
     def __init__(self, body: nn.Module, members: int, *, stacked: bool, shares_input: bool, reason: str | None) -> None:
         super().__init__()
         self.body, self.members = body, members
         self.stacked, self.shares_input, self.reason = stacked, shares_input, reason
-        self.steps: Sequence[Step] | None = None
+        self.steps: Sequence[Step] = ()
         """The fused form of ``body`` (:mod:`ablate.train.blocks`), where there is one."""
+        self.unfused: Sequence[str] = ()
+        """Why there is none, or which of its convolutions have none."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs of all members.
@@ -53,17 +54,13 @@ class StackedModel(nn.Module):
         Returns:
             ``[K, B, classes]``.
         """
-        if self.steps is not None:
-            if len(x) == 1 and self.shares_input:
-                x = x[0]
-            elif len(x) < self.members:
-                x = x.repeat_interleave(self.members // len(x), 0)
-            for step in self.steps:
-                x = step(x)
-            return features(x, self.members)
-        if not self.shares_input and len(x) < self.members:
-            x = x.repeat_interleave(self.members // len(x), 0)
-        return features(self.body(x.transpose(0, 1).flatten(1, 2)), self.members)
+        if not self.shares_input:
+            x = spread(x, self.members)
+        if not self.steps:
+            return features(self.body(x.transpose(0, 1).flatten(1, 2)), self.members)
+        for step in self.steps:
+            x = step(x)
+        return features(x, self.members)
 
     @property
     def dropouts(self) -> dict[str, StackedDropout]:
@@ -209,15 +206,9 @@ def _difference(
 
 
 def _fuse(model: StackedModel, template: nn.Module, initial: Sequence[Mapping[str, Tensor]], x: Tensor) -> None:
-    steps = fused_steps(template, cast(nn.Sequential, model.body), x[0])
-    if isinstance(steps, str):
-        model.reason = steps
-        return
-    model.steps = steps
-    model.reason = _difference(model, template, initial, x)
-    if model.reason is not None:
-        model.steps = None
-        model(x)  # dropout's shapes are those of the unfused form again
+    model.steps, model.unfused = fused_steps(template, model.body, x[0])
+    if model.steps and (difference := _difference(model, template, initial, x)) is not None:
+        model.steps, model.unfused = (), [difference]
 
 
 def _device(template: nn.Module) -> torch.device:

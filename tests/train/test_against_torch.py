@@ -34,7 +34,7 @@ OPTIMIZERS = {
     "adam": Adam(weight_decay=0.01),
     "adamw": AdamW(lr=0.002, weight_decay=0.1),
     "rmsprop": RMSprop(lr=0.001, weight_decay=0.01),
-    "rmsprop momentum": RMSprop(lr=0.0002, momentum=0.9),
+    "rmsprop momentum": RMSprop(lr=0.001, momentum=0.9, eps=1e-4),
 }
 SCHEDULES = {
     "constant": Constant(),
