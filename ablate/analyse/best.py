@@ -89,7 +89,7 @@ def simes(p: Floats) -> float:
     Args:
         p: [m], m >= 1.
     """
-    return float(np.min(np.sort(p) * len(p) / np.arange(1, len(p) + 1)))
+    return float(np.min(np.sort(p) * (len(p) / np.arange(1, len(p) + 1))))
 
 
 def _rankable(panel: Panel, there: NDArray[np.bool_]) -> tuple[list[int], NDArray[np.intp]]:

@@ -98,7 +98,9 @@ def iqm_interval(
     tail = (1 - confidence) / 2
     low, high = np.empty(samples), np.empty(samples)
     for rows in _blocks(samples, resamples):
-        low[rows], high[rows] = np.quantile(ordered[rows] @ weights.T, [tail, 1 - tail], axis=1)
+        means = np.sort(ordered[rows] @ weights.T, axis=1)
+        ranks = np.array([[tail], [1 - tail]]) * np.full(len(means), resamples - 1)
+        low[rows], high[rows] = _at_rank(means, ranks[0]), _at_rank(means, ranks[1])
     return low, high
 
 

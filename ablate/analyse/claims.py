@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ablate.analyse.best import simes
 from ablate.analyse.bootstrap import Floats
@@ -101,10 +102,16 @@ class _Evidence:
             raise AnalysisError(f"claim {self.claim.id!r}: a level is named twice")
         return rows
 
-    def tests(self, rows: list[int], margin: float, higher: bool | None = None) -> Pairwise:
+    def tests(
+        self,
+        rows: list[int],
+        margin: float,
+        higher: bool | None = None,
+        wanted: NDArray[np.bool_] | None = None,
+    ) -> Pairwise:
         """Pairwise tests among these rows; a pair contradicted by the complete runs alone gets p = 1."""
         up = self.higher if higher is None else higher
-        tests = pairwise(self.counted[rows], higher=up, margin=margin, seed=self._seed)
+        tests = pairwise(self.counted[rows], higher=up, margin=margin, seed=self._seed, wanted=wanted)
         if self.panel.diverged[rows].any():
             alone = pairwise(self.panel.values[rows], higher=up, margin=-margin, seed=self._seed)
             tests.p[alone.p.T <= ALPHA] = 1.0
@@ -155,7 +162,10 @@ def _within(evidence: _Evidence, inside: list[int], outside: list[int]) -> _Find
         raise AnalysisError(f"claim {evidence.claim.id!r}: every level is named; there is none to compare with")
     margin, rows = evidence.claim.margin, inside + outside
     ins, outs = np.arange(len(inside)), np.arange(len(inside), len(rows))
-    tests, against = evidence.tests(rows, -margin), evidence.tests(rows, margin)
+    wanted = np.zeros((len(rows), len(rows)), dtype=bool)
+    wanted[np.ix_(ins, outs)] = True
+    tests = evidence.tests(rows, -margin, wanted=wanted)
+    against = evidence.tests(rows, margin, wanted=wanted.T)
     each = np.array([simes(tests.p[ins, out]) for out in outs])
     p = float(each.max())
     p_against = simes(against.p[np.ix_(outs, ins)].max(axis=1))

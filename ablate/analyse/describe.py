@@ -69,9 +69,7 @@ def describe(
         AnalysisError: not a frame of runs of one study, or a metric is no column.
     """
     runs = checked(runs, metrics)
-    rows = runs.assign(_factor=pd.factorize(runs["factor"])[0]).sort_values(
-        ["_factor", "order", "label"], kind="stable"
-    )
+    rows = runs.assign(_factor=pd.factorize(runs["factor"])[0]).sort_values(["_factor", "order", "label", "seed"])
     group = np.asarray(rows.groupby(["_factor", "order", "label"], sort=False).ngroup(), dtype=np.intp)
     starts = np.flatnonzero(np.r_[True, np.diff(group) != 0])
     first = rows.iloc[starts]

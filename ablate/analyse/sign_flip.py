@@ -21,7 +21,7 @@ EXACT_UP_TO = 14
 FLIPS = 19_999
 """Random sign vectors beyond; with the observed one p is a multiple of 1/20,000 (Phipson and Smyth 2010)."""
 
-_BLOCK = 4_000_000
+_BLOCK = 200_000
 
 
 @dataclass(frozen=True)
@@ -42,21 +42,26 @@ def sign_flip(differences: Floats, seed: int = 0) -> SignFlip:
         differences: [samples, n], finite; n = 0 gives p = 1.
         seed: of the random sign vectors, used beyond ``EXACT_UP_TO`` pairs.
     """
+    greater, less = _greater(differences, seed), _greater(-differences, seed)
+    return SignFlip(greater, less, np.minimum(1.0, 2 * np.minimum(greater, less)), differences.shape[1] <= EXACT_UP_TO)
+
+
+def _greater(differences: Floats, seed: int) -> Floats:
+    """One-sided p of each sample of [samples, n]."""
     samples, n = differences.shape
     exact = n <= EXACT_UP_TO
-    signs = _all_signs(n) if exact else np.random.default_rng(seed).choice([-1.0, 1.0], (FLIPS, n))
+    signs = _half_of_signs(n) if exact else np.random.default_rng(seed).choice([-1.0, 1.0], (FLIPS, n))
     sums = differences.sum(axis=1, keepdims=True)
-    slack = 1e-9 * np.abs(differences).sum(axis=1, keepdims=True)  # equal sums differ by rounding
-    counts = np.zeros((3, samples), dtype=np.int64)
+    least = sums - 1e-9 * np.abs(differences).sum(axis=1, keepdims=True)  # equal sums differ by rounding
+    counts = np.empty(samples)
     step = max(1, _BLOCK // len(signs))
     for start in range(0, samples, step):
         rows = slice(start, start + step)
         flipped = differences[rows] @ signs.T
-        counts[0, rows] = (flipped >= sums[rows] - slack[rows]).sum(axis=1)
-        counts[1, rows] = (flipped <= sums[rows] + slack[rows]).sum(axis=1)
-        counts[2, rows] = (np.abs(flipped) >= np.abs(sums[rows]) - slack[rows]).sum(axis=1)
-    p = counts / len(signs) if exact else (counts + 1) / (FLIPS + 1)
-    return SignFlip(p[0], p[1], p[2], exact)
+        counts[rows] = (flipped >= least[rows]).sum(axis=1)
+        if exact:  # the other half of the signs
+            counts[rows] += (flipped <= -least[rows]).sum(axis=1)
+    return counts / (2 * len(signs)) if exact else (counts + 1) / (FLIPS + 1)
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,14 @@ class Pairwise:
     n: NDArray[np.int64]
 
 
-def pairwise(values: Floats, *, higher: bool, margin: float = 0.0, seed: int = 0) -> Pairwise:
+def pairwise(
+    values: Floats,
+    *,
+    higher: bool,
+    margin: float = 0.0,
+    seed: int = 0,
+    wanted: NDArray[np.bool_] | None = None,
+) -> Pairwise:
     """Test for every pair of levels whether the first is better by more than a margin.
 
     With ``margin`` 0 the test is exact. With another margin it takes the differences to be symmetric about their mean.
@@ -82,6 +94,7 @@ def pairwise(values: Floats, *, higher: bool, margin: float = 0.0, seed: int = 0
         higher: whether higher is better.
         margin: in the metric's unit; may be negative (better by more than -m: worse by less than m).
         seed: of the random sign vectors.
+        wanted: [levels, levels], pairs to test, to save time; the others get p = 1. None: all.
     """
     levels, seeds = values.shape
     differences = (values[:, None, :] - values[None, :, :]).reshape(levels * levels, seeds)
@@ -91,8 +104,10 @@ def pairwise(values: Floats, *, higher: bool, margin: float = 0.0, seed: int = 0
         sample = differences[rows][:, pattern]
         if sample.shape[1] == 0:
             continue
-        oriented = (sample if higher else -sample) - margin
-        p[rows], mean[rows] = sign_flip(oriented, seed).greater, sample.mean(axis=1)
+        mean[rows] = sample.mean(axis=1)
+        tested = np.ones(len(rows), dtype=bool) if wanted is None else wanted.reshape(-1)[rows]
+        oriented = (sample[tested] if higher else -sample[tested]) - margin
+        p[rows[tested]] = _greater(oriented, seed)
         if sample.shape[1] > 1:
             sd[rows] = sample.std(axis=1, ddof=1)
     shape = (levels, levels)
@@ -105,8 +120,9 @@ def least_pairs(alpha: float, *, two_sided: bool) -> int:
     return max(1, math.ceil(math.log2((2 if two_sided else 1) / alpha) - 1e-9))
 
 
-def _all_signs(n: int) -> Floats:
-    bits = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
+def _half_of_signs(n: int) -> Floats:
+    """Sign vectors of n pairs that keep the last sign; with their negatives they are all. [2^(n - 1), n]."""
+    bits = (np.arange(2 ** max(0, n - 1))[:, None] >> np.arange(n)) & 1
     return (1 - 2 * bits).astype(np.float64)
 
 

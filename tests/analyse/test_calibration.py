@@ -1,0 +1,57 @@
+"""The error rates that verdicts promise, by simulation; the full version is ``benchmarks/calibration.py``."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+PATH = Path(__file__).parents[2] / "benchmarks" / "calibration.py"
+
+
+@pytest.fixture(scope="module")
+def calibration():
+    spec = importlib.util.spec_from_file_location("calibration", PATH)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def at_most(rate, simulations):
+    """The share that a true rate exceeds once in ten thousand such simulations."""
+    return stats.binom.ppf(0.9999, simulations, rate) / simulations
+
+
+@pytest.mark.parametrize("name", ["normal", "gamma tail", "15 % bad seeds"])
+@pytest.mark.parametrize("n", [5, 10])
+def test_equal_levels_support_a_claim_in_at_most_five_percent(calibration, name, n):
+    sample, _ = calibration.synthetic()[name]
+    rates = calibration.supported_rates(sample, n, 300, np.random.default_rng(n))
+    assert max(rates.values()) <= at_most(0.05, 300), rates
+    others = calibration.other_rates(sample, n, 400, np.random.default_rng(n))
+    assert max(others.values()) <= at_most(0.05, 400), others
+
+
+@pytest.mark.parametrize("n", [5, 10])
+def test_intervals_of_a_paired_difference_cover(calibration, n):
+    for name, (sample, mean) in calibration.synthetic().items():
+        covered = calibration.coverages(sample, mean, n, 2000, np.random.default_rng(n))
+        assert covered["coverage: paired difference, t"] >= 0.93, name
+        assert covered["coverage: mean, t"] >= covered["coverage: mean, BCa"] - 0.01, name
+
+
+def test_records_are_resampled(calibration, make_runs, tmp_path):
+    folder = tmp_path / "results" / "lr"
+    folder.mkdir(parents=True)
+    values = [0.8, 0.81, 0.79, 0.82, 0.8]
+    make_runs({1: values, 2: [0.5] * 5, 3: [*values[:4], "diverged"]}).to_csv(folder / "runs.csv", index=False)
+    samplers = calibration.recorded(tmp_path / "results", "test_acc")
+    assert list(samplers) == ["lr: optimizer.lr = 1"]
+    sample, mean = samplers["lr: optimizer.lr = 1"]
+    assert mean == pytest.approx(np.mean(values))
+    assert set(sample(np.random.default_rng(0), (50,))) == set(values)
+    table = calibration.table(samplers, 3)
+    assert table["seeds"].tolist() == [5, 10]
+    assert pd.api.types.is_float_dtype(table["coverage: mean, t"])
