@@ -1,7 +1,7 @@
 """From a study and its baseline to settings: one-at-a-time, grid, leave-one-out."""
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +68,25 @@ def expand(study: Study, baseline: Mapping[str, Any], compose_group: ComposeGrou
             for order, (level, label, config) in enumerate(levels)
         ]
     return settings
+
+
+def configure(
+    baseline: Mapping[str, Any], changes: Sequence[tuple[str, Any]], compose_group: ComposeGroup
+) -> RunConfig:
+    """The baseline with changes, with seed 0.
+
+    Args:
+        baseline: Nested values.
+        changes: Dotted path, or configuration group, to value; options of groups are set first.
+        compose_group: Gives the values of another option of a configuration group.
+
+    Raises:
+        ConfigError: Lists every problem.
+    """
+    values: Values = {**baseline, "seed": 0}
+    for path, value in sorted(changes, key=lambda change: change[0] not in GROUPS):
+        _change(values, path, value, compose_group)
+    return parse_run(values)
 
 
 Row = tuple[str, Any, str, list[tuple[str, Any]]]
@@ -158,6 +177,25 @@ def _lookup(values: Mapping[str, Any], path: str) -> Any:
     return tuple(node) if isinstance(node, list) else node
 
 
+def _change(values: Values, path: str, value: Any, compose_group: ComposeGroup) -> None:
+    if path in GROUPS:
+        if not isinstance(value, str):
+            raise ConfigError(f"{path} = {value!r}: the levels of a configuration group are names of its options")
+        values[path] = dict(compose_group(path, value))
+        return
+    node = values
+    *parents, last = path.split(".")
+    if path == "seed" or not parents:
+        raise ConfigError(f"{path}: is no factor; seeds belong to study.seeds, factors are paths such as optimizer.lr")
+    for part in parents:
+        child = node.get(part)
+        if not isinstance(child, Mapping):
+            raise ConfigError(f"{path}: there is no such field")
+        node[part] = dict(child)
+        node = node[part]
+    node[last] = value
+
+
 class _Builder:
     """Applies changes to the baseline and collects the problems of all of them."""
 
@@ -169,34 +207,11 @@ class _Builder:
 
     def build(self, place: str, changes: list[tuple[str, Any]]) -> RunConfig | None:
         try:
-            values: Values = {**self._values, "seed": 0}
-            for path, value in sorted(changes, key=lambda change: change[0] not in GROUPS):
-                self._change(values, path, value)
-            config = parse_run(values)
+            config = configure(self._values, changes, self._compose_group)
         except ConfigError as error:
             self._problems += [f"{place}: {p}" for p in error.problems]
             return None
         return self._built.setdefault(config.digest, config)
-
-    def _change(self, values: Values, path: str, value: Any) -> None:
-        if path in GROUPS:
-            if not isinstance(value, str):
-                raise ConfigError(f"{path} = {value!r}: the levels of a configuration group are names of its options")
-            values[path] = dict(self._compose_group(path, value))
-            return
-        node = values
-        *parents, last = path.split(".")
-        if path == "seed" or not parents:
-            raise ConfigError(
-                f"{path}: is no factor; seeds belong to study.seeds, factors are paths such as optimizer.lr"
-            )
-        for part in parents:
-            child = node.get(part)
-            if not isinstance(child, Mapping):
-                raise ConfigError(f"{path}: there is no such field")
-            node[part] = dict(child)
-            node = node[part]
-        node[last] = value
 
     def raise_problems(self) -> None:
         if self._problems:

@@ -48,6 +48,8 @@ class Study(Fields):
     """Sentences that the study can support or refute; parsed by the analysis."""
     curves: tuple[str, ...] = ()
     """Factors whose levels are drawn as curves over the epochs."""
+    search: dict[str, Any] | None = None
+    """A search space with its budget; parsed by the search."""
 
     @field_validator("seeds")
     @classmethod
@@ -68,8 +70,8 @@ class Study(Fields):
 
     @model_validator(mode="after")
     def _factors(self) -> "Study":
-        if not self.factors and not self.includes:
-            raise ValueError("factors: a study needs at least one factor with levels, or includes")
+        if not self.factors and not self.includes and self.search is None:
+            raise ValueError("factors: a study needs at least one factor with levels, or includes, or a search")
         problems = [f"factors.{path}: has no levels" for path, levels in self.factors.items() if not levels]
         for name in [*self.labels, *self.curves, *(p.factor for p in self.published)]:
             if not self.includes and name not in self.factors:
