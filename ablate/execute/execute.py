@@ -201,6 +201,8 @@ class _Sweep:
                 self.ledger.flights[worker].epochs |= dict.fromkeys(members, epoch)
             case messages.Trained(results, seconds):
                 self._keep(worker, results, seconds)
+            case messages.Raised(traceback) if worker not in self.ledger.flights:
+                raise RuntimeError(f"worker processes cannot be started\n{traceback}")
             case messages.Raised(traceback):
                 self._give_up(worker, traceback, may_retry=len(self.ledger.flights[worker].task.cohort.runs) > 1)
             case messages.Refused(problems):

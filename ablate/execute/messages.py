@@ -48,7 +48,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Raised:
-    """From a worker: the cohort as a whole failed."""
+    """From a worker: the cohort as a whole failed, or, without one, the worker itself."""
 
     traceback: str
 

@@ -53,6 +53,8 @@ def main(connection: "Connection[Any, Any]", orders: Orders) -> None:
         connection.send(Refused(tuple(error.problems)))
     except (EOFError, BrokenPipeError, ConnectionResetError, _Stopped):
         pass
+    except Exception:
+        connection.send(Raised(traceback.format_exc()))
 
 
 class _Stopped(BaseException):

@@ -64,3 +64,5 @@ def test_missing_data_and_missing_gpu(tmp_path):
             execute([run(0.1, root=str(tmp_path))], store, workers=1, device="cpu")
         with pytest.raises(ConfigError, match="device = cuda:99: PyTorch sees"):
             execute([run(0.1)], store, workers=1, device="cuda:99", load=fakes.no_images)
+        with pytest.raises(RuntimeError, match="device string: abacus"):
+            execute([run(0.1)], store, workers=1, device="abacus", load=fakes.no_images)
