@@ -94,8 +94,8 @@ def _levels(view: StudyView, factor: FactorView, levels: pd.DataFrame, runs: pd.
         name=f"{slug(factor.path)}-levels",
         factor=factor.path,
         title=f"{factor.name[:1].upper()}{factor.name[1:]}: last epoch",
-        alt=f"{_join(view.metrics)} at {len(names)} levels of {factor.name}, {names[0]} to {names[-1]}; means with 95 % "
-        "intervals and single runs. The table holds the same numbers.",
+        alt=f"{_join(view.metrics)} at {len(names)} levels of {factor.name}, {names[0]} to {names[-1]}; means with "
+        "95 % intervals and single runs. The table holds the same numbers.",
         figure=figure,
     )
 
@@ -156,7 +156,7 @@ def _level_curves(view: StudyView, factor: FactorView, runs: pd.DataFrame, curve
         look.across(labels, columns),
         loc="outside upper left",
         ncols=columns,
-        title=factor.axis,
+        title=figures.cut(factor.axis, 48),
         columnspacing=1.2,
         alignment="left",
         title_fontsize=7,

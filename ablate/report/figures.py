@@ -75,7 +75,7 @@ def bars(
         rows = levels[levels["label"] == label].set_index("metric").reindex(list(metrics))
         x = np.arange(len(metrics)) - 0.42 + width * (position + 0.5)
         mean = rows["mean"].to_numpy(dtype=float)
-        name = f"{label} ({MINUS}{lost[label]})" if label in lost else label
+        name = f"{cut(label)} ({MINUS}{lost[label]})" if label in lost else cut(label)
         ax.bar(x, mean, width * 0.92, color=lighter(color), linewidth=0, label=name, zorder=2)
         whiskers = np.stack(
             [mean - rows["interval_low"].to_numpy(dtype=float), rows["interval_high"].to_numpy(dtype=float) - mean]
@@ -185,11 +185,11 @@ def _level_axis(ax: "Axes", factor: FactorView, place: dict[str, float]) -> None
     elif how == "log10":
         ax.set_xscale("log")
     labels = list(place)
-    step = math.ceil(sum(len(label) + 1.5 for label in labels) / 44)
+    step = math.ceil(sum(len(cut(label)) + 1.5 for label in labels) / 44)
     shown = labels[::step]
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xticks([place[label] for label in shown], shown)
-    ax.set_xlabel(factor.axis)
+    ax.set_xticks([place[label] for label in shown], [cut(label) for label in shown])
+    ax.set_xlabel(cut(factor.axis, 48))
     if how in ("linear", "places"):
         ends = (min(place.values()), max(place.values()))
         margin = 0.04 * (ends[1] - ends[0]) or 0.5
@@ -272,5 +272,5 @@ def legend_handles(*, published: bool, lost: bool = False) -> list[Any]:
     if published:
         handles.append(Line2D([], [], color=INK, marker="x", markersize=4, ls="", label="published"))
     if lost:
-        handles.append(Line2D([], [], ls="", label=f"{MINUS}n: runs not in the mean"))
+        handles.append(Line2D([], [], ls="", label=f"{MINUS}n: lost runs"))
     return handles

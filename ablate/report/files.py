@@ -61,8 +61,5 @@ def write_folder(out: Path, write: Callable[[Path], object]) -> list[Path]:
 
 
 def write_csv(path: Path, frame: "pd.DataFrame") -> Path:
-    """Write a frame atomically; floats in the shortest form that reads back to the same number.
-
-    Read it with ``pandas.read_csv(path, float_precision="round_trip")``.
-    """
+    """Write a frame atomically; floats in the shortest form that reads back to the same number."""
     return write_text(path, frame.to_csv(index=False, lineterminator="\n"))

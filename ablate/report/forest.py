@@ -40,7 +40,7 @@ def forest(levels: pd.DataFrame, view: StudyView, metric: str = "", ax: "Axes | 
         rows = _rows(levels, factor.path, metric)
         if rows.empty:
             continue
-        ax.text(-0.02, y, factor.name, transform=ax.get_yaxis_transform(), ha="right", va="center", weight="bold")
+        ax.text(-0.02, y, cut(factor.name), transform=ax.get_yaxis_transform(), ha="right", va="center", weight="bold")
         for row in rows.to_dict("records"):
             y += 1
             ticks.append(y)

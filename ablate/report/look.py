@@ -81,6 +81,7 @@ STYLE: Any = {
     "legend.handlelength": 1.6,
     "lines.linewidth": 1.2,
     "lines.markersize": 3.2,
+    "text.parse_math": False,
     "svg.fonttype": "path",
     "path.simplify": True,
 }

@@ -2,15 +2,21 @@
 
 import hashlib
 import math
+import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from ablate.report import FactorView, LevelView, StudyView
+from ablate.analyse import Claim
+from ablate.report import FactorView, LevelView, StudyView, write_report
+
+BROWSER = shutil.which("chromium")
+collect_ignore = [] if BROWSER else ["test_browser.py"]
 
 BASELINE = {
     "optimizer.lr": 0.9,
@@ -198,3 +204,50 @@ def _records(runs: pd.DataFrame) -> pd.DataFrame:
 @pytest.fixture
 def make_study() -> Callable[..., Synthetic]:
     return article
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if not BROWSER:
+        terminalreporter.write_line("tests/report/test_browser.py was not run: there is no chromium here")
+
+
+NASTY = '</script><script>alert(1)</script> _x_ & 50% $y$ {z} #1 "q" \u2028'
+
+
+def nasty() -> Synthetic:
+    """A study in which everything that a user can name is hostile, with lost runs and claims."""
+    study = article(
+        ["model.kernel_size", "model.activation"],
+        seeds=6,
+        statuses={
+            ("model.kernel_size", 3, 0): "diverged",
+            ("model.kernel_size", 4, 1): "failed",
+            ("model.activation", "relu", 2): "missing",
+        },
+        name="nasty",
+        question=NASTY,
+        command=NASTY,
+    )
+    kernel, activation = study.view.factors
+    levels = tuple(replace(v, label=NASTY) if v.value == "relu" else v for v in activation.levels)
+    activation = replace(activation, label=NASTY, levels=levels, source=NASTY, unit="<i>", published=None)
+    claims = (
+        Claim("a", f"Bigger is better {NASTY}", "monotone", kernel.path, "test_acc", levels=(3, 4, 5)),
+        Claim("b", "ReLU is better", "better", activation.path, "test_acc", levels=(NASTY, "sigmoid")),
+    )
+    runs = study.runs.assign(label=study.runs["label"].replace("relu", NASTY))
+    records = study.records[0]
+    records = records.assign(error=records["error"].str.replace("fault", NASTY), **{"provenance.host": NASTY})
+    view = replace(study.view, factors=(kernel, activation), claims=claims, baseline={"x.y": NASTY})
+    return Synthetic(view, runs, study.curves, (records, study.curves))
+
+
+@pytest.fixture(scope="session")
+def nasty_study() -> Synthetic:
+    return nasty()
+
+
+@pytest.fixture(scope="session")
+def nasty_report(nasty_study: Synthetic, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
+    out = tmp_path_factory.mktemp("results") / "nasty"
+    return out, write_report(nasty_study.view, nasty_study.runs, nasty_study.curves, out, records=nasty_study.records)

@@ -1,0 +1,150 @@
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PathCollection
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from ablate.report import FactorView, LevelView
+from ablate.report.compose import drawings, slug
+from ablate.report.curves import level_curves, mean_curves, metric_curves
+from ablate.report.figures import bars, lines, positions, rows, scale
+from ablate.report.forest import forest
+from ablate.report.look import colors, settle
+from ablate.report.summary import summarise
+
+
+def factor(*values, ordered=True, **fields):
+    return FactorView("a.b", tuple(LevelView(v, str(v)) for v in values), ordered=ordered, **fields)
+
+
+@pytest.mark.parametrize(
+    ("view", "expected"),
+    [
+        (factor(2, 4, 8, 1024), "log2"),
+        (factor(0.001, 0.01, 0.1), "log10"),
+        (factor(0.0, 0.1, 1.7), "linear"),
+        (factor(1, 2), "linear"),
+        (factor(3, 4, 5), "linear"),
+        (factor("sigmoid", "relu", ordered=False), "places"),
+        (factor(None, 1, 2), "places"),
+        (factor(True, False), "places"),
+        (factor(1, 10, 20, scale="log10"), "log10"),
+        (factor(0, 10, 20, scale="log10"), "linear"),
+    ],
+)
+def test_the_axis_follows_the_levels(view, expected):
+    assert scale(view) == expected
+
+
+def test_kinds_lie_at_their_places():
+    assert positions(factor("b", "a", ordered=False)) == {"b": 0.0, "a": 1.0}
+
+
+def test_lines_draw_means_runs_and_published_numbers_on_the_given_axes(make_study):
+    study = make_study(["train.batch_size"], seeds=4, statuses={("train.batch_size", 1024, 1): "diverged"})
+    levels = summarise(study.view, study.runs)
+    ax = Figure().subplots()
+    assert lines(levels, study.runs, study.view.factors[0], ["test_acc"], ax) is ax
+    (line,) = ax.lines
+    assert line.get_xdata().tolist() == [2.0**i for i in range(1, 11)]
+    expected = study.runs[study.runs["status"] == "complete"].groupby("level")["test_acc"].mean()
+    np.testing.assert_allclose(line.get_ydata(), expected)
+    assert ax.get_xscale() == "log"
+    marks = [c.get_offsets() for c in ax.collections if isinstance(c, PathCollection)]
+    assert sum(len(dots) for dots in marks[:-1]) == 39
+    crosses = [marks[-1][:, 1].tolist()]
+    assert crosses == [[0.82, 0.862, 0.887, 0.888, 0.861, 0.869, 0.856, 0.809, 0.737, 0.618]]
+
+
+def test_bars_start_at_zero_and_reach_the_means(make_study):
+    study = make_study(["model.activation"], seeds=3)
+    levels = summarise(study.view, study.runs)
+    ax = bars(levels, study.runs, study.view.factors[0], ["train_acc", "test_acc"], Figure().subplots())
+    heights = [patch.get_height() for patch in ax.patches]
+    means = study.runs.groupby("label")[["train_acc", "test_acc"]].mean()
+    np.testing.assert_allclose(heights, [*means.loc["sigmoid"], *means.loc["relu"]])
+    assert ax.get_ylim()[0] == 0
+
+
+def test_rows_name_every_level_and_its_lost_runs(make_study):
+    study = make_study(["model.kernel_size"], seeds=3, statuses={("model.kernel_size", 4, 1): "failed"})
+    ax = rows(summarise(study.view, study.runs), study.runs, study.view.factors[0], "test_acc", Figure().subplots())
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["3", "4 (\u22121)", "5"]
+
+
+def test_the_forest_has_a_row_a_level_but_the_baselines(make_study):
+    study = make_study(["model.kernel_size", "model.activation"], seeds=5)
+    levels = summarise(study.view, study.runs)
+    ax = forest(levels, study.view, ax=Figure().subplots())
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["3", "4", "relu"]
+    texts = [text.get_text() for text in ax.texts]
+    assert texts.count("better") + texts.count("worse") + texts.count("undecided") == 3
+    shown = levels[(levels["metric"] == "test_acc") & ~levels["is_baseline"]]["difference"]
+    drawn = [line.get_xdata()[0] for line in ax.lines if len(line.get_xdata()) == 1]
+    np.testing.assert_allclose(drawn, shown)
+
+
+def test_mean_curves_are_means_of_complete_runs_at_each_epoch(make_study):
+    study = make_study(["model.activation"], seeds=4, statuses={("model.activation", "relu", 0): "diverged"})
+    means = mean_curves(study.runs, study.curves, study.view.factors[0], ["test_acc"])
+    row = means[(means["label"] == "relu") & (means["epoch"] == 3)].iloc[0]
+    digests = study.runs[(study.runs["label"] == "relu") & (study.runs["seed"] > 0)]["digest"]
+    values = study.curves[study.curves["digest"].isin(digests) & (study.curves["epoch"] == 3)]["test_acc"]
+    assert row["n"] == 3
+    assert row["mean"] == pytest.approx(values.mean())
+    assert row["low"] < row["mean"] < row["high"]
+
+
+def test_curves_draw_a_line_a_level_and_a_line_a_run(make_study):
+    study = make_study(["train.epochs"], seeds=3)
+    view = study.view.factors[0]
+    assert len(level_curves(study.runs, study.curves, view, "test_acc", Figure().subplots()).lines) == 3
+    ax = metric_curves(study.runs, study.curves, view, "50", ["train_acc", "test_acc"], Figure().subplots())
+    assert len(ax.lines) == 2 * (3 + 1)
+    assert ax.get_xlim()[1] == pytest.approx(50.15)
+
+
+@pytest.mark.parametrize(("ordered", "count"), [(False, 2), (False, 6), (False, 9), (True, 18)])
+def test_no_two_levels_share_a_colour(ordered, count):
+    assert len(set(colors(count, ordered=ordered))) == count
+
+
+def test_no_text_of_a_figure_overlaps_another_or_leaves_the_page(make_study):
+    study = make_study(
+        ["train.batch_size", "model.activation", "optimizer.lr"],
+        seeds=3,
+        statuses={("optimizer.lr", 1.7, 0): "diverged", ("model.activation", "relu", 1): "failed"},
+    )
+    levels = summarise(study.view, study.runs)
+    seen = []
+    for drawing in drawings(study.view, levels, study.runs, study.curves):
+        settle(drawing.figure)
+        renderer = FigureCanvasAgg(drawing.figure).get_renderer()
+        texts = _texts(drawing.figure)
+        boxes = {t.get_text() + str(i): t.get_window_extent(renderer).padded(-0.5) for i, t in enumerate(texts)}
+        names = list(boxes)
+        clashes = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :] if boxes[a].overlaps(boxes[b])]
+        outside = [n for n, box in boxes.items() if box.x0 < 0 or box.x1 > drawing.figure.bbox.width]
+        assert not clashes, drawing.name
+        assert not outside, drawing.name
+        seen.append(drawing.name)
+    assert seen[0] == "forest"
+    assert len(seen) == 7
+
+
+def _texts(figure):
+    """All texts that are drawn: not those of ticks beyond the limits, which matplotlib keeps."""
+    hidden = set()
+    for ax in figure.axes:
+        for axis, (low, high) in ((ax.xaxis, sorted(ax.get_xlim())), (ax.yaxis, sorted(ax.get_ylim()))):
+            for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]:
+                hidden.add(tick.label2)
+                if not low <= tick.get_loc() <= high or not tick.label1.get_visible():
+                    hidden.add(tick.label1)
+    return [t for t in figure.findobj(Text) if t.get_text().strip() and t.get_visible() and t not in hidden]
+
+
+def test_a_slug_is_a_file_name():
+    assert slug("train/../batch size <x>") == "train____batch_size__x"
+    assert slug("///") == "factor"

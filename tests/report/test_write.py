@@ -1,0 +1,112 @@
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ablate.analyse import AnalysisError
+from ablate.report import write_index, write_report
+from ablate.report.files import write_csv, write_folder, write_text
+
+
+def write(study, out, **options):
+    return write_report(study.view, study.runs, study.curves, out, records=study.records, **options)
+
+
+def test_everything_is_written_and_listed(nasty_report):
+    out, files = nasty_report
+    names = [path.relative_to(out).as_posix() for path in files]
+    assert {"runs.csv", "curves.csv", "table.csv", "table.md", "table.tex", "report.html", "summary.json"} <= set(names)
+    assert {"figures/forest.svg", "figures/forest.png", "figures/model_kernel_size-levels.svg"} <= set(names)
+    assert sorted(names) == sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
+
+
+def test_the_same_records_give_the_same_bytes(nasty_study, nasty_report, tmp_path):
+    _, files = nasty_report
+    again = write(nasty_study, tmp_path / "nasty")
+    assert len(again) == len(files)
+    for first, second in zip(files, again, strict=True):
+        assert first.read_bytes() == second.read_bytes(), first.name
+
+
+def test_csv_keeps_every_bit(tmp_path):
+    values = np.random.default_rng(0).normal(size=200) * 10.0 ** np.arange(-100, 100)
+    path = write_csv(tmp_path / "a.csv", pd.DataFrame({"x": values}))
+    assert [float(line) for line in path.read_text().splitlines()[1:]] == values.tolist()
+
+
+def test_records_go_through_their_own_writer(make_study, tmp_path):
+    study = make_study(["model.pooling"], seeds=2)
+    files = write(study, tmp_path / "out", save_records=lambda folder: (folder / "runs.csv").write_text("own\n"))
+    assert (tmp_path / "out" / "runs.csv").read_text() == "own\n"
+    assert not (tmp_path / "out" / "curves.csv").exists()
+    assert files[0].name == "runs.csv"
+
+
+def test_a_failure_leaves_the_old_file(tmp_path, monkeypatch):
+    path = write_text(tmp_path / "a.txt", "old")
+
+    def refuse(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(OSError, match="disk full"):
+        write_text(path, "new")
+    with pytest.raises(OSError, match="disk full"):
+        write_folder(tmp_path, lambda folder: (folder / "a.txt").write_text("newer"))
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+    assert path.read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    ("seeds", "statuses"),
+    [
+        (1, {}),
+        (2, {("model.activation", "relu", s): "diverged" for s in range(2)}),
+        (2, {("model.activation", "sigmoid", s): "failed" for s in range(2)}),
+        (2, {("model.activation", level, s): "missing" for level in ("relu", "sigmoid") for s in range(2)}),
+    ],
+)
+def test_a_study_with_hardly_any_data_still_has_a_report(make_study, tmp_path, seeds, statuses):
+    study = make_study(["model.activation"], seeds=seeds, statuses=statuses)
+    files = write(study, tmp_path / "out")
+    assert files[-1].name == "summary.json"
+    counts = json.loads(files[-1].read_text())["runs"]
+    assert sum(counts.values()) == 2 * seeds
+
+
+def test_a_claim_about_an_unknown_level_is_refused(nasty_study, tmp_path):
+    claim = replace(nasty_study.view.claims[0], levels=(3, 99))
+    with pytest.raises(AnalysisError, match="99"):
+        write(replace(nasty_study, view=replace(nasty_study.view, claims=(claim,))), tmp_path / "out")
+
+
+def test_the_index_lists_every_study_by_its_summary(make_study, nasty_report):
+    out, _ = nasty_report
+    index = write_index(out.parent)
+    text = index.read_text()
+    assert index.name == "index.html"
+    assert 'href="nasty/report.html"' in text
+    assert "1 diverged" in text
+    assert "<script>alert" not in text
+
+
+def test_an_empty_folder_has_an_index_too(tmp_path):
+    assert "0 studies" in write_index(tmp_path).read_text()
+
+
+def test_importing_is_cheap_and_a_report_needs_no_torch(tmp_path):
+    code = (
+        "import sys, ablate.report\n"
+        "heavy = {'pandas', 'matplotlib', 'jinja2', 'scipy', 'torch', 'rich'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+        "import ablate.report.page, ablate.report.compose, ablate.report.compare, ablate.report.terminal\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    )
