@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special, stats
 
 Floats = NDArray[np.float64]
 
@@ -30,7 +30,7 @@ def t_interval(values: Floats, confidence: float = CONFIDENCE) -> tuple[Floats, 
         Lower and upper ends, each [samples].
     """
     n = values.shape[1]
-    half = stats.t.ppf(0.5 + confidence / 2, n - 1) * values.std(axis=1, ddof=1) / np.sqrt(n)
+    half = special.stdtrit(n - 1, 0.5 + confidence / 2) * values.std(axis=1, ddof=1) / np.sqrt(n)
     mean = values.mean(axis=1)
     return mean - half, mean + half
 

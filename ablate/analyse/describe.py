@@ -1,22 +1,22 @@
 """Each level by itself: counts of outcomes, location, spread and interval of every metric.
 
-The interval to print is Student's t and not BCa, which at 5 and 10 seeds falls far short of its nominal coverage,
-also where skewed accuracies were the reason to want it. Coverage of nominal 95 % intervals of the mean in 5000 samples
+The interval to print is Student's t and not BCa, which at 5 and 10 seeds falls far short of its nominal coverage, also
+where skewed accuracies were the reason to want it. Coverage of nominal 95 % intervals of the mean in 20,000 samples
 (2000 resamples each), by the distribution of the accuracy over seeds:
 
 ==================================  ========  ==========  =========  ===========
 distribution                        t, n = 5  BCa, n = 5  t, n = 10  BCa, n = 10
 ==================================  ========  ==========  =========  ===========
-normal                              0.949     0.834       0.945      0.897
-gamma tail to the left, skew -1.4   0.915     0.815       0.925      0.888
-exponential tail, skew -2           0.873     0.796       0.906      0.879
-15 % of the seeds bad by 0.1        0.684     0.579       0.796      0.780
+normal                              0.953     0.839       0.950      0.901
+gamma tail to the left, skew -1.4   0.916     0.818       0.926      0.889
+exponential tail, skew -2           0.882     0.805       0.900      0.874
+15 % of the seeds bad by 0.1        0.687     0.584       0.809      0.795
 ==================================  ========  ==========  =========  ===========
 
-(``python benchmarks/calibration.py --synthetic``.) No interval can see bad seeds that did not occur: n, the range and
-the runs at chance stand beside the mean for that reason. The interval of a paired difference is better off, its
-distribution being symmetric where levels are alike: t covers at least 0.949 in each of these cases. The result holds
-both intervals.
+(``python benchmarks/calibration.py --synthetic --simulations 2000``.) No interval can see bad seeds that did not occur:
+n, the range and the runs at chance stand beside the mean for that reason. The interval of a paired difference is better
+off, its distribution being symmetric where levels are alike: t covers at least 0.950 in each of these cases. The result
+holds both intervals.
 """
 
 from collections.abc import Sequence

@@ -9,6 +9,7 @@ distribution (Fisher 1935, *The Design of Experiments*, 21;
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,10 +121,13 @@ def least_pairs(alpha: float, *, two_sided: bool) -> int:
     return max(1, math.ceil(math.log2((2 if two_sided else 1) / alpha) - 1e-9))
 
 
+@cache
 def _half_of_signs(n: int) -> Floats:
     """Sign vectors of n pairs that keep the last sign; with their negatives they are all. [2^(n - 1), n]."""
     bits = (np.arange(2 ** max(0, n - 1))[:, None] >> np.arange(n)) & 1
-    return (1 - 2 * bits).astype(np.float64)
+    signs = (1 - 2 * bits).astype(np.float64)
+    signs.flags.writeable = False
+    return signs
 
 
 def _patterns(known: NDArray[np.bool_]) -> list[tuple[NDArray[np.bool_], NDArray[np.intp]]]:

@@ -28,8 +28,8 @@ def at_most(rate, simulations):
 @pytest.mark.parametrize("n", [5, 10])
 def test_equal_levels_support_a_claim_in_at_most_five_percent(calibration, name, n):
     sample, _ = calibration.synthetic()[name]
-    rates = calibration.supported_rates(sample, n, 300, np.random.default_rng(n))
-    assert max(rates.values()) <= at_most(0.05, 300), rates
+    rates = calibration.supported_rates(sample, n, 200, np.random.default_rng(n))
+    assert max(rates.values()) <= at_most(0.05, 200), rates
     others = calibration.other_rates(sample, n, 400, np.random.default_rng(n))
     assert max(others.values()) <= at_most(0.05, 400), others
 
