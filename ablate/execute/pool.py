@@ -2,6 +2,7 @@
 
 import multiprocessing
 import signal
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from ablate.execute.messages import Answer, Ready, Stop, Train
 from ablate.execute.worker import Orders, main
 
 EXIT_SECONDS = 3.0
-"""Given to a worker to exit by itself."""
+"""Given to workers to exit by themselves."""
 
 
 @dataclass(eq=False)
@@ -98,7 +99,9 @@ class Pool:
     def close(self) -> None:
         """Let idle workers exit, and end those that do not."""
         self.stop()
-        wait([worker.process.sentinel for worker in self.workers], EXIT_SECONDS)
+        end = time.monotonic() + EXIT_SECONDS
+        for worker in self.workers:
+            worker.process.join(max(0.0, end - time.monotonic()))
         self.kill()
 
     def kill(self) -> None:
