@@ -1,7 +1,8 @@
 """A cohort: the state of runs that are trained as one, and its steps."""
 
+import contextlib
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -11,12 +12,17 @@ from ablate.config import RunConfig
 from ablate.data import Images
 from ablate.models import build
 from ablate.train.batches import Batches, share_key
+from ablate.train.compiling import compiled, decision
 from ablate.train.init import initial_parameters
+from ablate.train.layers import StackedDropout
 from ablate.train.losses import Loss
 from ablate.train.optimizers import stacked_optimizer
 from ablate.train.schedules import factors
 from ablate.train.stack import StackedModel, stack
 from ablate.train.streams import stream
+
+Measure = Callable[..., tuple[Tensor, Tensor]]
+Update = Callable[..., None]
 
 
 class Cohort:
@@ -42,6 +48,8 @@ class Cohort:
         self.loss = Loss([c.train for c in self.configs], device)
         self.autocast = self.configs[0].train.precision == "bf16"
         self.notes = self._notes()
+        self.compiled: tuple[Measure, Update] | None = None
+        self._compile()
 
     def train_epoch(self) -> Tensor:
         """Train one epoch; reads nothing back from the device.
@@ -54,8 +62,8 @@ class Cohort:
         sums = torch.zeros(2, len(self.members), dtype=torch.float64, device=self.device)
         self.model.train()
         for step, (x, labels) in enumerate(self.batches.epoch(self.epoch)):
-            for name, generators in noise.items():
-                self.model.dropouts[name].draw(x.shape[1], generators)
+            for layer, generators in noise:
+                layer.draw(x.shape[1], generators)
             self._step(x, labels, {name: rows[step] for name, rows in table.items()}, sums)
         self.epoch += 1
         return sums / self.batches.samples
@@ -91,20 +99,30 @@ class Cohort:
         self.configs = [self.configs[row] for row in rows]
         if not rows:
             return
-        index = torch.tensor(rows, device=self.device)
-        self.model.keep(index)
-        self.optimizer.keep(index, list(self.model.parameters()))
-        self.loss.keep(index)
+        self.model.keep(rows)
+        self.optimizer.keep(rows, list(self.model.parameters()))
+        self.loss.keep(rows)
         self.batches.keep(rows)
 
     def _step(self, x: Tensor, labels: Tensor, row: dict[str, Tensor], sums: Tensor) -> None:
-        losses, correct = self._measure(x, labels, smooth=True)
+        if self.compiled is not None and x.shape[1] == self.batches.batch_size:
+            try:
+                return self._step_with(*self.compiled, x, labels, row, sums)
+            except Exception as error:  # a compiler has many; what is wrong with the step itself is raised again below
+                self.compiled = None
+                self.notes |= {"compiled": False, "compiled_reason": f"{type(error).__name__}: {str(error)[:200]}"}
+        self._step_with(self._measure, self.optimizer.update, x, labels, row, sums)
+
+    def _step_with(
+        self, measure: Measure, update: Update, x: Tensor, labels: Tensor, row: dict[str, Tensor], sums: Tensor
+    ) -> None:
+        losses, correct = measure(x, labels, smooth=True)
         # The sum of the members' own means: no member's gradient depends on another's loss.
-        self.optimizer.update(torch.autograd.grad(losses.sum(), self.optimizer.parameters), row)
+        update(torch.autograd.grad(losses.sum(), self.optimizer.parameters), row)
         sums += torch.stack([losses.detach() * x.shape[1], correct])
 
     def _measure(self, x: Tensor, labels: Tensor, *, smooth: bool) -> tuple[Tensor, Tensor]:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
+        with torch.autocast(self.device.type, torch.bfloat16) if self.autocast else contextlib.nullcontext():
             outputs = self.model(x)
         outputs = outputs.float()
         labels = labels.repeat_interleave(len(outputs) // len(labels), 0)
@@ -128,12 +146,21 @@ class Cohort:
         lr = torch.tensor(columns, dtype=torch.float64).T * self.optimizer.of("lr")
         return self.optimizer.table(self.epoch * steps, lr)
 
-    def _noise(self) -> dict[str, list[torch.Generator | None]]:
-        """Generators of the coming epoch, by stochastic layer, one for each distinct batch."""
-        return {
-            name: [stream(seed, "dropout", name, self.epoch, device=self.device) for seed, _ in self.batches.rows]
-            for name in self.model.dropouts
-        }
+    def _noise(self) -> list[tuple[StackedDropout, list[torch.Generator | None]]]:
+        """The stochastic layers with their generators of the coming epoch, one for each distinct batch."""
+        return [
+            (layer, [stream(seed, "dropout", name, self.epoch, device=self.device) for seed, _ in self.batches.rows])
+            for name, layer in self.model.dropouts.items()
+        ]
+
+    def _compile(self) -> None:
+        """Set up the compiled step, if one is to be."""
+        wanted = self.configs[0].train.compile
+        samples = self.batches.samples * sum(c.train.epochs for c in self.configs)
+        compiles, reason = decision(wanted, self.device, samples, fused=bool(self.model.steps))
+        self.notes |= {"compiled": compiles, "compiled_reason": reason}
+        if compiles:
+            self.compiled = (compiled(self._measure, self.device), compiled(self.optimizer.update, self.device))
 
     def _stacked_model(self, classes: int) -> StackedModel:
         first = self.configs[0]
@@ -147,7 +174,7 @@ class Cohort:
             len(self.batches.rows),
             self.batches.shape,
             self.device,
-            fuse=self.device.type == "cpu" and first.train.precision == "fp32",
+            fuse=self.device.type == "cpu" and first.train.precision == "fp32" and first.train.compile != "on",
         )
 
     def _notes(self) -> dict[str, Any]:
@@ -158,5 +185,4 @@ class Cohort:
             "stacked_reason": self.model.reason,
             "fused": bool(self.model.steps),
             "fused_reason": "; ".join(self.model.unfused) or None,
-            "compiled": False,
         }

@@ -37,17 +37,17 @@ class StackedLayer(nn.Module):
             if buffer.dim() > 0:  # not batch norm's count of batches: unused with a fixed momentum
                 self.register_buffer(name, _repeat(buffer, members))
 
-    def keep(self, members: Tensor) -> None:
+    def keep(self, members: Sequence[int]) -> None:
         """Go on with some of the members; new parameters replace the old.
 
         Args:
-            members: Int64, their positions.
+            members: Their positions, ascending.
         """
         self.members = len(members)
         for name, parameter in list(self.named_parameters(recurse=False)):
-            setattr(self, name, nn.Parameter(parameter.detach()[members]))
+            setattr(self, name, nn.Parameter(parameter.detach()[list(members)]))
         for name, buffer in list(self.named_buffers(recurse=False)):
-            setattr(self, name, buffer[members])
+            setattr(self, name, buffer[list(members)])
 
     @classmethod
     def refuses(cls, layer: nn.Module) -> str | None:
@@ -108,14 +108,14 @@ class StackedLinear(StackedLayer):
             bias = None if self.bias is None else self.bias.flatten()
             return features(F.linear(x[0], self.weight.flatten(0, 1), bias), self.members)
         x = spread(x, self.members)
-        if self.bias is None or torch.is_autocast_enabled(x.device.type):
-            y = torch.bmm(x, self.weight.transpose(1, 2))
-            return y if self.bias is None else y + self.bias.unsqueeze(1)
-        return cast(Tensor, _Linear.apply(x, self.weight, self.bias))
+        if self.bias is not None and x.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
+            return cast(Tensor, _Linear.apply(x, self.weight, self.bias))
+        y = torch.bmm(x, self.weight.transpose(1, 2))
+        return y if self.bias is None else y + self.bias.unsqueeze(1)
 
 
 class _Linear(torch.autograd.Function):
-    """The batched product, with a weight gradient laid out as the weight.
+    """The batched product, with a weight gradient laid out as the weight (CPU, float32).
 
     Autograd's own is the transpose of that: at a batch of 2, updating from it costs three times the update itself.
     """

@@ -38,10 +38,10 @@ class Loss:
             loss = loss + self.smoothing * (-log_shares.mean(dim=(1, 2)) - loss)
         return loss
 
-    def keep(self, members: Tensor) -> None:
+    def keep(self, members: Sequence[int]) -> None:
         """Go on with some of the members.
 
         Args:
-            members: Int64, their positions.
+            members: Their positions, ascending.
         """
-        self.smoothing = self.smoothing[members]
+        self.smoothing = self.smoothing[list(members)]

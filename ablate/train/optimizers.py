@@ -88,16 +88,16 @@ class StackedOptimizer(ABC):
     decoupled: ClassVar[bool] = False
     """Whether :meth:`apply` itself does the weight decay, outside the gradient."""
 
-    def keep(self, members: Tensor, parameters: Sequence[Tensor]) -> None:
+    def keep(self, members: Sequence[int], parameters: Sequence[Tensor]) -> None:
         """Go on with some of the members.
 
         Args:
-            members: Int64, their positions.
+            members: Their positions, ascending.
             parameters: The parameters of those members.
         """
         self.parameters = list(parameters)
-        self.configs = [self.configs[i] for i in members.tolist()]
-        self.state = {name: [tensor[members] for tensor in tensors] for name, tensors in self.state.items()}
+        self.configs = [self.configs[i] for i in members]
+        self.state = {name: [tensor[list(members)] for tensor in tensors] for name, tensors in self.state.items()}
 
     def of(self, field: str) -> Tensor:
         """A field of every member's configuration, float64 ``[K]``."""

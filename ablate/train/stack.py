@@ -77,11 +77,11 @@ class StackedModel(nn.Module):
         for name, parameter in self.member(k).items():
             parameter.copy_(values[name])
 
-    def keep(self, members: Tensor) -> None:
+    def keep(self, members: Sequence[int]) -> None:
         """Go on with some of the members.
 
         Args:
-            members: Int64, their positions.
+            members: Their positions, ascending.
         """
         self.members = len(members)
         for layer in self.body.modules():
