@@ -122,10 +122,8 @@ def report_arguments(arguments: Sequence[str]) -> None:
     out = Path(wanted.launch.results)
     for study in wanted.plan.studies:
         files = _write(study, wanted.plan.of(study), records, out / study.name)
-        print(
-            f"{out / study.name}: {len(files)} files, among them {', '.join(f.name for f in files if f.suffix == '.html')}"
-        )
-    write_index(out)
+        print(f"{out / study.name}: {len(files)} files; read {out / study.name / 'report.html'} first")
+    print(f"{write_index(out)}: all studies")
 
 
 def records_of(plan: Plan, launch: Launch) -> "dict[str, Record]":
@@ -143,9 +141,9 @@ def records_of(plan: Plan, launch: Launch) -> "dict[str, Record]":
         lacking = [run for run in plan.runs if run.digest not in records]
         records |= read_off(lacking, store.along(run.trajectory for run in lacking))
     for folder in sorted(Path(launch.results).glob("*/runs.csv")):
-        lacking = {run.digest for run in plan.runs if run.digest not in records}
-        if lacking:
-            records |= {record.digest: record for record in read_folder(folder.parent) if record.digest in lacking}
+        wanted = {run.digest for run in plan.runs if run.digest not in records}
+        if wanted:
+            records |= {record.digest: record for record in read_folder(folder.parent) if record.digest in wanted}
     return records
 
 

@@ -20,7 +20,9 @@ def run_hydra(arguments: Sequence[str]) -> None:
     with user_errors():
         _check_studies(arguments)
     offer_studies()
-    sys.argv = ["ablate run", *arguments]
+    # Hydra's parser wants all overrides in one piece; flags may stand anywhere here.
+    flags = [a for a in arguments if a.startswith("-") or "=" not in a]
+    sys.argv = ["ablate run", *flags, *(a for a in arguments if a not in flags)]
     hydra.main(config_path=str(packaged() / "conf"), config_name="config", version_base="1.3")(_run)()
 
 

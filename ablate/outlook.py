@@ -19,8 +19,8 @@ def outlook(wanted: Order) -> dict[str, Any]:
         wanted: What a command line asks for.
 
     Returns:
-        JSON data: the studies with their factors, levels, seeds and runs; how many runs there are before and after sharing
-        and prefixes; how many the store holds, would be read off or trained; the cohorts; samples and seconds.
+        JSON data: the studies with their factors, levels, seeds and runs; how many runs there are before and after
+        sharing and prefixes; how many the store holds, would be read off or trained; the cohorts; samples, seconds.
 
     Raises:
         ConfigError: The store cannot be read.

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from ablate.report.view import FactorView, StudyView
 
 
+LEVELS_ONLY = ("better", "equivalent", "monotone")
+"""Kinds of claims about the levels that they name and no others."""
+
+
 def view_of(study: Study, plan: Plan, *, command: str, estimate: float | None = None) -> "StudyView":
     """A study as a report shows it.
 
@@ -46,7 +50,7 @@ def view_of(study: Study, plan: Plan, *, command: str, estimate: float | None = 
 
 
 def claims_of(plan: Plan) -> "tuple[Claim, ...]":
-    """The claims of all studies of a plan.
+    """The claims of all studies of a plan, but for those about levels that the command line has replaced.
 
     Raises:
         ConfigError: Lists every problem.
@@ -57,12 +61,29 @@ def claims_of(plan: Plan) -> "tuple[Claim, ...]":
     for study in plan.studies:
         for index, mapping in enumerate(study.claims):
             try:
-                claims.append(parse_claim({"id": f"{study.name}-{index + 1}", **mapping}))
+                claim = parse_claim({"id": f"{study.name}-{index + 1}", **mapping})
             except AnalysisError as error:
                 problems += [f"study {study.name}: claims.{index}: {line}" for line in str(error).splitlines()]
+                continue
+            known = _levels(plan, study, claim.factor)
+            unknown = [level for level in (*claim.levels, *claim.among) if level not in known]
+            replaced = claim.factor in study.replaced
+            if unknown and not replaced:
+                allowed = ", ".join(str(level) for level in known) or "none: it is no factor of this study"
+                problems.append(
+                    f"study {study.name}: claims.{index}: {claim.factor} has no level {unknown[0]!r}; levels are {allowed}"
+                )
+            elif not replaced or (not unknown and claim.kind in LEVELS_ONLY):
+                claims.append(claim)
     if problems:
         raise ConfigError(problems)
     return tuple(claims)
+
+
+def _levels(plan: Plan, study: Study, factor: str) -> list[Any]:
+    """Native values and labels of a factor's levels."""
+    settings = [p.setting for p in plan.points if p.study.name == study.name and p.setting.factor == factor]
+    return list(dict.fromkeys([*(s.level for s in settings), *(s.label for s in settings)]))
 
 
 def differences(config: RunConfig) -> dict[str, Any]:

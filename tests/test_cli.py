@@ -125,8 +125,7 @@ def test_tab_completion(ablate):
     assert "optimizer=adamw" in complete("plan", "lr", "optimizer=adamw")
 
 
-def test_one_level_diverges_and_one_fails(ablate):
-    """Adam's squared gradients leave no room: a huge learning rate; and an image folder that is gone when it is read."""
+def test_a_level_that_diverges_is_counted_and_stops_nothing(ablate):
     study(ablate.folder, "mixed", "study: {factors: {optimizer.lr: [0.1, 1.0e+30]}, seeds: 2}\noptimizer: {lr: 0.1}\n")
     done = ablate(
         "sweep", "mixed", *SMALL, "model.activation=relu", "model.activation_c5=relu", "model.activation_f6=relu"
@@ -134,11 +133,37 @@ def test_one_level_diverges_and_one_fails(ablate):
     assert "2 complete, 2 diverged, 0 failed" in done.stdout
     assert {r["status"] for r in records(ablate, "--status", "diverged")} == {"diverged"}
     ablate("report", "mixed", *SMALL, "model.activation=relu", "model.activation_c5=relu", "model.activation_f6=relu")
-    table = list(csv.DictReader((ablate.folder / "results" / "mixed" / "table.csv").open()))
-    assert [(row["label"], row["complete"], row["diverged"]) for row in table] == [
-        ("0.1", "2", "0"),
-        ("1e+30", "0", "2"),
-    ]
+    text = (ablate.folder / "results" / "mixed" / "table.csv").read_text()
+    counts = [(row["label"], row["complete"], row["diverged"]) for row in csv.DictReader(io.StringIO(text))]
+    assert counts == [("0.1", "2", "0"), ("1e+30", "0", "2")]
+
+
+def test_a_run_that_raises_stops_no_other_and_makes_the_exit_code_1(ablate):
+    """The engine's stand-in raises at one learning rate; everything around it is the program itself."""
+    code = f"""
+import sys
+sys.path.insert(0, {str(ROOT / "tests" / "execute")!r})
+from functools import partial
+import ablate.execute, execute_fakes as fakes
+ablate.execute.execute = partial(ablate.execute.execute, train=fakes.train, load=fakes.no_images)
+from ablate.cli import main
+main(["sweep", "lr", f"optimizer.lr=0.5,{{fakes.FAILS}}", "study.seeds=2", f"data.train_size={{fakes.IMAGES}}"])
+"""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests" / "execute")])}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ablate.folder, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "6 runs: 4 complete, 0 diverged, 2 failed" in done.stdout
+    assert "ArithmeticError: an injected fault" in done.stdout
+    failed = records(ablate, "--status", "failed")
+    assert {r["config"]["optimizer"]["lr"] for r in failed} == {102.0}
+    assert all("Traceback" in r["error"] for r in failed)
+    ablate("report", "lr", "optimizer.lr=0.5,102.0", "study.seeds=2", "data.train_size=100")
+    text = (ablate.folder / "results" / "lr" / "table.csv").read_text()
+    counts = {row["label"]: (row["complete"], row["failed"]) for row in csv.DictReader(io.StringIO(text))}
+    assert counts == {"0.5": ("2", "0"), "0.9": ("2", "0"), "102.0": ("0", "2")}
+    assert "an injected fault" in (ablate.folder / "results" / "lr" / "report.html").read_text()
 
 
 @pytest.mark.parametrize(

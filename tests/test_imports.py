@@ -24,7 +24,7 @@ MAY_IMPORT = {
 """Stage to the stages that it may import; what is missing here (app, cli, ...) is the command line that joins them."""
 
 EXCEPTIONS = {("plan/plan.py", "data")}
-"""An image folder's content is part of a run's identity: its digest (no torch in it) is taken where runs are planned."""
+"""An image folder is identified by its content; that digest (no torch in it) is taken where runs are planned."""
 
 TORCH = {"models", "data", "train"}
 

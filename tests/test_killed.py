@@ -42,7 +42,6 @@ def records(folder):
         return {record.digest: record for record in store.all()}
 
 
-@pytest.mark.slow
 def test_killed_ten_times(tmp_path):
     calm, killed = tmp_path / "calm", tmp_path / "killed"
     calm.mkdir()

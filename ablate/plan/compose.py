@@ -132,7 +132,8 @@ def _with_sweeps(node: Mapping[str, Any] | None, overrides: list[Override]) -> d
     if own and not factors:
         # One setting is a grid of one level: plain multirun over seeds alone.
         factors = {"baseline": {"baseline": {}}}
-    return study | {"factors": factors}
+    replaced = [path for path in factors if factors[path] is not (study.get("factors") or {}).get(path)]
+    return study | {"factors": factors, "replaced": replaced}
 
 
 def _values(override: Override) -> list[Any]:

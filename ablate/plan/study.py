@@ -46,6 +46,8 @@ class Study(Fields):
     published: tuple[Published, ...] = ()
     claims: tuple[dict[str, Any], ...] = ()
     """Sentences that the study can support or refute; parsed by the analysis."""
+    replaced: tuple[str, ...] = ()
+    """Factors whose levels the command line has replaced: claims about others of their levels do not apply."""
     curves: tuple[str, ...] = ()
     """Factors whose levels are drawn as curves over the epochs."""
     search: dict[str, Any] | None = None
@@ -116,7 +118,7 @@ def parse_study(name: str, values: Mapping[str, Any]) -> Study:
         seeds = list(range(max(seeds, 1)))
     data |= {"factors": factors or ({} if not problems else {"?": (0,)}), "level_names": names}
     data["seeds"] = tuple(seeds) if isinstance(seeds, list) else seeds
-    for key in ("metrics", "includes", "claims", "published", "curves"):
+    for key in ("metrics", "includes", "claims", "published", "curves", "replaced"):
         value = data.get(key)
         if key == "published" and isinstance(value, Mapping):
             value = [value]
