@@ -1,6 +1,7 @@
 """The command line: parses and calls."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,6 +12,9 @@ from click.shell_completion import CompletionItem
 
 from ablate import __version__
 from ablate.errors import user_errors
+
+# The analysis multiplies small matrices, which several threads only slow down; read when numpy is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 OVERRIDES = """OVERRIDES are Hydra's: optimizer.lr=0.5, train.epochs=3, optimizer=adam; several values
 sweep (optimizer.lr=0.5,0.9 or 'seed=range(0,3)'). Where things go and what trains: results=DIR,
