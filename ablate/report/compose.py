@@ -10,10 +10,12 @@ import pandas as pd
 from ablate.report import curves as curve_figures
 from ablate.report import figures, look
 from ablate.report.forest import forest, forest_height
+from ablate.report.limits import limits
 from ablate.report.summary import published_of
 from ablate.report.view import FactorView, StudyView, metric_name
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -62,6 +64,8 @@ def drawings(view: StudyView, levels: pd.DataFrame, runs: pd.DataFrame, curves: 
             if not (runs["factor"] == factor.path).any():
                 continue
             yield _levels(view, factor, levels, runs)
+            if _far_levels(factor, levels):
+                yield _levels(view, factor, levels, runs, close=True)
             yield from _curves(view, factor, runs, curves)
 
 
@@ -76,10 +80,26 @@ def slug(text: str) -> str:
     return "".join(c if c.isalnum() else "_" for c in text).strip("_") or "factor"
 
 
-def _levels(view: StudyView, factor: FactorView, levels: pd.DataFrame, runs: pd.DataFrame) -> Drawing:
+def _far_levels(factor: FactorView, levels: pd.DataFrame) -> bool:
+    """Whether some level of a factor on an axis lies so far off that the others need a closer look."""
+    if not (factor.ordered and len(factor.levels) > 2):
+        return False
+    rows = levels[levels["factor"] == factor.path]
+    return any(not _near(means)[1].all() for _, means in rows.groupby("metric")["mean"])
+
+
+def _near(values: "pd.Series[float]") -> "tuple[tuple[float, float], pd.Series[bool]]":
+    low, high = limits(values)
+    return (low, high), values.isna() | values.between(low, high)
+
+
+def _levels(
+    view: StudyView, factor: FactorView, levels: pd.DataFrame, runs: pd.DataFrame, *, close: bool = False
+) -> Drawing:
+    """The levels of a factor in the form that suits them; ``close``: without those that lie far from the others."""
     names = [level.label for level in factor.levels]
     if factor.ordered and len(names) > 2:
-        figure, handles = _lines(view, factor, levels, runs)
+        figure, handles = _lines(view, factor, levels, runs, close=close)
     elif len(names) > MOST_BARS or sum(map(len, names)) > 40:
         figure, handles = _rows(view, factor, levels, runs)
     else:
@@ -91,25 +111,39 @@ def _levels(view: StudyView, factor: FactorView, levels: pd.DataFrame, runs: pd.
     )
     figure.legend(handles=handles, loc="outside upper left", ncols=3, columnspacing=1.2)
     return Drawing(
-        name=f"{slug(factor.path)}-levels",
+        name=f"{slug(factor.path)}-levels{'-close' if close else ''}",
         factor=factor.path,
-        title=f"{factor.name[:1].upper()}{factor.name[1:]}: last epoch",
+        title=f"{factor.name[:1].upper()}{factor.name[1:]}: last epoch"
+        + (", closer (levels far off are cut)" if close else ""),
         alt=f"{_join(view.metrics)} at {len(names)} levels of {factor.name}, {names[0]} to {names[-1]}; means with "
         "95 % intervals and single runs. The table holds the same numbers.",
         figure=figure,
     )
 
 
-def _lines(view: StudyView, factor: FactorView, levels: pd.DataFrame, runs: pd.DataFrame) -> "tuple[Figure, list[Any]]":
+def _lines(
+    view: StudyView, factor: FactorView, levels: pd.DataFrame, runs: pd.DataFrame, *, close: bool
+) -> "tuple[Figure, list[Any]]":
     kinds = figures.split_kinds(view.metrics)
     figure = _figure(1.35 * len(kinds) + 0.75)
     axes = figure.subplots(len(kinds), 1, sharex=True, squeeze=False)[:, 0]
     for ax, metrics in zip(axes, kinds, strict=True):
         figures.lines(levels, runs, factor, metrics, ax)
+        if close:
+            _close_up(ax, levels[(levels["factor"] == factor.path) & levels["metric"].isin(metrics)])
     for ax in axes[:-1]:
         ax.set_xlabel("")
     figures.mark_lost(axes[0], levels, factor)
     return figure, figures.metric_handles(view.metrics)
+
+
+def _close_up(ax: "Axes", rows: pd.DataFrame) -> None:
+    """Limit the axis to levels near the others, with their intervals and published numbers."""
+    near = pd.concat([group[_near(group["mean"])[1]] for _, group in rows.groupby("metric")])
+    shown = near[["mean", "interval_low", "interval_high", "published"]]
+    low, high = shown.min().min(), shown.max().max()
+    margin = 0.08 * (high - low) or 0.01
+    ax.set_ylim(low - margin, high + margin)
 
 
 def _rows(view: StudyView, factor: FactorView, levels: pd.DataFrame, runs: pd.DataFrame) -> "tuple[Figure, list[Any]]":
@@ -183,7 +217,10 @@ def _metric_curves(
     for ax in axes[:-1]:
         ax.set_xlabel("")
     known = any(math.isfinite(published.get(metric, math.nan)) for metric in view.metrics)
-    handles = [*figures.metric_handles(view.metrics), *figures.legend_handles(published=known)]
+    handles = [
+        *figures.metric_handles(view.metrics, markers=False),
+        *figures.legend_handles(published=known, curves=True),
+    ]
     figure.legend(handles=handles, loc="outside upper left", ncols=3, columnspacing=1.2)
     return Drawing(
         name=f"{slug(factor.path)}-curves-{slug(label)}",

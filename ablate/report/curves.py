@@ -91,7 +91,9 @@ def metric_curves(
         ax.plot(rows["epoch"], rows["mean"], look.dash, color=look.color, label=metric_name(metric), zorder=3)
         value = (published or {}).get(metric, np.nan)
         if np.isfinite(value) and len(rows):
-            ax.scatter(rows["epoch"].iloc[-1], value, s=16, marker="x", color=INK, linewidths=0.9, zorder=5)
+            ax.scatter(
+                rows["epoch"].iloc[-1], value, s=16, marker="x", color=INK, linewidths=0.9, zorder=5, clip_on=False
+            )
     _epoch_axis(ax, means)
     ax.set_ylabel(kind(metrics))
     return ax

@@ -244,30 +244,33 @@ def lost_runs(levels: pd.DataFrame, factor: FactorView) -> dict[str, int]:
     return {str(label): int(count) for label, count in counts.items() if count}
 
 
-def metric_handles(metrics: Sequence[str]) -> list[Any]:
-    """Legend entries of the series of a figure of lines."""
+def metric_handles(metrics: Sequence[str], *, markers: bool = True) -> list[Any]:
+    """Legend entries of the series of a figure of lines, with or without their markers."""
     from matplotlib.lines import Line2D
 
     looks = [stroke(metric, index) for index, metric in enumerate(metrics)]
     return [
-        Line2D([], [], color=look.color, marker=look.marker, ls=look.dash, label=metric_name(metric))
+        Line2D([], [], color=look.color, marker=look.marker if markers else "", ls=look.dash, label=metric_name(metric))
         for metric, look in zip(metrics, looks, strict=True)
     ]
 
 
-def legend_handles(*, published: bool, lost: bool = False) -> list[Any]:
+def legend_handles(*, published: bool, lost: bool = False, curves: bool = False) -> list[Any]:
     """Legend entries of the marks that all figures share.
 
     Args:
         published: Whether there are crosses.
         lost: Whether numbers of lost runs are printed.
+        curves: Whether a run is a thin line rather than a dot.
     """
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     handles: list[Any] = [
         Patch(color=MUTED, alpha=0.3, linewidth=0, label="95 % interval"),
-        Line2D([], [], color=MUTED, marker="o", markersize=2, ls="", label="a run"),
+        Line2D([], [], color=MUTED, lw=0.5, label="a run")
+        if curves
+        else Line2D([], [], color=MUTED, marker="o", markersize=2, ls="", label="a run"),
     ]
     if published:
         handles.append(Line2D([], [], color=INK, marker="x", markersize=4, ls="", label="published"))

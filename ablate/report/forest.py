@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 
 from ablate.report.figures import cut
+from ablate.report.limits import limits
 from ablate.report.look import BLUE, CARD, INK, MUTED, VERMILION
+from ablate.report.numbers import signed
 from ablate.report.view import StudyView, higher_is_better, metric_name
 
 if TYPE_CHECKING:
@@ -35,6 +37,10 @@ def forest(levels: pd.DataFrame, view: StudyView, metric: str = "", ax: "Axes | 
 
         ax = pyplot.subplots()[1]
     metric = metric or view.metric
+    shown = levels[(levels["metric"] == metric) & ~levels["is_baseline"]]
+    low, high = limits([0.0, *shown["difference"], *shown["difference_low"], *shown["difference_high"]])
+    margin = 0.06 * (high - low) or 0.01
+    ax.set_xlim(low - margin, high + margin)
     y, ticks, names = 0.0, [], []
     for factor in view.factors:
         rows = _rows(levels, factor.path, metric)
@@ -56,14 +62,14 @@ def forest(levels: pd.DataFrame, view: StudyView, metric: str = "", ax: "Axes | 
     ax.spines["left"].set_visible(False)
     ax.locator_params(axis="x", nbins=5)
     left, right = ("worse", "better") if higher_is_better(metric) else ("better", "worse")
-    ax.set_xlabel(f"← {left}    difference in {metric_name(metric)}    {right} →")
+    ax.set_xlabel(f"difference in {metric_name(metric)}\n← {left}        {right} →")
     return ax
 
 
 def forest_height(levels: pd.DataFrame, view: StudyView, metric: str = "") -> float:
     """Height in inches that the rows of a forest plot need."""
     counts = [len(_rows(levels, factor.path, metric or view.metric)) for factor in view.factors]
-    return 0.5 + ROW * sum(count + 1.35 for count in counts if count)
+    return 0.62 + ROW * sum(count + 1.35 for count in counts if count)
 
 
 def _rows(levels: pd.DataFrame, factor: str, metric: str) -> pd.DataFrame:
@@ -74,10 +80,31 @@ def _row(ax: "Axes", y: float, row: Mapping[Any, Any]) -> None:
     verdict = str(row.get("standing") or "")
     color = VERDICT_COLORS.get(verdict, MUTED)
     value = float(row["difference"])
-    if np.isfinite(value):
+    left, right = ax.get_xlim()
+    if not left <= value <= right and np.isfinite(value):
+        _off_scale(ax, y, value, color)
+    elif np.isfinite(value):
         ends = [float(row["difference_low"]), float(row["difference_high"])]
         if np.isfinite(ends).all():
             ax.plot(ends, [y, y], color=color, lw=1.4, solid_capstyle="butt", zorder=3)
         face = color if verdict in VERDICT_COLORS else CARD
         ax.plot([value], [y], "o", color=color, ms=3.6, mfc=face, mew=0.9, zorder=4)
     ax.text(1.02, y, verdict, transform=ax.get_yaxis_transform(), ha="left", va="center", color=INK, fontsize=6.5)
+
+
+def _off_scale(ax: "Axes", y: float, value: float, color: str) -> None:
+    """An arrow at the edge, with the number, for a difference that would press the others together."""
+    left = value < 0
+    edge = 0.02 if left else 0.98
+    across = ax.get_yaxis_transform()
+    ax.plot([edge], [y], "<" if left else ">", color=color, ms=3.6, transform=across, clip_on=False, zorder=4)
+    ax.text(
+        edge + (0.03 if left else -0.03),
+        y,
+        signed(value, 3),
+        transform=across,
+        ha="left" if left else "right",
+        va="center",
+        color=color,
+        fontsize=6,
+    )

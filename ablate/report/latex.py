@@ -50,8 +50,8 @@ def escape(text: str) -> str:
 def _table(view: StudyView, sheet: Sheet, index: int, note: str) -> str:
     lines = [
         r"\begin{table}",
-        r"  \centering",
-        rf"  \caption{{Study {escape(view.name)}. {escape(sheet.title)}. {escape(note)}}}",
+        r"  \centering\footnotesize\setlength{\tabcolsep}{3pt}",
+        rf"  \caption{{Study {escape(view.name)}. {escape(sheet.title)}.{' ' + escape(note) if index == 1 else ''}}}",
         rf"  \label{{tab:{''.join(c if c.isalnum() and c.isascii() else '-' for c in view.name)}-{index}}}",
         r"  \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
         rf"  \begin{{tabular}}{{l{'r' * (len(sheet.columns) - 1)}}}",

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from ablate.report import numbers
+from ablate.report.limits import limits
 from ablate.report.tables import outside
 from ablate.report.view import FactorView, StudyView, metric_name
 
@@ -114,15 +115,14 @@ def _row(row: Any, means: "_Scale") -> Row:
 
 
 class _Scale:
-    """Maps values onto 0..100 per cent over the range of several columns."""
+    """Maps values onto 0..100 per cent over the range of several columns; a mean far off it has no bar."""
 
     def __init__(self, rows: pd.DataFrame, columns: list[str]) -> None:
-        values = [v for name in columns if name in rows for v in map(_number, rows[name]) if v is not None]
-        self._low, self._high = (min(values), max(values)) if values else (0.0, 0.0)
+        self._low, self._high = limits(value for name in columns if name in rows for value in rows[name])
 
     def bar(self, point: Any, low: Any, high: Any, mark: Any = None) -> Bar | None:
         middle, ends = _number(point), (_number(low), _number(high))
-        if middle is None or self._high <= self._low:
+        if middle is None or not self._low <= middle <= self._high or self._high <= self._low:
             return None
         left = self._at(middle if ends[0] is None else ends[0])
         right = self._at(middle if ends[1] is None else ends[1])
@@ -135,6 +135,7 @@ class _Scale:
         )
 
     def _at(self, value: float) -> float:
+        value = min(max(value, self._low), self._high)
         return round(3 + 94 * (value - self._low) / (self._high - self._low), 2)
 
 
