@@ -29,7 +29,8 @@ def frame_of_runs(plan: Plan, records: Mapping[str, Record], study: str | None =
     rows = []
     for point in plan.points:
         record = records.get(point.run.digest)
-        result = record.result if record is not None else None
+        # One that a search stopped early is a part of a run, and no record of it.
+        result = record.result if record is not None and record.result.status != "stopped" else None
         last = result.curves[-1] if result is not None and result.curves else None
         if point.run.digest not in flat:
             flat[point.run.digest] = dict(flatten(point.run.identity, "config."))

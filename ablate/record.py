@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Status = Literal["complete", "diverged", "failed"]
+Status = Literal["complete", "diverged", "failed", "stopped"]
 
 METRICS = ("train_loss", "train_acc", "val_loss", "val_acc", "test_loss", "test_acc")
 """Columns of an epoch, in this order. Losses are means over samples, accuracies fractions in [0, 1]."""
@@ -35,7 +35,8 @@ class Result:
     """The outcome of training one run.
 
     ``complete``: every epoch trained with finite losses. ``diverged``: a loss became NaN or infinite; ``curves`` ends
-    with that epoch. ``failed``: an error; ``error`` holds the traceback, ``curves`` the epochs before it.
+    with that epoch. ``failed``: an error; ``error`` holds the traceback, ``curves`` the epochs before it. ``stopped``: told
+    to leave early by a :class:`StopRule`; ``curves`` is a part of the run, which is trained anew where all of it is wanted.
     """
 
     status: Status
@@ -43,6 +44,29 @@ class Result:
     error: str | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
     """How it was trained, as JSON data (cohort size, stacked, compiled, reasons); never part of the identity."""
+
+
+@dataclass(frozen=True)
+class StopRule:
+    """What a run must have reached after certain epochs to go on; no part of its identity."""
+
+    metric: str
+    limits: tuple[tuple[int, float], ...]
+    """``(epoch, value)``: the run leaves after this epoch if its accuracy is below, or its loss above, the value."""
+
+    def stops(self, epoch: Epoch) -> bool:
+        """Whether a run leaves after this epoch."""
+        limit, value = dict(self.limits).get(epoch.epoch), getattr(epoch, self.metric)
+        if limit is None or value is None:
+            return False
+        return bool(value < limit) if self.metric.endswith("_acc") else bool(value > limit)
+
+    def part(self, curves: tuple[Epoch, ...]) -> tuple[Epoch, ...] | None:
+        """The epochs up to where a run would have left, or None where it would not have."""
+        for epoch in curves:
+            if self.stops(epoch):
+                return curves[: epoch.epoch]
+        return None
 
 
 @dataclass(frozen=True)

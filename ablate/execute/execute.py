@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ from ablate.execute.worker import Orders
 from ablate.plan.cohorts import Cohort, form_cohorts
 from ablate.plan.plan import training_images
 from ablate.plan.prefixes import find_prefixes, read_off
-from ablate.record import Record, Result
+from ablate.record import Record, Result, StopRule
 from ablate.store import Owner, Speed, Store
 from ablate.store.leases import RENEWAL
 from ablate.store.provenance import collect, now
@@ -48,6 +48,7 @@ def execute(
     load: Callable[[DataConfig, Any], Any] | None = None,
     progress: Progress | None = None,
     max_members: int | None = None,
+    stops: Mapping[str, StopRule] | None = None,
 ) -> Summary:
     """Train those of ``runs`` that the store has no final record of; write records as soon as their cohort is done.
 
@@ -63,6 +64,7 @@ def execute(
         load: Called in the workers instead of :func:`ablate.data.load`; with both replaced they don't import PyTorch.
         progress: Shows what happens; None: nothing.
         max_members: Of a cohort; None: see :func:`ablate.plan.cohorts.default_members`.
+        stops: By digest, what a run must reach to go on; one that does not leaves a record with the status ``stopped``.
 
     Returns:
         Counts, and the runs that failed.
@@ -76,7 +78,7 @@ def execute(
     orders = worker_orders(device, workers, len(unique), train, load)
     progress = progress if progress is not None else Progress()
     with Interrupts() as interrupts:
-        return _Sweep(unique, store, orders, progress, max_members, interrupts).run()
+        return _Sweep(unique, store, orders, progress, max_members, stops or {}, interrupts).run()
 
 
 class _Sweep:
@@ -87,10 +89,11 @@ class _Sweep:
         orders: list[Orders],
         progress: Progress,
         max_members: int | None,
+        stops: Mapping[str, StopRule],
         interrupts: Interrupts,
     ) -> None:
         self.store, self.progress, self.interrupts = store, progress, interrupts
-        self.max_members, self.workers = max_members, len(orders)
+        self.max_members, self.workers, self.stops = max_members, len(orders), stops
         self.owner, self.mark = Owner.current(), store.mark()
         self.device = speed_device(orders)
         self.speeds = Speeds(store.speeds(collect()["host"]), self.device)
@@ -170,7 +173,9 @@ class _Sweep:
         for worker in free:
             if worker.is_ready and (task := self._leased()) is not None:
                 self.ledger.flights[worker] = Flight(task, now())
-                worker.send(messages.Train(task.cohort.runs))
+                runs = task.cohort.runs
+                stops = tuple((i, self.stops[run.digest]) for i, run in enumerate(runs) if run.digest in self.stops)
+                worker.send(messages.Train(runs, stops))
         free = [worker for worker in self.pool.workers if worker not in self.ledger.flights]
         while len(free) < len(self.queue) and not self.pool.is_full:
             free.append(self.pool.start())

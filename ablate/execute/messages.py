@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ablate.config import RunConfig
-from ablate.record import Result
+from ablate.record import Result, StopRule
 
 
 @dataclass(frozen=True)
@@ -13,6 +13,8 @@ class Train:
     """To a worker: train these as one cohort."""
 
     runs: tuple[RunConfig, ...]
+    stops: tuple[tuple[int, StopRule], ...] = ()
+    """Position in ``runs`` and what that run must reach to go on."""
 
 
 @dataclass(frozen=True)

@@ -59,13 +59,20 @@ class Summary:
         return self.statuses.get("failed", 0)
 
     @property
+    def stopped(self) -> int:
+        """Runs that were told to leave early: what the store has of them is a part."""
+        return self.statuses.get("stopped", 0)
+
+    @property
     def missing(self) -> int:
         """Runs without a record."""
-        return self.planned - self.complete - self.diverged - self.failed
+        return self.planned - self.complete - self.diverged - self.failed - self.stopped
 
     def __str__(self) -> str:
         """A few lines for a terminal."""
         counts = [f"{self.complete} complete", f"{self.diverged} diverged", f"{self.failed} failed"]
+        if self.stopped:
+            counts.append(f"{self.stopped} stopped early")
         if self.missing:
             counts.append(f"{self.missing} not trained")
         origins = [f"{self.trained} trained in {clock(self.seconds)}", f"{self.reused} already in the store"]

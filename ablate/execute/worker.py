@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from ablate.config import ConfigError, DataConfig, RunConfig
+from ablate.config import ConfigError, DataConfig
 from ablate.execute.interrupts import STOP_SIGNALS
 from ablate.execute.messages import Epoch, Raised, Ready, Refused, Stop, Train, Trained
 from ablate.record import Result
@@ -48,7 +48,7 @@ def main(connection: "Connection[Any, Any]", orders: Orders) -> None:
         engine = _Engine(orders)
         connection.send(Ready(engine.hardware))
         while isinstance(message := connection.recv(), Train):
-            _serve(message.runs, engine, connection)
+            _serve(message, engine, connection)
     except ConfigError as error:
         connection.send(Refused(tuple(error.problems)))
     except (EOFError, BrokenPipeError, ConnectionResetError, _Stopped):
@@ -101,12 +101,13 @@ class _Engine:
         return self._images[key]
 
 
-def _serve(runs: tuple[RunConfig, ...], engine: _Engine, connection: "Connection[Any, Any]") -> None:
+def _serve(order: Train, engine: _Engine, connection: "Connection[Any, Any]") -> None:
     def on_epoch(epoch: int, members: Sequence[int]) -> None:
         connection.send(Epoch(epoch, tuple(members)))
         if connection.poll() and isinstance(connection.recv(), Stop):
             raise _Stopped
 
+    runs, more = order.runs, {"stops": dict(order.stops)} if order.stops else {}
     try:
         images = engine.images(runs[0].data)
     except Exception as error:
@@ -117,7 +118,7 @@ def _serve(runs: tuple[RunConfig, ...], engine: _Engine, connection: "Connection
     start = time.perf_counter()
     try:
         assert engine.train is not None
-        results = tuple(engine.train(runs, images, device=engine.device, on_epoch=on_epoch))
+        results = tuple(engine.train(runs, images, device=engine.device, on_epoch=on_epoch, **more))
         seconds = time.perf_counter() - start
         if len(results) != len(runs):
             raise RuntimeError(f"{len(results)} results of {len(runs)} runs")

@@ -8,14 +8,14 @@ epoch nothing is read back from the device.
 import math
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 
 from ablate.config import RunConfig
 from ablate.data import Images
-from ablate.record import Epoch, Result
+from ablate.record import Epoch, Result, Status, StopRule
 from ablate.train.cohort import Cohort
 from ablate.train.stack import UnstackableError
 
@@ -28,12 +28,13 @@ def train(
     *,
     device: torch.device,
     on_epoch: OnEpoch | None = None,
+    stops: Mapping[int, StopRule] | None = None,
 ) -> list[Result]:
     """Train runs, as few cohorts as their shapes allow.
 
     A fault costs the members that it touches: where a step raises (or memory runs out), the cohort is trained again in
     halves until only the faulty member is left, which fails. A member whose loss is not finite leaves at the end of the
-    epoch as diverged; one whose epochs are done leaves as complete; the others go on.
+    epoch as diverged; one whose epochs are done leaves as complete, one that its rule stops as stopped; the others go on.
 
     Args:
         configs: The runs; all of them train on ``images``.
@@ -41,13 +42,14 @@ def train(
         device: Where to train.
         on_epoch: Called after each epoch of a cohort with the epoch (from 1) and the members that finished it, as
             positions in ``configs``. After a fault, epochs are reported again. What it raises is passed on.
+        stops: By position in ``configs``: what a run must reach to go on.
 
     Returns:
         One result for each run, in order; never raises for a member's fault.
     """
     results: dict[int, Result] = {}
     for cohort in _by_key(configs):
-        _train_apart(cohort, configs, images, device, on_epoch, results)
+        _train_apart(cohort, configs, images, device, on_epoch, stops or {}, results)
     return [results[i] for i in range(len(configs))]
 
 
@@ -64,6 +66,7 @@ def _train_apart(
     images: Images,
     device: torch.device,
     on_epoch: OnEpoch | None,
+    stops: Mapping[int, StopRule],
     results: dict[int, Result],
 ) -> None:
     """Train a cohort, and its parts apart where it cannot be trained as one."""
@@ -71,7 +74,7 @@ def _train_apart(
     while pending:
         members, notes = pending.pop()
         curves: dict[int, list[Epoch]] = {i: [] for i in members}
-        epochs = _train_cohort(members, configs, images, device, notes, curves, results)
+        epochs = _train_cohort(members, configs, images, device, stops, notes, curves, results)
         while True:
             try:
                 finished = next(epochs, None)
@@ -96,6 +99,7 @@ def _train_cohort(
     configs: Sequence[RunConfig],
     images: Images,
     device: torch.device,
+    stops: Mapping[int, StopRule],
     notes: dict[str, Any],
     curves: dict[int, list[Epoch]],
     results: dict[int, Result],
@@ -112,6 +116,7 @@ def _train_cohort(
     while cohort.members:
         start = time.perf_counter()
         measured = [cohort.train_epoch(), cohort.validate(), cohort.test()]
+        notes.update(cohort.notes)  # a compiler may have failed
         metrics: list[Any] = [None if m is None else m.T.tolist() for m in measured]
         seconds = (time.perf_counter() - start) / len(cohort.members)
 
@@ -121,9 +126,14 @@ def _train_cohort(
             own: list[Any] = [value for m in metrics for value in ((None, None) if m is None else m[row])]
             curves[i].append(Epoch(cohort.epoch, own[0], own[1], own[2], own[3], own[4], own[5], seconds))
             finite = all(loss is None or math.isfinite(loss) for loss in own[::2])
-            if finite and cohort.epoch < configs[i].train.epochs:
+            status: Status | None = None if finite else "diverged"
+            if finite and cohort.epoch == configs[i].train.epochs:
+                status = "complete"
+            elif finite and i in stops and stops[i].stops(curves[i][-1]):
+                status = "stopped"
+            if status is None:
                 staying.append(row)
             else:
-                results[i] = Result("complete" if finite else "diverged", tuple(curves[i]), notes=dict(notes))
+                results[i] = Result(status, tuple(curves[i]), notes=dict(notes))
         cohort.keep(staying)
         yield cohort.epoch, current
