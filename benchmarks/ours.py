@@ -1,0 +1,118 @@
+"""Our own engine, timed by its steps and by its public entry."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ablate.config import FashionMNIST, RunConfig, Train
+from ablate.data import Images
+from ablate.train import train
+from ablate.train.cohort import Cohort
+from benchmarks.clock import Clock
+from benchmarks.loops import Loop
+
+CPU = torch.device("cpu")
+
+
+def runs(batch: int, models: int, *, shared: bool, epochs: int = 10, train_size: int | None = None) -> list[RunConfig]:
+    """Runs of the article's baseline that are one cohort.
+
+    Args:
+        batch: Images a step.
+        models: Members.
+        shared: Whether all have one seed, and so one order of the data, as the levels of a factor do; else each has its
+            own, as the seeds of one level do.
+        epochs: Of each.
+        train_size: First training images to use; None: all.
+    """
+    return [
+        RunConfig(
+            data=FashionMNIST(train_size=train_size),
+            train=Train(batch_size=batch, epochs=epochs),
+            seed=0 if shared else k,
+        )
+        for k in range(models)
+    ]
+
+
+class CohortSteps(Loop):
+    """Training alone: the engine's own epoch, left as soon as the clock stops and gone on with at the next call."""
+
+    def __init__(self, batch: int, images: Images, models: int, *, shared: bool) -> None:
+        super().__init__(batch, images)
+        size = len(images.train_labels)
+        self.cohort = Cohort(runs(batch, models, shared=shared, train_size=size), images, CPU)
+        epoch = self.cohort.batches.epoch
+        self._batches = (batch for number in itertools.count() for batch in epoch(number))
+
+    def run(self, clock: Clock) -> None:
+        """See :class:`Loop`."""
+
+        def epoch(_number: int) -> Iterator[tuple[Tensor, Tensor]]:
+            for x, labels in itertools.islice(self._batches, self.cohort.batches.steps):
+                yield x, labels
+                if not clock.tick(x.shape[1] * len(self.cohort.members)):
+                    return
+
+        self.cohort.batches.epoch = epoch  # type: ignore[assignment,method-assign]
+        while not clock.done:
+            measured = self.cohort.train_epoch()
+            if not bool(measured.isfinite().all()):
+                raise ArithmeticError("a member diverged while it was timed")
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """See :class:`Loop`."""
+        return dict(self.cohort.notes)
+
+
+class TrainCalls(Loop):
+    """``ablate.train.train``: two epochs of which the second is timed, training and test pass as the engine times them.
+
+    On so many images as the time allows, with the full data set's ratio of training to test images; only the training
+    samples are counted.
+    """
+
+    def __init__(self, batch: int, images: Images, models: int, seconds: float) -> None:
+        super().__init__(batch, images)
+        self.models, self.result_notes = models, dict[str, Any]()
+        self.train_size = min(2 * batch, len(images.train_labels))
+        trial = self._train(Clock(0.0, 0.0, 0))
+        self.train_size = min(max(2, int(seconds / (trial / 2))) * batch, len(images.train_labels))
+
+    def run(self, clock: Clock) -> None:
+        """See :class:`Loop`."""
+        elapsed = self._train(clock)
+        clock.take(self.models * self.train_size, elapsed)
+
+    def _train(self, clock: Clock) -> float:
+        """Seconds of the second epoch."""
+        tested = max(1, self.train_size * len(self.images.test_labels) // len(self.images.train_labels))
+        images = replace(
+            self.images,
+            train_images=self.images.train_images[: self.train_size],
+            train_labels=self.images.train_labels[: self.train_size],
+            test_images=self.images.test_images[:tested],
+            test_labels=self.images.test_labels[:tested],
+        )
+        configs = runs(self.batch, self.models, shared=True, epochs=2, train_size=self.train_size)
+
+        def on_epoch(epoch: int, _members: list[int]) -> None:
+            if epoch == 1:
+                clock.start()
+
+        results = train(configs, images, device=CPU, on_epoch=on_epoch)
+        for result in results:
+            if result.status != "complete":
+                raise RuntimeError(result.error or result.status)
+        self.result_notes = dict(results[0].notes)
+        return results[0].curves[-1].seconds * self.models
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """See :class:`Loop`."""
+        return self.result_notes | {"train_size": self.train_size}
