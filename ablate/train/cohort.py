@@ -13,8 +13,8 @@ from ablate.data import Images
 from ablate.models import build
 from ablate.train.batches import Batches, share_key
 from ablate.train.compiling import compiled, decision
+from ablate.train.dropout import StackedDropout
 from ablate.train.init import initial_parameters
-from ablate.train.layers import StackedDropout
 from ablate.train.losses import Loss
 from ablate.train.optimizers import stacked_optimizer
 from ablate.train.schedules import factors

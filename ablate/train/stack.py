@@ -13,12 +13,32 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ablate.train.blocks import Step, fused_steps
-from ablate.train.layers import StackedDropout, StackedLayer, features, spread, stacked_type
+from ablate.train.dropout import StackedDropout
+from ablate.train.layers import (
+    StackedBatchNorm,
+    StackedConv2d,
+    StackedLayer,
+    StackedLinear,
+    StackedPerMember,
+    features,
+    spread,
+)
 
 TOLERANCE = 1e-3
 """Largest difference between stacked and single outputs, as a share of the largest output (float32 rounding: 1e-6)."""
 SAMPLES = 3
 """Batch of the comparison."""
+
+
+STACKED: dict[type[nn.Module], type[StackedLayer]] = {
+    nn.Conv2d: StackedConv2d,
+    nn.Linear: StackedLinear,
+    nn.BatchNorm1d: StackedBatchNorm,
+    nn.BatchNorm2d: StackedBatchNorm,
+    nn.LocalResponseNorm: StackedPerMember,
+    nn.Dropout: StackedDropout,
+}
+"""What replaces a layer that has parameters, mixes channels or draws random numbers."""
 
 
 class UnstackableError(Exception):
@@ -148,7 +168,7 @@ def stack(
 
 def _refusal(template: nn.Module) -> str | None:
     for name, layer in template.named_modules():
-        kind = stacked_type(layer)
+        kind = STACKED.get(type(layer))
         if kind is not None:
             if (refusal := kind.refuses(layer)) is not None:
                 return f"{name}: {refusal}"
@@ -162,7 +182,7 @@ def _refusal(template: nn.Module) -> str | None:
 def _swap(template: nn.Module, members: int, wanted: Callable[[nn.Module], bool]) -> nn.Module:
     body = copy.deepcopy(template)
     for name, layer in list(body.named_modules()):
-        kind = stacked_type(layer)
+        kind = STACKED.get(type(layer))
         if kind is not None and wanted(layer):
             parent, _, leaf = name.rpartition(".")
             setattr(body.get_submodule(parent), leaf, kind(layer, members).to(_device(template)))
