@@ -9,8 +9,8 @@ import pandas as pd
 from ablate.report.look import colors
 from ablate.report.view import StudyView, metric_name
 
-MOST_VALUES = 600_000
-"""Numbers that a page holds at most (about 5 MB); beyond it later seeds are left out, and the page says so."""
+MOST_VALUES = 400_000
+"""Numbers that a page holds at most (about 3 MB); beyond it later seeds are left out, and the page says so."""
 
 
 def explorer_data(view: StudyView, runs: pd.DataFrame, curves: pd.DataFrame) -> dict[str, Any]:
@@ -35,14 +35,18 @@ def explorer_data(view: StudyView, runs: pd.DataFrame, curves: pd.DataFrame) -> 
                 places.setdefault(digest, []).append([f, order[label]])
                 heads[digest] = (int(seed), str(status))
     metrics = [m for m in view.metrics if m in curves and curves[m].notna().any()]
-    by_run = {str(digest): rows for digest, rows in curves.groupby("digest", sort=False) if digest in places}
-    listed, used, left_out = [], 0, 0
-    for digest in sorted(by_run, key=lambda d: (heads[d][0], places[d])):
-        rows = by_run[digest].sort_values("epoch")
-        used += len(rows) * len(metrics)
+    counts = curves["digest"].value_counts()
+    wanted = sorted((str(d) for d in counts.index if d in places), key=lambda d: (heads[d][0], places[d]))
+    used, kept = 0, []
+    for digest in wanted:
+        used += int(counts[digest]) * len(metrics)
         if used > MOST_VALUES:
-            left_out += 1
-            continue
+            break
+        kept.append(digest)
+    rows_of = dict(iter(curves[curves["digest"].isin(kept)].sort_values("epoch").groupby("digest", sort=False)))
+    listed = []
+    for digest in kept:
+        rows = rows_of[digest]
         seed, status = heads[digest]
         listed.append(
             {
@@ -70,7 +74,7 @@ def explorer_data(view: StudyView, runs: pd.DataFrame, curves: pd.DataFrame) -> 
             for factor in view.factors
         ],
         "runs": listed,
-        "left_out": left_out,
+        "left_out": len(wanted) - len(kept),
     }
 
 
