@@ -27,6 +27,11 @@ class Order:
     asked: tuple[str, ...]
     """Names of the studies that were named."""
 
+    @property
+    def is_search(self) -> bool:
+        """Whether a study with a search was named: it has no levels to plan, but a space and a budget."""
+        return any(study.search is not None for study in self.plan.studies)
+
 
 def order(arguments: Sequence[str], compose: Compose | None = None) -> Order:
     """Plan what a command line asks for; trains nothing.
@@ -61,7 +66,7 @@ def train(wanted: Order, *, quiet: bool = False) -> "Summary":
     """
     from ablate.execute import execute, make_progress
 
-    _provide_data(wanted.plan.runs)
+    provide_data(wanted.plan.runs)
     with _store(wanted.launch) as store:
         return execute(
             wanted.plan.runs,
@@ -121,7 +126,7 @@ def report_arguments(arguments: Sequence[str]) -> None:
     records = records_of(wanted.plan, wanted.launch)
     out = Path(wanted.launch.results)
     for study in wanted.plan.studies:
-        files = _write(study, wanted.plan.of(study), records, out / study.name)
+        files = write_study(study, wanted.plan.of(study), records, out / study.name)
         print(f"{out / study.name}: {len(files)} files; read {out / study.name / 'report.html'} first")
     print(f"{write_index(out)}: all studies")
 
@@ -233,7 +238,18 @@ def print_model(arguments: Sequence[str]) -> None:
     Console().print(table)
 
 
-def _write(study: Study, plan: Plan, records: "dict[str, Record]", out: Path) -> list[Path]:
+def write_study(study: Study, plan: Plan, records: "dict[str, Record]", out: Path) -> list[Path]:
+    """Write the report of one study.
+
+    Args:
+        study: A study, or a union of studies.
+        plan: Its part of a plan.
+        records: By digest.
+        out: The report's folder.
+
+    Raises:
+        ConfigError: There is no record of the study.
+    """
     from ablate.frame import frame_of_runs
     from ablate.report import write_report
     from ablate.store.frames import to_frames, write_folder
@@ -243,8 +259,15 @@ def _write(study: Study, plan: Plan, records: "dict[str, Record]", out: Path) ->
     if not own:
         raise ConfigError(f"study {study.name}: there is no record of it; train it with: ablate sweep {study.name}")
     frames = to_frames(own)
+    estimates = [record.result.notes.get("estimated_seconds") for record in own if "prefix_of" not in record.provenance]
+    view = view_of(
+        study,
+        plan,
+        command=f"ablate sweep {study.name} && ablate report {study.name}",
+        estimate=None if not estimates or None in estimates else sum(estimates),
+    )
     return write_report(
-        view_of(study, plan, command=f"ablate sweep {study.name} && ablate report {study.name}"),
+        view,
         frame_of_runs(plan, records, study.name),
         frames[1],
         out,
@@ -277,7 +300,7 @@ def _check_data(runs: Sequence[RunConfig]) -> None:
         raise ConfigError(list(dict.fromkeys(problems)))
 
 
-def _provide_data(runs: Sequence[RunConfig]) -> None:
+def provide_data(runs: Sequence[RunConfig]) -> None:
     """Download what is missing (in a process of its own, which needs torch) and verify every file.
 
     Raises:
