@@ -259,12 +259,13 @@ def write_study(study: Study, plan: Plan, records: "dict[str, Record]", out: Pat
     if not own:
         raise ConfigError(f"study {study.name}: there is no record of it; train it with: ablate sweep {study.name}")
     frames = to_frames(own)
-    estimates = [record.result.notes.get("estimated_seconds") for record in own if "prefix_of" not in record.provenance]
+    trained = [record.result.notes for record in own if "prefix_of" not in record.provenance]
+    estimates = [float(notes["estimated_seconds"]) for notes in trained if "estimated_seconds" in notes]
     view = view_of(
         study,
         plan,
         command=f"ablate sweep {study.name} && ablate report {study.name}",
-        estimate=None if not estimates or None in estimates else sum(estimates),
+        estimate=sum(estimates) if trained and len(estimates) == len(trained) else None,
     )
     return write_report(
         view,

@@ -103,13 +103,18 @@ def sweep(words: tuple[str, ...]) -> None:
 
 @_study_command()
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
-def plan(words: tuple[str, ...], as_json: bool) -> None:
+@click.option("--measure", is_flag=True, help="First measure, for a minute or two, how fast this machine trains it.")
+def plan(words: tuple[str, ...], as_json: bool, measure: bool) -> None:
     """Show what would be trained, what the store already holds, and the estimated cost; trains nothing."""
     from ablate.app import order
+    from ablate.outlook import measure as measure_speeds
     from ablate.outlook import outlook, print_outlook
 
     with user_errors():
-        found = outlook(order(_split(words)))
+        wanted = order(_split(words))
+        if measure:
+            measure_speeds(wanted)
+        found = outlook(wanted)
         print(json.dumps(found, indent=2)) if as_json else print_outlook(found)
 
 

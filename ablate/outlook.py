@@ -1,11 +1,14 @@
 """``ablate plan``: what would be trained, what the store already holds, and what it would cost; trains nothing."""
 
+from functools import partial
 from typing import Any
 
 from ablate.app import Order
-from ablate.execute.devices import cores
+from ablate.execute.devices import speed_device, worker_orders
 from ablate.execute.estimate import Speeds, estimate
-from ablate.plan.cohorts import Cohort, form_cohorts, training_samples
+from ablate.execute.ledger import cost_in_seconds
+from ablate.execute.sizing import members_by
+from ablate.plan.cohorts import Cohort, default_members, form_cohorts, training_samples
 from ablate.plan.plan import Plan
 from ablate.plan.prefixes import find_prefixes, read_off
 from ablate.store import FINAL, open_store
@@ -34,9 +37,15 @@ def outlook(wanted: Order) -> dict[str, Any]:
         readable = read_off(lacking, store.along(run.trajectory for run in lacking))
         known = store.speeds(collect()["host"])
     prefixes = find_prefixes(run for run in lacking if run.digest not in readable)
-    workers = launch.workers or cores()
-    speeds = Speeds(known, "cpu")
-    cohorts = form_cohorts(prefixes.trained, workers=workers, max_members=launch.cohort_size)
+    orders = worker_orders(launch.device, launch.workers, len(plan.runs))
+    workers, speeds = len(orders), Speeds(known, speed_device(orders))
+    cohorts = form_cohorts(
+        prefixes.trained,
+        workers=workers,
+        max_members=launch.cohort_size,
+        members=members_by(speeds, default_members),
+        cost=partial(cost_in_seconds, speeds),
+    )
     cost = estimate(cohorts, speeds, workers)
     return {
         "studies": [_study(plan, study.name) for study in plan.studies if study.factors],
@@ -53,6 +62,24 @@ def outlook(wanted: Order) -> dict[str, Any]:
         "measured": round(cost.measured, 3),
         "store": launch.store_location,
     }
+
+
+def measure(wanted: Order) -> None:
+    """Measure how fast the studies' cohorts train on this machine; the store keeps the speeds for estimates.
+
+    Args:
+        wanted: What a command line asks for.
+
+    Raises:
+        ConfigError: The store cannot be written, or data is missing or damaged.
+    """
+    from ablate.execute import make_progress, measure_speeds
+
+    trained = find_prefixes(wanted.plan.runs).trained
+    with open_store(wanted.launch.store_location) as store:
+        measure_speeds(
+            trained, store, workers=wanted.launch.workers, device=wanted.launch.device, progress=make_progress()
+        )
 
 
 def print_outlook(found: dict[str, Any]) -> None:
@@ -74,7 +101,7 @@ def print_outlook(found: dict[str, Any]) -> None:
             studies.add_row(study["name"], factor, ", ".join(levels), str(study["seeds"]), runs)
     console.print(studies)
     if found["cohorts"]:
-        cohorts = Table("members", "seeds", "epochs", "batch", "samples", "samples/s", "time", "trained together")
+        cohorts = Table("members", "seeds", "epochs", "batch", "samples", "samples/s", "time", "batches")
         cohorts.title, cohorts.title_justify = f"Cohorts on {found['workers']} workers, in this order", "left"
         for cohort in _merged(found["cohorts"]):
             cohorts.add_row(*cohort)
@@ -142,7 +169,7 @@ def _merged(cohorts: list[dict[str, Any]]) -> list[list[str]]:
             f"{samples:,}",
             f"{speed:,}",
             clock(seconds),
-            "one batch for all" if shared else "each seed its own batches",
+            "shared" if shared else "own",
         ]
         for (members, seeds, epochs, batch, samples, speed, seconds, shared, _), count in rows.items()
     ]

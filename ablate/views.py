@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from ablate.report.view import FactorView, StudyView
 
 
+UNITS = {
+    "train.batch_size": "images",
+    "model.kernel_size": "pixels",
+    "model.kernel_size_2": "pixels",
+    "model.pool_size": "pixels",
+    "data.image_size": "pixels",
+    "data.train_size": "images",
+}
+"""Of factors whose levels lie on an axis."""
+
 LEVELS_ONLY = ("better", "equivalent", "monotone")
 """Kinds of claims about the levels that they name and no others."""
 
@@ -69,10 +79,9 @@ def claims_of(plan: Plan) -> "tuple[Claim, ...]":
             unknown = [level for level in (*claim.levels, *claim.among) if level not in known]
             replaced = claim.factor in study.replaced
             if unknown and not replaced:
+                place = f"study {study.name}: claims.{index}: {claim.factor}"
                 allowed = ", ".join(str(level) for level in known) or "none: it is no factor of this study"
-                problems.append(
-                    f"study {study.name}: claims.{index}: {claim.factor} has no level {unknown[0]!r}; levels are {allowed}"
-                )
+                problems.append(f"{place} has no level {unknown[0]!r}; levels are {allowed}")
             elif not replaced or (not unknown and claim.kind in LEVELS_ONLY):
                 claims.append(claim)
     if problems:
@@ -106,6 +115,7 @@ def _factors(study: Study, plan: Plan) -> "list[FactorView]":
                 path=path,
                 levels=tuple(LevelView(s.level, s.label) for s in levels),
                 label=study.label(path) if path in study.factors else path,
+                unit=UNITS.get(path, ""),
                 ordered=all(isinstance(s.level, int | float) and not isinstance(s.level, bool) for s in levels),
                 published=published_table(published[0].table) if published else None,
                 source=published[0].source if published else "",

@@ -1,7 +1,7 @@
 """Train what the store lacks: cohorts handed to worker processes, results written to the store, progress shown."""
 
 from ablate.execute.estimate import Estimate, Speeds, estimate
-from ablate.execute.execute import execute
+from ablate.execute.execute import execute, measure_speeds
 from ablate.execute.progress import Progress, make_progress
 from ablate.execute.summary import Failure, Interrupted, Summary
 
@@ -15,4 +15,5 @@ __all__ = [
     "estimate",
     "execute",
     "make_progress",
+    "measure_speeds",
 ]

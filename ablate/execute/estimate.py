@@ -60,6 +60,10 @@ class Speeds:
         alike = min(known, key=lambda s: (abs(math.log(s.members / members)), s.shared != shared, s.members))
         return alike.samples_per_second
 
+    def sizes(self, run: RunConfig) -> dict[int, float]:
+        """Measured speeds of this run's shape by the number of members."""
+        return {speed.members: speed.samples_per_second for speed in self._known.get(run.cohort_key, ())}
+
     def of(self, cohort: Cohort) -> float:
         """Measured or guessed."""
         run = cohort.runs[0]

@@ -15,9 +15,10 @@ from ablate.execute.interrupts import Interrupts
 from ablate.execute.ledger import Flight, Ledger, Task, cost_in_seconds, last_line
 from ablate.execute.pool import Died, Pool, Worker
 from ablate.execute.progress import Progress
+from ablate.execute.sizing import PROBE_SECONDS, Probe, Sizing, members_by
 from ablate.execute.summary import Interrupted, Summary, clock
 from ablate.execute.worker import Orders
-from ablate.plan.cohorts import Cohort, form_cohorts
+from ablate.plan.cohorts import Cohort, default_members, form_cohorts, training_samples
 from ablate.plan.plan import training_images
 from ablate.plan.prefixes import find_prefixes, read_off
 from ablate.record import Record, Result, StopRule
@@ -81,6 +82,33 @@ def execute(
         return _Sweep(unique, store, orders, progress, max_members, stops or {}, interrupts).run()
 
 
+def measure_speeds(
+    runs: Iterable[RunConfig],
+    store: Store,
+    *,
+    workers: int | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> None:
+    """Measure what a sweep would measure before it starts, however short it is, and keep that in the store.
+
+    Args:
+        runs: That a sweep would train.
+        store: Where the speeds are kept.
+        workers: As for :func:`execute`.
+        device: As for :func:`execute`.
+        progress: Says what happens; None: nothing.
+
+    Raises:
+        ConfigError: A worker found the data missing or damaged, or the device not there.
+        Interrupted: After Ctrl-C or SIGTERM.
+    """
+    wanted = list({run.digest: run for run in runs}.values())
+    orders = worker_orders(device, workers, len(wanted))
+    with Interrupts() as interrupts:
+        _Sweep(wanted, store, orders, progress or Progress(), None, {}, interrupts).measure()
+
+
 class _Sweep:
     def __init__(
         self,
@@ -94,6 +122,7 @@ class _Sweep:
     ) -> None:
         self.store, self.progress, self.interrupts = store, progress, interrupts
         self.max_members, self.workers, self.stops = max_members, len(orders), stops
+        self.measures = orders[0].train is None
         self.owner, self.mark = Owner.current(), store.mark()
         self.device = speed_device(orders)
         self.speeds = Speeds(store.speeds(collect()["host"]), self.device)
@@ -109,6 +138,9 @@ class _Sweep:
     def run(self) -> Summary:
         try:
             self._plan(is_first=True)
+            if self.ledger.open and self.max_members is None and self.measures:
+                self._measure([run for task in self.queue for run in task.cohort.runs])
+                self._plan(is_first=False)
             if self.ledger.open:
                 self.progress.start(self.ledger.state(self.queue))
             while self.ledger.open:
@@ -119,6 +151,15 @@ class _Sweep:
         finally:
             self._end()
         return self.ledger.summary()
+
+    def measure(self) -> None:
+        try:
+            self._measure(list(self.ledger.runs.values()), everything=True)
+            self.pool.close()
+        except KeyboardInterrupt:
+            raise Interrupted(self.ledger.summary()) from None
+        finally:
+            self._end()
 
     def _end(self) -> None:
         self.interrupts.ignore()
@@ -159,9 +200,43 @@ class _Sweep:
             prefixes.trained,
             workers=self.workers,
             max_members=self.max_members,
+            members=members_by(self.speeds, default_members),
             cost=partial(cost_in_seconds, self.speeds),
         )
         self.queue = deque(Task(cohort, prefixes.read_off) for cohort in cohorts)
+
+    def _measure(self, runs: Sequence[RunConfig], *, everything: bool = False) -> None:
+        """Try out how many members pay for the shapes of these runs that are not known on this host yet."""
+        sizing = Sizing(runs, self.speeds, self.workers, measure_all=everything)
+        if sizing.waiting:
+            self.progress.say(f"measuring how many runs to train together, for {len(sizing.waiting)} shapes of cohorts")
+        under_way: dict[Worker, Probe] = {}
+        while sizing.waiting or under_way:
+            if self.interrupts.asked:
+                raise KeyboardInterrupt
+            free = [worker for worker in self.pool.workers if worker not in under_way]
+            for worker in free:
+                if worker.is_ready and (probe := sizing.next()) is not None:
+                    under_way[worker] = probe
+                    worker.send(messages.Probe(probe.members, PROBE_SECONDS))
+            if len(free) < len(sizing.waiting) and not self.pool.is_full:
+                self.pool.start()
+            for worker, answer in self.pool.wait(TICK_SECONDS):
+                if isinstance(answer, messages.Probed):
+                    sizing.learn(probe := under_way.pop(worker), answer.samples_per_second, answer.used)
+                    self._keep_probe(probe)
+                elif isinstance(answer, Died) and worker in under_way:
+                    under_way.pop(worker)  # too large for this machine: what is known of smaller sizes counts
+                else:
+                    self._hear(worker, answer)
+
+    def _keep_probe(self, probe: Probe) -> None:
+        size, speed = max(probe.speeds.items())
+        if speed > 0.0:
+            key = probe.runs[0].cohort_key
+            measured = Speed(collect()["host"], self.device, key, size, probe.shared, speed, now())
+            self.speeds.add(measured)
+            self.store.add_speeds([measured])
 
     def _dispatch(self) -> None:
         """Give every free worker a task, start workers for what is left, and look again at runs of other sweeps."""
@@ -172,13 +247,17 @@ class _Sweep:
                 self._plan(is_first=False)
         for worker in free:
             if worker.is_ready and (task := self._leased()) is not None:
-                self.ledger.flights[worker] = Flight(task, now())
+                self.ledger.flights[worker] = Flight(task, now(), self._estimate(task.cohort))
                 runs = task.cohort.runs
                 stops = tuple((i, self.stops[run.digest]) for i, run in enumerate(runs) if run.digest in self.stops)
                 worker.send(messages.Train(runs, stops))
         free = [worker for worker in self.pool.workers if worker not in self.ledger.flights]
         while len(free) < len(self.queue) and not self.pool.is_full:
             free.append(self.pool.start())
+
+    def _estimate(self, cohort: Cohort) -> float | None:
+        speed = self.speeds.measured(cohort.runs[0], len(cohort.runs), cohort.shared)
+        return cohort.samples / speed if speed else None
 
     def _leased(self) -> Task | None:
         """The next task, less the runs that another sweep is training or has trained since."""
@@ -251,6 +330,9 @@ class _Sweep:
         provenance = {**collect(), **worker.hardware, "started": flight.started_at, "ended": now()}
         trained, derived = [], []
         for run, result in zip(flight.task.cohort.runs, results, strict=True):
+            if flight.estimate is not None:
+                share = training_samples(run) / flight.task.cohort.samples
+                result = replace(result, notes={**result.notes, "estimated_seconds": flight.estimate * share})
             record = Record(run.digest, run.identity, result, provenance)
             trained.append(record)
             shorter = flight.task.shorter.get(run.digest, ())

@@ -44,6 +44,8 @@ class Flight:
     task: Task
     started_at: str
     """ISO 8601, UTC."""
+    estimate: float | None
+    """Seconds that it will take by speeds measured on this host; None: there are none."""
     started: float = field(default_factory=time.monotonic)
     epochs: dict[int, int] = field(default_factory=dict)
     """By member: epochs trained so far."""

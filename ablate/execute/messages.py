@@ -18,6 +18,15 @@ class Train:
 
 
 @dataclass(frozen=True)
+class Probe:
+    """To a worker: measure how fast these train as one cohort."""
+
+    runs: tuple[RunConfig, ...]
+    seconds: float
+    """Of steps."""
+
+
+@dataclass(frozen=True)
 class Stop:
     """To a worker: leave off at the end of the epoch, and exit."""
 
@@ -49,6 +58,15 @@ class Trained:
 
 
 @dataclass(frozen=True)
+class Probed:
+    """From a worker: a cohort was measured."""
+
+    samples_per_second: float
+    used: int
+    """Bytes."""
+
+
+@dataclass(frozen=True)
 class Raised:
     """From a worker: the cohort as a whole failed, or, without one, the worker itself."""
 
@@ -62,4 +80,4 @@ class Refused:
     problems: tuple[str, ...]
 
 
-Answer = Ready | Epoch | Trained | Raised | Refused
+Answer = Ready | Epoch | Trained | Probed | Raised | Refused

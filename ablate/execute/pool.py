@@ -11,7 +11,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from ablate.execute.interrupts import STOP_SIGNALS
-from ablate.execute.messages import Answer, Ready, Stop, Train
+from ablate.execute.messages import Answer, Probe, Ready, Stop, Train
 from ablate.execute.worker import Orders, main
 
 EXIT_SECONDS = 3.0
@@ -28,7 +28,7 @@ class Worker:
     hardware: dict[str, Any] = field(default_factory=dict)
     is_ready: bool = False
 
-    def send(self, message: Train | Stop) -> None:
+    def send(self, message: Train | Probe | Stop) -> None:
         """Say something; a worker that has died will be seen by :meth:`Pool.wait`."""
         try:
             self.connection.send(message)

@@ -13,7 +13,7 @@ from typing import Any
 
 from ablate.config import ConfigError, DataConfig
 from ablate.execute.interrupts import STOP_SIGNALS
-from ablate.execute.messages import Epoch, Raised, Ready, Refused, Stop, Train, Trained
+from ablate.execute.messages import Epoch, Probe, Probed, Raised, Ready, Refused, Stop, Train, Trained
 from ablate.record import Result
 
 KEPT_DATA_SETS = 2
@@ -47,8 +47,8 @@ def main(connection: "Connection[Any, Any]", orders: Orders) -> None:
     try:
         engine = _Engine(orders)
         connection.send(Ready(engine.hardware))
-        while isinstance(message := connection.recv(), Train):
-            _serve(message, engine, connection)
+        while not isinstance(message := connection.recv(), Stop):
+            _measure(message, engine, connection) if isinstance(message, Probe) else _serve(message, engine, connection)
     except ConfigError as error:
         connection.send(Refused(tuple(error.problems)))
     except (EOFError, BrokenPipeError, ConnectionResetError, _Stopped):
@@ -128,6 +128,20 @@ def _serve(order: Train, engine: _Engine, connection: "Connection[Any, Any]") ->
         connection.send(Raised(traceback.format_exc()))
     else:
         connection.send(Trained(results, seconds))
+
+
+def _measure(order: Probe, engine: _Engine, connection: "Connection[Any, Any]") -> None:
+    from ablate.train.measure import measure
+
+    try:
+        images = engine.images(order.runs[0].data)
+        found = measure(order.runs, images, device=engine.device, seconds=order.seconds)
+    except ConfigError:
+        raise
+    except Exception:  # a shape that cannot be measured can still be tried in earnest, where its fault is recorded
+        connection.send(Probed(0.0, 0))
+    else:
+        connection.send(Probed(found.samples_per_second, found.bytes))
 
 
 def _end_with_parent() -> None:

@@ -63,14 +63,20 @@ def default_members(run: RunConfig) -> int:
 
 
 def form_cohorts(
-    runs: Iterable[RunConfig], *, workers: int, max_members: int | None = None, cost: Cost = training_samples
+    runs: Iterable[RunConfig],
+    *,
+    workers: int,
+    max_members: int | None = None,
+    members: Callable[[RunConfig], int] = default_members,
+    cost: Cost = training_samples,
 ) -> list[Cohort]:
     """Split runs into cohorts that keep all workers busy to the end.
 
     Args:
         runs: To be trained, each once.
         workers: That train at the same time, at least 1.
-        max_members: Of a cohort, at least 1; None: :func:`default_members`.
+        max_members: Of a cohort, at least 1; None: as many as ``members`` says.
+        members: How many a cohort of runs like this one should have at most.
         cost: Of training one run, in any unit (samples; seconds, where speeds are known).
 
     Returns:
@@ -86,7 +92,7 @@ def form_cohorts(
         groups.setdefault(run.cohort_key, []).append(run)
     parts = []
     for group in groups.values():
-        limit = max_members if max_members is not None else default_members(group[0])
+        limit = max_members if max_members is not None else members(group[0])
         for together in _by_seed(group):
             parts += _even(together, limit)
     costs = {run.digest: cost(run) for part in parts for run in part}

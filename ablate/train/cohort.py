@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -51,8 +52,11 @@ class Cohort:
         self.compiled: tuple[Measure, Update] | None = None
         self._compile()
 
-    def train_epoch(self) -> Tensor:
+    def train_epoch(self, steps: int | None = None) -> Tensor:
         """Train one epoch; reads nothing back from the device.
+
+        Args:
+            steps: Only so many, for a measurement; None: the whole epoch.
 
         Returns:
             Mean loss and accuracy of each member, float64 ``[2, K]``: running means, each before its update.
@@ -61,7 +65,7 @@ class Cohort:
         noise = self._noise()
         sums = torch.zeros(2, len(self.members), dtype=torch.float64, device=self.device)
         self.model.train()
-        for step, (x, labels) in enumerate(self.batches.epoch(self.epoch)):
+        for step, (x, labels) in enumerate(itertools.islice(self.batches.epoch(self.epoch), steps)):
             for layer, generators in noise:
                 layer.draw(x.shape[1], generators)
             self._step(x, labels, {name: rows[step] for name, rows in table.items()}, sums)

@@ -1,0 +1,116 @@
+"""How many runs a cohort should hold: as many as pay on this machine, and never more than memory allows."""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from ablate.config import RunConfig
+from ablate.execute.estimate import Speeds
+from ablate.plan.cohorts import LEVELS_WORTH_A_COHORT, training_samples
+
+SIZES = (1, 5, 10, 20)
+"""Tried in this order, for as long as more members pay."""
+
+GAIN = 1.05
+"""A larger cohort must be at least so many times as fast."""
+
+MEMORY_SHARE = 0.5
+"""Of the machine's memory, for the cohorts of all workers together."""
+
+WORTH_SECONDS = 60.0
+"""Shapes whose runs take less than so long, by what is known or guessed, are not measured."""
+
+PROBE_SECONDS = 0.7
+"""For the steps of one measurement."""
+
+
+@dataclass
+class Probe:
+    """One shape of cohort on its way to a size."""
+
+    runs: tuple[RunConfig, ...]
+    """All runs of the shape; the first ``size`` are tried."""
+    shared: bool
+    size: int = 0
+    speeds: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def members(self) -> tuple[RunConfig, ...]:
+        """Of the next measurement."""
+        return tuple(self.runs[i % len(self.runs)] for i in range(self.size))
+
+
+class Sizing:
+    """Measurements to make before a sweep, and what follows from them.
+
+    Args:
+        runs: To be trained.
+        speeds: What is known of this host; shapes with a measured size are not measured again.
+        workers: That train at the same time, and so share the memory.
+        measure_all: Whether short work is measured, too.
+    """
+
+    def __init__(self, runs: Iterable[RunConfig], speeds: Speeds, workers: int, *, measure_all: bool = False) -> None:
+        groups: dict[str, list[RunConfig]] = {}
+        for run in runs:
+            groups.setdefault(run.cohort_key, []).append(run)
+        self._limit = memory() * MEMORY_SHARE / workers
+        self.waiting: list[Probe] = []
+        for group in groups.values():
+            cost = sum(speeds.seconds(run, training_samples(run)) for run in group)
+            known = speeds.measured(group[0], 10, True) is not None
+            if not known and len(group) > 1 and (measure_all or cost > WORTH_SECONDS):
+                self.waiting.append(_probe(group))
+
+    def next(self) -> Probe | None:
+        """The next measurement to make."""
+        return self.waiting.pop() if self.waiting else None
+
+    def learn(self, probe: Probe, samples_per_second: float, used: int) -> None:
+        """Take in a measurement, and go on with a larger size where that may pay.
+
+        Args:
+            probe: What was measured.
+            samples_per_second: Of one worker, while the others were busy.
+            used: Bytes that the cohort took.
+        """
+        before = max(probe.speeds.values(), default=0.0)
+        probe.speeds[probe.size] = samples_per_second
+        larger = [size for size in SIZES if size > probe.size and size <= _most(probe.runs, probe.shared)]
+        if larger and samples_per_second >= GAIN * before and used / probe.size * larger[0] <= self._limit:
+            probe.size = larger[0]
+            self.waiting.append(probe)
+
+
+def members_by(speeds: Speeds, default: Callable[[RunConfig], int]) -> Callable[[RunConfig], int]:
+    """How many members a cohort should have: the fastest size measured here, else a default.
+
+    Args:
+        speeds: What is known of this host.
+        default: For shapes that were not measured at two sizes.
+    """
+
+    def members(run: RunConfig) -> int:
+        known = speeds.sizes(run)
+        return max(known, key=lambda size: known[size]) if len(known) > 1 else default(run)
+
+    return members
+
+
+def memory() -> int:
+    """The machine's memory in bytes."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 8 * 2**30
+
+
+def _probe(group: Sequence[RunConfig]) -> Probe:
+    """A shape with its members as :func:`ablate.plan.cohorts.form_cohorts` would put them together."""
+    seeds = {run.seed for run in group}
+    shared = len(group) >= LEVELS_WORTH_A_COHORT * len(seeds)
+    first = group[0].seed
+    runs = tuple(run for run in group if run.seed == first) if shared else tuple(group)
+    return Probe(runs, shared, size=1 if _most(runs, shared) < SIZES[1] else SIZES[1])
+
+
+def _most(runs: Sequence[RunConfig], shared: bool) -> int:
+    """The largest size worth trying: the first of :data:`SIZES` that holds all runs."""
+    return next((size for size in SIZES if size >= len(runs)), SIZES[-1])
