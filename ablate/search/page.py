@@ -1,0 +1,166 @@
+"""What a search's page says, from its trials and the runs of its proof."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from ablate.report.numbers import NONE
+from ablate.report.search_page import Grid, SearchView
+from ablate.report.view import metric_name
+from ablate.search.order import SearchOrder
+from ablate.search.proof import Confirmed, additivity, alone_labels, curse
+from ablate.search.trial import PROBLEM, SAMPLES, STATUS, VALUES
+from ablate.search.trials import best_trials
+from ablate.search.understand import Understanding, understand
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from optuna import Study
+
+MOST_FOUND, MOST_INTERACTIONS = 10, 10
+"""Rows of the tables of settings and interactions."""
+
+
+def search_view(
+    order: SearchOrder,
+    study: "Study",
+    proofs: "Mapping[str, pd.DataFrame]",
+    sentences: Sequence[str],
+    reports: Mapping[str, str],
+) -> SearchView:
+    """A search as its page shows it.
+
+    Args:
+        order: What was searched.
+        study: Its trials.
+        proofs: By protocol, the frame of runs of the proof.
+        sentences: Verdicts on the proof's claims.
+        reports: Title to page of the proof's reports.
+    """
+    search, learnt = order.search, understand(study)
+    counts = Counter(t.user_attrs.get(STATUS, "failed") for t in study.trials if t.state.is_finished())
+    confirmed = curse(order, study, proofs["holdout_test"]) if "holdout_test" in proofs else []
+    failures = [
+        t.user_attrs[PROBLEM] for t in study.trials if t.user_attrs.get(STATUS) == "failed" and PROBLEM in t.user_attrs
+    ]
+    warnings = [
+        *learnt.warnings,
+        *([f"{counts['failed']} settings failed; the first: {failures[0]}"] if failures else []),
+    ]
+    measures = [metric_name(search.metric), *([f"{search.against} of a run"] if search.against else [])]
+    return SearchView(
+        name=order.study.name,
+        question=order.study.question,
+        facts=(
+            f"sampler {search.sampler}",
+            f"budget {search.budget}",
+            f"{len(search.seeds)} seeds",
+            *(f"{number} {status}" for status, number in sorted(counts.items())),
+        ),
+        found=_found(order, study),
+        proof=_curse(order, confirmed),
+        findings=tuple([*sentences, *_additive(order, proofs)]),
+        importance=_importance(learnt),
+        disagreement=learnt.disagreement,
+        interactions=_interactions(learnt),
+        spending=_spending(study, counts),
+        warnings=tuple(warnings),
+        measures=tuple(measures),
+        factors=tuple(i.name for i in learnt.importances) or tuple(f.name for f in order.space.factors),
+        reports=reports,
+        command=f"ablate search {order.study.name}",
+    )
+
+
+def _found(order: SearchOrder, study: "Study") -> Grid:
+    search = order.search
+    rows = []
+    for rank, trial in enumerate(best_trials(study, search, MOST_FOUND), start=1):
+        values = trial.user_attrs.get(VALUES, {})
+        own = [f"{factor_label(name)} {_printed(value)}" for name, value in trial.params.items()]
+        more = [f"{trial.values[1]:,.6g}"] if search.against else []
+        rows.append((str(rank), str(trial.number), f"{trial.values[0]:.4f}", str(len(values)), *more, ", ".join(own)))
+    heads = (
+        "rank",
+        "trial",
+        metric_name(search.metric),
+        "seeds",
+        *([f"{search.against} of a run"] if search.against else []),
+    )
+    note = "Mean over seeds on held-out training images, the test set unread. The best of many is partly luck."
+    return Grid("Pareto front" if search.against else "Best settings", (*heads, "setting"), tuple(rows), note)
+
+
+def _curse(order: SearchOrder, confirmed: Sequence[Confirmed]) -> Grid | None:
+    if not confirmed:
+        return None
+    rows = []
+    for entry in confirmed:
+        interval = f"[{entry.interval[0]:.4f}, {entry.interval[1]:.4f}]" if entry.interval else NONE
+        mean, luck = (
+            (NONE, NONE) if entry.confirmed is None else (f"{entry.confirmed:.4f}", f"{entry.curse or 0.0:+.4f}")
+        )
+        rows.append(
+            (entry.label, str(entry.trial), f"{entry.found:.4f}", f"{entry.seeds}", mean, f"{entry.n}", interval, luck)
+        )
+    metric = metric_name(order.search.metric)
+    heads = ("setting", "trial", f"{metric} found", "seeds", "confirmed", "fresh seeds", "95 % interval", "luck")
+    note = "Found minus confirmed is the winner's curse: what choosing the best of noisy values adds to them."
+    return Grid("Found and confirmed", heads, tuple(rows), note)
+
+
+def _additive(order: SearchOrder, proofs: "Mapping[str, pd.DataFrame]") -> list[str]:
+    if "article" not in proofs or not order.search.confirm.additive:
+        return []
+    runs, sentences = proofs["article"], []
+    for setting, changes in order.compared.items():
+        if len(changes) > 1:
+            found = additivity(runs, setting, alone_labels(order, setting), "test_acc")
+            sentences += [str(found)] if found is not None else []
+    return sentences
+
+
+def _importance(learnt: Understanding) -> Grid:
+    rows = tuple((factor_label(i.name), _share(i.fanova), _share(i.ped_anova), str(i.n)) for i in learnt.importances)
+    note = (
+        "fANOVA: share of the variance over the space. PED-ANOVA: how far the best tenth of the settings differ from "
+        "all. A factor under a condition is measured among the settings where it holds."
+    )
+    return Grid("What mattered", ("factor", "fANOVA", "PED-ANOVA", "settings"), rows, note)
+
+
+def _interactions(learnt: Understanding) -> Grid | None:
+    if not learnt.interactions:
+        return None
+    shown = learnt.interactions[:MOST_INTERACTIONS]
+    rows = tuple((f"{factor_label(i.first)} x {factor_label(i.second)}", _share(i.share)) for i in shown)
+    note = (
+        "What two factors explain together beyond what each explains alone: share of the variance of a random forest "
+        "fitted to the settings."
+    )
+    return Grid("Interactions", ("factors", "share"), rows, note)
+
+
+def _spending(study: "Study", counts: Mapping[str, int]) -> Grid:
+    rows = []
+    for status, number in sorted(counts.items()):
+        samples = sum(
+            t.user_attrs.get(SAMPLES, 0) for t in study.trials if t.user_attrs.get(STATUS, "failed") == status
+        )
+        rows.append((status, str(number), f"{samples:,}"))
+    note = "stopped: left early in the race over epochs, with a partial curve that no study takes for a run."
+    return Grid("Budget", ("settings", "number", "training samples"), tuple(rows), note)
+
+
+def factor_label(name: str) -> str:
+    """A factor's name for people: without the group that it belongs to."""
+    path, _, condition = name.partition(" (")
+    return path.rsplit(".", 1)[-1].replace("_", " ") + (f" ({condition}" if condition else "")
+
+
+def _printed(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _share(value: float | None) -> str:
+    return NONE if value is None else f"{100 * value:.1f} %"

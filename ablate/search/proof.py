@@ -1,0 +1,237 @@
+"""The proof of what a search has found: fresh seeds, paired with the baseline and the article's combination.
+
+It is an ordinary study over a factor ``setting``, whose runs, analysis and report are those of any study. Its seeds
+are others than those that the search has seen, so that its means are free of the winner's curse: the best of many
+noisy values is partly the luckiest, and :func:`curse` says how much of a search's value was luck.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ablate.plan.compose import Source
+from ablate.plan.plan import Plan, make_plan
+from ablate.plan.study import Study
+from ablate.search.order import Change, SearchOrder, with_protocol
+from ablate.search.trials import best_trials
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from optuna import Study as OptunaStudy
+
+SETTING, ALONE = "setting", "alone"
+"""The factors of a proof: whole settings, and single changes of those compared."""
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """A setting that a search has found, before and after."""
+
+    label: str
+    trial: int
+    seeds: int
+    """Behind the search's value."""
+    found: float
+    """The search's value: mean over its seeds, on held-out images."""
+    n: int
+    """Fresh seeds."""
+    confirmed: float | None
+    """The same measure on fresh seeds; None: not trained."""
+    interval: tuple[float, float] | None
+    """95 % t interval of ``confirmed``."""
+
+    @property
+    def curse(self) -> float | None:
+        """What was luck: found minus confirmed."""
+        return None if self.confirmed is None else self.found - self.confirmed
+
+
+def proof_plan(order: SearchOrder, study: "OptunaStudy") -> Plan:
+    """The runs of the proof, a study for each protocol.
+
+    Args:
+        order: The search.
+        study: Its trials.
+    """
+    settings: dict[str, Sequence[Change]] = dict(order.compared)
+    for rank, trial in enumerate(best_trials(study, order.search, order.search.confirm.top), start=1):
+        changes = [*order.search.fixed.items(), *order.space.changes(dict(trial.params))]
+        if changes not in settings.values():
+            settings[f"best {rank}"] = changes
+    sources = []
+    for protocol in order.search.confirm.protocols:
+        of_article = protocol == "article"
+        factors = {SETTING: settings}
+        if of_article and order.search.confirm.additive and (alone := _alone(order)):
+            factors[ALONE] = alone
+        sources.append(
+            Source(
+                _study(order, factors, of_article),
+                with_protocol(order.source.baseline, protocol),
+                order.launch,
+                order.source.compose_group,
+            )
+        )
+    return make_plan(sources)
+
+
+def curse(order: SearchOrder, study: "OptunaStudy", runs: "pd.DataFrame") -> list[Confirmed]:
+    """Search value against confirmed value.
+
+    Args:
+        order: The search.
+        study: Its trials.
+        runs: The frame of runs of a proof under ``holdout_test`` (the search's own measure).
+    """
+    found = []
+    for rank, trial in enumerate(best_trials(study, order.search, order.search.confirm.top), start=1):
+        label, values = f"best {rank}", trial.user_attrs["values"]
+        rows = runs[(runs["factor"] == SETTING) & (runs["label"] == label) & (runs["status"] == "complete")]
+        sample = [float(v) for v in rows[order.search.metric] if math.isfinite(v)]
+        mean = math.fsum(sample) / len(sample) if sample else None
+        numbers = (len(values), trial.values[0], len(sample), mean, _interval(sample))
+        found.append(Confirmed(label, trial.number, *numbers))
+    return found
+
+
+@dataclass(frozen=True)
+class Additivity:
+    """Whether the changes of a setting add up when they are made together."""
+
+    setting: str
+    metric: str
+    n: int
+    """Seeds at which the setting, the baseline and every single change are complete."""
+    alone: Mapping[str, float]
+    """Mean gain of each change by itself over the baseline."""
+    together: float
+    """Mean gain of the setting."""
+    interaction: float
+    """``together`` minus the sum of ``alone``."""
+    interval: tuple[float, float] | None
+    """95 % t interval of the interaction, paired by seed."""
+
+    def __str__(self) -> str:
+        """One sentence."""
+        parts = ", ".join(f"{name} {gain:+.4f}" for name, gain in self.alone.items())
+        total = math.fsum(self.alone.values())
+        if self.interval is None:
+            verdict = "one seed cannot say whether they add up"
+        elif self.interval[0] <= 0.0 <= self.interval[1]:
+            verdict = "no departure from adding up can be told from noise"
+        else:
+            verdict = "they do not add up: together they are " + ("more" if self.interaction > 0 else "less")
+        interval = f" [{self.interval[0]:+.4f}, {self.interval[1]:+.4f}]" if self.interval is not None else ""
+        return (
+            f"The changes of {self.setting}, each alone, gain {parts} in {self.metric}, in sum {total:+.4f}; together "
+            f"they gain {self.together:+.4f}, a difference of {self.interaction:+.4f}{interval} over {self.n} seeds: "
+            f"{verdict}."
+        )
+
+
+def additivity(runs: "pd.DataFrame", setting: str, changes: Sequence[str], metric: str) -> Additivity | None:
+    """Do single changes combine additively?
+
+    Args:
+        runs: The frame of runs of a proof with the factor ``alone``.
+        setting: Label of the setting that combines the changes.
+        changes: Labels of the changes by themselves.
+        metric: A column of ``runs``.
+
+    Returns:
+        None where no seed is complete everywhere, or there are fewer than two changes.
+    """
+    baseline = _by_seed(runs, SETTING, "baseline", metric)
+    whole = _by_seed(runs, SETTING, setting, metric)
+    single = {change: _by_seed(runs, ALONE, change, metric) for change in changes}
+    seeds = [s for s in sorted(baseline) if s in whole and all(s in values for values in single.values())]
+    if not seeds or len(changes) < 2:
+        return None
+    gains = {change: [values[s] - baseline[s] for s in seeds] for change, values in single.items()}
+    together = [whole[s] - baseline[s] for s in seeds]
+    rest = [gain - math.fsum(g[i] for g in gains.values()) for i, gain in enumerate(together)]
+    return Additivity(
+        setting=setting,
+        metric=metric,
+        n=len(seeds),
+        alone={change: math.fsum(g) / len(seeds) for change, g in gains.items()},
+        together=math.fsum(together) / len(seeds),
+        interaction=math.fsum(rest) / len(seeds),
+        interval=_interval(rest),
+    )
+
+
+def alone_labels(order: SearchOrder, setting: str) -> list[str]:
+    """Labels of the single changes of a compared setting."""
+    return [_label(path, value) for path, value in order.compared[setting]]
+
+
+def _study(order: SearchOrder, factors: Mapping[str, Mapping[str, Sequence[Change]]], of_article: bool) -> Study:
+    study, metric = order.study, "test_acc"
+    best = next((label for label in factors[SETTING] if label.startswith("best")), None)
+    claims = []
+    if best is not None:
+        for other in order.compared:
+            claims.append(
+                {
+                    "id": f"{best.replace(' ', '-')}-beats-{other}",
+                    "text": f"The best setting found reaches a higher test accuracy than {_named(other)}.",
+                    "kind": "better",
+                    "factor": SETTING,
+                    "metric": metric,
+                    "levels": [best, other],
+                }
+            )
+    metrics = ("train_loss", "train_acc", "test_acc") if of_article else ("val_acc", "test_acc")
+    return replace_study(
+        study,
+        name=study.name if of_article or len(order.search.confirm.protocols) == 1 else f"{study.name}_heldout",
+        factors={f: tuple(dict(changes) for changes in levels.values()) for f, levels in factors.items()},
+        level_names={f: tuple(levels) for f, levels in factors.items()},
+        metrics=metrics,
+        labels={},
+        claims=tuple(claims),
+        search=None,
+    )
+
+
+def replace_study(study: Study, **fields: Any) -> Study:
+    """A study with other fields."""
+    return Study(**{name: getattr(study, name) for name in Study.model_fields} | fields)
+
+
+def _alone(order: SearchOrder) -> dict[str, Sequence[Change]]:
+    singles: dict[str, Sequence[Change]] = {}
+    for changes in order.compared.values():
+        if len(changes) > 1:
+            singles |= {_label(path, value): [(path, value)] for path, value in changes}
+    return {"baseline": [], **singles} if singles else {}
+
+
+def _label(path: str, value: Any) -> str:
+    from ablate.plan.design import label_of
+
+    return f"{path.rsplit('.', 1)[-1].replace('_', ' ')} {label_of(value)}"
+
+
+def _named(setting: str) -> str:
+    return "the baseline" if setting == "baseline" else f"the setting '{setting}'"
+
+
+def _by_seed(runs: "pd.DataFrame", factor: str, label: str, metric: str) -> dict[int, float]:
+    rows = runs[(runs["factor"] == factor) & (runs["label"] == label) & (runs["status"] == "complete")]
+    pairs = zip(rows["seed"], rows[metric], strict=True)
+    return {int(seed): float(value) for seed, value in pairs if math.isfinite(value)}
+
+
+def _interval(sample: Sequence[float]) -> tuple[float, float] | None:
+    """95 % t interval of the mean."""
+    if len(sample) < 2:
+        return None
+    from scipy import stats
+
+    mean = math.fsum(sample) / len(sample)
+    spread = math.sqrt(math.fsum((v - mean) ** 2 for v in sample) / (len(sample) - 1))
+    half = float(stats.t.ppf(0.975, len(sample) - 1)) * spread / math.sqrt(len(sample))
+    return mean - half, mean + half

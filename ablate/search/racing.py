@@ -1,0 +1,145 @@
+"""Races: which runs leave early, and which settings get further seeds. Pure.
+
+Along the epochs, asynchronous successive halving in its stopping form (Li et al. 2020, *A System for Massively
+Parallel Hyperparameter Tuning*, MLSys): a run is stopped at a rung where it is not among the best 1/``reduction`` of
+those that have been there. It departs from the paper in three ways. Rungs are shares of a run's own length, because a
+schedule may depend on the length: a one-cycle run after 5 of 20 epochs is a quarter done, not as good as a run of 5
+epochs. Only runs with the same schedule are compared. And a limit is fixed when a run starts, from those that have
+ended before, so that a run's fate depends neither on the runs beside it nor on who is faster.
+
+Along the seeds, every setting gets the first; ``reduction`` times as many get those that may still be the best. That
+is decided by pairs: seed s has the same split and data order at every setting, so the difference from the best
+setting so far is taken seed by seed. (Optuna's WilcoxonPruner tests the same pairs, but cannot reject before the
+fourth seed.)
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ablate.config import RunConfig
+from ablate.record import StopRule
+from ablate.search.settings import Racing
+
+
+@dataclass(frozen=True)
+class Lap:
+    """How far the first seed of a setting came."""
+
+    schedule: str
+    epochs: int
+    """Configured."""
+    values: Mapping[int, float] = field(default_factory=dict)
+    """By epoch (from 1): the metric at the rungs that it reached."""
+
+
+def rung_epochs(epochs: int, racing: Racing) -> list[int]:
+    """The epochs after which a run may be stopped.
+
+    Args:
+        epochs: Of the whole run.
+        racing: How many rungs, and how far apart.
+
+    Returns:
+        One for each rung from the lowest, at least 1 and not above ``epochs``; equal ones where a run is short.
+    """
+    shares = [racing.reduction**-rung for rung in range(racing.rungs, 0, -1)]
+    return [max(1, math.ceil(epochs * share - 1e-9)) for share in shares]
+
+
+def stop_rule(run: RunConfig, racing: Racing, metric: str, laps: Sequence[Lap]) -> StopRule | None:
+    """What a run must reach at its rungs.
+
+    Args:
+        run: To be started.
+        racing: The rules.
+        metric: ``val_acc`` or ``val_loss``.
+        laps: Of all settings that have ended.
+
+    Returns:
+        None where nothing can be said yet, or epochs are not raced.
+    """
+    if not racing.epochs:
+        return None
+    limits: dict[int, float] = {}
+    for rung, epoch in enumerate(rung_epochs(run.train.epochs, racing)):
+        if epoch >= run.train.epochs:
+            continue
+        seen = []
+        for lap in laps:
+            there = rung_epochs(lap.epochs, racing)[rung]
+            if lap.schedule == run.schedule.name and there in lap.values:
+                seen.append(lap.values[there])
+        if len(seen) >= racing.least:
+            limits[epoch] = _last_to_go_on(seen, racing.reduction, metric)
+    return StopRule(metric, tuple(sorted(limits.items()))) if limits else None
+
+
+def seed_counts(total: int, racing: Racing) -> list[int]:
+    """After how many seeds it is decided who goes on; the last is ``total``.
+
+    Args:
+        total: Seeds of a setting that is a contender to the end.
+        racing: The rules; without a race over seeds all of them are trained at once.
+    """
+    counts = [total]
+    if racing.seeds:
+        counts, next_count = [], 1
+        while next_count < total:
+            counts.append(next_count)
+            next_count = max(next_count + 1, round(next_count * racing.reduction))
+        counts.append(total)
+    return counts
+
+
+def contenders(
+    settings: Mapping[int, Sequence[float]], finished: Mapping[int, Sequence[float]], racing: Racing, *, higher: bool
+) -> list[int]:
+    """Which settings of a batch get more seeds, the best first.
+
+    Args:
+        settings: By trial: the values of the seeds that it has, the same seeds for all.
+        finished: By trial: the values of those that have all seeds, in the same order.
+        racing: The rules.
+        higher: Whether higher is better.
+
+    Returns:
+        Trials that are behind the best finished one by at most ``patience`` standard errors of the paired difference
+        (its spread pooled over the finished ones); while fewer than three have finished, the best 1/``reduction``.
+    """
+    sign = 1.0 if higher else -1.0
+    ranked = sorted(settings, key=lambda trial: (-sign * _mean(settings[trial]), trial))
+    if len(finished) < 3:
+        return ranked[: math.ceil(len(ranked) / racing.reduction)]
+    best = max(finished, key=lambda trial: (sign * _mean(finished[trial]), -trial))
+    spread = _spread_of_pairs([values for trial, values in finished.items() if trial != best], finished[best])
+    going_on = []
+    for trial in ranked:
+        values = settings[trial]
+        behind = sign * (_mean(finished[best][: len(values)]) - _mean(values))
+        if behind <= racing.patience * spread / math.sqrt(len(values)):
+            going_on.append(trial)
+    return going_on
+
+
+def _spread_of_pairs(others: Sequence[Sequence[float]], best: Sequence[float]) -> float:
+    """Standard deviation over seeds of the difference from the best, pooled over settings; 0 with one seed."""
+    squares, freedom = 0.0, 0
+    for values in others:
+        differences = [a - b for a, b in zip(values, best, strict=True)]
+        middle = _mean(differences)
+        squares += sum((d - middle) ** 2 for d in differences)
+        freedom += len(differences) - 1
+    return math.sqrt(squares / freedom) if freedom else 0.0
+
+
+def _last_to_go_on(values: Sequence[float], reduction: float, metric: str) -> float:
+    """The value of the last of the best 1/reduction; NaN counts as worst."""
+    higher = metric.endswith("_acc")
+    worst = -math.inf if higher else math.inf
+    ranked = sorted((worst if math.isnan(v) else v for v in values), reverse=higher)
+    return ranked[max(1, math.floor(len(ranked) / reduction)) - 1]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)

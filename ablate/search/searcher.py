@@ -1,0 +1,265 @@
+"""The search: batch after batch, proposed, raced and told, until the budget is spent.
+
+Optuna's study is the only state. A batch is proposed as a whole before any of it is trained and told after all of it
+is, its stop rules are kept with its trials, and the sampler is reseeded for every proposal; so a search that is
+killed at any moment and started again makes the proposals that it would have made, and finds what it had trained in
+the store.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ablate.config import ConfigError
+from ablate.record import StopRule
+from ablate.search.budget import RESERVED, RUNS, Purse
+from ablate.search.evaluate import Evaluate
+from ablate.search.racing import contenders, seed_counts, stop_rule
+from ablate.search.sampler import make_sampler
+from ablate.search.settings import Search
+from ablate.search.space import Build, Params, Space
+from ablate.search.storage import alone, give_back, quiet, running, take
+from ablate.search.trial import (
+    BATCH,
+    LIMITS,
+    NEW,
+    Pending,
+    finished_values,
+    laps_of,
+    refuse,
+    rule_of,
+    tell,
+)
+from ablate.store import Owner, Store
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.trial import FrozenTrial, Trial
+
+MOST_INVALID = 200
+"""Proposals in a row that are no valid settings."""
+
+STALE_BATCHES = 3
+"""After so many batches without a new run the space counts as exhausted."""
+
+BEGUN = "begun"
+"""Attribute of a study whose first settings have been queued."""
+
+
+@dataclass
+class Searcher:
+    """One process at work on a search; several may share a study."""
+
+    study: "Study"
+    search: Search
+    space: Space
+    build: Build
+    """Changes to a setting, the search's fixed ones applied."""
+    purse: Purse
+    dearest: float
+    """Cost of the dearest run of the space: a setting is proposed only while that is left."""
+    start: Sequence[Params]
+    """Settings to begin with, each perhaps in part."""
+    store: Store
+    owner: Owner
+    evaluate: Evaluate
+    say: Callable[[str], None] = print
+
+    def run(self) -> None:
+        """Search until the budget is spent or the space exhausted; also goes on with what a dead searcher left.
+
+        Raises:
+            ConfigError: Hardly any proposal is a valid setting.
+        """
+        try:
+            while batch := self._ask():
+                self._train(batch)
+                with alone(self.store, self.owner, f"ask {self.study.study_name}"), quiet():
+                    for pending in batch:
+                        tell(self.study, pending, self.search, self.purse)
+                give_back(self.study, [pending.number for pending in batch], self.store, self.owner)
+                self._report(batch)
+        finally:
+            self.store.release(self.owner)
+
+    # Proposing
+
+    def _ask(self) -> list[Pending]:
+        with alone(self.store, self.owner, f"ask {self.study.study_name}"), quiet():
+            if BEGUN not in self.study.user_attrs:
+                for params in self.start:
+                    self.study.enqueue_trial(dict(params), skip_if_exists=True)
+                self.study.set_user_attr(BEGUN, True)
+            batch, is_whole = self._adopt()
+            if self._exhausted():
+                return batch
+            while not is_whole and len(batch) < self.search.batch and self.purse.left() >= self.dearest:
+                pending = self._propose(batch)
+                if pending is None:
+                    break
+                batch.append(pending)
+            return batch
+
+    def _adopt(self) -> tuple[list[Pending], bool]:
+        """Trials of dead searchers, and whether the batch they belong to had been proposed to its end."""
+        by_number = {trial.number: trial for trial in running(self.study)}
+        taken = take(self.study, list(by_number), self.store, self.owner)
+        if not taken:
+            return [], False
+        of_batch = min(by_number[n].user_attrs.get(BATCH, n) for n in taken)
+        batch = []
+        for number in taken:
+            trial = self._resumed(by_number[number])
+            trial.set_user_attr(BATCH, of_batch)
+            pending = self._settle(trial)
+            if pending is not None:
+                batch.append(pending)
+        told = [t for t in self._trials() if t.user_attrs.get(BATCH) == of_batch and t.user_attrs.get(RUNS)]
+        has_begun = any(LIMITS in pending.trial.user_attrs for pending in batch)
+        return batch, bool(told) or has_begun
+
+    def _resumed(self, trial: "FrozenTrial") -> "Trial":
+        from optuna.trial import Trial
+
+        self.study.sampler = make_sampler(self.search.sampler, self.search.seed, trial.number)
+        return Trial(self.study, trial._trial_id)
+
+    def _propose(self, batch: Sequence[Pending]) -> Pending | None:
+        """One more setting, or None where a grid has no more."""
+        leader = batch[len(batch) - len(batch) % self.search.family] if len(batch) % self.search.family else None
+        for _ in range(MOST_INVALID):
+            number = sum(trial.state.name != "WAITING" for trial in self._trials())
+            if not self._queue(leader):
+                return None
+            self.study.sampler = make_sampler(self.search.sampler, self.search.seed, number)
+            trial = self.study.ask()
+            take(self.study, [trial.number], self.store, self.owner)
+            trial.set_user_attr(BATCH, batch[0].trial.user_attrs[BATCH] if batch else trial.number)
+            pending = self._settle(trial)
+            if pending is not None:
+                return pending
+        raise ConfigError(
+            f"study.search.space: {MOST_INVALID} proposals in a row were no valid settings; the last: "
+            f"{trial.user_attrs['problem']}"
+        )
+
+    def _settle(self, trial: "Trial") -> Pending | None:
+        """Complete a proposal; None where it is no valid setting."""
+        params = self.space.suggest(trial)
+        try:
+            config = self.build(self.space.changes(params))
+        except ConfigError as error:
+            refuse(self.study, trial, error.problems[0], self.search)
+            give_back(self.study, [trial.number], self.store, self.owner)
+            return None
+        pending = Pending(trial, params, config)
+        trial.set_user_attr(RESERVED, self.purse.cost(pending.run(self.search.seeds[0])))
+        return pending
+
+    def _queue(self, leader: Pending | None) -> bool:
+        """Fix what the next proposal must have: a grid's next setting, or what shapes the steps of its family."""
+        from optuna.trial import TrialState
+
+        if self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+            return True
+        if self.search.sampler == "grid":
+            had = {_key(t.params or t.system_attrs.get("fixed_params", {})) for t in self._trials()}
+            params = next((p for p in self.space.grid() if _key(p) not in had), None)
+            if params is None:
+                return False
+            self.study.enqueue_trial(params)
+        elif leader is not None and (shape := self.space.shape(leader.params)):
+            self.study.enqueue_trial(shape)
+        return True
+
+    def _exhausted(self) -> bool:
+        """Whether the last trials were all repetitions of earlier ones."""
+        last = [t for t in self._trials() if NEW in t.user_attrs][-STALE_BATCHES * self.search.batch :]
+        return len(last) == STALE_BATCHES * self.search.batch and not any(t.user_attrs[NEW] for t in last)
+
+    # Training
+
+    def _train(self, batch: Sequence[Pending]) -> None:
+        """Train the first seed of all, further ones of the contenders."""
+        number = batch[0].trial.user_attrs[BATCH]
+        earlier = [t for t in self._trials() if t.user_attrs.get(BATCH) != number]
+        rules = self._rules(batch, earlier)
+        finished, done = finished_values(earlier, self.search), 0
+        going_on = list(batch)
+        for count in seed_counts(len(self.search.seeds), self.search.races):
+            seeds = self.search.seeds[done:count]
+            if done:
+                going_on = self._affordable(self._contenders(going_on, finished), len(seeds))
+            self._train_seeds(going_on, seeds, rules if not done else {})
+            done = count
+
+    def _train_seeds(self, batch: Sequence[Pending], seeds: Sequence[int], rules: dict[str, StopRule]) -> None:
+        if not batch:
+            return
+        runs = {(p.number, seed): p.run(seed) for p in batch for seed in seeds}
+        outcomes = self.evaluate(runs.values(), rules)
+        for pending in batch:
+            for seed in seeds:
+                pending.outcomes[seed] = outcomes[runs[pending.number, seed].digest]
+            pending.trial.set_user_attr(RESERVED, pending.spent(self.purse))
+
+    def _rules(self, batch: Sequence[Pending], earlier: "Sequence[FrozenTrial]") -> dict[str, StopRule]:
+        """The stop rules of a batch, by run: those that its trials were started with, else new ones, kept there."""
+        search, first = self.search, self.search.seeds[0]
+        laps, rules = laps_of(earlier), dict[str, StopRule]()
+        started = {t.user_attrs[RUNS].get(str(first)): t.user_attrs for t in earlier if t.user_attrs.get(RUNS)}
+        for pending in batch:
+            run = pending.run(first)
+            attributes = started.get(run.digest, pending.trial.user_attrs)
+            if LIMITS in attributes:
+                rule = rule_of(attributes, search.metric)
+            else:
+                rule = stop_rule(run, search.races, search.metric, laps)
+            pending.trial.set_user_attr(LIMITS, [list(limit) for limit in rule.limits] if rule is not None else [])
+            if rule is not None:
+                rules.setdefault(run.digest, rule)
+        return rules
+
+    def _contenders(self, batch: Sequence[Pending], finished: dict[int, list[float]]) -> list[Pending]:
+        alive = {p.number: p for p in batch if p.status in ("complete", "diverged")}
+        values = {number: pending.values(self.search) for number, pending in alive.items()}
+        races = self.search.races
+        if not races.seeds:
+            return list(alive.values())
+        ranked = contenders(values, finished, races, higher=self.search.higher_is_better)
+        return [alive[number] for number in ranked]
+
+    def _affordable(self, ranked: Sequence[Pending], seeds: int) -> list[Pending]:
+        """The best of them, as many as the budget allows; what they need is put aside."""
+        chosen = []
+        for pending in ranked:
+            cost = seeds * self.purse.cost(pending.config)
+            if cost <= self.purse.left():
+                pending.trial.set_user_attr(RESERVED, pending.spent(self.purse) + cost)
+                chosen.append(pending)
+        return chosen
+
+    def _report(self, batch: Sequence[Pending]) -> None:
+        counts = {
+            status: sum(p.status == status for p in batch) for status in ("complete", "stopped", "diverged", "failed")
+        }
+        ended = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
+        best = ""
+        if self.search.against is None:
+            ranked = finished_values(self._trials(), self.search)
+            if ranked:
+                means = {number: sum(values) / len(values) for number, values in ranked.items()}
+                pick = max if self.search.higher_is_better else min
+                number = pick(means, key=lambda n: means[n])
+                best = f"; best: trial {number} with {self.search.metric} {means[number]:.4f}"
+        spent, total = self.purse.spent(), self.purse.total
+        unit = "samples" if self.purse.counts_samples else "s"
+        self.say(f"{len(batch)} settings: {ended}{best}; spent {spent:,.0f} of {total:,.0f} {unit}")
+
+    def _trials(self) -> "list[FrozenTrial]":
+        return list(self.study.get_trials(deepcopy=False))
+
+
+def _key(params: Params | Any) -> str:
+    return json.dumps(params, sort_keys=True)

@@ -1,0 +1,174 @@
+"""The ``study.search`` node of a study file in its typed form: space, objective, budget, races and proof."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from ablate.config import ConfigError
+from ablate.config.base import Fields, Positive, problems_of
+
+SEEDS_FROM = 1000
+"""First seed of a search whose file only says how many: studies count from 0, so that these are others."""
+
+SUFFIXES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
+
+Sampler = Literal["tpe", "random", "grid", "cmaes", "gp"]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class Budget(Fields):
+    """What a search may spend on training, in one of two units."""
+
+    samples: Positive | None = None
+    """Training samples: images times epochs, over all runs that the search uses (also those that the store already
+    held, so that the same budget buys the same settings)."""
+    minutes: Annotated[float, Field(gt=0.0)] | None = None
+    """Wall time of training; what the store already holds costs nothing."""
+
+    @model_validator(mode="after")
+    def _one_unit(self) -> "Budget":
+        if (self.samples is None) == (self.minutes is None):
+            raise ValueError("needs either samples (such as 200M) or minutes")
+        return self
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"{self.samples:,} samples" if self.samples is not None else f"{self.minutes:g} minutes"
+
+
+class Racing(Fields):
+    """How poor settings lose their claim on the budget (see :mod:`ablate.search.racing`)."""
+
+    epochs: bool = True
+    """Stop runs that lie behind others at the same share of their epochs."""
+    seeds: bool = True
+    """Give further seeds only to settings that may still be the best."""
+    reduction: Annotated[float, Field(gt=1.0)] = 3.0
+    """At each rung about one setting in so many goes on; contenders get so many times the seeds."""
+    rungs: Annotated[int, Field(ge=1, le=5)] = 2
+    """Rungs of a run: at 1/reduction of its epochs, at 1/reduction squared, ..."""
+    least: Positive = 4
+    """Settings that must have reached a rung before anyone is stopped there."""
+    patience: Annotated[float, Field(ge=0.0)] = 1.0
+    """A setting is a contender while it is behind the best by at most so many standard errors."""
+
+
+class Confirm(Fields):
+    """The proof on fresh seeds (those of ``study.seeds``)."""
+
+    top: Positive = 3
+    """So many of the best settings are confirmed."""
+    protocols: tuple[Literal["article", "holdout_test"], ...] = ("article", "holdout_test")
+    """``article``: all training images, as the article reports it; ``holdout_test``: as searched, but with the test
+    set read, so that the value found and the value confirmed are the same measure."""
+    additive: bool = True
+    """Also train each change of the settings under ``compare`` alone: do single-factor winners add up?"""
+
+
+class Search(Fields):
+    """What a search varies, what it maximises, and at which cost."""
+
+    space: dict[str, Any]
+    """Factor to its range or choices; see :mod:`ablate.search.space`."""
+    fixed: dict[str, Any] = Field(default_factory=dict)
+    """Changes to the baseline that every searched setting has: dotted path, or configuration group, to value."""
+    compare: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Further settings to hold the best against: name to changes to the baseline. Those that lie in the space are also
+    where the search starts."""
+    budget: Budget
+    sampler: Sampler = "tpe"
+    metric: Literal["val_acc", "val_loss"] = "val_acc"
+    """Of the last epoch, mean over seeds, on images held out of the training part."""
+    against: Literal["samples", "seconds"] | None = None
+    """A second objective, to be small: training samples or seconds of a run; the result is a Pareto front, not
+    raced."""
+    seeds: tuple[Seed, ...] = (SEEDS_FROM,)
+    """A setting's value is the mean over these; a count stands for 1000, 1001, ..."""
+    seed: Seed = 0
+    """Of the sampler."""
+    batch: Positive = 16
+    """Settings that are proposed and trained at a time."""
+    family: Positive = 4
+    """Of a batch, so many settings in a row share what shapes a training step, so that they make one cohort; 1: each
+    is proposed freely."""
+    racing: Racing = Racing()
+    confirm: Confirm = Confirm()
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> "Search":
+        if not self.space:
+            raise ValueError("space: needs at least one factor")
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds = {list(self.seeds)}: needs at least one seed, each listed once")
+        if "baseline" in self.compare:
+            raise ValueError("compare.baseline: the baseline is compared in any case")
+        if self.sampler in ("cmaes",) and self.against is not None:
+            raise ValueError("against: sampler cmaes has one objective only; use tpe, gp, random or grid")
+        return self
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Direction of the metric."""
+        return self.metric.endswith("_acc")
+
+    @property
+    def races(self) -> Racing:
+        """With two objectives nothing is raced: a setting that is behind in one may be ahead in the other."""
+        return self.racing if self.against is None else Racing(epochs=False, seeds=False)
+
+
+def parse_search(values: Mapping[str, Any], proof_seeds: tuple[int, ...]) -> Search:
+    """Turn the ``study.search`` node into its typed form.
+
+    Args:
+        values: Plain data; ``seeds`` a count or a list, ``budget.samples`` also as ``200M``, ``1.5G`` or ``80k``.
+        proof_seeds: Fresh seeds of the proof, which must be others than those of the search.
+
+    Raises:
+        ConfigError: Lists every problem.
+    """
+    data = dict(values)
+    seeds = data.get("seeds")
+    if isinstance(seeds, int) and not isinstance(seeds, bool):
+        if seeds < 1:
+            raise ConfigError(f"study.search.seeds = {seeds}: must be a count of at least 1 or a list of seeds")
+        data["seeds"] = tuple(range(SEEDS_FROM, SEEDS_FROM + seeds))
+    elif isinstance(seeds, list):
+        data["seeds"] = tuple(seeds)
+    if isinstance(data.get("budget"), Mapping):
+        data["budget"] = _budget(data["budget"])
+    confirm = data.get("confirm")
+    if isinstance(confirm, Mapping) and isinstance(confirm.get("protocols"), list):
+        data["confirm"] = {**confirm, "protocols": tuple(confirm["protocols"])}
+    try:
+        search = Search.model_validate({key: value for key, value in data.items() if value is not None})
+    except ValidationError as error:
+        raise ConfigError(
+            [p.replace("study.search.: ", "study.search.") for p in problems_of(error, "study.search.")]
+        ) from None
+    shared = sorted(set(search.seeds) & set(proof_seeds))
+    if shared:
+        raise ConfigError(
+            f"study.search.seeds = {list(search.seeds)}: {shared[0]} is also a seed of the proof (study.seeds); "
+            "what was found with a seed is not proven by it"
+        )
+    return search
+
+
+def _budget(values: Mapping[str, Any]) -> dict[str, Any]:
+    budget: dict[str, Any] = {key: value for key, value in values.items() if value is not None}
+    if "samples" in budget:
+        budget["samples"] = _count(budget["samples"])
+    if isinstance(budget.get("minutes"), int) and not isinstance(budget["minutes"], bool):
+        budget["minutes"] = float(budget["minutes"])
+    return budget
+
+
+def _count(value: Any) -> Any:
+    """A number of samples; what cannot be read is left for the validation to refuse."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?)", value.strip().lower()) if isinstance(value, str) else None
+    return round(float(match[1]) * SUFFIXES[match[2]]) if match else value

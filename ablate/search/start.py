@@ -1,0 +1,84 @@
+"""Putting a searcher together from what a command line asks for."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ablate.config import ConfigError, RunConfig
+from ablate.execute.devices import cores
+from ablate.execute.estimate import Speeds
+from ablate.plan.cohorts import training_samples
+from ablate.search.budget import Purse
+from ablate.search.evaluate import Evaluate
+from ablate.search.order import SearchOrder
+from ablate.search.searcher import Searcher
+from ablate.search.storage import Direction, open_study
+from ablate.store import Owner, Store
+from ablate.store.provenance import collect
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+
+def make_searcher(
+    order: SearchOrder, store: Store, owner: Owner, evaluate: Evaluate, say: Callable[[str], None] = print
+) -> Searcher:
+    """A searcher that is ready to run.
+
+    Args:
+        order: What is searched.
+        store: Open at the place that ``order`` names.
+        owner: This process.
+        evaluate: How runs get trained.
+        say: Gets a line after each batch.
+
+    Raises:
+        ConfigError: Optuna's tables cannot be used, or the budget does not buy a single run.
+    """
+    study = open_study(order.name, order.launch.store_location, store, owner, directions(order))
+    purse = make_purse(order, store, study)
+    return Searcher(
+        study=study,
+        search=order.search,
+        space=order.space,
+        build=order.build,
+        purse=purse,
+        dearest=dearest(order, purse),
+        start=order.start,
+        store=store,
+        owner=owner,
+        evaluate=evaluate,
+        say=say,
+    )
+
+
+def make_purse(order: SearchOrder, store: Store, study: "Study") -> Purse:
+    """The budget, with estimates of time from what was measured on this host."""
+    workers = order.launch.workers or cores()
+
+    def seconds(run: RunConfig) -> float:
+        speeds = Speeds(store.speeds(collect()["host"]), "cpu")
+        return speeds.seconds(run, training_samples(run)) / workers
+
+    return Purse(order.search.budget, study, seconds)
+
+
+def dearest(order: SearchOrder, purse: Purse) -> float:
+    """The cost of the dearest run of the space, in the budget's unit.
+
+    Raises:
+        ConfigError: The budget is below that of the cheapest run.
+    """
+    costs = [purse.cost(run) for run in order.corners]
+    if min(costs) > purse.total:
+        unit = "training samples" if purse.counts_samples else "seconds (estimated)"
+        raise ConfigError(
+            f"study.search.budget = {order.search.budget}: does not buy a single run; the cheapest takes "
+            f"{min(costs):,.0f} {unit}"
+        )
+    return min(max(costs), purse.total)
+
+
+def directions(order: SearchOrder) -> list[Direction]:
+    """Optuna's words for what is good."""
+    first: Direction = "maximize" if order.search.higher_is_better else "minimize"
+    return [first] if order.search.against is None else [first, "minimize"]

@@ -1,0 +1,149 @@
+"""The trials of a search as a table and as a file from which Optuna's study can be rebuilt without its database."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ablate.config import ConfigError
+from ablate.search.budget import SPENT
+from ablate.search.settings import Search
+from ablate.search.trial import PROBLEM, SAMPLES, SECONDS, STATUS, VALUES
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from optuna import Study
+    from optuna.trial import FrozenTrial
+
+FILE = "trials.json"
+
+
+def frame_of_trials(study: "Study", search: Search) -> "pd.DataFrame":
+    """A row a trial that has ended.
+
+    Returns:
+        trial, status (complete, stopped, diverged, failed, invalid), the metric (mean over seeds; NaN where the
+        setting has no value), seeds (how many it got), the second objective where there is one, samples, seconds,
+        spent, problem and ``param.<name>`` (None where the factor's condition does not hold).
+    """
+    import pandas as pd
+
+    names = list(dict.fromkeys(name for trial in study.trials for name in trial.params))
+    rows = []
+    for trial in study.trials:
+        if not trial.state.is_finished():
+            continue
+        values = trial.user_attrs.get(VALUES, {})
+        complete = trial.state.name == "COMPLETE"
+        row: dict[str, Any] = {
+            "trial": trial.number,
+            "status": trial.user_attrs.get(STATUS, "failed"),
+            search.metric: trial.values[0] if complete else float("nan"),
+            "seeds": len(values),
+        }
+        if search.against is not None:
+            row[f"{search.against}_of_run"] = trial.values[1] if complete else float("nan")
+        row |= {
+            "samples": trial.user_attrs.get(SAMPLES, 0),
+            "seconds": trial.user_attrs.get(SECONDS, 0.0),
+            "spent": trial.user_attrs.get(SPENT, 0.0),
+            "problem": trial.user_attrs.get(PROBLEM),
+        }
+        rows.append(row | {f"param.{name}": trial.params.get(name) for name in names})
+    return pd.DataFrame(rows)
+
+
+def best_trials(study: "Study", search: Search, count: int) -> "list[FrozenTrial]":
+    """The best settings, each once, the best first.
+
+    Args:
+        study: With one objective, those with the most seeds are ranked by their mean; with two, the Pareto front is,
+            by the metric.
+        search: What was searched.
+        count: At most so many.
+    """
+    complete = [t for t in study.trials if t.state.name == "COMPLETE"]
+    if search.against is not None:
+        complete = [t for t in study.best_trials if t.state.name == "COMPLETE"]
+    most = max((len(t.user_attrs.get(VALUES, {})) for t in complete), default=0)
+    sign = -1.0 if search.higher_is_better else 1.0
+    ranked = sorted(complete, key=lambda t: (-len(t.user_attrs.get(VALUES, {})), sign * t.values[0], t.number))
+    chosen: dict[str, FrozenTrial] = {}
+    for trial in ranked:
+        if len(trial.user_attrs.get(VALUES, {})) == most or not chosen:
+            chosen.setdefault(json.dumps(trial.params, sort_keys=True), trial)
+    return list(chosen.values())[:count]
+
+
+def dump_trials(study: "Study") -> str:
+    """Everything about the trials that have ended, as JSON."""
+    from optuna.distributions import distribution_to_json
+
+    trials = [
+        {
+            "number": t.number,
+            "state": t.state.name,
+            "values": t.values,
+            "params": t.params,
+            "distributions": {name: json.loads(distribution_to_json(d)) for name, d in t.distributions.items()},
+            "intermediate_values": t.intermediate_values,
+            "user_attrs": t.user_attrs,
+            "start": t.datetime_start.isoformat() if t.datetime_start else None,
+            "end": t.datetime_complete.isoformat() if t.datetime_complete else None,
+        }
+        for t in study.trials
+        if t.state.is_finished()
+    ]
+    directions = [direction.name.lower() for direction in study.directions]
+    return json.dumps({"study": study.study_name, "directions": directions, "trials": trials}, indent=1) + "\n"
+
+
+def read_trials(path: Path) -> "Study":
+    """A study in memory from what :func:`dump_trials` wrote.
+
+    Raises:
+        ConfigError: The file is missing or no such file.
+    """
+    import optuna
+    from optuna.trial import TrialState
+
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        study = optuna.create_study(study_name=data["study"], directions=data["directions"])
+        for trial in data["trials"]:
+            study.add_trial(_frozen(trial, TrialState[trial["state"]]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path}: holds no trials of a search: {error}") from None
+    return study
+
+
+def in_memory(study: "Study") -> "Study":
+    """A copy of the ended trials, which can be read without the database."""
+    import optuna
+
+    copy = optuna.create_study(study_name=study.study_name, directions=study.directions)
+    copy.add_trials([trial for trial in study.trials if trial.state.is_finished()])
+    return copy
+
+
+def _frozen(data: dict[str, Any], state: Any) -> "FrozenTrial":
+    from datetime import datetime
+
+    from optuna.distributions import json_to_distribution
+    from optuna.trial import FrozenTrial
+
+    start, end = (datetime.fromisoformat(data[key]) if data[key] else None for key in ("start", "end"))
+    values = data["values"]
+    return FrozenTrial(
+        number=data["number"],
+        state=state,
+        value=None,
+        values=values,
+        datetime_start=start,
+        datetime_complete=end,
+        params=data["params"],
+        distributions={name: json_to_distribution(json.dumps(d)) for name, d in data["distributions"].items()},
+        user_attrs=data["user_attrs"],
+        system_attrs={},
+        intermediate_values={int(step): value for step, value in data["intermediate_values"].items()},
+        trial_id=data["number"],
+    )
