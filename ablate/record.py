@@ -35,8 +35,9 @@ class Result:
     """The outcome of training one run.
 
     ``complete``: every epoch trained with finite losses. ``diverged``: a loss became NaN or infinite; ``curves`` ends
-    with that epoch. ``failed``: an error; ``error`` holds the traceback, ``curves`` the epochs before it. ``stopped``: told
-    to leave early by a :class:`StopRule`; ``curves`` is a part of the run, which is trained anew where all of it is wanted.
+    with that epoch. ``failed``: an error; ``error`` holds the traceback, ``curves`` the epochs before it.
+    ``stopped``: told to leave early by a :class:`StopRule`; ``curves`` is a part of the run, which is trained anew
+    where all of it is wanted.
     """
 
     status: Status

@@ -32,10 +32,10 @@ def train(
 ) -> list[Result]:
     """Train runs, as few cohorts as their shapes allow.
 
-    A fault costs the members that it touches: where a step raises (or memory runs out), the cohort is trained again in
-    halves until only the faulty member is left, which fails. A member whose loss is not finite leaves at the end of the
-    epoch as diverged; one whose epochs are done leaves as complete, one that its rule stops as stopped; the others go
-    on.
+    A fault costs the members that it touches: where a step raises (or memory runs out), the cohort is trained again
+    in halves until only the faulty member is left, which fails. A member whose loss is not finite leaves at the end
+    of the epoch as diverged; one whose epochs are done leaves as complete, one that its rule stops as stopped; the
+    others go on.
 
     Args:
         configs: The runs; all of them train on ``images``.
