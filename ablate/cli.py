@@ -112,6 +112,11 @@ def plan(words: tuple[str, ...], as_json: bool, measure: bool) -> None:
 
     with user_errors():
         wanted = order(_split(words))
+        if wanted.is_search:
+            from ablate.search.app import plan_search
+
+            plan_search(_split(words), as_json=as_json)
+            return
         if measure:
             measure_speeds(wanted)
         found = outlook(wanted)
@@ -121,10 +126,24 @@ def plan(words: tuple[str, ...], as_json: bool, measure: bool) -> None:
 @_study_command()
 def report(words: tuple[str, ...]) -> None:
     """Write tables, figures and a page of studies into results/STUDY/, from records alone."""
-    from ablate.app import report_arguments
+    from ablate.app import order, report_arguments
 
     with user_errors():
+        if order(_split(words)).is_search:
+            from ablate.search.app import report_search
+
+            print("\n".join(report_search(_split(words))))
+            return
         report_arguments(_split(words))
+
+
+@_study_command()
+def search(words: tuple[str, ...]) -> None:
+    """Search a study's space for the best setting (resumes by itself), prove it on fresh seeds, write the report."""
+    from ablate.search.app import search_arguments
+
+    with user_errors():
+        search_arguments(_split(words))
 
 
 @main.command()
