@@ -164,7 +164,14 @@ def scale(factor: FactorView) -> str:
         and max(values) >= 16 * min(values)
     ):
         return "log2"
-    return "log10" if positive and max(values) >= 100 * min(values) else "linear"
+    return "log10" if positive and len(values) > 2 and _steps_by_factors(sorted(values)) else "linear"
+
+
+def _steps_by_factors(values: Sequence[float]) -> bool:
+    """Whether levels over a decade or more lie more evenly on a logarithmic axis than on a linear one."""
+    linear, logarithmic = (np.diff(v) for v in (np.asarray(values, dtype=float), np.log(values)))
+    evener = logarithmic.std() / logarithmic.mean() < linear.std() / linear.mean()
+    return values[-1] >= 9.99 * values[0] and bool(evener)
 
 
 def _axes(ax: "Axes | None") -> "Axes":

@@ -48,8 +48,8 @@ def test_the_article_s_studies_have_its_levels_and_share_the_baseline():
     assert levels(found, "optimizer.lr") == [round(i / 10, 1) for i in range(18)]
     assert levels(found, "train.batch_size") == [2**i for i in range(1, 11)]
     assert levels(found, "train.epochs") == [10, 50, 100]
-    # 18 rates; 9 batch sizes, 2 lengths, 2 activations, 1 pooling, 2 kernels, 2 pooling sizes and 1 combination more.
-    assert len(found.runs) == (18 + 9 + 2 + 2 + 1 + 2 + 2 + 1) * 10
+    # 18 rates; 9 batch sizes, 2 lengths, 2 activations, 1 pooling, 2 kernels, 2 pooling sizes, 2 combinations more.
+    assert len(found.runs) == (18 + 9 + 2 + 2 + 1 + 2 + 2 + 2) * 10
     baseline = {p.run.digest for p in found.points if p.setting.is_baseline and p.run.seed == 0}
     assert len(baseline) == 1
     assert len({p.study.name for p in found.points if p.run.digest in baseline}) == 8
