@@ -24,15 +24,9 @@ KILLS = 10
 
 def start(folder):
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    log = (folder / "log").open("a")
-    return subprocess.Popen(
-        [sys.executable, "-m", "ablate", *SWEEP],
-        cwd=folder,
-        env=environment,
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-    )
+    command = [sys.executable, "-m", "ablate", *SWEEP]
+    with (folder / "log").open("a") as log:
+        return subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
 
 
 def records(folder):
