@@ -223,18 +223,18 @@ class _Sweep:
                 self.pool.start()
             for worker, answer in self.pool.wait(TICK_SECONDS):
                 if isinstance(answer, messages.Probed):
-                    sizing.learn(probe := under_way.pop(worker), answer.samples_per_second, answer.used)
-                    self._keep_probe(probe)
+                    probe = under_way.pop(worker)
+                    self._keep_probe(probe, answer.samples_per_second)
+                    sizing.learn(probe, answer.samples_per_second, answer.used)
                 elif isinstance(answer, Died) and worker in under_way:
                     under_way.pop(worker)  # too large for this machine: what is known of smaller sizes counts
                 else:
                     self._hear(worker, answer)
 
-    def _keep_probe(self, probe: Probe) -> None:
-        size, speed = max(probe.speeds.items())
+    def _keep_probe(self, probe: Probe, speed: float) -> None:
         if speed > 0.0:
             key = probe.runs[0].cohort_key
-            measured = Speed(collect()["host"], self.device, key, size, probe.shared, speed, now())
+            measured = Speed(collect()["host"], self.device, key, probe.size, probe.shared, speed, now())
             self.speeds.add(measured)
             self.store.add_speeds([measured])
 

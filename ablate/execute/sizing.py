@@ -29,10 +29,14 @@ class Probe:
     """One shape of cohort on its way to a size."""
 
     runs: tuple[RunConfig, ...]
-    """All runs of the shape; the first ``size`` are tried."""
-    shared: bool
-    size: int = 0
+    """All runs of the shape, as :func:`ablate.plan.cohorts.form_cohorts` would line them up; the first are tried."""
+    size: int
     speeds: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def shared(self) -> bool:
+        """Whether the members of the next measurement have one seed."""
+        return len({run.seed for run in self.members}) == 1
 
     @property
     def members(self) -> tuple[RunConfig, ...]:
@@ -76,7 +80,7 @@ class Sizing:
         """
         before = max(probe.speeds.values(), default=0.0)
         probe.speeds[probe.size] = samples_per_second
-        larger = [size for size in SIZES if size > probe.size and size <= _most(probe.runs, probe.shared)]
+        larger = [size for size in SIZES if size > probe.size and size <= _most(probe.runs)]
         if larger and samples_per_second >= GAIN * before and used / probe.size * larger[0] <= self._limit:
             probe.size = larger[0]
             self.waiting.append(probe)
@@ -103,14 +107,11 @@ def memory() -> int:
 
 
 def _probe(group: Sequence[RunConfig]) -> Probe:
-    """A shape with its members as :func:`ablate.plan.cohorts.form_cohorts` would put them together."""
     seeds = {run.seed for run in group}
-    shared = len(group) >= LEVELS_WORTH_A_COHORT * len(seeds)
-    first = group[0].seed
-    runs = tuple(run for run in group if run.seed == first) if shared else tuple(group)
-    return Probe(runs, shared, size=1 if _most(runs, shared) < SIZES[1] else SIZES[1])
+    runs = sorted(group, key=lambda run: run.seed) if len(group) >= LEVELS_WORTH_A_COHORT * len(seeds) else group
+    return Probe(tuple(runs), size=min(SIZES[1], _most(runs)))
 
 
-def _most(runs: Sequence[RunConfig], shared: bool) -> int:
+def _most(runs: Sequence[RunConfig]) -> int:
     """The largest size worth trying: the first of :data:`SIZES` that holds all runs."""
     return next((size for size in SIZES if size >= len(runs)), SIZES[-1])

@@ -5,12 +5,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import TypeVar
 
 from ablate.config import AlexNet, RunConfig
 from ablate.plan.plan import training_images
 
+T = TypeVar("T")
+
 LEVELS_WORTH_A_COHORT = 3
-"""From so many levels a seed on, a cohort holds one seed with all its levels: its members then share every batch."""
+"""From so many levels a seed on, a cohort holds whole seeds with all their levels, which share every batch."""
 
 BALANCED = 1.05
 """A plan whose busiest worker has at most so many times the mean load is not split further."""
@@ -93,7 +96,7 @@ def form_cohorts(
     parts = []
     for group in groups.values():
         limit = max_members if max_members is not None else members(group[0])
-        for together in _by_seed(group):
+        for together in _by_seed(group, limit):
             parts += _even(together, limit)
     costs = {run.digest: cost(run) for part in parts for run in part}
     parts = _balance(parts, workers, lambda part: sum(costs[run.digest] for run in part))
@@ -127,13 +130,15 @@ def hand_out(costs: Sequence[float], workers: int) -> list[Load]:
     return [Load(cost, tuple(pieces[worker])) for cost, worker in sorted(free, reverse=True)]
 
 
-def _by_seed(group: list[RunConfig]) -> list[list[RunConfig]]:
-    """Runs that should stay together, like lengths beside each other."""
+def _by_seed(group: list[RunConfig], limit: int) -> list[list[RunConfig]]:
+    """Runs that should stay together, like lengths beside each other; as many whole seeds as the limit holds."""
     seeds: dict[tuple[int, int], list[RunConfig]] = {}
     for run in sorted(group, key=lambda run: (-run.train.epochs, run.seed, run.digest)):
         seeds.setdefault(_seeds(run), []).append(run)
     if len(group) >= LEVELS_WORTH_A_COHORT * len(seeds):
-        return [seeds[seed] for seed in sorted(seeds)]
+        whole = max(1, limit // max(map(len, seeds.values())))
+        packs = _even(sorted(seeds), whole)
+        return [[run for seed in pack for run in seeds[seed]] for pack in packs]
     return [sorted(group, key=lambda run: (-run.train.epochs, run.seed, run.digest))]
 
 
@@ -141,11 +146,11 @@ def _seeds(run: RunConfig) -> tuple[int, int]:
     return run.seed, run.data.split_seed if run.data.split_seed is not None else run.seed
 
 
-def _even(runs: list[RunConfig], limit: int) -> list[list[RunConfig]]:
+def _even(items: list[T], limit: int) -> list[list[T]]:
     """As few parts as ``limit`` allows, their sizes as equal as can be."""
-    number = -(-len(runs) // limit)
-    bounds = [len(runs) * part // number for part in range(number + 1)]
-    return [runs[start:end] for start, end in pairwise(bounds)]
+    number = -(-len(items) // limit)
+    bounds = [len(items) * part // number for part in range(number + 1)]
+    return [items[start:end] for start, end in pairwise(bounds)]
 
 
 def _balance(

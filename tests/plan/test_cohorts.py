@@ -35,11 +35,14 @@ def test_every_cohort_is_sound(runs, workers, limit, data):
     assert form_cohorts(shuffled, workers=workers, max_members=limit) == cohorts
 
 
-def test_three_levels_a_seed_share_their_batches():
+def test_three_levels_a_seed_stay_together():
     runs = [run(lr, seed) for lr in (0.1, 0.2, 0.3) for seed in range(4)]
     cohorts = form_cohorts(runs, workers=2)
-    assert all(cohort.shared for cohort in cohorts)
-    assert [len(cohort.runs) for cohort in cohorts] == [3, 3, 3, 3]
+    places = {run.digest: place for place, cohort in enumerate(cohorts) for run in cohort.runs}
+    for seed in range(4):
+        assert len({places[run(lr, seed).digest] for lr in (0.1, 0.2, 0.3)}) == 1
+    assert all(cohort.shared for cohort in form_cohorts(runs, workers=2, max_members=5))
+    assert [len(cohort.runs) for cohort in cohorts] == [6, 6]
 
 
 def test_seeds_go_together_where_there_are_few_levels():
