@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from ablate.config import Launch, RunConfig
 from ablate.execute import Progress, execute
 from ablate.execute.progress import State
-from ablate.plan.cohorts import training_samples
+from ablate.plan.cohorts import default_members, training_samples
 from ablate.plan.prefixes import read_off
 from ablate.record import Result, StopRule
 from ablate.store import FINAL, Store
@@ -58,13 +58,13 @@ class Trainer:
         load: Callable[..., Any] | None = None,
     ) -> None:
         self._store = store
+        self._members = launch.cohort_size
         shown = progress if progress is not None else Progress()
         self._execute = partial(
             execute,
             store=store,
             workers=launch.workers,
             device=launch.device,
-            max_members=launch.cohort_size,
             progress=_Renewing(shown, renew) if renew is not None else shown,
             train=train,
             load=load,
@@ -77,7 +77,9 @@ class Trainer:
         lacking = [run for digest, run in wanted.items() if digest not in found]
         if lacking:
             start = time.monotonic()
-            self._execute(lacking, stops={d: rule for d, rule in rules.items() if d not in found})
+            # The default and no measurement: shapes come and go too fast in a search for one to pay.
+            members = self._members or min(map(default_members, lacking))
+            self._execute(lacking, max_members=members, stops={d: rule for d, rule in rules.items() if d not in found})
             seconds = time.monotonic() - start
             records = self._store.get(run.digest for run in lacking)
             weights = {run.digest: _weight(run, records[run.digest].result) for run in lacking}

@@ -22,6 +22,7 @@ from ablate.search.space import Build, Params, Space
 from ablate.search.storage import alone, give_back, quiet, running, take
 from ablate.search.trial import (
     BATCH,
+    GRANTS,
     LIMITS,
     NEW,
     Pending,
@@ -120,10 +121,16 @@ class Searcher:
         return batch, bool(told) or has_begun
 
     def _resumed(self, trial: "FrozenTrial") -> "Trial":
+        """A trial that another searcher has asked for, with its sampler's random state where that one left it."""
         from optuna.trial import Trial
 
-        self.study.sampler = make_sampler(self.search.sampler, self.search.seed, trial.number)
-        return Trial(self.study, trial._trial_id)
+        sampler = make_sampler(self.search.sampler, self.search.seed, trial.number)
+        self.study.sampler = sampler
+        resumed, fixed = Trial(self.study, trial._trial_id), trial.system_attrs.get("fixed_params", {})
+        for name, distribution in trial.distributions.items():
+            if name not in resumed.relative_params and name not in fixed and not distribution.single():
+                sampler.sample_independent(self.study, trial, name, distribution)
+        return resumed
 
     def _propose(self, batch: Sequence[Pending]) -> Pending | None:
         """One more setting, or None where a grid has no more."""
@@ -190,7 +197,7 @@ class Searcher:
         for count in seed_counts(len(self.search.seeds), self.search.races):
             seeds = self.search.seeds[done:count]
             if done:
-                going_on = self._affordable(self._contenders(going_on, finished), len(seeds))
+                going_on = self._granted(going_on, finished, count, len(seeds))
             self._train_seeds(going_on, seeds, rules if not done else {})
             done = count
 
@@ -221,14 +228,26 @@ class Searcher:
                 rules.setdefault(run.digest, rule)
         return rules
 
-    def _contenders(self, batch: Sequence[Pending], finished: dict[int, list[float]]) -> list[Pending]:
-        alive = {p.number: p for p in batch if p.status in ("complete", "diverged")}
-        values = {number: pending.values(self.search) for number, pending in alive.items()}
-        races = self.search.races
+    def _granted(
+        self, batch: Sequence[Pending], finished: dict[int, list[float]], count: int, seeds: int
+    ) -> list[Pending]:
+        """Those that go on to ``count`` seeds, which are kept with the trials before any of them is told."""
+        alive = [pending for pending in batch if pending.status in ("complete", "diverged")]
+        grants = [pending.trial.user_attrs.get(GRANTS, {}) for pending in alive]
+        if all(str(count) in grant for grant in grants):
+            return [pending for pending, grant in zip(alive, grants, strict=True) if grant[str(count)]]
+        chosen = self._affordable(self._contenders(alive, finished), seeds)
+        for pending, grant in zip(alive, grants, strict=True):
+            pending.trial.set_user_attr(GRANTS, grant | {str(count): pending in chosen})
+        return [pending for pending in alive if pending in chosen]
+
+    def _contenders(self, alive: Sequence[Pending], finished: dict[int, list[float]]) -> list[Pending]:
+        races, by_number = self.search.races, {pending.number: pending for pending in alive}
         if not races.seeds:
-            return list(alive.values())
+            return list(alive)
+        values = {number: pending.values(self.search) for number, pending in by_number.items()}
         ranked = contenders(values, finished, races, higher=self.search.higher_is_better)
-        return [alive[number] for number in ranked]
+        return [by_number[number] for number in ranked]
 
     def _affordable(self, ranked: Sequence[Pending], seeds: int) -> list[Pending]:
         """The best of them, as many as the budget allows; what they need is put aside."""

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
 
 BATCH, LIMITS, VALUES, STATUS, SCHEDULE, EPOCHS = "batch", "limits", "values", "status", "schedule", "epochs"
-SAMPLES, SECONDS, PROBLEM, NEW = "samples", "seconds", "problem", "new"
+SAMPLES, SECONDS, PROBLEM, NEW, GRANTS = "samples", "seconds", "problem", "new", "grants"
 """Attributes of a trial, beside those of the budget."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Pending:
     """A setting that has been proposed and is being trained."""
 
@@ -85,7 +85,8 @@ def tell(study: "Study", pending: Pending, search: Search, purse: Purse) -> None
         trial.set_user_attr(name, value)
     first = next(iter(pending.outcomes.values())).result
     if search.against is None:
-        for epoch in rung_epochs(pending.config.train.epochs, search.racing):
+        reported = study.get_trials(deepcopy=False)[pending.number].intermediate_values
+        for epoch in {*rung_epochs(pending.config.train.epochs, search.racing)} - {*reported}:
             reached = _at(first, epoch, search.metric)
             if reached is not None and math.isfinite(reached):
                 trial.report(reached, epoch)

@@ -28,9 +28,9 @@ def baseline(**train):
     return values
 
 
-def order(space=SPACE, seeds=(0, 1, 2), results="results", groups=None, **search):
+def order(space=SPACE, fresh=(0, 1, 2), results="results", groups=None, **search):
     node = {"space": space, "budget": {"samples": 60 * IMAGES * EPOCHS}, "seeds": 2, "batch": 8, "family": 2, **search}
-    study = Study(name="tiny", seeds=seeds, metrics=("test_acc",), search=node)
+    study = Study(name="tiny", seeds=fresh, metrics=("test_acc",), search=node)
 
     def compose_group(group, option):
         return (groups or {})[group, option]
