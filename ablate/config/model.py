@@ -82,9 +82,9 @@ class LeNet(Network):
         """See :meth:`Network.feature_maps`."""
         maps, size = [], (height, width)
         for name, kernel, padding in (("conv1", self.kernel_size, 2), ("conv2", self.kernel_size_2, 0)):
-            size = tuple(convolved(s, kernel, padding=padding) for s in size)  # type: ignore[assignment]
+            size = convolved(size, kernel, padding=padding)
             maps.append((f"{name} ({kernel}x{kernel})", *size))
-            size = tuple(convolved(s, self.pool_size, stride=self.pool_stride) for s in size)  # type: ignore[assignment]
+            size = convolved(size, self.pool_size, stride=self.pool_stride)
             maps.append((f"pool{name[-1]} ({self.pool_size}x{self.pool_size})", *size))
         return maps
 
@@ -131,10 +131,10 @@ class AlexNet(Network):
         window, stride = (3, 2) if self.overlap else (2, 2)
         maps, size = [], (height, width)
         for index, (kernel, step, padding) in enumerate([first, *((k, 1, k // 2) for k in later)], start=1):
-            size = tuple(convolved(s, kernel, step, padding) for s in size)  # type: ignore[assignment]
+            size = convolved(size, kernel, step, padding)
             maps.append((f"conv{index} ({kernel}x{kernel})", *size))
             if index in (1, 2, 5):
-                size = tuple(pooled(s, window, stride, ceil=small) for s in size)  # type: ignore[assignment]
+                size = pooled(size, window, stride, ceil=small)
                 maps.append((f"pool{index} ({window}x{window})", *size))
         return maps
 
@@ -142,14 +142,17 @@ class AlexNet(Network):
 ModelConfig = Annotated[LeNet | AlexNet, Field(discriminator="name")]
 
 
-def convolved(size: int, kernel: int, stride: int = 1, padding: int = 0) -> int:
-    """Output size of a convolution along one axis (torch.nn.Conv2d's formula, dilation 1)."""
-    return (size + 2 * padding - kernel) // stride + 1
+def convolved(size: tuple[int, int], kernel: int, stride: int = 1, padding: int = 0) -> tuple[int, int]:
+    """Height and width after a convolution (torch.nn.Conv2d's formula, dilation 1)."""
+    height, width = ((side + 2 * padding - kernel) // stride + 1 for side in size)
+    return height, width
 
 
-def pooled(size: int, window: int, stride: int, ceil: bool) -> int:
-    """Output size of a pooling without padding along one axis (torch.nn.MaxPool2d's formula)."""
+def pooled(size: tuple[int, int], window: int, stride: int, ceil: bool) -> tuple[int, int]:
+    """Height and width after a pooling without padding (torch.nn.MaxPool2d's formula)."""
     if not ceil:
         return convolved(size, window, stride)
-    out = -(-(size - window) // stride) + 1
-    return out - 1 if (out - 1) * stride >= size else out
+    rounded = (-(-(side - window) // stride) + 1 for side in size)
+    # A window that would start beyond the input is left out.
+    height, width = (out - ((out - 1) * stride >= side) for out, side in zip(rounded, size, strict=True))
+    return height, width

@@ -4,8 +4,11 @@ import subprocess
 import sys
 
 import pytest
+import torch
+from torch import nn
 
 from ablate.config import AlexNet, ConfigError, LeNet, RunConfig, parse_run
+from ablate.config.model import convolved, pooled
 
 
 def problems(values):
@@ -152,3 +155,14 @@ def test_a_setting_with_another_seed():
     assert run.model == LeNet(channels=(8, 16))
     assert run.with_seed(0).digest == run.digest
     assert run.with_seed(5) == parse_run({"model": {"name": "lenet", "channels": [8, 16]}, "seed": 5})
+
+
+@pytest.mark.parametrize("window", [1, 2, 3])
+@pytest.mark.parametrize("ceil", [True, False])
+def test_the_arithmetic_of_feature_maps_is_torch_s(window, ceil):
+    for size in range(window, 40):
+        expected = nn.MaxPool2d(window, 2, ceil_mode=ceil)(torch.zeros(1, 1, size, size)).shape[2:]
+        assert pooled((size, size), window, 2, ceil) == tuple(expected)
+        for padding in (0, 2):
+            out = nn.Conv2d(1, 1, window, 4, padding)(torch.zeros(1, 1, size, size)).shape[2:]
+            assert convolved((size, size), window, 4, padding) == tuple(out)
