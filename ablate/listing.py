@@ -67,7 +67,12 @@ def _table(records: Sequence[Record]) -> None:
     from ablate.frame import flatten
 
     default = dict(flatten(RunConfig().identity))
-    table = Table("run", "status", "seed", "epochs", "train loss", "train acc", "test acc", "differs by")
+    table = Table(box=None, pad_edge=False)
+    for heading in ("run", "status"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("seed", "epochs", "train loss", "train acc", "test acc"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("differs from the default by", overflow="fold")
     for record in records:
         last = record.result.curves[-1] if record.result.curves else None
         flat = dict(flatten(record.config))
