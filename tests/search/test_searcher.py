@@ -62,25 +62,25 @@ def told(study):
 
 def test_it_finds_the_optimum_and_spends_no_more_than_the_budget(make):
     bench = fakes.Bench()
-    searcher = make(bench, budget={"samples": 30 * FULL})
+    searcher = make(bench, budget={"samples": 26 * FULL})
     searcher.run()
     spent = sum(fakes.IMAGES * len(bench.results[digest].curves) for digest in bench.trained)
     assert searcher.purse.spent() == spent <= searcher.purse.total
     assert searcher.purse.left() < searcher.dearest
     (best,) = best_trials(searcher.study, searcher.search, 1)
     config = searcher.build(searcher.space.changes(best.params))
-    assert fakes.quality(config) > 0.885
+    assert fakes.quality(config) > 0.88
     assert not [t for t in searcher.study.trials if not t.state.is_finished()]
 
 
 def test_races_leave_poor_settings_behind(make):
     bench = fakes.Bench()
-    searcher = make(bench, budget={"samples": 30 * FULL})
+    searcher = make(bench, budget={"samples": 20 * FULL})
     searcher.run()
     states = [t.state.name for t in searcher.study.trials]
     seeds = [len(t.user_attrs[VALUES]) for t in searcher.study.trials]
-    assert states.count("PRUNED") >= 10
-    assert len(states) > 30
+    assert states.count("PRUNED") >= 6
+    assert len(states) > 20
     assert seeds.count(1) > seeds.count(2) > 0
     for trial in searcher.study.trials:
         if trial.state.name == "PRUNED":
@@ -110,13 +110,13 @@ def test_a_value_is_the_mean_over_the_seeds_of_the_last_epoch(make):
 
 def test_a_repeated_search_asks_for_nothing_and_one_from_scratch_trains_nothing(make):
     bench = fakes.Bench()
-    first = make(bench, budget={"samples": 20 * FULL})
+    first = make(bench, budget={"samples": 12 * FULL})
     first.run()
     trained, asked = len(bench.trained), bench.asked
-    again = make(bench, budget={"samples": 20 * FULL})
+    again = make(bench, budget={"samples": 12 * FULL})
     again.run()
     assert (len(bench.trained), bench.asked) == (trained, asked)
-    elsewhere = make(bench, store="other.db", budget={"samples": 20 * FULL})
+    elsewhere = make(bench, store="other.db", budget={"samples": 12 * FULL})
     elsewhere.run()
     assert len(bench.trained) == trained
     assert told(elsewhere.study) == told(first.study)
@@ -124,13 +124,13 @@ def test_a_repeated_search_asks_for_nothing_and_one_from_scratch_trains_nothing(
 
 def test_a_larger_budget_goes_on_where_the_smaller_ended(make):
     bench = fakes.Bench()
-    make(bench, budget={"samples": 16 * FULL}).run()
+    make(bench, budget={"samples": 10 * FULL}).run()
     trained = list(bench.trained)
-    searcher = make(bench, budget={"samples": 32 * FULL})
+    searcher = make(bench, budget={"samples": 20 * FULL})
     searcher.run()
     assert bench.trained[: len(trained)] == trained
     assert len(bench.trained) > len(trained)
-    assert searcher.purse.spent() > 16 * FULL
+    assert searcher.purse.spent() > 10 * FULL
 
 
 class Killed(BaseException):
@@ -186,13 +186,13 @@ def test_a_search_killed_anywhere_and_resumed_is_the_search_that_was_not(make, m
 
 
 def test_trials_of_a_dead_searcher_are_closed_and_those_of_a_living_one_left_alone(make):
-    living, dead = make(Dying(0)), make(Dying(1))
+    living, dead = (make(Dying(when), budget={"samples": 24 * FULL}) for when in (0, 1))
     held = living._ask()
     with pytest.raises(Killed):
         dead.run()
     stale = {t.number for t in living.study.trials if not t.state.is_finished()} - {p.number for p in held}
     assert len(stale) == dead.search.batch
-    heir = make(fakes.Bench())
+    heir = make(fakes.Bench(), budget={"samples": 24 * FULL})
     heir.run()
     states = {t.number: t.state for t in heir.study.trials}
     assert all(states[number].is_finished() for number in stale)
@@ -201,7 +201,7 @@ def test_trials_of_a_dead_searcher_are_closed_and_those_of_a_living_one_left_alo
 
 def test_several_searchers_share_a_budget_and_train_no_run_twice(make):
     bench = fakes.Bench()
-    searchers = [make(bench, budget={"samples": 40 * FULL}, batch=4) for _ in range(3)]
+    searchers = [make(bench, budget={"samples": 24 * FULL}, batch=4) for _ in range(3)]
     with ThreadPoolExecutor(3) as pool:
         for future in [pool.submit(searcher.run) for searcher in searchers]:
             future.result()
@@ -209,7 +209,7 @@ def test_several_searchers_share_a_budget_and_train_no_run_twice(make):
     numbers = [t.number for t in study.trials]
     assert numbers == list(range(len(numbers)))
     assert all(t.state.is_finished() for t in study.trials)
-    assert searchers[0].purse.spent() <= 40 * FULL
+    assert searchers[0].purse.spent() <= 24 * FULL
     start = [t for t in study.trials if t.params["optimizer.lr"] == 0.9]
     assert len(start) == 1, "the first settings were queued twice"
 
@@ -217,7 +217,7 @@ def test_several_searchers_share_a_budget_and_train_no_run_twice(make):
 @pytest.mark.parametrize("sampler", ["random", "cmaes", "gp"])
 def test_other_samplers(make, sampler):
     space = {k: v for k, v in fakes.SPACE.items() if sampler == "random" or k != "train.batch_size"}
-    searcher = make(fakes.Bench(), space=space, sampler=sampler, budget={"samples": 20 * FULL}, batch=6)
+    searcher = make(fakes.Bench(), space=space, sampler=sampler, budget={"samples": 16 * FULL}, batch=6)
     searcher.run()
     assert max(t.value for t in searcher.study.trials if t.state.name == "COMPLETE") > 0.85
 
@@ -243,7 +243,7 @@ def test_a_small_space_is_exhausted_and_not_asked_for_ever(make):
 
 def test_two_objectives_make_a_pareto_front(make):
     space = {**fakes.SPACE, "train.epochs": [3, 9]}
-    searcher = make(fakes.Bench(), space=space, against="samples", seeds=1, budget={"samples": 25 * FULL}, batch=6)
+    searcher = make(fakes.Bench(), space=space, against="samples", seeds=1, budget={"samples": 14 * FULL}, batch=6)
     searcher.run()
     front = best_trials(searcher.study, searcher.search, 100)
     assert {t.values[1] for t in searcher.study.trials} == {3.0 * fakes.IMAGES, 9.0 * fakes.IMAGES}
@@ -281,12 +281,12 @@ def test_a_failed_run_is_told_and_does_not_stop_the_others(make):
             bad = [run.digest for run in runs if run.optimizer.lr > 0.5]
             return outcomes | {d: Outcome(Result("failed", error="Traceback\nMemoryError: no room")) for d in bad}
 
-    searcher = make(Failing(), seeds=1, budget={"samples": 20 * FULL})
+    searcher = make(Failing(), seeds=1, budget={"samples": 14 * FULL})
     searcher.run()
     failed = [t for t in searcher.study.trials if t.state.name == "FAIL"]
     assert failed
     assert all(t.user_attrs["problem"] == "MemoryError: no room" for t in failed)
-    assert len(searcher.study.trials) > len(failed) + 10
+    assert len(searcher.study.trials) > len(failed) + 6
 
 
 def test_a_budget_below_one_run_is_refused(make):

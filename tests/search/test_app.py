@@ -1,0 +1,142 @@
+"""The whole way: search in worker processes, proof, report, outlook, and what the command line refuses."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import search_fakes as fakes
+
+from ablate.execute import execute
+from ablate.search.app import run_search, trials_of, write_search_report
+from ablate.search.outlook import print_search_outlook, raced_share, search_outlook
+from ablate.search.proof import proof_plan
+from ablate.search.settings import Racing
+from ablate.store import open_store
+
+SEARCH = {"budget": {"samples": 130_000}, "compare": {"article": {"optimizer.lr": 0.5, "train.batch_size": 16}}}
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """A search that has been made and proven by formula."""
+    order = fakes.order(results=tmp_path_factory.mktemp("results"), confirm={"top": 2}, **SEARCH)
+    order = dataclasses.replace(
+        order, source=dataclasses.replace(order.source, launch=order.launch.model_copy(update={"workers": 1}))
+    )
+    study = run_search(order, quiet=True, train=fakes.train, load=fakes.load)
+    with open_store(order.launch.store_location) as store:
+        execute(proof_plan(order, study).runs, store, workers=1, device="cpu", train=fakes.train, load=fakes.load)
+    return order, study
+
+
+@pytest.fixture(scope="module")
+def reported(searched):
+    """The lines that are printed after the report of that search has been written."""
+    return write_search_report(*searched)
+
+
+def test_every_training_is_a_run_of_the_store(searched):
+    order, study = searched
+    with open_store(order.launch.store_location, read_only=True) as store:
+        counts = store.count()
+        digests = {digest for t in study.trials for digest in t.user_attrs["runs"].values()}
+        statuses = store.status_of(digests)
+    assert set(statuses) == digests
+    assert set(statuses.values()) == {"complete", "stopped"}
+    assert counts["stopped"] == sum(t.state.name == "PRUNED" for t in study.trials)
+
+
+def test_the_same_search_again_trains_nothing(searched):
+    order, study = searched
+    with open_store(order.launch.store_location, read_only=True) as store:
+        mark = store.mark()
+    again = run_search(order, quiet=True, train=fakes.train, load=fakes.load)
+    with open_store(order.launch.store_location, read_only=True) as store:
+        assert store.mark() == mark
+    assert [t.params for t in again.trials] == [t.params for t in study.trials]
+
+
+def test_the_report_says_what_was_found_what_was_luck_and_what_mattered(searched, reported):
+    out = Path(searched[0].launch.results)
+    assert reported[-1].startswith(f"{out}/tiny: ")
+    page = (out / "tiny" / "search.html").read_text()
+    for text in (
+        "Best settings",
+        "Found and confirmed",
+        "What mattered",
+        "Budget",
+        "The changes of article, each alone",
+    ):
+        assert text in page
+    assert "The best setting found reaches a higher test accuracy than the baseline." in page
+    assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
+    figures = {f.name for f in (out / "tiny" / "figures").iterdir()}
+    assert {"search-history.svg", "search-slices.svg", "search-coordinates.svg", "search-contours.png"} <= figures
+    assert (out / "tiny_heldout" / "report.html").exists()
+
+
+def test_a_report_is_rebuilt_from_its_own_files_byte_by_byte(searched, reported, tmp_path):
+    order, _ = searched
+    tiny = Path(order.launch.results) / "tiny"
+    files = [tiny / "trials.csv", tiny / "trials.json", tiny / "search.html", tiny / "figures" / "search-slices.svg"]
+    before = [file.read_bytes() for file in files]
+    launch = order.launch.model_copy(update={"store": str(tmp_path / "none.db")})
+    moved = dataclasses.replace(order, source=dataclasses.replace(order.source, launch=launch))
+    write_search_report(moved, trials_of(moved))
+    assert [file.read_bytes() for file in files] == before
+
+
+def test_the_outlook_says_what_the_budget_buys(tmp_path, capsys):
+    order = fakes.order(results=tmp_path, **{**SEARCH, "budget": {"samples": 900_000}})
+    found = search_outlook(order)
+    assert (found["run_samples"], found["runs_in_full"], found["settings_in_full"]) == (9000, 100, 50)
+    assert found["settings_raced"] > 100
+    assert found["proof"]["runs"] == 3 * (5 + 2 + 5)
+    assert (found["spent"], found["trials"]) == (0, 0)
+    assert not list(tmp_path.iterdir())
+    json.dumps(found)
+    print_search_outlook(found)
+    assert "buys 100 full runs" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_outlook_knows_what_is_spent(searched):
+    order, study = searched
+    found = search_outlook(order)
+    assert found["trials"] == len(study.trials)
+    assert 0 < found["spent"] <= 130_000
+    assert found["proof"]["in_store"] > 0
+
+
+def test_the_expected_cost_of_a_raced_setting():
+    """With rungs at 1/9 and 1/3 and a third going on: 1/9 + 2/27 + 2/27, and a 27th of two more seeds."""
+    search = fakes.order(seeds=3).search
+    assert raced_share(search, 9) == pytest.approx(1 / 9 + 2 / 27 + 2 / 27 + 2 / 27)
+    without = search.model_copy(update={"racing": Racing(epochs=False, seeds=False)})
+    assert raced_share(without, 9) == 3.0
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["study.search.budget.minutes=0"], "study.search.budget.minutes = 0.0"),
+        (["study.search.budget.minutes=null"], "study.search.budget: needs either samples"),
+        (["study.search.sampler=magic"], "study.search.sampler = 'magic'"),
+        (["store=/proc/no/where.db"], "store = /proc/no/where.db"),
+    ],
+)
+def test_the_command_refuses_bad_input_with_one_line_and_exit_code_2(tmp_path, overrides, message):
+    command = [sys.executable, "-m", "ablate", "search", "search", f"results={tmp_path}", *overrides]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()
+    assert message in line
