@@ -10,7 +10,7 @@
  * Two layouts of a sample's convolution output z, whichever wastes fewer vector lanes:
  *   LANES_C 0: [COUT][rows][ZP], lanes along the width  (first layers: wide images, few channels)
  *   LANES_C 1: [rows][columns][COP], lanes along channels  (later layers: COUT a multiple of the vector length)
- * The input gradient always has its lanes along the width.
+ * The input gradient has its lanes along the width, or along filter column and input channel, whichever is less work.
  *
  * Scratch buffers are static and their margins are never written: they stay zero.
  * Compiled without -ffast-math: a NaN or infinity must reach the outputs of its member.
@@ -71,7 +71,15 @@ enum {
     CBI = BLOCK8(CIN), CIB = UP(CIN, CBI), IWP = UP(W, VL), NVI = IWP / VL % 2 ? 1 : 2,
     IR = CBI * NVI * 2 + KW * NVI <= ACC + 2 ? 2 : 1,
     DH = (UH - 1) * CS + 1, DW = (UW - 1) * CS + 1, DTOP = IR - 1 + KH, DP = UP(DW + KW - 1, VL),
-    DR = DH + 2 * DTOP, DSIZE = COUT * DR * DP + 4 * VL + IWP + KW
+    DR = DH + 2 * DTOP, DSIZE = COUT * DR * DP + 4 * VL + IWP + KW,
+    /* the same with lanes along filter column and input channel: TS places x NS vectors; gathers FL channels at once */
+    NF = UP(KW * CIN, VL) / VL, NS = NF % 2 ? 1 : 2, NTS = (UW * NS + ACC - 1) / ACC, TS = (UW + NTS - 1) / NTS,
+    FL = CIN <= 4 ? 4 : CIN <= 8 ? MIN(8, VL) : VL, CIF = UP(CIN, FL),
+    FLEFT = (KW - 1) / CS + 1, FRIGHT = MAX(0, (W - 1 + PAD) / CS - UW + 1), /* zeros on both sides of a row */
+    FSIZE = (FLEFT + UW + FRIGHT) * NF * VL + VL,
+    /* 1 where the second way takes fewer vector operations */
+    SPREAD = (long long)COUT * NTS * TS * NF * UH * KH + (long long)H * W * (KW * CIF / FL + CIN) <
+             (long long)COUT * (DH + IR - 1) * KH * KW * CIB * (IWP / VL)
 };
 
 /* One for each thread, passed around by its address: looking it up anew would spill every register around the call. */
@@ -85,9 +93,13 @@ typedef struct {
     FLOATS(bp, MAX(COP, COB));
     FLOATS(gwv, LANES_C ? WSIZE : COG * CIN * KH * KW * VL);
     FLOATS(gbv, LANES_C ? COP : COG * VL);
-    FLOATS(dzp, DSIZE); /* for the input gradient: output gradient with its margins, weights, result */
-    FLOATS(wt, COUT * KH * KW * CIB);
-    FLOATS(dx, CIB * UP(H, IR) * IWP);
+    FLOATS(dzp, SPREAD ? 1 : DSIZE); /* for the input gradient: output gradient with its margins, weights, result */
+    FLOATS(wt, SPREAD ? 1 : COUT * KH * KW * CIB);
+    FLOATS(dx, SPREAD ? 1 : CIB * UP(H, IR) * IWP);
+    FLOATS(wf, SPREAD ? KH * COUT * NF * VL : 1); /* for the other way to compute it: weights, two rows */
+    FLOATS(spread, SPREAD ? 2 * FSIZE : 1);
+    const float *next[3]; /* the next sample's arrays, to be prefetched */
+    int next_floats[3];
 } Scratch;
 static _Thread_local Scratch scratch;
 
@@ -196,8 +208,19 @@ INLINE float slope(float a) { /* derivative, from what z holds after the forward
 
 /* ---- packing ---- */
 
-INLINE void prefetch(const float *p, long n) { /* the next sample, while this one is computed */
-    for (long i = 0; i < n; i += 16) __builtin_prefetch(p + i, 0, 2);
+/* say what `prefetch` is to load */
+INLINE void prefetch_next(Scratch *restrict mem, int array, const float *p, int floats) {
+    mem->next[array] = p;
+    mem->next_floats[array] = floats;
+}
+
+/* A part of the next sample, while this one is computed. All of it at once would fill the queue of cache misses and
+ * hold up the loads of this one. */
+INLINE void prefetch(const Scratch *restrict mem, int part, int parts) {
+    for (int a = 0; a < 3; a++) {
+        const long lines = (mem->next_floats[a] + 15) / 16, to = lines * (part + 1) / parts;
+        for (long i = lines * part / parts; i < to; i++) __builtin_prefetch(mem->next[a] + i * 16, 0, 2);
+    }
 }
 
 static void load_input(Scratch *restrict mem, const float *restrict x) {
@@ -224,7 +247,8 @@ static void pack_weights(Scratch *restrict mem, const float *restrict w, const f
 
 static void conv_c(Scratch *restrict mem, float *restrict z) {
     for (int cb = 0; cb < COP; cb += VL)
-        for (int u = 0; u < ZR; u += TR)
+        for (int u = 0; u < ZR; u += TR) {
+            prefetch(mem, (cb / VL * ZR + u) / TR, COP / VL * ZR / TR);
             for (int v = 0; v < VP; v += TC) {
                 V acc[TR][TC];
                 UNROLL for (int r = 0; r < TR; r++)
@@ -243,6 +267,7 @@ static void conv_c(Scratch *restrict mem, float *restrict z) {
                 UNROLL for (int r = 0; r < TR; r++)
                     UNROLL for (int t = 0; t < TC; t++) *(V *)(z + ((u + r) * VP + v + t) * COP + cb) = acc[r][t];
             }
+        }
 }
 
 static void conv_w(Scratch *restrict mem, float *restrict z) {
@@ -324,8 +349,10 @@ static void pool_forward(Scratch *restrict mem, const float *restrict z, float *
 static void pool_backward(Scratch *restrict mem, const float *restrict z, const float *restrict gy) { /* gy -> dz */
     for (int c = 0; c < COUT; c++)
         for (int i = 0; i < PH; i++)
-            for (int j = 0; j < PW; j++)
-                mem->gs[LANES_C ? (i * PW + j) * COP + c : (c * PH + i) * PWP + j] = gy[(c * PH + i) * PW + j];
+            if (LANES_C)
+                for (int j = 0; j < PW; j++) mem->gs[(i * PW + j) * COP + c] = gy[(c * PH + i) * PW + j];
+            else /* not a loop: the compiler would collect short rows float by float */
+                memcpy(mem->gs + (c * PH + i) * PWP, gy + (c * PH + i) * PW, PW * sizeof(float));
     if (P > S) memset(mem->dz, 0, sizeof mem->dz); /* windows overlap: add up */
     for (int i = 0; i < N1; i++)
         for (int j = 0; j < N2; j++) {
@@ -376,19 +403,24 @@ INLINE void wgrad_c_rows(Scratch *restrict mem, const int rows, int cb, int ci, 
 static void wgrad_c(Scratch *restrict mem) {
     for (int cb = 0; cb < COP; cb += VL) {
         for (int ci = 0; ci < CIN; ci++) {
+            prefetch(mem, cb / VL * CIN + ci, COP / VL * CIN);
             int kh = 0;
             for (; kh + TAPROWS <= KH; kh += TAPROWS) wgrad_c_rows(mem, TAPROWS, cb, ci, kh);
             if (KH % TAPROWS) wgrad_c_rows(mem, KH % TAPROWS ? KH % TAPROWS : 1, cb, ci, kh);
         }
-        V sum = {0};
-        for (int p = 0; p < UH * VP; p++) sum += *(V *)(mem->dz + p * COP + cb);
-        *(V *)(mem->gbv + cb) += sum;
+        V sum[TC]; /* one sum would wait for itself */
+        UNROLL for (int t = 0; t < TC; t++) sum[t] = (V){0};
+        for (int p = 0; p < UH * VP; p += TC)
+            UNROLL for (int t = 0; t < TC; t++) sum[t] += *(V *)(mem->dz + (p + t) * COP + cb);
+        for (int t = 1; t < TC; t++) sum[0] += sum[t];
+        *(V *)(mem->gbv + cb) += sum[0];
     }
 }
 
 static void wgrad_w(Scratch *restrict mem) {
     for (int cb = 0; cb < COG; cb += GB) {
         for (int ch = 0; ch < CIN * KH; ch++) {
+            prefetch(mem, cb / GB * CIN * KH + ch, COG / GB * CIN * KH);
             V acc[GB][KW];
             UNROLL for (int o = 0; o < GB; o++)
                 UNROLL for (int k = 0; k < KW; k++) acc[o][k] = (V){0};
@@ -406,11 +438,11 @@ static void wgrad_w(Scratch *restrict mem) {
                 UNROLL for (int k = 0; k < KW; k++)
                     *(V *)(mem->gwv + (((cb + o) * CIN * KH + ch) * KW + k) * VL) += acc[o][k];
         }
-        for (int o = cb; o < cb + GB; o++) {
-            V sum = {0};
-            for (int p = 0; p < UH * ZP; p += VL) sum += *(V *)(mem->dz + o * ZR * ZP + p);
-            *(V *)(mem->gbv + o * VL) += sum;
-        }
+        V sum[GB];
+        UNROLL for (int o = 0; o < GB; o++) sum[o] = (V){0};
+        for (int p = 0; p < UH * ZP; p += VL)
+            UNROLL for (int o = 0; o < GB; o++) sum[o] += *(V *)(mem->dz + (cb + o) * ZR * ZP + p);
+        UNROLL for (int o = 0; o < GB; o++) *(V *)(mem->gbv + (cb + o) * VL) += sum[o];
     }
 }
 
@@ -511,6 +543,63 @@ static void input_grad(Scratch *restrict mem, float *restrict gx) {
             memcpy(gx + (c * H + i) * W, mem->dx + (c * UP(H, IR) + i) * IWP, W * sizeof(float));
 }
 
+/* The other way, for small images: lanes along the width would be half empty. Each place of the output gradient is
+ * spread over the KW x CIN inputs that a filter row covers there: full vectors, which are summed over filter rows and
+ * output channels in registers. Then every input gathers its share from the places that cover it. */
+typedef float F __attribute__((vector_size(4 * FL), aligned(4), may_alias));
+
+static void pack_spread(Scratch *restrict mem, const float *restrict w) { /* [filter row][output channel][lane] */
+    for (int o = 0; o < COUT; o++)
+        for (int c = 0; c < CIN; c++)
+            for (int t = 0; t < KH * KW; t++)
+                mem->wf[(t / KW * COUT + o) * NF * VL + t % KW * CIN + c] = w[(o * CIN + c) * KH * KW + t];
+}
+
+/* row i of the input gradient: [place in the output's row][filter column][input channel] */
+INLINE void spread_row(Scratch *restrict mem, int i, float *restrict to) {
+    /* filter rows that meet a row of the output gradient: from `first` on, every CS-th */
+    const int low = MAX(0, i + PAD - (UH - 1) * CS), first = low + (i + PAD - low) % CS, last = MIN(KH - 1, i + PAD);
+    for (int f = 0; f < NF; f += NS)
+        for (int t = 0; t < UW; t += TS) {
+            const int v = MIN(t, UW - TS); /* the last tile may overlap the one before */
+            V acc[TS][NS];
+            UNROLL for (int p = 0; p < TS; p++)
+                UNROLL for (int n = 0; n < NS; n++) acc[p][n] = (V){0};
+            for (int kh = first; kh <= last; kh += CS) {
+                const int u = (i + PAD - kh) / CS;
+                const float *d = mem->dz + (LANES_C ? (u * VP + v) * COP : u * ZP + v);
+                const float *w = mem->wf + kh * COUT * NF * VL + f * VL;
+                for (int o = 0; o < COUT; o++, w += NF * VL, d += LANES_C ? 1 : ZR * ZP) {
+                    V wv[NS];
+                    UNROLL for (int n = 0; n < NS; n++) wv[n] = *(V *)(w + n * VL);
+                    UNROLL for (int p = 0; p < TS; p++)
+                        UNROLL for (int n = 0; n < NS; n++) acc[p][n] += d[p * (LANES_C ? COP : 1)] * wv[n];
+                }
+            }
+            UNROLL for (int p = 0; p < TS; p++)
+                UNROLL for (int n = 0; n < NS; n++) *(V *)(to + ((v + p) * NF + f + n) * VL) = acc[p][n];
+        }
+}
+
+INLINE void gather_row(const float *restrict spread, float *restrict gx) {
+    for (int j = 0; j < W; j++) {
+        F sum[CIF / FL];
+        UNROLL for (int n = 0; n < CIF / FL; n++) sum[n] = (F){0};
+        const float *from = spread + (j + PAD) / CS * NF * VL + (j + PAD) % CS * CIN;
+        UNROLL for (int k = 0; k < (KW + CS - 1) / CS; k++)
+            if (CS == 1 || (j + PAD) % CS + k * CS < KW)
+                UNROLL for (int n = 0; n < CIF / FL; n++) sum[n] += *(F *)(from + k * (CS * CIN - NF * VL) + n * FL);
+        UNROLL for (int c = 0; c < CIN; c++) gx[c * H * W + j] = sum[c / FL][c % FL];
+    }
+}
+
+static void input_grad_spread(Scratch *restrict mem, float *restrict gx) {
+    for (int i = 0; i <= H; i++) { /* a row behind: what was just stored at one offset loads slowly at another */
+        if (i < H) spread_row(mem, i, mem->spread + i % 2 * FSIZE + FLEFT * NF * VL);
+        if (i > 0) gather_row(mem->spread + (i - 1) % 2 * FSIZE + FLEFT * NF * VL, gx + (i - 1) * W);
+    }
+}
+
 /* ---- entry points; x_step: floats from a member's input to the next one's, 0 if they share it ---- */
 
 int saved_floats(void) { return ZSIZE; } /* what `saved` holds for each member and sample */
@@ -522,7 +611,8 @@ void forward(long K, long B, long x_step, const float *x, const float *w, const 
         for (long s = 0; s < B; s++) {
             float *z = saved ? saved + (k * B + s) * ZSIZE : mem->zs;
             load_input(mem, x + k * x_step + s * CIN * H * W);
-            if (s + 1 < B) prefetch(x + k * x_step + (s + 1) * CIN * H * W, CIN * H * W);
+            prefetch_next(mem, 0, x + k * x_step + (s + 1) * CIN * H * W, s + 1 < B ? CIN * H * W : 0);
+            if (!LANES_C) prefetch(mem, 0, 1); /* conv_c does it as it goes; conv_w has no registers to spare */
             conv_act(mem, z);
             pool_forward(mem, z, y + (k * B + s) * COUT * PH * PW);
         }
@@ -535,24 +625,22 @@ void backward(long K, long B, long x_step, const float *x, const float *w, const
     Scratch *mem = own_scratch();
     for (long k = 0; k < K; k++) {
         if (!saved) pack_weights(mem, w + k * COUT * CIN * KH * KW, b ? b + k * COUT : 0);
-        if (gx) pack_transposed(mem, w + k * COUT * CIN * KH * KW);
+        if (gx) (SPREAD ? pack_spread : pack_transposed)(mem, w + k * COUT * CIN * KH * KW);
         memset(mem->gwv, 0, sizeof mem->gwv);
         memset(mem->gbv, 0, sizeof mem->gbv);
         for (long s = 0; s < B; s++) {
             const float *z = saved ? saved + (k * B + s) * ZSIZE : mem->zs;
             load_input(mem, x + k * x_step + s * CIN * H * W);
-            if (s + 1 < B) {
-                prefetch(x + k * x_step + (s + 1) * CIN * H * W, CIN * H * W);
-                prefetch(gy + (k * B + s + 1) * COUT * PH * PW, COUT * PH * PW);
-                if (saved) prefetch(saved + (k * B + s + 1) * ZSIZE, ZSIZE);
-            }
             if (!saved) conv_act(mem, mem->zs);
+            prefetch_next(mem, 0, x + k * x_step + (s + 1) * CIN * H * W, s + 1 < B ? CIN * H * W : 0);
+            prefetch_next(mem, 1, gy + (k * B + s + 1) * COUT * PH * PW, s + 1 < B ? COUT * PH * PW : 0);
+            prefetch_next(mem, 2, saved ? z + ZSIZE : 0, saved && s + 1 < B ? ZSIZE : 0);
             pool_backward(mem, z, gy + (k * B + s) * COUT * PH * PW);
             if (LANES_C)
                 wgrad_c(mem);
             else
                 wgrad_w(mem);
-            if (gx) input_grad(mem, gx + (k * B + s) * CIN * H * W);
+            if (gx) (SPREAD ? input_grad_spread : input_grad)(mem, gx + (k * B + s) * CIN * H * W);
         }
         store_weight_grads(mem, gw + k * COUT * CIN * KH * KW, gb ? gb + k * COUT : 0);
     }

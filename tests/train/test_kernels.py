@@ -29,6 +29,9 @@ ODD = [
     BlockSpec(9, 7, (6, 7), 13, 40, 0, stride=2, activation="identity"),
     BlockSpec(5, 33, (2, 6), 20, 17, 2, stride=3, activation="gelu", pool="max", pool_window=2, pool_stride=1),
     BlockSpec(3, 17, (1, 3), 4, 4, 4, activation="relu", pool="avg", pool_window=3, pool_stride=4),
+    BlockSpec(12, 8, (5, 5), 6, 27, 2, activation="tanh", pool="avg", pool_window=2, pool_stride=3),
+    BlockSpec(16, 40, (3, 3), 7, 7, 1, activation="relu"),
+    BlockSpec(7, 16, (5, 3), 11, 14, 4, stride=2, activation="sigmoid", pool="max", pool_window=2, pool_stride=2),
 ]
 
 
@@ -76,7 +79,7 @@ def test_output_and_gradients_are_those_of_torch(spec, members, batch, shared):
 
 
 @needs_compiler
-@pytest.mark.parametrize("spec", [*LENET[:2], ODD[0], ODD[4]], ids=str)
+@pytest.mark.parametrize("spec", [*LENET[:2], ODD[0], ODD[4], ODD[6]], ids=str)
 def test_a_member_does_not_depend_on_its_company(spec):
     x, weight, bias, grad = tensors(spec, 5, 4, shared=True)
     together = run(spec, x, weight, bias, grad)
@@ -92,7 +95,7 @@ def test_a_member_does_not_depend_on_its_company(spec):
 
 
 @needs_compiler
-@pytest.mark.parametrize("spec", [*LENET[:4], *ODD[:5]], ids=str)
+@pytest.mark.parametrize("spec", [*LENET[:4], *ODD[:5], *ODD[6:]], ids=str)
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
 def test_a_diverged_member_harms_no_other(spec, bad):
     x, weight, bias, grad = tensors(spec, 3, 2, shared=True)
