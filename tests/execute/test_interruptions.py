@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import execute_fakes as fakes
@@ -62,6 +63,12 @@ def records(tmp_path):
         return {record.digest: record for record in store.all()}
 
 
+def outcome(record):
+    """What training gave; not how long the cohort was expected to take, which depends on the machine."""
+    assert set(record.result.notes) <= {"estimated_seconds"}
+    return repr(replace(record.result, notes={}))
+
+
 def test_kill_9_at_any_moment_loses_only_the_runs_in_flight(start, tmp_path):
     levels, seeds = [0.1, 0.2, 0.3, 0.4], 8
     runs = {r.digest: r for r in (run(lr, seed) for lr in levels for seed in range(seeds))}
@@ -80,13 +87,13 @@ def test_kill_9_at_any_moment_loses_only_the_runs_in_flight(start, tmp_path):
         assert not known.keys() & set(digests(lines)), "trained again although it was in the store"
         found = records(tmp_path)
         assert {d: repr(r) for d, r in found.items() if d in known} == {d: repr(r) for d, r in known.items()}, "changed"
-        assert {d: repr(r.result) for d, r in found.items()} == {d: repr(fakes.expected(runs[d])) for d in found}
+        assert {d: outcome(r) for d, r in found.items()} == {d: repr(fakes.expected(runs[d])) for d in found}
         known = found
     process = start(levels, seeds)
     lines = until(process, None)
     assert process.wait() == 0
     assert sorted(digests(lines)) == sorted(runs.keys() - known.keys())
-    assert {d: repr(r.result) for d, r in records(tmp_path).items()} == {
+    assert {d: outcome(r) for d, r in records(tmp_path).items()} == {
         d: repr(fakes.expected(r)) for d, r in runs.items()
     }
 
@@ -98,9 +105,7 @@ def test_two_sweeps_on_one_store_train_no_run_twice(start, tmp_path):
     assert [process.wait() for process in processes] == [0, 0]
     runs = [run(lr, seed) for lr in levels for seed in range(seeds)]
     assert sorted(digests(lines[0]) + digests(lines[1])) == sorted(r.digest for r in runs)
-    assert {d: repr(r.result) for d, r in records(tmp_path).items()} == {
-        r.digest: repr(fakes.expected(r)) for r in runs
-    }
+    assert {d: outcome(r) for d, r in records(tmp_path).items()} == {r.digest: repr(fakes.expected(r)) for r in runs}
     for one in lines:
         _, trained, reused, elsewhere, missing = one[-1]
         assert int(trained) + int(reused) + int(elsewhere) == len(runs)

@@ -30,7 +30,8 @@ def test_every_cohort_is_sound(runs, workers, limit, data):
     samples = [cohort.samples for cohort in cohorts]
     assert samples == sorted(samples, reverse=True)
     if len(cohorts) < min(workers, len(runs)):
-        assert len(cohorts[0].runs) == 1  # The last worker to end has a single run, which cannot be split.
+        # A worker that ends last has a single run, which cannot be split; several may end at the same time.
+        assert 1 in [len(cohort.runs) for cohort in cohorts if cohort.samples == cohorts[0].samples]
     shuffled = data.draw(st.permutations(runs))
     assert form_cohorts(shuffled, workers=workers, max_members=limit) == cohorts
 
