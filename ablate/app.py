@@ -89,6 +89,9 @@ def train_arguments(arguments: Sequence[str], compose: Compose | None = None) ->
 
     with user_errors():
         wanted = order(arguments, compose)
+        if wanted.is_search:
+            name = wanted.asked[0] if wanted.asked else "STUDY"
+            raise ConfigError(f"study {name}: is a search; run it with: ablate search {name}")
         try:
             summary = train(wanted)
         except Interrupted as interrupt:
