@@ -1,5 +1,6 @@
 """How results become frames, and how a notebook shows those that are tables."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
@@ -7,11 +8,12 @@ from typing import Any
 import pandas as pd
 
 
-class Table:
+class Table(ABC):
     """A result that is a table of entries."""
 
+    @abstractmethod
     def _rows(self) -> Sequence[Any]:
-        raise NotImplementedError
+        """The entries, all of one class."""
 
     def to_frame(self) -> pd.DataFrame:
         """One row per entry, one column per field; an interval becomes ``<field>_low`` and ``<field>_high``."""
