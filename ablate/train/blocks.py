@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from ablate.models.layers import MixedPool2d
 from ablate.train import kernels
 from ablate.train.layers import StackedConv2d, StackedLayer, spread
 
@@ -92,17 +93,18 @@ def _with_pool(spec: kernels.BlockSpec, layer: nn.Module | None, taken: int) -> 
 
 def _pooled(spec: kernels.BlockSpec, layer: nn.Module | None) -> kernels.BlockSpec | None:
     """``spec`` with the pooling layer that follows; None if it is none that a kernel knows."""
-    if not isinstance(layer, nn.AvgPool2d | nn.MaxPool2d):
+    if not isinstance(layer, nn.AvgPool2d | nn.MaxPool2d | MixedPool2d):
         return None
-    window, stride, padding = layer.kernel_size, layer.stride, layer.padding
+    window, stride = layer.kernel_size, layer.stride
     dilated = isinstance(layer, nn.MaxPool2d) and layer.dilation != 1
-    if not isinstance(window, int) or not isinstance(stride, int) or padding != 0 or dilated:
+    padded = not isinstance(layer, MixedPool2d) and layer.padding != 0
+    if not isinstance(window, int) or not isinstance(stride, int) or padded or dilated:
         return None
     if isinstance(layer, nn.AvgPool2d) and layer.divisor_override is not None:
         return None
     if layer.ceil_mode and any((size - window) % stride for size in spec.output_size()):
         return None  # windows that stick out
-    kind = "avg" if isinstance(layer, nn.AvgPool2d) else "max"
+    kind = {nn.AvgPool2d: "avg", nn.MaxPool2d: "max", MixedPool2d: "mixed"}[type(layer)]
     return kernels.BlockSpec(**{**vars(spec), "pool": kind, "pool_window": window, "pool_stride": stride})
 
 
@@ -112,7 +114,7 @@ def _activation(layer: nn.Module) -> str | None:
             return "leaky_relu" if layer.negative_slope == 0.01 else None
         case nn.GELU():
             return "gelu" if layer.approximate == "none" else None
-    names = {nn.Identity: "identity", nn.Sigmoid: "sigmoid", nn.Tanh: "tanh", nn.ReLU: "relu"}
+    names = {nn.Identity: "identity", nn.Sigmoid: "sigmoid", nn.Tanh: "tanh", nn.ReLU: "relu", nn.SiLU: "silu"}
     return names.get(type(layer))
 
 

@@ -5,7 +5,8 @@
  * sample's intermediate results stay in the first- and second-level cache, and a member's result cannot depend on K.
  *
  * Macros: CIN COUT KH KW H W PAD CS (stride of the convolution) P S (window and stride of the pool, P = S = 1: none)
- *         MAXPOOL (1: max, 0: average) ACT (0 identity 1 sigmoid 2 tanh 3 relu 4 leaky relu 5 gelu)
+ *         POOL (0 average 1 max 2 the mean of both) ACT (0 identity 1 sigmoid 2 tanh 3 relu 4 leaky relu 5 gelu
+ *         6 silu; from 5 on z itself is kept, as the derivative cannot be told from the activation)
  *
  * Two layouts of a sample's convolution output z, whichever wastes fewer vector lanes:
  *   LANES_C 0: [COUT][rows][ZP], lanes along the width  (first layers: wide images, few channels)
@@ -42,6 +43,7 @@ typedef int32_t I __attribute__((vector_size(4 * VL)));
 #define BLOCK8(n) PICK(n, PICK(n, 8, 7), PICK(n, PICK(n, 6, 5), PICK(n, PICK(n, 4, 3), PICK(n, 2, 1))))
 #define BLOCK4(n) PICK(n, PICK(n, 4, 3), PICK(n, 2, 1))
 #define UNROLL _Pragma("GCC unroll 64")
+#define KEEPS_Z (ACT >= 5)
 #define FLOATS(name, n) float name[n] __attribute__((aligned(64)))
 #define INLINE static inline __attribute__((always_inline))
 
@@ -180,12 +182,18 @@ INLINE float erf_(float x) { /* Abramowitz and Stegun 7.1.26, absolute error 1.5
     return x < 0.0f ? -r : r;
 }
 
+INLINE float silu(float z) {
+    float c = z < -80.0f ? -80.0f : z; /* beyond, expo grows no more and the quotient would */
+    return c / (1.0f + expo(-c)) + (z - z); /* an infinity must not get lost */
+}
+
 INLINE float act(float z) {
     switch (ACT) {
     case 2: return tanh_(z);
     case 3: return z < 0.0f ? 0.0f : z;
     case 4: return z < 0.0f ? 0.01f * z : z;
     case 5: return 0.5f * z * (1.0f + erf_(0.70710678f * z));
+    case 6: return silu(z);
     default: return z;
     }
 }
@@ -195,13 +203,19 @@ INLINE float gelu_slope(float z) {
     return 0.5f * (1.0f + erf_(0.70710678f * z)) + c * 0.39894228f * expo(-0.5f * c * c);
 }
 
-INLINE float slope(float a) { /* derivative, from what z holds after the forward pass: act(z), for gelu z itself */
+INLINE float silu_slope(float z) {
+    float c = z < -80.0f ? -80.0f : z, s = 1.0f / (1.0f + expo(-c));
+    return s * (1.0f + c * (1.0f - s)) + (z - z);
+}
+
+INLINE float slope(float a) { /* derivative, from what z holds after the forward pass: act(z), or z itself */
     switch (ACT) {
     case 1: return a * (1.0f - a);
     case 2: return 1.0f - a * a;
     case 3: return a <= 0.0f ? 0.0f : 1.0f;
     case 4: return a <= 0.0f ? 0.01f : 1.0f;
     case 5: return gelu_slope(a);
+    case 6: return silu_slope(a);
     default: return 1.0f;
     }
 }
@@ -305,7 +319,7 @@ static void conv_act(Scratch *restrict mem, float *restrict z) {
         conv_w(mem, z);
     if (ACT == 1)
         for (int i = 0; i < ZSIZE; i += VL) *(V *)(z + i) = sigmoid(*(V *)(z + i));
-    else if (ACT != 0 && ACT != 5)
+    else if (ACT != 0 && !KEEPS_Z)
         for (int i = 0; i < ZSIZE; i++) z[i] = act(z[i]);
 }
 
@@ -327,17 +341,14 @@ static void pool_forward(Scratch *restrict mem, const float *restrict z, float *
             const float *restrict from = z + i * Z1 + j * Z2;
             float *restrict to = mem->ys + i * G1 + j * G2;
             for (int l = 0; l < NL; l++) {
-                float m = AT(from, 0);
-                if (ACT == 5) m = act(m);
+                float a = KEEPS_Z ? act(AT(from, 0)) : AT(from, 0), most = a, sum = a;
                 UNROLL for (int t = 1; t < P * P; t++) {
-                    float a = AT(from, t);
-                    if (ACT == 5) a = act(a);
-                    if (MAXPOOL)
-                        m = (a > m) | (a != a) ? a : m; /* NaN wins, as in torch */
-                    else
-                        m += a;
+                    a = KEEPS_Z ? act(AT(from, t)) : AT(from, t);
+                    most = (a > most) | (a != a) ? a : most; /* NaN wins, as in torch */
+                    sum += a;
                 }
-                to[l] = MAXPOOL ? m : m * (1.0f / (P * P));
+                const float mean = sum * (1.0f / (P * P));
+                to[l] = POOL == 0 ? mean : POOL == 1 ? most : 0.5f * (most + mean);
             }
         }
     for (int c = 0; c < COUT; c++)
@@ -361,16 +372,17 @@ static void pool_backward(Scratch *restrict mem, const float *restrict z, const 
             for (int l = 0; l < NL; l++) {
                 float best = 0.0f;
                 int32_t winner = 1; /* one bit for each place in the window: branches would not vectorise */
-                if (MAXPOOL) {
-                    best = ACT == 5 ? act(AT(a, 0)) : AT(a, 0);
+                if (POOL != 0) {
+                    best = KEEPS_Z ? act(AT(a, 0)) : AT(a, 0);
                     UNROLL for (int t = 1; t < P * P; t++) {
-                        float v = ACT == 5 ? act(AT(a, t)) : AT(a, t);
+                        float v = KEEPS_Z ? act(AT(a, t)) : AT(a, t);
                         winner = (v > best) | (v != v) ? 1 << t : winner;
                         best = (v > best) | (v != v) ? v : best;
                     }
                 }
                 UNROLL for (int t = 0; t < P * P; t++) {
-                    float share = MAXPOOL ? (float)(winner >> t & 1) : 1.0f / (P * P);
+                    const float won = (float)(winner >> t & 1), even = 1.0f / (P * P);
+                    float share = POOL == 0 ? even : POOL == 1 ? won : 0.5f * (won + even);
                     float grad = g[l] * share * slope(AT(a, t));
                     AT(d, t) = P > S ? AT(d, t) + grad : grad;
                 }

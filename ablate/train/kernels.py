@@ -34,10 +34,13 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
     "leaky_relu": lambda z: F.leaky_relu(z, 0.01),
     "gelu": F.gelu,
+    "silu": F.silu,
 }
 """Supported activations as torch functions; a position in this table is the kernel's number for it."""
 
-POOLS = ("none", "avg", "max")
+POOLS = ("none", "avg", "max", "mixed")
+"""``mixed``: the mean of average and max."""
+
 RECOMPUTE_TAPS = 32
 """Up to this many taps (input channels x filter area) backward computes the convolution again instead of storing it."""
 
@@ -118,7 +121,7 @@ class BlockSpec:
             "CS": stride,
             "P": window,
             "S": pool_stride,
-            "MAXPOOL": int(self.pool == "max"),
+            "POOL": max(0, POOLS.index(self.pool) - 1),
             "ACT": list(ACTIVATIONS).index(self.activation),
         }
 
@@ -305,8 +308,10 @@ def reference(spec: BlockSpec, x: Tensor, weight: Tensor, bias: Tensor | None = 
     z = ACTIVATIONS[spec.activation](F.conv2d(x, weight, bias, stride=spec.stride, padding=spec.padding))
     if spec.pool == "none":
         return z
-    pool = F.avg_pool2d if spec.pool == "avg" else F.max_pool2d
-    return pool(z, spec.pool_window, spec.pool_stride)
+    window = (spec.pool_window, spec.pool_stride)
+    if spec.pool == "mixed":
+        return 0.5 * (F.avg_pool2d(z, *window) + F.max_pool2d(z, *window))
+    return (F.avg_pool2d if spec.pool == "avg" else F.max_pool2d)(z, *window)
 
 
 def keep_freed_memory() -> bool:

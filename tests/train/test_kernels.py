@@ -27,6 +27,11 @@ ODD = [
     BlockSpec(3, 17, (1, 3), 4, 4, 4, activation="relu", pool="avg", pool_window=3, pool_stride=4),
     BlockSpec(12, 8, (5, 5), 6, 27, 2, activation="tanh", pool="avg", pool_window=2, pool_stride=3),
     BlockSpec(16, 40, (3, 3), 7, 7, 1, activation="relu"),
+    BlockSpec(1, 6, (5, 5), 28, 28, 2, activation="silu", pool="max", pool_window=2, pool_stride=2),
+    BlockSpec(6, 16, (5, 5), 14, 14, 0, activation="silu", pool="avg", pool_window=2, pool_stride=2),
+    BlockSpec(4, 9, (3, 3), 8, 10, 1, activation="silu"),
+    BlockSpec(1, 6, (5, 5), 28, 28, 2, activation="relu", pool="mixed", pool_window=2, pool_stride=2),
+    BlockSpec(6, 16, (5, 5), 14, 14, 0, activation="silu", pool="mixed", pool_window=3, pool_stride=2),
     BlockSpec(7, 16, (5, 3), 11, 14, 4, stride=2, activation="sigmoid", pool="max", pool_window=2, pool_stride=2),
 ]
 
