@@ -20,7 +20,7 @@ MEMORY_SHARE = 0.5
 WORTH_SECONDS = 60.0
 """Shapes whose runs take less than so long, by what is known or guessed, are not measured."""
 
-PROBE_SECONDS = 0.7
+PROBE_SECONDS = 1.0
 """For the steps of one measurement."""
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from ablate.config import RunConfig
@@ -41,17 +42,38 @@ def measure(configs: Sequence[RunConfig], images: Images, *, device: torch.devic
     cohort = Cohort(configs, images, device)
     cohort.train_epoch(steps=2)
     _wait(device)
-    start, done, steps = time.perf_counter(), 0, 1
-    while (spent := time.perf_counter() - start) < seconds:
+    timed: list[tuple[int, float]] = []
+    steps, start = 1, time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        begun = time.perf_counter()
         cohort.train_epoch(steps=steps)
         _wait(device)
-        done += min(steps, cohort.batches.steps)
+        timed.append((steps, time.perf_counter() - begun))
         steps = min(2 * steps, cohort.batches.steps)
+    spent = _epoch_seconds(timed, cohort.batches.steps)
     config = configs[0]
-    batch = min(config.train.batch_size, cohort.batches.samples)
     tested = len(images.test_labels) * config.data.tests + config.data.val_size * config.data.validates
     evaluation = 1 + EVALUATION_COST * tested / cohort.batches.samples
-    return Measured(done * batch * len(configs) / spent / evaluation, max(0, _used(device) - before))
+    return Measured(cohort.batches.samples * len(configs) / spent / evaluation, max(0, _used(device) - before))
+
+
+def _epoch_seconds(timed: Sequence[tuple[int, float]], steps: int) -> float:
+    """A whole epoch's time from those of its beginnings.
+
+    An epoch is set up before its first step (orders, coefficients, the first images), which at small batches takes as
+    long as hundreds of steps: the two are told apart by a line through the times.
+
+    Args:
+        timed: Numbers of steps (at least one, the set-up included) and their seconds.
+        steps: Of the epoch.
+    """
+    longest, seconds = timed[-1]
+    if longest == steps or len({n for n, _ in timed}) < 2:
+        return seconds * steps / longest
+    step, set_up = np.polyfit([n for n, _ in timed], [t for _, t in timed], 1)
+    if step <= 0.0:  # noise
+        return seconds * steps / longest
+    return float(max(0.0, set_up) + step * steps)
 
 
 def _used(device: torch.device) -> int:
