@@ -2,7 +2,7 @@
 
 Levels that are alike are simulated by drawing seeds from one distribution, for 5 and 10 seeds: how often is a claim
 nevertheless supported, and how often do 95 % intervals hold the truth? The distributions are those of committed records
-(every level of every study with at least five complete runs, resampled with replacement) or four synthetic ones.
+(every setting with at least five complete runs, resampled with replacement) or four synthetic ones.
 
     python benchmarks/calibration.py results               # records: results/*/runs.csv
     python benchmarks/calibration.py --synthetic
@@ -27,6 +27,9 @@ from ablate.analyse.sign_flip import pairwise, sign_flip
 Sampler = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
 SEEDS = (5, 10)
+
+LEAST = 5
+"""Runs of a setting from which on their distribution is resampled."""
 
 CLAIMS = {
     "better": ("better", (0, 1), 2),
@@ -55,15 +58,24 @@ def synthetic() -> dict[str, tuple[Sampler, float]]:
 
 
 def recorded(folder: Path, metric: str) -> dict[str, tuple[Sampler, float]]:
-    """Samplers of every level's complete runs in ``folder/*/runs.csv`` and their means; no levels without spread."""
+    """Samplers of every setting's complete runs in ``folder/*/runs.csv`` and their means; none without spread.
+
+    A setting is named by what it has other than the most common setting; one that several studies share counts once.
+    """
+    frames = [pd.read_csv(path) for path in sorted(folder.glob("*/runs.csv"))]
+    if not frames:
+        return {}
+    runs = pd.concat(frames, ignore_index=True).drop_duplicates("digest")
+    runs = runs[(runs["status"] == "complete") & runs[metric].notna()]
+    fields = [column for column in runs if column.startswith("config.") and column != "config.seed"]
+    usual = {column: runs[column].mode(dropna=False)[0] for column in fields}
     made: dict[str, tuple[Sampler, float]] = {}
-    for path in sorted(folder.glob("*/runs.csv")):
-        runs = pd.read_csv(path)
-        runs = runs[(runs["status"] == "complete") & runs[metric].notna()]
-        for (factor, label), level in runs.groupby(["factor", "label"], sort=False):
-            values = level[metric].to_numpy(dtype=np.float64)
-            if len(values) >= 5 and np.ptp(values) > 0:
-                made[f"{path.parent.name}: {factor} = {label}"] = (_resampler(values), float(values.mean()))
+    for setting, part in runs.groupby(fields, sort=False, dropna=False):
+        values = part[metric].to_numpy(dtype=np.float64)
+        if len(values) >= LEAST and np.ptp(values) > 0:
+            named = dict(zip(fields, setting, strict=True))
+            own = [f"{k.removeprefix('config.')} {v}" for k, v in named.items() if v != usual[k] and v == v]
+            made[", ".join(own) or "baseline"] = (_resampler(values), float(values.mean()))
     return made
 
 
@@ -146,7 +158,7 @@ def main() -> None:
     given = parser.parse_args()
     samplers = synthetic() if given.synthetic else recorded(given.folder, given.metric)
     if not samplers:
-        parser.error(f"{given.folder}: no */runs.csv with levels of five complete runs of {given.metric}")
+        parser.error(f"{given.folder}: no */runs.csv with settings of {LEAST} complete runs with {given.metric}")
     rates = table(samplers, given.simulations)
     if given.each or given.synthetic:
         print(rates.set_index(["distribution", "seeds"]).T.to_string(float_format="{:.3f}".format), "\n")

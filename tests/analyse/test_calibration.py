@@ -42,16 +42,21 @@ def test_intervals_of_a_paired_difference_cover(calibration, n):
         assert covered["coverage: mean, t"] >= covered["coverage: mean, BCa"] - 0.01, name
 
 
-def test_records_are_resampled(calibration, make_runs, tmp_path):
-    folder = tmp_path / "results" / "lr"
-    folder.mkdir(parents=True)
-    values = [0.8, 0.81, 0.79, 0.82, 0.8]
-    make_runs({1: values, 2: [0.5] * 5, 3: [*values[:4], "diverged"]}).to_csv(folder / "runs.csv", index=False)
-    samplers = calibration.recorded(tmp_path / "results", "test_acc")
-    assert list(samplers) == ["lr: optimizer.lr = 1"]
-    sample, mean = samplers["lr: optimizer.lr = 1"]
-    assert mean == pytest.approx(np.mean(values))
-    assert set(sample(np.random.default_rng(0), (50,))) == set(values)
-    table = calibration.table(samplers, 3)
+def test_records_are_resampled_by_setting(calibration, tmp_path):
+    columns = "digest,status,config.optimizer.lr,config.model.name,config.seed,test_acc"
+    runs = [f"a{seed},complete,0.9,lenet,{seed},{0.8 + seed / 100}" for seed in range(6)]
+    few = [f"b{seed},complete,1.3,lenet,{seed},{0.8 + seed / 100}" for seed in range(4)]
+    constant = [f"c{seed},complete,0.0,lenet,{seed},0.1" for seed in range(5)]
+    failed = ["d0,failed,0.9,lenet,6,"]
+    for study in ("one", "two"):  # the same runs in both
+        (tmp_path / study).mkdir()
+        (tmp_path / study / "runs.csv").write_text("\n".join([columns, *runs, *few, *constant, *failed]))
+    ((name, (sample, mean)),) = calibration.recorded(tmp_path, "test_acc").items()
+    assert name == "baseline"
+    assert mean == pytest.approx(0.825)
+    drawn = sample(np.random.default_rng(0), (1000,))
+    assert set(np.round(drawn, 2)) == {0.8, 0.81, 0.82, 0.83, 0.84, 0.85}
+    table = calibration.table({name: (sample, mean)}, 3)
     assert table["seeds"].tolist() == [5, 10]
     assert pd.api.types.is_float_dtype(table["coverage: mean, t"])
+    assert calibration.recorded(tmp_path / "nothing", "test_acc") == {}
