@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ablate.config import ConfigError, Launch, parse_launch
 from ablate.plan.design import GROUPS
 from ablate.plan.sources import check_study_name, offer_studies, packaged
+from ablate.plan.space_overrides import is_of_space, override_space
 from ablate.plan.study import Study, parse_study
 
 Compose = Callable[[list[str]], DictConfig]
@@ -97,14 +98,16 @@ def _study(
         check_study_name(name)
         if name in including:
             raise ConfigError(f"study {name}: includes itself by way of {' > '.join(including)}")
-    plain = [str(o.input_line) for o in overrides if not o.is_sweep_override()]
+    others = [o for o in overrides if not is_of_space(o)]
+    plain = [str(o.input_line) for o in others if not o.is_sweep_override()]
     base = [f"sweeps={name}"] if name is not None else []
     values = to_plain(compose([*base, *plain]))
     launch = parse_launch({key: values.pop(key) for key in Launch.model_fields if key in values})
     node = values.pop("study", None)
     if name is not None and not isinstance(node, Mapping):
         raise ConfigError(f"study {name}: the file has no study: node")
-    study = parse_study(name or "multirun", _with_sweeps(node, overrides))
+    node = override_space(node, [o for o in overrides if is_of_space(o)])
+    study = parse_study(name or "multirun", _with_sweeps(node, others))
     refuse_code(values)
 
     @cache

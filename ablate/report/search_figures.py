@@ -3,13 +3,15 @@
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ablate.report.compose import Drawing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from optuna import Study
+
+Layout = Literal["constrained", "tight", "none"]
 
 LEAST = 2
 """Complete settings without which nothing is drawn."""
@@ -59,13 +61,14 @@ def search_drawings(study: "Study", names: Sequence[str], measures: Sequence[str
             f"{measures[0]} against each of {', '.join(slices)}",
             lambda: plots.plot_slice(study, params=slices, **more),
             (2.2 * len(slices) + 0.6, 2.8),
+            layout=_layout(len(slices)),
         )
         yield _draw(
             "search-coordinates",
             f"Every complete setting as a line through its values of {', '.join(slices)}",
             lambda: plots.plot_parallel_coordinate(study, params=slices, **more),
             (1.4 * len(slices) + 1.4, 3.4),
-            arranged=True,
+            layout="none",
         )
     pairs = [name for name in drawn if all(name in trial.params for trial in complete)][:MOST_CONTOURS]
     if len(pairs) > 1:
@@ -75,13 +78,24 @@ def search_drawings(study: "Study", names: Sequence[str], measures: Sequence[str
             f"{measures[0]} over pairs of {', '.join(pairs)}",
             lambda: plots.plot_contour(study, params=pairs, **more),
             (side + 1.2, side) if len(pairs) > 2 else (4.8, 3.6),
+            layout=_layout(len(pairs) - 1),
         )
 
 
+def _layout(panels: int) -> Layout:
+    """The constrained one divides by zero where Optuna has put the colours' scale beside a single panel."""
+    return "constrained" if panels > 1 else "tight"
+
+
 def _draw(
-    name: str, alt: str, plot: Callable[[], Any], inches: tuple[float, float], *, arranged: bool = False
+    name: str,
+    alt: str,
+    plot: Callable[[], Any],
+    inches: tuple[float, float],
+    *,
+    layout: Layout = "constrained",
 ) -> Drawing:
-    """Draw one figure; ``arranged``: its axes lie upon each other, which no layout engine understands."""
+    """Draw one figure; ``none``: its axes lie upon each other, which no layout engine understands."""
     from matplotlib.text import Text
 
     with _undisturbed():
@@ -91,10 +105,10 @@ def _draw(
         for text in figure.findobj(Text):
             assert isinstance(text, Text)
             text.set_fontsize(min(text.get_fontsize(), 7))
-        if arranged:
+        if layout == "none":
             figure.subplots_adjust(left=0.08, right=0.9, bottom=0.3, top=0.88)
         else:
-            figure.set_layout_engine("constrained")
+            figure.set_layout_engine(layout)
         figure.draw_without_rendering()
     return Drawing(name=name, factor="", title=alt, alt=alt, figure=figure)
 

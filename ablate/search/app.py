@@ -32,8 +32,9 @@ def search_arguments(arguments: Sequence[str], *, quiet: bool = False) -> None:
     try:
         study = run_search(order, quiet=quiet)
         confirm(order, study, quiet=quiet)
-    except Interrupted as interrupt:
-        print(interrupt.summary, file=sys.stderr)
+    except (Interrupted, KeyboardInterrupt) as interrupt:
+        if isinstance(interrupt, Interrupted):
+            print(interrupt.summary, file=sys.stderr)
         print("ablate: interrupted; the same command goes on from here", file=sys.stderr)
         sys.exit(INTERRUPTED)
     for line in write_search_report(order, study):
@@ -61,10 +62,11 @@ def run_search(
     from ablate.app import provide_data
     from ablate.execute import make_progress
     from ablate.search.evaluate import Trainer
-    from ablate.search.start import make_searcher
+    from ablate.search.start import check_budget, make_searcher
     from ablate.search.trials import in_memory
     from ablate.store import Owner, open_store
 
+    check_budget(order)
     if load is None:
         provide_data([order.build(())])
     with open_store(order.launch.store_location) as store:

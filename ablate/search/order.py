@@ -127,7 +127,9 @@ class SearchOrder:
         Raises:
             ConfigError: Lists every problem.
         """
-        problems = [problem for factor in self.space.factors if (problem := self._problem(factor)) is not None]
+        found = [problem for factor in self.space.factors if (problem := self._problem(factor)) is not None]
+        # A factor that is never valid spoils the settings of all others: it alone is to blame.
+        problems = [problem for problem, is_own in found if is_own] or [problem for problem, _ in found]
         for name, changes in self.compared.items():
             try:
                 configure(self.baseline, changes, self.source.compose_group)
@@ -139,11 +141,15 @@ class SearchOrder:
         if self.search.sampler == "grid":
             self.space.grid()
 
-    def _problem(self, factor: Factor) -> str | None:
-        """Why a value at an end of a factor (or a choice) is valid in no setting; None: all are."""
+    def _problem(self, factor: Factor) -> tuple[str, bool] | None:
+        """Why a value at an end of a factor (or a choice) is valid in no setting, and whether by itself neither.
+
+        Returns:
+            None: All are valid.
+        """
         contexts = [params for params in self.random if factor.name in params]
         if not contexts:
-            return f"study.search.space.{factor.name}: its condition holds in none of {TRIES} random settings"
+            return f"study.search.space.{factor.name}: its condition holds in none of {TRIES} random settings", True
         for value in factor.ends:
             why = ""
             for params in contexts:
@@ -153,7 +159,12 @@ class SearchOrder:
                 except ConfigError as error:
                     why = next((p for p in error.problems if p.startswith(factor.path)), error.problems[0])
             else:
-                return f"study.search.space.{factor.name} = {value!r}: {why}"
+                problem = f"study.search.space.{factor.name} = {value!r}: "
+                try:
+                    self.build(factor.changes(value))
+                except ConfigError as error:
+                    return problem + error.problems[0], True
+                return problem + why, False
         return None
 
 

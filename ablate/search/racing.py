@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from ablate.config import RunConfig
 from ablate.record import StopRule
-from ablate.search.settings import Racing
+from ablate.search.settings import Racing, Search
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,11 @@ def seed_counts(total: int, racing: Racing) -> list[int]:
             next_count = max(next_count + 1, round(next_count * racing.reduction))
         counts.append(total)
     return counts
+
+
+def first_seeds(search: Search) -> int:
+    """So many seeds of a setting are trained as soon as it is proposed."""
+    return seed_counts(len(search.seeds), search.races)[0]
 
 
 def contenders(

@@ -7,6 +7,7 @@ the store.
 """
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from ablate.config import ConfigError
 from ablate.record import StopRule
 from ablate.search.budget import RESERVED, RUNS, Purse
 from ablate.search.evaluate import Evaluate
-from ablate.search.racing import contenders, seed_counts, stop_rule
+from ablate.search.racing import contenders, first_seeds, seed_counts, stop_rule
 from ablate.search.sampler import make_sampler
 from ablate.search.settings import Search
 from ablate.search.space import Build, Params, Space
@@ -44,6 +45,9 @@ MOST_INVALID = 200
 STALE_BATCHES = 3
 """After so many batches without a new run the space counts as exhausted."""
 
+POLL_SECONDS = 1.0
+"""Between two looks at trials of other searchers."""
+
 BEGUN = "begun"
 """Attribute of a study whose first settings have been queued."""
 
@@ -59,30 +63,41 @@ class Searcher:
     """Changes to a setting, the search's fixed ones applied."""
     purse: Purse
     dearest: float
-    """Cost of the dearest run of the space: a setting is proposed only while that is left."""
+    """What the dearest setting of the space costs at first: one is proposed only while that is left."""
     start: Sequence[Params]
     """Settings to begin with, each perhaps in part."""
     store: Store
     owner: Owner
     evaluate: Evaluate
     say: Callable[[str], None] = print
+    wait: Callable[[], None] = lambda: time.sleep(POLL_SECONDS)
+    """Between two looks at what other searchers are still at work on."""
 
     def run(self) -> None:
         """Search until the budget is spent or the space exhausted; also goes on with what a dead searcher left.
+
+        Ends when no other searcher is at work either: what those leave of their share, or die over, can still be used,
+        and only then is it known which settings are best.
 
         Raises:
             ConfigError: Hardly any proposal is a valid setting.
         """
         try:
-            while batch := self._ask():
-                self._train(batch)
-                with alone(self.store, self.owner, f"ask {self.study.study_name}"), quiet():
-                    for pending in batch:
-                        tell(self.study, pending, self.search, self.purse)
-                give_back(self.study, [pending.number for pending in batch], self.store, self.owner)
-                self._report(batch)
+            while (batch := self._ask()) or running(self.study):
+                if batch:
+                    self._finish(batch)
+                else:
+                    self.wait()
         finally:
             self.store.release(self.owner)
+
+    def _finish(self, batch: Sequence[Pending]) -> None:
+        self._train(batch)
+        with alone(self.store, self.owner, f"ask {self.study.study_name}"), quiet():
+            for pending in batch:
+                tell(self.study, pending, self.search, self.purse)
+        give_back(self.study, [pending.number for pending in batch], self.store, self.owner)
+        self._report(batch)
 
     # Proposing
 
@@ -161,7 +176,7 @@ class Searcher:
             give_back(self.study, [trial.number], self.store, self.owner)
             return None
         pending = Pending(trial, params, config)
-        trial.set_user_attr(RESERVED, self.purse.cost(pending.run(self.search.seeds[0])))
+        trial.set_user_attr(RESERVED, first_seeds(self.search) * self.purse.cost(pending.config))
         return pending
 
     def _queue(self, leader: Pending | None) -> bool:

@@ -29,8 +29,12 @@ class Budget(Fields):
 
     @model_validator(mode="after")
     def _one_unit(self) -> "Budget":
-        if (self.samples is None) == (self.minutes is None):
+        if self.samples is None and self.minutes is None:
             raise ValueError("needs either samples (such as 200M) or minutes")
+        if self.samples is not None and self.minutes is not None:
+            raise ValueError(
+                f"has samples = {self.samples} and minutes = {self.minutes:g}: one of them; set the other to null"
+            )
         return self
 
     def __str__(self) -> str:
@@ -137,7 +141,7 @@ def parse_search(values: Mapping[str, Any], proof_seeds: tuple[int, ...]) -> Sea
         data["seeds"] = tuple(range(SEEDS_FROM, SEEDS_FROM + seeds))
     elif isinstance(seeds, list):
         data["seeds"] = tuple(seeds)
-    if isinstance(data.get("budget"), Mapping):
+    if data.get("budget") is not None:
         data["budget"] = _budget(data["budget"])
     confirm = data.get("confirm")
     if isinstance(confirm, Mapping) and isinstance(confirm.get("protocols"), list):
@@ -157,7 +161,9 @@ def parse_search(values: Mapping[str, Any], proof_seeds: tuple[int, ...]) -> Sea
     return search
 
 
-def _budget(values: Mapping[str, Any]) -> dict[str, Any]:
+def _budget(values: Any) -> dict[str, Any]:
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"study.search.budget = {values!r}: must be {{samples: 200M}} or {{minutes: 60}}")
     budget: dict[str, Any] = {key: value for key, value in values.items() if value is not None}
     if "samples" in budget:
         budget["samples"] = _count(budget["samples"])
@@ -167,8 +173,16 @@ def _budget(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _count(value: Any) -> Any:
-    """A number of samples; what cannot be read is left for the validation to refuse."""
+    """A number of samples; other kinds of values are left for the validation to refuse.
+
+    Raises:
+        ConfigError: It is a text that says no number.
+    """
     if isinstance(value, float) and value.is_integer():
         return int(value)
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?)", value.strip().lower()) if isinstance(value, str) else None
+    if isinstance(value, str) and match is None:
+        raise ConfigError(
+            f"study.search.budget.samples = {value!r}: must be a number above 0, such as 80k, 200M or 1.5G"
+        )
     return round(float(match[1]) * SUFFIXES[match[2]]) if match else value

@@ -10,9 +10,10 @@ from ablate.plan.cohorts import training_samples
 from ablate.search.budget import Purse
 from ablate.search.evaluate import Evaluate
 from ablate.search.order import SearchOrder
+from ablate.search.racing import first_seeds
 from ablate.search.searcher import Searcher
 from ablate.search.storage import Direction, open_study
-from ablate.store import Owner, Store
+from ablate.store import Owner, Store, open_store
 from ablate.store.provenance import collect
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ def make_searcher(
         say: Gets a line after each batch.
 
     Raises:
-        ConfigError: Optuna's tables cannot be used, or the budget does not buy a single run.
+        ConfigError: Optuna's tables cannot be used, or the budget does not buy a single setting (:func:`check_budget`
+            says so earlier).
     """
     study = open_study(order.name, order.launch.store_location, store, owner, directions(order))
     purse = make_purse(order, store, study)
@@ -51,6 +53,18 @@ def make_searcher(
     )
 
 
+def check_budget(order: SearchOrder) -> None:
+    """Refuse a budget that does not buy a single setting, before anything is written.
+
+    Raises:
+        ConfigError: See :func:`dearest`.
+    """
+    import optuna
+
+    with open_store(order.launch.store_location, read_only=True) as store:
+        dearest(order, make_purse(order, store, optuna.create_study(directions=directions(order))))
+
+
 def make_purse(order: SearchOrder, store: Store, study: "Study") -> Purse:
     """The budget, with estimates of time from what was measured on this host."""
     workers = order.launch.workers or cores()
@@ -63,16 +77,18 @@ def make_purse(order: SearchOrder, store: Store, study: "Study") -> Purse:
 
 
 def dearest(order: SearchOrder, purse: Purse) -> float:
-    """The cost of the dearest run of the space, in the budget's unit.
+    """What the dearest setting of the space costs at first, in the budget's unit: all seeds that are trained at once.
 
     Raises:
-        ConfigError: The budget is below that of the cheapest run.
+        ConfigError: The budget does not buy the cheapest.
     """
-    costs = [purse.cost(run) for run in order.corners]
+    seeds = first_seeds(order.search)
+    costs = [seeds * purse.cost(run) for run in order.corners]
     if min(costs) > purse.total:
         unit = "training samples" if purse.counts_samples else "seconds (estimated)"
+        what = "run" if seeds == 1 else f"setting with its {seeds} seeds"
         raise ConfigError(
-            f"study.search.budget = {order.search.budget}: does not buy a single run; the cheapest takes "
+            f"study.search.budget = {order.search.budget}: does not buy a single {what}; the cheapest takes "
             f"{min(costs):,.0f} {unit}"
         )
     return min(max(costs), purse.total)

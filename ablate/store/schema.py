@@ -1,5 +1,6 @@
 """The store's tables, and opening a database that holds them."""
 
+import errno
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -135,8 +136,11 @@ def connect(location: str, *, read_only: bool = False) -> Engine:
     try:
         engine = _engine(location, read_only)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, OSError) as error:
-        raise ConfigError(f"store = {_shown(location)}: {_reason(error)}") from None
+        raise ConfigError(f"store = {_shown(location)}: {_reason(error, location)}") from None
     try:
+        if read_only and not engine.url.query.get("memory") and _is_blank(engine):
+            engine.dispose()
+            engine = _in_memory()
         if not read_only or engine.url.query.get("memory"):
             _create(engine, location)
         elif engine.dialect.name == "sqlite" and not inspect(engine).has_table(info.name):
@@ -144,7 +148,7 @@ def connect(location: str, *, read_only: bool = False) -> Engine:
         _check_version(engine, location)
     except DBAPIError as error:
         engine.dispose()
-        raise ConfigError(f"store = {_shown(location)}: {_reason(error)}") from None
+        raise ConfigError(f"store = {_shown(location)}: {_reason(error, location)}") from None
     except ConfigError:
         engine.dispose()
         raise
@@ -172,17 +176,33 @@ def _engine(location: str, read_only: bool) -> Engine:
         return create_engine(url)
     path = Path(url.database) if url.database not in (None, "", ":memory:") and "uri" not in url.query else None
     if (path is None and "uri" not in url.query) or (path is not None and read_only and not path.exists()):
-        engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-        engine.url = engine.url.update_query_dict({"memory": "1"})
-    elif path is None:
+        return _in_memory()
+    if path is None:
         engine = create_engine(url)
+    elif path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "is a folder", str(path))
     else:
         if not read_only:
             path.parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine("sqlite://", creator=lambda: _open_file(path, read_only), poolclass=QueuePool)
+    return _listening(engine)
+
+
+def _in_memory() -> Engine:
+    engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    engine.url = engine.url.update_query_dict({"memory": "1"})
+    return _listening(engine)
+
+
+def _listening(engine: Engine) -> Engine:
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _is_blank(engine: Engine) -> bool:
+    """Whether a file has been made and its maker killed before it made the tables: as good as no file."""
+    return engine.dialect.name == "sqlite" and not inspect(engine).get_table_names()
 
 
 def _open_file(path: Path, read_only: bool) -> sqlite3.Connection:
@@ -260,6 +280,12 @@ def _shown(location: str) -> str:
     return make_url(location).render_as_string(hide_password=True) if "://" in location else location
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, location: str) -> str:
     message = str(error.orig) if isinstance(error, DBAPIError) else str(error)
-    return message.strip().splitlines()[0] if message.strip() else type(error).__name__
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename and str(error.filename) != location else ""
+        message = f"{place}{error.strerror}"
+    reason = message.strip().splitlines()[0] if message.strip() else type(error).__name__
+    if isinstance(error, OSError | DBAPIError) and "://" not in location:
+        reason += "; must be a file in a folder that can be written, or an SQLAlchemy URL"
+    return reason

@@ -120,18 +120,40 @@ def test_the_expected_cost_of_a_raced_setting():
 
 
 @pytest.mark.parametrize(
-    ("overrides", "message"),
+    ("override", "message"),
     [
-        (["study.search.budget.minutes=0"], "study.search.budget.minutes = 0.0"),
-        (["study.search.budget.minutes=null"], "study.search.budget: needs either samples"),
-        (["study.search.sampler=magic"], "study.search.sampler = 'magic'"),
-        (["store=/proc/no/where.db"], "store = /proc/no/where.db"),
+        ("study.search.budget.minutes=0", "study.search.budget.minutes = 0.0: input should be greater than 0"),
+        ("study.search.budget.minutes=null", "study.search.budget: needs either samples (such as 200M) or minutes"),
+        ("study.search.budget.samples=5", "study.search.budget: has samples = 5 and minutes = 60: one of them"),
+        ("study.search.budget={minutes: null, samples: 0}", "study.search.budget.samples = 0: input should be greater"),
+        ("study.search.budget={minutes: null, samples: many}", "budget.samples = 'many': must be a number above 0"),
+        ("study.search.budget={minutes: null, samples: 5}", "budget = 5 samples: does not buy a single run; the cheap"),
+        ("study.search.budget.minutes=1e-6", "study.search.budget = 1e-06 minutes: does not buy a single run"),
+        ("study.search.budget=60", "study.search.budget = 60: must be {samples: 200M} or {minutes: 60}"),
+        ("study.search.sampler=magic", "study.search.sampler = 'magic': input should be 'tpe', 'random'"),
+        (
+            "study.search.space.optimizer.lr2=[0.1,0.2]",
+            "study.search.space.optimizer.lr2 = 0.1: optimizer.lr2: there is",
+        ),
+        ("study.search.space.optimizer.lr={low: 1, high: 1}", "optimizer.lr: low = 1, high = 1: is an empty range"),
+        ("study.search.space.optimizer.lr={low: 0, high: 1, log: true}", "optimizer.lr: low = 0: a logarithmic range"),
+        ("study.search.space.model.pool_size=[13,14]", "study.search.space.model.pool_size = 13: "),
+        ("study.search.space.model.kernel_size=3,5", "study.search.space.model.kernel_size=3,5: must be a list, [...]"),
+        ("study.search.space=[1]", "study.search.space=[1]: must map factors to their choices or ranges"),
+        ("~study.search.space.model.speed", "~study.search.space.model.speed: is no factor of the space; factors are"),
+        (
+            "store=/proc/no/where.db",
+            "store = /proc/no/where.db: /proc/no: No such file or directory; must be a file in",
+        ),
+        ("store=.", "store = .: is a folder; must be a file in a folder that can be written"),
+        ("store=a_file", "store = a_file: file is not a database; must be a file in a folder that can be written"),
+        ("store=a_file/ablate.db", "store = a_file/ablate.db: a_file: File exists; must be a file in a folder"),
     ],
 )
-def test_the_command_refuses_bad_input_with_one_line_and_exit_code_2(tmp_path, overrides, message):
-    command = [sys.executable, "-m", "ablate", "search", "search", f"results={tmp_path}", *overrides]
+def test_the_command_refuses_bad_input_with_one_line_and_exit_code_2(tmp_path, override, message):
+    (tmp_path / "a_file").write_text("no database at all, " * 100)
     done = subprocess.run(
-        command,
+        [sys.executable, "-m", "ablate", "search", "search", override],
         capture_output=True,
         text=True,
         cwd=tmp_path,
@@ -139,4 +161,7 @@ def test_the_command_refuses_bad_input_with_one_line_and_exit_code_2(tmp_path, o
     )
     assert done.returncode == 2
     (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("ablate: error: ")
     assert message in line
+    assert done.stdout == ""
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a_file"], "something was written"

@@ -96,6 +96,7 @@ def test_without_races_every_setting_gets_every_epoch_and_seed(make):
     assert {t.state.name for t in searcher.study.trials} == {"COMPLETE"}
     whole = [t for t in searcher.study.trials if len(t.user_attrs[VALUES]) == 2]
     assert len(whole) >= 9
+    assert searcher.purse.spent() <= searcher.purse.total
     assert all(len(result.curves) == fakes.EPOCHS for result in bench.results.values())
 
 
@@ -193,10 +194,22 @@ def test_trials_of_a_dead_searcher_are_closed_and_those_of_a_living_one_left_alo
     stale = {t.number for t in living.study.trials if not t.state.is_finished()} - {p.number for p in held}
     assert len(stale) == dead.search.batch
     heir = make(fakes.Bench(), budget={"samples": 24 * FULL})
+    waited = []
+
+    def wait():
+        """The heir has nothing more to do, and waits for the one that lives, which then gives up part of its share."""
+        states = {t.number: t.state for t in heir.study.trials}
+        assert all(states[number].is_finished() for number in stale)
+        assert {number for number, state in states.items() if not state.is_finished()} == {p.number for p in held}
+        waited.append(len(states))
+        living._finish(held)
+
+    heir.wait = wait
     heir.run()
-    states = {t.number: t.state for t in heir.study.trials}
-    assert all(states[number].is_finished() for number in stale)
-    assert {number for number, state in states.items() if not state.is_finished()} == {p.number for p in held}
+    assert len(waited) == 1
+    assert all(t.state.is_finished() for t in heir.study.trials)
+    assert len(heir.study.trials) > waited[0], "what the living one has left was not used"
+    assert heir.purse.spent() <= 24 * FULL
 
 
 def test_several_searchers_share_a_budget_and_train_no_run_twice(make):

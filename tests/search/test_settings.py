@@ -40,7 +40,7 @@ def test_two_objectives_are_not_raced():
         ({"budget": {"minutes": 0}}, "study.search.budget.minutes = 0.0"),
         ({"budget": {"samples": "much"}}, "study.search.budget.samples = 'much'"),
         ({"budget": {}}, "study.search.budget: needs either samples"),
-        ({"budget": {"samples": 1, "minutes": 1}}, "study.search.budget: needs either samples"),
+        ({"budget": {"samples": 1, "minutes": 1}}, "study.search.budget: has samples = 1 and minutes = 1: one of them"),
         ({"budget": {"trials": 100}}, "study.search.budget.trials: there is no such field"),
         ({"sampler": "magic"}, "study.search.sampler = 'magic'"),
         ({"metric": "test_acc"}, "study.search.metric = 'test_acc'"),

@@ -151,6 +151,16 @@ def test_a_read_only_view_of_a_closed_and_of_an_open_store(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["runs.db"]
 
 
+@pytest.mark.parametrize("journal_mode", ["delete", "wal"])
+def test_a_file_whose_maker_was_killed_before_its_tables_were_made_is_an_empty_store(tmp_path, journal_mode):
+    path = tmp_path / "runs.db"
+    sqlite3.connect(path).execute(f"PRAGMA journal_mode = {journal_mode}").connection.close()
+    with open_store(str(path), read_only=True) as view:
+        assert view.all() == []
+    with open_store(str(path)) as store:
+        assert store.all() == []
+
+
 def bad_places(tmp_path):
     (tmp_path / "text.db").write_text("no database at all, " * 100)
     sqlite3.connect(tmp_path / "other.db").execute("create table records (id)").connection.close()
@@ -159,7 +169,7 @@ def bad_places(tmp_path):
     return {
         str(tmp_path / "text.db"): "file is not a database",
         str(tmp_path / "other.db"): "is a database, but not a run store",
-        str(tmp_path): "unable to open database file",
+        str(tmp_path): "is a folder; must be a file in a folder that can be written",
         str(tmp_path / "text.db" / "below.db"): "File exists",
         f"sqlite:///file:{tmp_path / 'fine.db'}?mode=ro&uri=true": "attempt to write a readonly database",
         "nosql://here": "sqlalchemy.dialects:nosql",
