@@ -1,9 +1,12 @@
 """How much of a metric's variance each factor of a study explains."""
 
+from collections.abc import Sequence
+from itertools import combinations
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
@@ -13,7 +16,7 @@ from ablate.analyse.results import Importance, ImportanceTerm
 
 GUESS = Chance()
 
-SEPARATOR = " \N{MULTIPLICATION SIGN} "
+SEPARATOR = " x "
 """Between the factors in the name of a grid's combined factor, whose levels are tuples."""
 
 
@@ -103,14 +106,55 @@ def _anova(data: pd.DataFrame, factors: list[str], interactions: bool) -> tuple[
     total = float(((data["y"] - data["y"].mean()) ** 2).sum())
     if total == 0:
         raise AnalysisError("the metric is the same in every run: there is no variance to share out")
+    if blocks and _is_balanced(data, factors):
+        return _balanced(data, factors, interactions, total), total
     effects = " + ".join(f"C({name})" for name in factors)
     formula = f"y ~ ({effects})**2" if interactions else f"y ~ {effects}"
     model = ols(formula + (" + C(seed)" if blocks else ""), data=data).fit()
-    if model.df_resid < 1:
-        raise AnalysisError(f"{len(data)} runs are too few to tell {', '.join(factors)} from noise: add seeds")
-    if model.ssr <= 1e-12 * total:
-        raise AnalysisError("runs of one setting do not differ at all: there is no noise to compare effects with")
+    _check_residual(model.ssr, model.df_resid, total, len(data), factors)
     return anova_lm(model, typ=2), total
+
+
+def _check_residual(squares: float, df: float, total: float, runs: int, factors: Sequence[str]) -> None:
+    if df < 1:
+        raise AnalysisError(f"{runs} runs are too few to tell {', '.join(factors)} from noise: add seeds")
+    if squares <= 1e-12 * total:
+        raise AnalysisError("runs of one setting do not differ at all: there is no noise to compare effects with")
+
+
+def _is_balanced(data: pd.DataFrame, factors: list[str]) -> bool:
+    """Whether every combination has one run of every seed."""
+    cells = data.groupby([*factors, "seed"]).size()
+    return bool((cells == 1).all()) and len(cells) == int(np.prod([data[f].nunique() for f in (*factors, "seed")]))
+
+
+def _balanced(data: pd.DataFrame, factors: list[str], interactions: bool, total: float) -> pd.DataFrame:
+    """What ``anova_lm`` gives for a balanced design, from means alone.
+
+    There the effects are orthogonal, so that each one's sum of squares is that of its own marginal means (Montgomery
+    2017, *Design and Analysis of Experiments*, 5.3): a grid of 10,000 settings needs no matrix of its effects.
+    """
+    overall = data["y"].mean()
+    effects: list[tuple[str, ...]] = [(name,) for name in factors]
+    effects += list(combinations(factors, 2)) if interactions else []
+    rows: dict[str, tuple[float, float]] = {}
+    for effect in [*effects, ("seed",)]:
+        means = data.groupby(list(effect))["y"].mean()
+        squares = float(((means - overall) ** 2).sum()) * len(data) / len(means)
+        df = float(np.prod([data[name].nunique() - 1 for name in effect]))
+        for name in effect if len(effect) > 1 else ():
+            squares -= rows[f"C({name})"][0]
+        rows[":".join(f"C({name})" for name in effect)] = (max(0.0, squares), df)
+    residual = total - sum(squares for squares, _ in rows.values())
+    df_residual = len(data) - 1 - sum(df for _, df in rows.values())
+    _check_residual(residual, df_residual, total, len(data), factors)
+    table = pd.DataFrame(
+        [*rows.values(), (residual, df_residual)], index=[*rows, "Residual"], columns=["sum_sq", "df"]
+    )
+    effect_rows = table.index != "Residual"
+    table.loc[effect_rows, "F"] = table["sum_sq"] / table["df"] / (residual / df_residual)
+    table.loc[effect_rows, "PR(>F)"] = stats.f.sf(table.loc[effect_rows, "F"], table.loc[effect_rows, "df"], df_residual)
+    return table
 
 
 def _long(panel: Panel, chance: Chance) -> tuple[pd.DataFrame, list[str]]:

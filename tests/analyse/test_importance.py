@@ -3,10 +3,15 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+from statsmodels.formula.api import ols
+from statsmodels.stats.anova import anova_lm
 
 from ablate.analyse import AnalysisError, importance
+from ablate.analyse.importance import _balanced
+from ablate.app import named, order
+from ablate.frame import frame_of_runs
 
-GRID = "optimizer.lr \N{MULTIPLICATION SIGN} data.batch_size"
+GRID = "optimizer.lr x data.batch_size"
 LEVELS = list(itertools.product((0.1, 0.5, 0.9), (16, 256)))
 
 
@@ -109,3 +114,33 @@ def test_designs_without_shares_are_refused(make_runs):
         importance(pd.concat([single, grid(make_runs, lambda lr, batch: lr)]), metric="test_acc")
     with pytest.raises(AnalysisError, match="exactly one baseline"):
         importance(pd.concat([make_runs({1: [0.8, 0.9], 2: [0.7, 0.8]}, factor="b"), single]), metric="test_acc")
+
+
+@pytest.mark.parametrize("interactions", [True, False])
+def test_the_closed_form_for_balanced_designs_is_that_of_statsmodels(interactions):
+    generator = np.random.default_rng(1)
+    factors = ["f0", "f1", "f2"]
+    data = pd.DataFrame(itertools.product(range(3), range(2), range(4), range(5)), columns=[*factors, "seed"])
+    data["y"] = 0.1 * data["f0"] + 0.05 * data["f1"] * data["f2"] + 0.02 * data["seed"]
+    data["y"] += generator.normal(0, 0.1, len(data))
+    data = data.sample(frac=1.0, random_state=1)
+    total = float(((data["y"] - data["y"].mean()) ** 2).sum())
+    ours = _balanced(data, factors, interactions, total)
+    formula = "(C(f0) + C(f1) + C(f2))" + ("**2" if interactions else "")
+    theirs = anova_lm(ols(f"y ~ {formula} + C(seed)", data=data).fit(), typ=2)
+    pd.testing.assert_frame_equal(ours.loc[theirs.index], theirs[ours.columns], rtol=1e-8)
+
+
+def test_a_planned_grid_is_told_apart_into_its_factors():
+    wanted = order(named(["lr"], ["study.design=grid", "optimizer.lr=0.1,0.5", "model.pooling=avg,max"]))
+    runs = frame_of_runs(wanted.plan, {})
+    generator = np.random.default_rng(0)
+    runs["status"], runs["test_acc"] = "complete", 0.8 + 0.1 * (runs["config.optimizer.lr"] == 0.5).astype(float)
+    runs["test_acc"] += generator.normal(0, 0.01, len(runs))
+    terms = importance(runs, metric="test_acc").terms
+    assert {term.factors for term in terms} == {
+        ("optimizer.lr",),
+        ("model.pooling",),
+        ("optimizer.lr", "model.pooling"),
+    }
+    assert terms[0].factors == ("optimizer.lr",)
