@@ -24,6 +24,7 @@ SMALL = (
     "data.train_size=12000",
     "data.val_size=2000",
     "study.seeds=2",
+    "study.search.budget.samples=null",
     "++study.search.confirm={top: 1, protocols: [holdout_test], additive: false}",
 )
 """The packaged search on fewer images, and a short proof."""

@@ -142,7 +142,10 @@ def trials_of(order: SearchOrder) -> "Study":
 
 
 def write_search_report(order: SearchOrder, study: "Study") -> list[str]:
-    """Write the reports of the proof, and the search's own page beside them.
+    """Write the reports of the proof, and the search's own page and records beside them.
+
+    The records are those of the runs that the search has trained, parts of stopped ones among them; ``ablate merge
+    results/STUDY/trained`` puts them into a store, where the same search finds them.
 
     Returns:
         Lines that say what was found and written.
@@ -172,9 +175,23 @@ def write_search_report(order: SearchOrder, study: "Study") -> list[str]:
     view = search_view(order, study, proofs, sentences, reports)
     out = results / order.study.name
     files = write_search(view, study, frame_of_trials(study, order.search), dump_trials(study), out)
+    _write_trained(order, study, out / "trained")
     if reports:
         write_index(results)
     return [*view.findings, f"{out}: {len(files)} files; read {files[-1]} first"]
+
+
+def _write_trained(order: SearchOrder, study: "Study", folder: Path) -> None:
+    """The records of a search's own runs; without a store that holds them, what is there already is left."""
+    from ablate.search.budget import runs_of
+    from ablate.store import open_store
+    from ablate.store.frames import write_folder
+
+    digests = {digest for trial in study.trials for digest in runs_of(trial)}
+    with open_store(order.launch.store_location, read_only=True) as store:
+        records = store.get(digests)
+    if records:
+        write_folder(folder, [records[digest] for digest in sorted(records)])
 
 
 def verdicts(plan: Plan, runs: "pd.DataFrame") -> list[str]:

@@ -16,6 +16,7 @@ from ablate.search.outlook import print_search_outlook, raced_share, search_outl
 from ablate.search.proof import proof_plan
 from ablate.search.settings import Racing
 from ablate.store import open_store
+from ablate.store.frames import read_folder
 
 SEARCH = {"budget": {"samples": 130_000}, "compare": {"article": {"optimizer.lr": 0.5, "train.batch_size": 16}}}
 
@@ -88,6 +89,21 @@ def test_a_report_is_rebuilt_from_its_own_files_byte_by_byte(searched, reported,
     moved = dataclasses.replace(order, source=dataclasses.replace(order.source, launch=launch))
     write_search_report(moved, trials_of(moved))
     assert [file.read_bytes() for file in files] == before
+
+
+def test_the_records_that_a_report_keeps_make_the_same_search_free(searched, reported, tmp_path):
+    order, study = searched
+    kept = read_folder(Path(order.launch.results) / "tiny" / "trained")
+    assert {record.result.status for record in kept} == {"complete", "stopped"}
+    launch = order.launch.model_copy(update={"store": str(tmp_path / "again.db")})
+    moved = dataclasses.replace(order, source=dataclasses.replace(order.source, launch=launch))
+    with open_store(launch.store_location) as store:
+        assert store.merge(kept) == len(kept)
+        mark = store.mark()
+    again = run_search(moved, quiet=True, train=fakes.train, load=fakes.load)
+    assert [(t.params, t.values) for t in again.trials] == [(t.params, t.values) for t in study.trials]
+    with open_store(launch.store_location, read_only=True) as store:
+        assert store.mark() == mark
 
 
 def test_the_outlook_says_what_the_budget_buys(tmp_path, capsys):
