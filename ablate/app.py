@@ -15,6 +15,7 @@ from ablate.plan.study import Study
 if TYPE_CHECKING:
     from ablate.execute import Summary
     from ablate.record import Record
+    from ablate.report.page import Picture
     from ablate.store import Store
 
 
@@ -117,19 +118,18 @@ def print_studies(wanted: Order) -> None:
             print_report(view_of(study, part, command=""), frame_of_runs(part, records))
 
 
-def report_arguments(arguments: Sequence[str]) -> None:
+def report_studies(wanted: Order) -> None:
     """Write the reports of studies, and an index over all that lie in the results folder.
 
     Args:
-        arguments: As for :func:`order`.
+        wanted: What a command line asks for.
     """
     from ablate.report import write_index
 
-    wanted = order(arguments)
     records = records_of(wanted.plan, wanted.launch)
-    out = Path(wanted.launch.results)
+    out, drawn = Path(wanted.launch.results), dict[str, "list[Picture]"]()
     for study in wanted.plan.studies:
-        files = write_study(study, wanted.plan.of(study), records, out / study.name)
+        files = write_study(study, wanted.plan.of(study), records, out / study.name, drawn)
         print(f"{out / study.name}: {len(files)} files; read {out / study.name / 'report.html'} first")
     print(f"{write_index(out)}: all studies")
 
@@ -165,7 +165,7 @@ def reproduce(overrides: Sequence[str]) -> None:
     try:
         train_arguments(arguments)
     finally:
-        report_arguments(arguments)
+        report_studies(order(arguments))
 
 
 def merge_folders(folders: Sequence[Path], location: str | None) -> None:
@@ -241,7 +241,13 @@ def print_model(arguments: Sequence[str]) -> None:
     Console().print(table)
 
 
-def write_study(study: Study, plan: Plan, records: "dict[str, Record]", out: Path) -> list[Path]:
+def write_study(
+    study: Study,
+    plan: Plan,
+    records: "dict[str, Record]",
+    out: Path,
+    drawn: "dict[str, list[Picture]] | None" = None,
+) -> list[Path]:
     """Write the report of one study.
 
     Args:
@@ -249,6 +255,7 @@ def write_study(study: Study, plan: Plan, records: "dict[str, Record]", out: Pat
         plan: Its part of a plan.
         records: By digest.
         out: The report's folder.
+        drawn: Figures that studies of one command share; see :func:`ablate.report.write_report`.
 
     Raises:
         ConfigError: There is no record of the study.
@@ -277,6 +284,7 @@ def write_study(study: Study, plan: Plan, records: "dict[str, Record]", out: Pat
         out,
         records=frames,
         save_records=lambda folder: write_folder(folder, own),
+        drawn=drawn,
     )
 
 

@@ -1,5 +1,6 @@
 """The command line: parses and calls."""
 
+import gc
 import json
 import os
 import sys
@@ -15,6 +16,8 @@ from ablate.errors import user_errors
 
 # The analysis multiplies small matrices, which several threads only slow down; read when numpy is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Plans and records are many small objects that live to the end: looking for garbage among them takes time for nothing.
+gc.set_threshold(100_000, 20, 50)
 
 OVERRIDES = """OVERRIDES are Hydra's: optimizer.lr=0.5, train.epochs=3, optimizer=adam; several values
 sweep (optimizer.lr=0.5,0.9 or 'seed=range(0,3)'). Where things go and what trains: results=DIR,
@@ -126,15 +129,16 @@ def plan(words: tuple[str, ...], as_json: bool, measure: bool) -> None:
 @_study_command()
 def report(words: tuple[str, ...]) -> None:
     """Write tables, figures and a page of studies into results/STUDY/, from records alone."""
-    from ablate.app import order, report_arguments
+    from ablate.app import order, report_studies
 
     with user_errors():
-        if order(_split(words)).is_search:
+        wanted = order(_split(words))
+        if wanted.is_search:
             from ablate.search.app import report_search
 
             print("\n".join(report_search(_split(words))))
             return
-        report_arguments(_split(words))
+        report_studies(wanted)
 
 
 @_study_command()

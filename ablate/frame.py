@@ -24,24 +24,26 @@ def frame_of_runs(plan: Plan, records: Mapping[str, Record], study: str | None =
     """
     import pandas as pd
 
-    columns: dict[str, list[Any]] = {}
-    flat: dict[str, dict[str, Any]] = {}
-    rows = []
+    rows, settings, places = [], dict[int, int](), []
+    configs: list[dict[str, Any]] = []
     for point in plan.points:
+        setting = point.setting
+        if id(setting) not in settings:
+            settings[id(setting)] = len(configs)
+            configs.append(dict(flatten(setting.config.identity, "config.")))
+        places.append(settings[id(setting)])
         record = records.get(point.run.digest)
         # One that a search stopped early is a part of a run, and no record of it.
         result = record.result if record is not None and record.result.status != "stopped" else None
         last = result.curves[-1] if result is not None and result.curves else None
-        if point.run.digest not in flat:
-            flat[point.run.digest] = dict(flatten(point.run.identity, "config."))
         rows.append(
             {
                 "study": study or point.study.name,
-                "factor": point.setting.factor,
-                "level": point.setting.level,
-                "label": point.setting.label,
-                "order": point.setting.order,
-                "is_baseline": point.setting.is_baseline,
+                "factor": setting.factor,
+                "level": setting.level,
+                "label": setting.label,
+                "order": setting.order,
+                "is_baseline": setting.is_baseline,
                 "seed": point.run.seed,
                 "digest": point.run.digest,
                 "status": result.status if result is not None else "missing",
@@ -50,13 +52,17 @@ def frame_of_runs(plan: Plan, records: Mapping[str, Record], study: str | None =
                 "seconds": sum(e.seconds for e in result.curves) if result is not None else float("nan"),
                 "engine": point.run.identity["engine"],
                 "error": result.error if result is not None else None,
-                **flat[point.run.digest],
             }
         )
-    for row in rows:
-        for key in row:
-            columns.setdefault(key, [])
-    return pd.DataFrame({key: pd.Series([row.get(key) for row in rows], dtype=_dtype(key)) for key in columns})
+    columns = {
+        key: pd.Series([row[key] for row in rows], dtype=_dtype(key)) for key in (rows[0] if rows else dict[str, Any]())
+    }
+    for key in dict.fromkeys(key for config in configs for key in config):
+        of_settings = pd.Series([config.get(key) for config in configs], dtype="object")
+        columns[key] = of_settings.take(places).reset_index(drop=True)
+    if rows:
+        columns["config.seed"] = columns["seed"].astype("object")
+    return pd.DataFrame(columns)
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
@@ -74,4 +80,4 @@ def _number(value: float | None) -> float:
 def _dtype(column: str) -> str | None:
     if column in METRICS or column == "seconds":
         return "float64"
-    return "object" if column == "level" or column.startswith("config.") or column == "error" else None
+    return "object" if column in ("level", "error") else None

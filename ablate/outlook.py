@@ -123,18 +123,16 @@ def print_outlook(found: dict[str, Any]) -> None:
 
 def _study(plan: Plan, name: str) -> dict[str, Any]:
     points = [point for point in plan.points if point.study.name == name]
-    factors: dict[str, list[str]] = {}
+    factors: dict[str, dict[str, None]] = {}
     for point in points:
-        labels = factors.setdefault(point.setting.factor, [])
-        if point.setting.label not in labels:
-            labels.append(point.setting.label)
+        factors.setdefault(point.setting.factor, {})[point.setting.label] = None
     study = points[0].study
     return {
         "name": name,
         "question": study.question,
         "design": study.design,
         "seeds": len(study.seeds),
-        "factors": factors,
+        "factors": {factor: list(labels) for factor, labels in factors.items()},
     }
 
 

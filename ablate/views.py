@@ -54,6 +54,7 @@ def view_of(study: Study, plan: Plan, *, command: str, estimate: float | None = 
         baseline=differences(shared[0]) if shared else {},
         metrics=tuple(m for m in METRICS if any(m in s.metrics for s in parts)),
         claims=claims_of(plan),
+        remarks=tuple(remark for part in parts for remark in part.remarks),
         command=command,
         estimate=estimate,
     )

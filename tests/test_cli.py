@@ -221,3 +221,16 @@ print("torch" in sys.modules)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert done.stdout.strip() == "False", done.stderr
+
+
+def test_a_report_is_rebuilt_from_committed_records_where_torch_cannot_be_imported(tmp_path):
+    shutil.copytree(ROOT / "results" / "pooling", tmp_path / "results" / "pooling")
+    (tmp_path / "torch.py").write_text("raise AssertionError('torch was imported')")
+    code = "import sys; from ablate.cli import main; sys.exit(main(['report', 'pooling']))"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "results" / "ablate.db").exists()
+    for file in ("table.csv", "curves.csv", "runs.csv"):
+        made, committed = (root / "results" / "pooling" / file for root in (tmp_path, ROOT))
+        assert made.read_bytes() == committed.read_bytes(), file

@@ -99,7 +99,7 @@ def _rankable(panel: Panel, there: NDArray[np.bool_]) -> tuple[list[int], NDArra
     counts = there.sum(axis=1)
     kept = [row for row, count in enumerate(counts) if count >= max(2, counts.max() / 2)]
     if len(kept) < 2:
-        raise AnalysisError(f"{panel.factor}: {len(kept)} level(s) with two runs of {panel.metric}; ranking needs two")
+        raise AnalysisError(f"{panel.factor}: {len(kept)} level(s) with two runs; ranking needs two")
     seeds = np.flatnonzero(there[kept].all(axis=0))
     if len(seeds) < 2:
         raise AnalysisError(f"{panel.factor}: {len(seeds)} seed(s) common to all levels; ranking needs two")

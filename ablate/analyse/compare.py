@@ -1,7 +1,7 @@
 """Each level against the baseline, paired by seed."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from ablate.analyse.inputs import higher_is_better
 from ablate.analyse.panel import Chance, Panel, checked, factors_of, make_panel
 from ablate.analyse.power import ALPHA, hedges_correction, seeds_needed
 from ablate.analyse.results import Comparison, Interval, ShareTest, Standing
-from ablate.analyse.sign_flip import FLIPS, least_pairs, sign_flip
+from ablate.analyse.sign_flip import EXACT_UP_TO, FLIPS, least_pairs, patterns, sign_flip
 
 GUESS = Chance()
 
@@ -42,7 +42,9 @@ def compare(
         panel = make_panel(runs, metric, name)
         counted = panel.counting_diverged(chance)
         base = panel.baseline()
-        made += [_pair(panel, counted, row, base, seed) for row in range(len(panel.levels)) if row != base]
+        complete = _paired(panel.values, base, seed)
+        ended = _paired(counted, base, seed) if panel.diverged.any() else complete
+        made += [_pair(panel, complete, ended, row, base) for row in range(len(panel.levels)) if row != base]
     return tuple(_corrected(made, higher))
 
 
@@ -83,56 +85,73 @@ def holm(p: Sequence[float | None]) -> list[float | None]:
     return [None if value is None else next(corrected) for value in p]
 
 
-def _pair(panel: Panel, counted: Floats, row: int, base: int, seed: int) -> Comparison:
-    values = panel.values[[row, base]]
-    pairs: NDArray[np.bool_] = np.asarray(np.isfinite(values).all(axis=0))
-    sample = values[:, pairs]
+@dataclass(frozen=True)
+class _Paired:
+    """Every level minus the baseline over the seeds that both have; [levels], NaN where there are too few."""
+
+    pairs: NDArray[np.bool_]
+    """[levels, seeds]."""
+    mean: Floats
+    baseline_mean: Floats
+    difference: Floats
+    sd: Floats
+    low: Floats
+    high: Floats
+    p: Floats
+
+
+def _paired(values: Floats, base: int, seed: int) -> _Paired:
+    """The statistics of all levels, those with the same seeds together."""
+    pairs: NDArray[np.bool_] = np.isfinite(values) & np.isfinite(values[base])
+    mean, baseline_mean, difference, sd, low, high, p = np.full((7, len(values)), np.nan)
+    for pattern, rows in patterns(pairs):
+        if not pattern.any():
+            continue
+        # In rows, so that a sum does not depend on which other levels there are.
+        sample, baseline = np.ascontiguousarray(values[rows][:, pattern]), values[base][pattern]
+        differences = sample - baseline
+        mean[rows], baseline_mean[rows], difference[rows] = sample.mean(1), baseline.mean(), differences.mean(1)
+        if pattern.sum() >= 2:
+            sd[rows] = differences.std(axis=1, ddof=1)
+            low[rows], high[rows] = t_interval(differences)
+            p[rows] = sign_flip(differences, seed).two_sided
+    return _Paired(pairs, mean, baseline_mean, difference, sd, low, high, p)
+
+
+def _pair(panel: Panel, complete: _Paired, ended: _Paired, row: int, base: int) -> Comparison:
+    pairs = complete.pairs[row]
     n = int(pairs.sum())
-    differences = (sample[0] - sample[1])[None, :]
     level, baseline = panel.levels[row], panel.levels[base]
-    test = sign_flip(differences, seed)
-    interval = effect = corrected = None
-    if n >= 2:
-        low, high = t_interval(differences)
-        interval = Interval(float(low[0]), float(high[0]), CONFIDENCE, "t")
-        spread = float(differences.std(ddof=1))
-        effect = float(differences.mean()) / spread if spread > 0 else None
-        corrected = effect * hedges_correction(n) if effect is not None and n >= 3 else None
-    difference_counted, p_counted = _counting(panel, counted, row, base, seed)
+    difference, spread = float(complete.difference[row]), float(complete.sd[row])
+    effect = difference / spread if n >= 2 and spread > 0 else None
+    exact = n <= EXACT_UP_TO
+    diverged = bool(panel.diverged[[row, base]].any())
     return Comparison(
         *(panel.study, panel.factor, level.value, level.label, level.order, baseline.value, baseline.label),
         panel.metric,
-        seeds=tuple(s for s, there in zip(panel.seeds, pairs, strict=True) if there),
+        seeds=tuple(s for s, there in zip(panel.seeds, pairs.tolist(), strict=True) if there),
         n=n,
-        mean=float(sample[0].mean()) if n else None,
-        baseline_mean=float(sample[1].mean()) if n else None,
-        difference=float(differences.mean()) if n else None,
-        interval=interval,
-        p=float(test.two_sided[0]) if n >= 2 else None,
+        mean=_known(complete.mean[row]),
+        baseline_mean=_known(complete.baseline_mean[row]),
+        difference=_known(difference),
+        interval=Interval(float(complete.low[row]), float(complete.high[row]), CONFIDENCE, "t") if n >= 2 else None,
+        p=_known(complete.p[row]),
         p_holm=None,
-        exact=test.exact,
-        smallest_p=(2 / 2**n if test.exact else 1 / (FLIPS + 1)) if n >= 2 else None,
+        exact=exact,
+        smallest_p=(2 / 2**n if exact else 1 / (FLIPS + 1)) if n >= 2 else None,
         effect=effect,
-        effect_corrected=corrected,
+        effect_corrected=effect * hedges_correction(n) if effect is not None and n >= 3 else None,
         standing="undecided",
         seeds_needed=None,
-        difference_counting_diverged=difference_counted,
-        p_counting_diverged=p_counted,
+        difference_counting_diverged=_known(ended.difference[row]) if diverged else None,
+        p_counting_diverged=_known(ended.p[row]) if diverged else None,
         divergence=share_test(panel, row, base),
         warnings=panel.warnings + _warnings(panel, row, base, pairs),
     )
 
 
-def _counting(panel: Panel, counted: Floats, row: int, base: int, seed: int) -> tuple[float | None, float | None]:
-    """Mean difference and p with diverged runs counted at chance; None where none diverged."""
-    if not panel.diverged[[row, base]].any():
-        return None, None
-    differences = counted[row] - counted[base]
-    differences = differences[np.isfinite(differences)][None, :]
-    if differences.shape[1] == 0:
-        return None, None
-    p = float(sign_flip(differences, seed).two_sided[0]) if differences.shape[1] >= 2 else None
-    return float(differences.mean()), p
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def _corrected(made: Sequence[Comparison], higher: bool) -> list[Comparison]:
@@ -185,7 +204,7 @@ def _warnings(panel: Panel, row: int, base: int, pairs: NDArray[np.bool_]) -> tu
         )
     ended = panel.complete | panel.diverged
     lost = int((ended[row] ^ ended[base]).sum())
-    if lost:
+    if lost and pairs.any():
         texts.append(f"{lost} seed(s) ran at one of the two levels only and are left out of the pairs.")
     if not pairs.any():
         texts.append("No seed is complete at both levels: there is nothing to compare.")

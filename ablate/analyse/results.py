@@ -332,6 +332,22 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Omission:
+    """A part of the analysis that the data cannot carry."""
+
+    what: Literal["comparisons", "ranking", "trend", "importance"]
+    reason: str
+    factor: str = ""
+    """Empty: the whole study."""
+    metric: str = ""
+    """Empty: all of them."""
+
+    def __str__(self) -> str:
+        about = f" on {self.metric}" if self.metric else ""
+        return f"No {self.what}{about}: {self.factor}{': ' if self.factor else ''}{self.reason}."
+
+
+@dataclass(frozen=True)
 class StudyAnalysis:
     """Everything that a report says about one study."""
 
@@ -349,7 +365,12 @@ class StudyAnalysis:
     published: tuple[PublishedCheck, ...]
     verdicts: tuple[Verdict, ...]
     """One per claim, in the order of the claims."""
-    warnings: tuple[str, ...] = ()
+    omissions: tuple[Omission, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What holds for the whole study: mixed engines, and everything that was left out."""
+        return tuple(dict.fromkeys([*self.description.warnings, *map(str, self.omissions)]))
 
     def summary(self, metric: str, label: str, factor: str | None = None) -> LevelSummary:
         """The summary of one level by its label; ``factor`` may be left out in a study of one factor.

@@ -101,7 +101,7 @@ def pairwise(
     differences = (values[:, None, :] - values[None, :, :]).reshape(levels * levels, seeds)
     known = np.isfinite(differences)
     p, mean, sd = np.ones(levels**2), np.full(levels**2, np.nan), np.full(levels**2, np.nan)
-    for pattern, rows in _patterns(known):
+    for pattern, rows in patterns(known):
         sample = differences[rows][:, pattern]
         if sample.shape[1] == 0:
             continue
@@ -130,7 +130,7 @@ def _half_of_signs(n: int) -> Floats:
     return signs
 
 
-def _patterns(known: NDArray[np.bool_]) -> list[tuple[NDArray[np.bool_], NDArray[np.intp]]]:
+def patterns(known: NDArray[np.bool_]) -> list[tuple[NDArray[np.bool_], NDArray[np.intp]]]:
     """Rows grouped by which columns they have."""
     patterns, which = np.unique(known, axis=0, return_inverse=True)
     which = which.reshape(-1)

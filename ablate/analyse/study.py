@@ -13,7 +13,7 @@ from ablate.analyse.importance import importance
 from ablate.analyse.inputs import Claim, Published, higher_is_better
 from ablate.analyse.panel import Chance, checked, factors_of, make_panel
 from ablate.analyse.published import check_published
-from ablate.analyse.results import Best, Comparison, Importance, StudyAnalysis, Trend
+from ablate.analyse.results import Best, Comparison, Importance, Omission, StudyAnalysis, Trend
 from ablate.analyse.trend import is_ordered, trend
 
 GUESS = Chance()
@@ -31,7 +31,7 @@ def analyse(
 ) -> StudyAnalysis:
     """Analyse one study: levels, comparisons, best levels, trends, importance, published numbers and claims.
 
-    What the data cannot carry is left out with a warning that says why. Errors of the study file (a claim about a level
+    What the data cannot carry is left out, and ``omissions`` says why. Errors of the study file (a claim about a level
     that the study does not have) are raised.
 
     Args:
@@ -47,13 +47,14 @@ def analyse(
         AnalysisError: not a frame of runs of one study; a claim or published number about something not in it.
     """
     runs = checked(runs, metrics)
+    runs = runs[[name for name in runs.columns if not str(name).startswith("config.")]]  # many, and none is read here
     factors = factors_of(runs)
     for metric in metrics:
         higher_is_better(metric)
     baselines = runs[runs["is_baseline"].astype(bool)].groupby("factor")["order"].nunique()
     comparable = [factor for factor in factors if baselines.get(factor) == 1]
-    warnings = [
-        f"{factor}: no comparisons, as there is no single baseline level."
+    omissions = [
+        Omission("comparisons", "there is no single baseline level", factor)
         for factor in factors
         if factor not in comparable
     ]
@@ -72,17 +73,17 @@ def analyse(
                 try:
                     bests.append(best(runs, metric=metric, factor=factor, seed=seed, chance=chance))
                 except AnalysisError as error:
-                    warnings.append(f"No ranking on {metric}: {error}.")
+                    omissions.append(Omission("ranking", str(error).removeprefix(f"{factor}: "), factor, metric))
             if 3 <= len(levels) <= MOST_LEVELS and is_ordered(levels):
                 try:
                     trends.append(trend(runs, metric=metric, factor=factor, chance=chance))
                 except AnalysisError as error:
-                    warnings.append(f"No trend on {metric}: {error}.")
+                    omissions.append(Omission("trend", str(error).removeprefix(f"{factor}: "), factor, metric))
         if len(factors) > 1 or any(isinstance(level, tuple | list) for level in runs["level"].iloc[:1]):
             try:
                 shares.append(importance(runs, metric=metric, chance=chance))
             except AnalysisError as error:
-                warnings.append(f"No importance on {metric}: {error}.")
+                omissions.append(Omission("importance", str(error), metric=metric))
     description = describe(runs, metrics=metrics, seed=seed, resamples=resamples, chance=chance)
     return StudyAnalysis(
         study=str(runs["study"].iloc[0]),
@@ -95,5 +96,5 @@ def analyse(
         importance=tuple(shares),
         published=check_published(runs, published),
         verdicts=tuple(judge(runs, claim, seed=seed, chance=chance) for claim in claims),
-        warnings=tuple(dict.fromkeys([*description.warnings, *warnings])),
+        omissions=tuple(omissions),
     )

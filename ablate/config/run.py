@@ -37,7 +37,10 @@ class RunConfig(Fields):
 
     def with_seed(self, seed: int) -> "RunConfig":
         """The same setting with another seed (0 to 2**31 - 1)."""
-        return RunConfig(**{name: getattr(self, name) for name in type(self).model_fields} | {"seed": seed})
+        run = RunConfig(**{name: getattr(self, name) for name in type(self).model_fields} | {"seed": seed})
+        # Written down here, as gathering all fields anew takes longer than everything else.
+        run.__dict__["identity"] = self.identity | {"seed": run.seed}
+        return run
 
     @cached_property
     def identity(self) -> dict[str, Any]:

@@ -44,6 +44,8 @@ class Study(Fields):
     labels: dict[str, str] = Field(default_factory=dict)
     """A factor's name for tables and axes; default: the last part of its path."""
     published: tuple[Published, ...] = ()
+    remarks: tuple[str, ...] = ()
+    """Sentences about published numbers and ours, such as what explains a difference; printed beside their count."""
     claims: tuple[dict[str, Any], ...] = ()
     """Sentences that the study can support or refute; parsed by the analysis."""
     replaced: tuple[str, ...] = ()
@@ -118,7 +120,7 @@ def parse_study(name: str, values: Mapping[str, Any]) -> Study:
         seeds = list(range(max(seeds, 1)))
     data |= {"factors": factors or ({} if not problems else {"?": (0,)}), "level_names": names}
     data["seeds"] = tuple(seeds) if isinstance(seeds, list) else seeds
-    for key in ("metrics", "includes", "claims", "published", "curves", "replaced"):
+    for key in ("metrics", "includes", "claims", "published", "curves", "remarks", "replaced"):
         value = data.get(key)
         if key == "published" and isinstance(value, Mapping):
             value = [value]

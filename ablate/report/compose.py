@@ -11,8 +11,9 @@ from ablate.report import curves as curve_figures
 from ablate.report import figures, look
 from ablate.report.forest import forest, forest_height
 from ablate.report.limits import limits
+from ablate.report.subject import Subject
 from ablate.report.summary import published_of
-from ablate.report.view import FactorView, StudyView, metric_name
+from ablate.report.view import StudyView, metric_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,28 +46,26 @@ class Drawing:
     figure: "Figure"
 
 
-def drawings(view: StudyView, levels: pd.DataFrame, runs: pd.DataFrame, curves: pd.DataFrame) -> Iterator[Drawing]:
-    """All figures of a study, one after the other (so that only one is held at a time).
+def study_drawings(view: StudyView, levels: pd.DataFrame) -> list[Drawing]:
+    """The figures of a whole study: the forest plot, where there are several factors.
 
     Args:
         view: The study.
         levels: From :func:`ablate.report.summary.summarise`.
-        runs: The frame of runs.
-        curves: The frame of curves.
-
-    Yields:
-        The forest plot first where there are several factors; then for each factor its levels and its curves.
     """
-    with look.styled():
-        if has_forest(view, levels):
-            yield _forest(view, levels)
-        for factor in view.factors:
-            if not (runs["factor"] == factor.path).any():
-                continue
-            yield _levels(view, factor, levels, runs)
-            if _far_levels(factor, levels):
-                yield _levels(view, factor, levels, runs, close=True)
-            yield from _curves(view, factor, runs, curves)
+    return [_forest(view, levels)] if has_forest(view, levels) else []
+
+
+def factor_drawings(subject: Subject) -> Iterator[Drawing]:
+    """The figures of a factor, levels before curves, one after the other (so that only one is held at a time).
+
+    Args:
+        subject: From :func:`ablate.report.subject.subjects`.
+    """
+    yield _levels(subject)
+    if _far_levels(subject):
+        yield _levels(subject, close=True)
+    yield from _curves(subject)
 
 
 def has_forest(view: StudyView, levels: pd.DataFrame) -> bool:
@@ -80,12 +79,11 @@ def slug(text: str) -> str:
     return "".join(c if c.isalnum() else "_" for c in text).strip("_") or "factor"
 
 
-def _far_levels(factor: FactorView, levels: pd.DataFrame) -> bool:
+def _far_levels(subject: Subject) -> bool:
     """Whether some level of a factor on an axis lies so far off that the others need a closer look."""
-    if not (factor.ordered and len(factor.levels) > 2):
+    if not (subject.factor.ordered and len(subject.factor.levels) > 2):
         return False
-    rows = levels[levels["factor"] == factor.path]
-    return any(not _near(means)[1].all() for _, means in rows.groupby("metric")["mean"])
+    return any(not _near(means)[1].all() for _, means in subject.levels.groupby("metric")["mean"])
 
 
 def _near(values: "pd.Series[float]") -> "tuple[tuple[float, float], pd.Series[bool]]":
@@ -93,21 +91,19 @@ def _near(values: "pd.Series[float]") -> "tuple[tuple[float, float], pd.Series[b
     return (low, high), values.isna() | values.between(low, high)
 
 
-def _levels(
-    view: StudyView, factor: FactorView, levels: pd.DataFrame, runs: pd.DataFrame, *, close: bool = False
-) -> Drawing:
+def _levels(subject: Subject, *, close: bool = False) -> Drawing:
     """The levels of a factor in the form that suits them; ``close``: without those that lie far from the others."""
+    factor = subject.factor
     names = [level.label for level in factor.levels]
     if factor.ordered and len(names) > 2:
-        figure, handles = _lines(view, factor, levels, runs, close=close)
+        figure, handles = _lines(subject, close=close)
     elif len(names) > MOST_BARS or sum(map(len, names)) > 40:
-        figure, handles = _rows(view, factor, levels, runs)
+        figure, handles = _rows(subject)
     else:
-        figure, handles = _bars(view, factor, levels, runs)
-    shown = levels[levels["factor"] == factor.path]
+        figure, handles = _bars(subject)
     handles += figures.legend_handles(
-        published=bool(shown["published"].notna().any()),
-        lost=bool(figures.lost_runs(levels, factor)),
+        published=bool(subject.levels["published"].notna().any()),
+        lost=bool(figures.lost_runs(subject.levels, factor)),
     )
     figure.legend(handles=handles, loc="outside upper left", ncols=3, columnspacing=1.2)
     return Drawing(
@@ -115,26 +111,24 @@ def _levels(
         factor=factor.path,
         title=f"{factor.name[:1].upper()}{factor.name[1:]}: last epoch"
         + (", closer (levels far off are cut)" if close else ""),
-        alt=f"{_join(view.metrics)} at {len(names)} levels of {factor.name}, {names[0]} to {names[-1]}; means with "
+        alt=f"{_join(subject.metrics)} at {len(names)} levels of {factor.name}, {names[0]} to {names[-1]}; means with "
         "95 % intervals and single runs. The table holds the same numbers.",
         figure=figure,
     )
 
 
-def _lines(
-    view: StudyView, factor: FactorView, levels: pd.DataFrame, runs: pd.DataFrame, *, close: bool
-) -> "tuple[Figure, list[Any]]":
-    kinds = figures.split_kinds(view.metrics)
+def _lines(subject: Subject, *, close: bool) -> "tuple[Figure, list[Any]]":
+    kinds = figures.split_kinds(subject.metrics)
     figure = _figure(1.35 * len(kinds) + 0.75)
     axes = figure.subplots(len(kinds), 1, sharex=True, squeeze=False)[:, 0]
     for ax, metrics in zip(axes, kinds, strict=True):
-        figures.lines(levels, runs, factor, metrics, ax)
+        figures.lines(subject.levels, subject.runs, subject.factor, metrics, ax)
         if close:
-            _close_up(ax, levels[(levels["factor"] == factor.path) & levels["metric"].isin(metrics)])
+            _close_up(ax, subject.levels[subject.levels["metric"].isin(metrics)])
     for ax in axes[:-1]:
         ax.set_xlabel("")
-    figures.mark_lost(axes[0], levels, factor)
-    return figure, figures.metric_handles(view.metrics)
+    figures.mark_lost(axes[0], subject.levels, subject.factor)
+    return figure, figures.metric_handles(subject.metrics)
 
 
 def _close_up(ax: "Axes", rows: pd.DataFrame) -> None:
@@ -146,41 +140,43 @@ def _close_up(ax: "Axes", rows: pd.DataFrame) -> None:
     ax.set_ylim(low - margin, high + margin)
 
 
-def _rows(view: StudyView, factor: FactorView, levels: pd.DataFrame, runs: pd.DataFrame) -> "tuple[Figure, list[Any]]":
-    metrics = view.metrics if len(factor.levels) <= MOST_ROWS else (view.metric,)
-    figure = _figure(0.4 + len(metrics) * (0.5 + 0.14 * len(factor.levels)))
+def _rows(subject: Subject) -> "tuple[Figure, list[Any]]":
+    count = len(subject.factor.levels)
+    metrics = subject.metrics if count <= MOST_ROWS else (subject.metric,)
+    figure = _figure(0.4 + len(metrics) * (0.5 + 0.14 * count))
     axes = figure.subplots(len(metrics), 1, squeeze=False)[:, 0]
     for ax, metric in zip(axes, metrics, strict=True):
-        figures.rows(levels, runs, factor, metric, ax)
+        figures.rows(subject.levels, subject.runs, subject.factor, metric, ax)
     return figure, []
 
 
-def _bars(view: StudyView, factor: FactorView, levels: pd.DataFrame, runs: pd.DataFrame) -> "tuple[Figure, list[Any]]":
-    kinds = figures.split_kinds(view.metrics)
+def _bars(subject: Subject) -> "tuple[Figure, list[Any]]":
+    kinds = figures.split_kinds(subject.metrics)
     figure = _figure(2.3)
     axes = figure.subplots(1, len(kinds), squeeze=False, width_ratios=[len(metrics) + 0.35 for metrics in kinds])[0]
     for ax, metrics in zip(axes, kinds, strict=True):
-        figures.bars(levels, runs, factor, metrics, ax)
+        figures.bars(subject.levels, subject.runs, subject.factor, metrics, ax)
     return figure, axes[0].get_legend_handles_labels()[0]
 
 
-def _curves(view: StudyView, factor: FactorView, runs: pd.DataFrame, curves: pd.DataFrame) -> Iterator[Drawing]:
-    of_factor = runs[(runs["factor"] == factor.path) & (runs["status"] == "complete")]
-    if not curves["digest"].isin(of_factor["digest"]).any():
+def _curves(subject: Subject) -> Iterator[Drawing]:
+    if subject.curves.empty:
         return
-    if factor.path.endswith("epochs"):
-        for level in factor.levels[-MOST_PAGES:]:
-            if (of_factor["label"] == level.label).any():
-                yield _metric_curves(view, factor, level.label, of_factor, curves)
+    if subject.factor.path.endswith("epochs"):
+        complete = set(subject.runs.loc[subject.runs["status"] == "complete", "label"])
+        for level in subject.factor.levels[-MOST_PAGES:]:
+            if level.label in complete:
+                yield _metric_curves(subject, level.label)
     else:
-        yield _level_curves(view, factor, of_factor, curves)
+        yield _level_curves(subject)
 
 
-def _level_curves(view: StudyView, factor: FactorView, runs: pd.DataFrame, curves: pd.DataFrame) -> Drawing:
-    figure = _figure(1.3 * len(view.metrics) + 0.5 + 0.14 * -(-min(len(factor.levels), curve_figures.MOST_NAMES) // 4))
-    axes = figure.subplots(len(view.metrics), 1, sharex=True, squeeze=False)[:, 0]
-    for ax, metric in zip(axes, view.metrics, strict=True):
-        curve_figures.level_curves(runs, curves, factor, metric, ax)
+def _level_curves(subject: Subject) -> Drawing:
+    factor, metrics = subject.factor, subject.metrics
+    figure = _figure(1.3 * len(metrics) + 0.5 + 0.14 * -(-min(len(factor.levels), curve_figures.MOST_NAMES) // 4))
+    axes = figure.subplots(len(metrics), 1, sharex=True, squeeze=False)[:, 0]
+    for ax, metric in zip(axes, metrics, strict=True):
+        curve_figures.level_curves(subject.runs, subject.curves, factor, metric, ax)
     for ax in axes[:-1]:
         ax.set_xlabel("")
     handles, labels = axes[-1].get_legend_handles_labels()
@@ -199,26 +195,25 @@ def _level_curves(view: StudyView, factor: FactorView, runs: pd.DataFrame, curve
         name=f"{slug(factor.path)}-curves",
         factor=factor.path,
         title=f"{factor.name[:1].upper()}{factor.name[1:]}: over the epochs",
-        alt=f"{_join(view.metrics)} over the epochs, one line for each level of {factor.name}, mean over seeds. "
+        alt=f"{_join(metrics)} over the epochs, one line for each level of {factor.name}, mean over seeds. "
         "Every single run is in the section of curves.",
         figure=figure,
     )
 
 
-def _metric_curves(
-    view: StudyView, factor: FactorView, label: str, runs: pd.DataFrame, curves: pd.DataFrame
-) -> Drawing:
-    kinds = figures.split_kinds(view.metrics)
+def _metric_curves(subject: Subject, label: str) -> Drawing:
+    factor = subject.factor
+    kinds = figures.split_kinds(subject.metrics)
     published = published_of(factor, label)
     figure = _figure(1.35 * len(kinds) + 0.75)
     axes = figure.subplots(len(kinds), 1, sharex=True, squeeze=False)[:, 0]
     for ax, metrics in zip(axes, kinds, strict=True):
-        curve_figures.metric_curves(runs, curves, factor, label, metrics, ax, published=published)
+        curve_figures.metric_curves(subject.runs, subject.curves, factor, label, metrics, ax, published=published)
     for ax in axes[:-1]:
         ax.set_xlabel("")
-    known = any(math.isfinite(published.get(metric, math.nan)) for metric in view.metrics)
+    known = any(math.isfinite(published.get(metric, math.nan)) for metric in subject.metrics)
     handles = [
-        *figures.metric_handles(view.metrics, markers=False),
+        *figures.metric_handles(subject.metrics, markers=False),
         *figures.legend_handles(published=known, curves=True),
     ]
     figure.legend(handles=handles, loc="outside upper left", ncols=3, columnspacing=1.2)
@@ -226,7 +221,7 @@ def _metric_curves(
         name=f"{slug(factor.path)}-curves-{slug(label)}",
         factor=factor.path,
         title=f"{factor.name[:1].upper()}{factor.name[1:]} {label}",
-        alt=f"{_join(view.metrics)} over the epochs at {factor.name} {label}: mean over seeds and every run.",
+        alt=f"{_join(subject.metrics)} over the epochs at {factor.name} {label}: mean over seeds and every run.",
         figure=figure,
     )
 

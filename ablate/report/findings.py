@@ -38,20 +38,6 @@ def tally(analysis: "StudyAnalysis") -> str:
     return f"{total} {'claim' if total == 1 else 'claims'}: {', '.join(parts)}."
 
 
-def warnings(view: StudyView, analysis: "StudyAnalysis") -> list[str]:
-    """Every warning that a reader has to see, each once, with the factor and levels that it is about."""
-    names = {factor.path: factor.name for factor in view.factors}
-    about: dict[tuple[str, str], list[str]] = {}
-    for comparison in analysis.comparisons:
-        for text in comparison.warnings:
-            labels = about.setdefault((comparison.factor, text), [])
-            labels += [comparison.label] if comparison.label not in labels else []
-    result = [f"{names.get(factor, factor)} {', '.join(labels)}: {text}" for (factor, text), labels in about.items()]
-    result += [f"{names.get(best.factor, best.factor)}: {text}" for best in analysis.best for text in best.warnings]
-    result += [text for importance in analysis.importance for text in importance.warnings]
-    return list(dict.fromkeys([*analysis.warnings, *result]))
-
-
 def published_line(analysis: "StudyAnalysis") -> str:
     """How many published numbers agree; empty where none could be checked."""
     checked = [check for check in analysis.published if check.inside is not None]

@@ -51,7 +51,7 @@ def study_summary(
     view: StudyView, runs: "pd.DataFrame", records: "tuple[pd.DataFrame, pd.DataFrame]", analysis: "StudyAnalysis"
 ) -> str:
     """A study in a few lines of JSON: counts, verdicts, published numbers, cost."""
-    from ablate.report.findings import warnings
+    from ablate.report.warnings import warnings
 
     statuses = Counter(runs.drop_duplicates("digest")["status"])
     data = {

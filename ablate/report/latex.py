@@ -1,5 +1,7 @@
 """The sheets of a study as LaTeX tables (packages booktabs and, for wide ones, graphicx)."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from ablate.report.tables import Sheet, explanation, sheets
@@ -32,12 +34,15 @@ SPECIAL = {
 }
 
 
-def latex(view: StudyView, levels: pd.DataFrame) -> str:
-    """Every sheet as a floating table, to be read in by a paper."""
+def latex(view: StudyView, levels: pd.DataFrame, printed: Sequence[Sheet] | None = None) -> str:
+    """Every sheet (``printed``, where they are made already) as a floating table, to be read in by a paper."""
     head = "% needs \\usepackage{booktabs,graphicx}"
     note = explanation(view, levels)
     return (
-        "\n\n".join([head, *(_table(view, sheet, i, note) for i, sheet in enumerate(sheets(view, levels), 1))]) + "\n"
+        "\n\n".join(
+            [head, *(_table(view, sheet, i, note) for i, sheet in enumerate(printed or sheets(view, levels), 1))]
+        )
+        + "\n"
     )
 
 

@@ -135,8 +135,10 @@ def across(entries: Sequence[Any], columns: int) -> list[Any]:
 
 def settle(figure: "Figure") -> None:
     """Compute the layout once, so that all formats share it and none computes it again."""
-    figure.draw_without_rendering()
-    figure.set_layout_engine(None)
+    layout = figure.get_layout_engine()
+    if layout is not None:
+        layout.execute(figure)
+        figure.set_layout_engine(None)
 
 
 def svg(figure: "Figure", name: str) -> bytes:

@@ -2,18 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from ablate.report import page_tables
 from ablate.report.explorer import explorer_data, script_json
-from ablate.report.findings import factor_findings, importance_shares, published_line, tally, warnings
+from ablate.report.findings import factor_findings, importance_shares, published_line, tally
 from ablate.report.origin import LostRun, cost, lost_runs, provenance
 from ablate.report.tables import explanation
 from ablate.report.view import FactorView, StudyView
+from ablate.report.warnings import warnings
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
+
     from ablate.analyse import StudyAnalysis
 
 MOST_LOST = 200
@@ -24,13 +28,17 @@ MOST_TRACEBACKS = 20
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawing as the page holds it."""
+    """A figure in all its forms."""
 
     name: str
     factor: str
     title: str
     svg: str
-    """Markup."""
+    """Markup, as it stands in the page."""
+    vector: bytes
+    """An SVG file."""
+    pixels: bytes
+    """A PNG file."""
 
 
 @dataclass(frozen=True)
@@ -108,12 +116,20 @@ def render_page(
 
 def render(template: str, **values: Any) -> str:
     """Fill a template of this package; everything is escaped but what is marked as markup."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
     from ablate import __version__
 
-    environment = Environment(
+    style = Markup(template_text("style.css"))
+    return _environment().get_template(template).render(style=style, version=__version__, **values)
+
+
+@cache
+def _environment() -> "Environment":
+    """One for all pages, as each compiles its templates anew."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
         loader=PackageLoader("ablate.report"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -121,8 +137,6 @@ def render(template: str, **values: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    style = Markup(template_text("style.css"))
-    return environment.get_template(template).render(style=style, version=__version__, **values)
 
 
 def template_text(name: str) -> str:

@@ -23,12 +23,13 @@ NUMBERS = (
 """Columns of floats, NaN where the analysis has None."""
 
 
-def analyse_study(view: StudyView, runs: pd.DataFrame) -> "StudyAnalysis":
+def analyse_study(view: StudyView, runs: pd.DataFrame, *, resamples: int = 2000) -> "StudyAnalysis":
     """The whole analysis of a study, with its claims and published numbers.
 
     Args:
         view: The study.
         runs: The frame of runs.
+        resamples: Of the bootstrap intervals of levels, which no table prints; 0: none, which saves time.
 
     Raises:
         AnalysisError: A claim about a level that the study does not have.
@@ -40,6 +41,7 @@ def analyse_study(view: StudyView, runs: pd.DataFrame) -> "StudyAnalysis":
         metrics=view.metrics,
         claims=view.claims,
         published=list(published_numbers(view, runs)),
+        resamples=resamples,
     )
 
 
@@ -56,7 +58,7 @@ def summarise(view: StudyView, runs: pd.DataFrame, analysis: "StudyAnalysis | No
         ``seeds_needed``, ``seconds`` (mean of a complete run), ``published``, ``prediction_low``, ``prediction_high``
         and ``inside`` (None where it cannot be said). NaN where the data cannot carry a number.
     """
-    analysis = analysis or analyse_study(view, runs)
+    analysis = analysis or analyse_study(view, runs, resamples=0)
     frame = analysis.to_frame()
     needed = {(c.factor, c.order, c.metric): c.seeds_needed for c in analysis.comparisons}
     keys = zip(frame["factor"], frame["order"], frame["metric"], strict=True)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ablate.report import numbers
-from ablate.report.findings import published_line, warnings
+from ablate.report.findings import published_line
 from ablate.report.view import FactorView, StudyView, metric_name
+from ablate.report.warnings import warnings
 
 if TYPE_CHECKING:
     from ablate.analyse import StudyAnalysis, Verdict
@@ -102,8 +103,13 @@ def sheets(view: StudyView, levels: pd.DataFrame) -> list[Sheet]:
     return result
 
 
-def markdown(view: StudyView, levels: pd.DataFrame, analysis: "StudyAnalysis | None" = None) -> str:
-    """Verdicts and sheets as Markdown, with a line that explains the columns."""
+def markdown(
+    view: StudyView,
+    levels: pd.DataFrame,
+    analysis: "StudyAnalysis | None" = None,
+    printed: Sequence[Sheet] | None = None,
+) -> str:
+    """Verdicts and sheets (``printed``, where they are made already), with a line that explains the columns."""
     parts = [f"# {_md(view.name)}"]
     parts += [_md(view.question)] if view.question else []
     if analysis is not None:
@@ -112,7 +118,8 @@ def markdown(view: StudyView, levels: pd.DataFrame, analysis: "StudyAnalysis | N
             ["## Verdicts", "\n".join(_verdict(verdict) for verdict in analysis.verdicts)] if analysis.verdicts else []
         )
         parts += [published_line(analysis)] if analysis.published else []
-    parts += [f"## {_md(sheet.title)}\n\n{sheet_markdown(sheet)}" for sheet in sheets(view, levels)]
+    parts += ["\n".join(f"- {_md(remark)}" for remark in view.remarks)] if view.remarks else []
+    parts += [f"## {_md(sheet.title)}\n\n{sheet_markdown(sheet)}" for sheet in printed or sheets(view, levels)]
     parts.append(explanation(view, levels))
     return "\n\n".join(parts) + "\n"
 
@@ -141,6 +148,14 @@ def explanation(view: StudyView, levels: pd.DataFrame) -> str:
     return text
 
 
+def by_level(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of one factor as mappings, level by level in the study's order, each by metric."""
+    levels: dict[int, dict[str, Any]] = {}
+    for row in rows.sort_values("order", kind="stable").to_dict("records"):
+        levels.setdefault(row["order"], {})[str(row["metric"])] = row
+    return list(levels.values())
+
+
 def published_cell(row: Any) -> str:
     """A published number, marked where it lies outside the prediction interval."""
     text = numbers.printed(row["published"])
@@ -156,11 +171,11 @@ def _means(view: StudyView, factor: FactorView, rows: pd.DataFrame) -> Sheet:
     compared = bool(rows["published"].notna().any())
     per_metric = ("mean ± sd", "95 % interval", "published") if compared else ("mean ± sd", "95 % interval")
     cells, emphasised = [], []
-    for i, (_, level) in enumerate(rows.groupby("order", sort=True)):
-        first = level.iloc[0]
+    for i, level in enumerate(by_level(rows)):
+        first = level[view.metrics[0]]
         line = [str(first["label"]), numbers.count_runs(first)]
         for metric in view.metrics:
-            row = level[level["metric"] == metric].iloc[0]
+            row = level[metric]
             line += [
                 numbers.spread(row["mean"], row["sd"]),
                 numbers.interval(row["interval_low"], row["interval_high"]),
@@ -179,10 +194,10 @@ def _means(view: StudyView, factor: FactorView, rows: pd.DataFrame) -> Sheet:
 
 def _differences(view: StudyView, factor: FactorView, rows: pd.DataFrame) -> Sheet:
     cells = []
-    for _, level in rows[~rows["is_baseline"]].groupby("order", sort=True):
-        line = [str(level["label"].iloc[0])]
+    for level in by_level(rows[~rows["is_baseline"]]):
+        line = [str(level[view.metrics[0]]["label"])]
         for metric in view.metrics:
-            row = level[level["metric"] == metric].iloc[0]
+            row = level[metric]
             line += [
                 numbers.signed(row["difference"]),
                 numbers.interval(row["difference_low"], row["difference_high"]),

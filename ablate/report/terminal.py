@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ablate.report import numbers
-from ablate.report.findings import published_line, warnings
+from ablate.report.findings import published_line
 from ablate.report.summary import analyse_study, summarise
-from ablate.report.tables import Sheet, explanation, heads, published_cell, sheets
+from ablate.report.tables import Sheet, by_level, explanation, heads, published_cell, sheets
 from ablate.report.view import FactorView, StudyView, metric_name
+from ablate.report.warnings import warnings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,7 +39,7 @@ def print_report(
     from rich.console import Console
     from rich.text import Text
 
-    analysis = analysis or analyse_study(view, runs)
+    analysis = analysis or analyse_study(view, runs, resamples=0)
     levels = summarise(view, runs, analysis)
     console = console or Console()
     for warning in warnings(view, analysis):
@@ -81,11 +82,11 @@ def _stacked_factor(view: StudyView, factor: FactorView, rows: pd.DataFrame) -> 
     _column(table, "runs")
     for metric in view.metrics:
         _column(table, metric_name(metric))
-    for _, level in rows.groupby("order", sort=True):
-        first = level.iloc[0]
+    for level in by_level(rows):
+        first = level[view.metrics[0]]
         cells = [str(first["label"]), "\n".join([numbers.count_runs(first).partition(" (")[0], *numbers.losses(first)])]
         for metric in view.metrics:
-            row = level[level["metric"] == metric].iloc[0]
+            row = level[metric]
             lines = [numbers.spread(row["mean"], row["sd"])]
             if pd.notna(row["interval_low"]):
                 lines.append(numbers.interval(row["interval_low"], row["interval_high"]))

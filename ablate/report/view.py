@@ -80,6 +80,8 @@ class StudyView:
     primary: str = ""
     """The metric that the forest plot and the first table show; empty: the last of ``metrics``."""
     claims: "tuple[Claim, ...]" = ()
+    remarks: tuple[str, ...] = ()
+    """Sentences about the published numbers and ours, by the study's author."""
     command: str = ""
     """The command that trains the study and rebuilds the report."""
     estimate: float | None = None

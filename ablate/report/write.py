@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ablate.analyse import StudyAnalysis
+    from ablate.report.compose import Drawing
     from ablate.report.page import Picture
 
 
@@ -22,6 +23,7 @@ def write_report(
     records: "tuple[pd.DataFrame, pd.DataFrame]",
     save_records: Callable[[Path], object] | None = None,
     analysis: "StudyAnalysis | None" = None,
+    drawn: "dict[str, list[Picture]] | None" = None,
 ) -> list[Path]:
     """Write everything that a study shows; the same input gives the same bytes.
 
@@ -34,6 +36,8 @@ def write_report(
         save_records: Writes ``runs.csv`` and ``curves.csv`` into an empty folder, from where they are moved into
             place, in a form from which records can be restored; None: the frames of ``records`` are written.
         analysis: Of ``runs``, where the caller has it already; None: made here.
+        drawn: Figures by what they show; those of other studies are taken from here and new ones put in. A study and
+            a union that includes it share most of theirs, and drawing is what takes the time. None: nothing is shared.
 
     Returns:
         The files, in the order in which they were written; ``report.html`` and ``summary.json`` come last.
@@ -42,48 +46,62 @@ def write_report(
         AnalysisError: The study file claims something about a level that the study does not have.
         OSError: ``out`` cannot be written.
     """
-    from ablate.report.files import write_csv, write_folder, write_text
+    from ablate.report.files import write_bytes, write_csv, write_folder, write_text
     from ablate.report.index import study_summary
     from ablate.report.latex import latex
     from ablate.report.page import render_page
     from ablate.report.summary import analyse_study, summarise
-    from ablate.report.tables import markdown, wide
+    from ablate.report.tables import markdown, sheets, wide
 
-    analysis = analysis or analyse_study(view, runs)
+    analysis = analysis or analyse_study(view, runs, resamples=0)
     levels = summarise(view, runs, analysis)
+    printed = sheets(view, levels)
     files = [
         *write_folder(out, save_records or (lambda folder: _save_frames(folder, records))),
         write_csv(out / "table.csv", wide(view, levels)),
-        write_text(out / "table.md", markdown(view, levels, analysis)),
-        write_text(out / "table.tex", latex(view, levels)),
+        write_text(out / "table.md", markdown(view, levels, analysis, printed)),
+        write_text(out / "table.tex", latex(view, levels, printed)),
     ]
     names = [path.name for path in files]
-    pictures, figures = _write_figures(view, levels, runs, curves, out / "figures")
-    files += figures
+    pictures = _pictures(view, levels, runs, curves, {} if drawn is None else drawn)
+    for picture in pictures:
+        files.append(write_bytes(out / "figures" / f"{picture.name}.svg", picture.vector))
+        files.append(write_bytes(out / "figures" / f"{picture.name}.png", picture.pixels))
     page = render_page(view, runs, curves, records, levels, analysis, pictures, names)
     files.append(write_text(out / "report.html", page))
     files.append(write_text(out / "summary.json", study_summary(view, runs, records, analysis)))
     return files
 
 
-def _write_figures(
-    view: StudyView, levels: "pd.DataFrame", runs: "pd.DataFrame", curves: "pd.DataFrame", out: Path
-) -> "tuple[list[Picture], list[Path]]":
-    """Each figure as a vector, as pixels, and as it stands in the page."""
+def _pictures(
+    view: StudyView,
+    levels: "pd.DataFrame",
+    runs: "pd.DataFrame",
+    curves: "pd.DataFrame",
+    drawn: "dict[str, list[Picture]]",
+) -> "list[Picture]":
+    """The figures of the study, then those of each factor that are not drawn yet or were drawn for another study."""
     from ablate.report import look
-    from ablate.report.compose import drawings
-    from ablate.report.files import write_bytes
+    from ablate.report.compose import factor_drawings, study_drawings
+    from ablate.report.subject import subjects
+
+    with look.styled():
+        pictures = [_picture(drawing) for drawing in study_drawings(view, levels)]
+        for subject in subjects(view, levels, runs, curves):
+            if subject.key not in drawn:
+                drawn[subject.key] = [_picture(drawing) for drawing in factor_drawings(subject)]
+            pictures += drawn[subject.key]
+    return pictures
+
+
+def _picture(drawing: "Drawing") -> "Picture":
+    from ablate.report import look
     from ablate.report.page import Picture
 
-    pictures, files = [], []
-    for drawing in drawings(view, levels, runs, curves):
-        look.settle(drawing.figure)
-        vector = look.svg(drawing.figure, drawing.name)
-        files.append(write_bytes(out / f"{drawing.name}.svg", vector))
-        files.append(write_bytes(out / f"{drawing.name}.png", look.png(drawing.figure)))
-        inline = look.inline_svg(vector, drawing.name, drawing.alt)
-        pictures.append(Picture(drawing.name, drawing.factor, drawing.title, inline))
-    return pictures, files
+    look.settle(drawing.figure)
+    vector = look.svg(drawing.figure, drawing.name)
+    inline = look.inline_svg(vector, drawing.name, drawing.alt)
+    return Picture(drawing.name, drawing.factor, drawing.title, inline, vector, look.png(drawing.figure))
 
 
 def _save_frames(folder: Path, records: "tuple[pd.DataFrame, pd.DataFrame]") -> None:

@@ -60,7 +60,7 @@ def test_a_missing_baseline_is_a_warning_and_the_rest_stands(runs):
     whole = analyse(runs.assign(is_baseline=False), metrics=["test_acc"])
     assert whole.comparisons == ()
     assert whole.best[0].best == "3"
-    assert whole.warnings == ("optimizer.lr: no comparisons, as there is no single baseline level.",)
+    assert whole.warnings == ("No comparisons: optimizer.lr: there is no single baseline level.",)
     assert len(whole.to_frame()) == 3
 
 
@@ -91,7 +91,7 @@ def test_several_factors_are_analysed_apart_with_their_importance(make_runs):
 
 def test_a_grid_without_enough_runs_says_why_there_is_no_importance(make_runs):
     levels = list(itertools.product((1, 2), (3, 4)))
-    runs = make_runs({level: [0.5] for level in levels}, factor="a \N{MULTIPLICATION SIGN} b")
+    runs = make_runs({level: [0.5] for level in levels}, factor="a x b")
     whole = analyse(runs, metrics=["test_acc"])
     assert whole.importance == ()
     assert any("No importance on test_acc" in warning for warning in whole.warnings)

@@ -6,11 +6,12 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from ablate.report import FactorView, LevelView
-from ablate.report.compose import drawings, slug
+from ablate.report.compose import factor_drawings, slug, study_drawings
 from ablate.report.curves import level_curves, mean_curves, metric_curves
 from ablate.report.figures import bars, lines, positions, rows, scale
 from ablate.report.forest import forest
-from ablate.report.look import colors, settle
+from ablate.report.look import colors, settle, styled
+from ablate.report.subject import subjects
 from ablate.report.summary import summarise
 
 
@@ -118,8 +119,9 @@ def test_no_text_of_a_figure_overlaps_another_or_leaves_the_page(make_study):
     )
     levels = summarise(study.view, study.runs)
     seen = []
-    for drawing in drawings(study.view, levels, study.runs, study.curves):
+    for drawing in _drawings(study, levels):
         settle(drawing.figure)
+        drawing.figure.draw_without_rendering()
         renderer = FigureCanvasAgg(drawing.figure).get_renderer()
         texts = _texts(drawing.figure)
         boxes = {t.get_text() + str(i): t.get_window_extent(renderer).padded(-0.5) for i, t in enumerate(texts)}
@@ -131,6 +133,13 @@ def test_no_text_of_a_figure_overlaps_another_or_leaves_the_page(make_study):
         seen.append(drawing.name)
     assert seen[0] == "forest"
     assert len(seen) == 7
+
+
+def _drawings(study, levels):
+    with styled():
+        yield from study_drawings(study.view, levels)
+        for subject in subjects(study.view, levels, study.runs, study.curves):
+            yield from factor_drawings(subject)
 
 
 def _texts(figure):

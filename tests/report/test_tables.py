@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 from scipy import stats
 
-from ablate.report import print_report
+from ablate.report import analyse_study, print_report
 from ablate.report.latex import escape, latex
 from ablate.report.summary import summarise
 from ablate.report.tables import markdown, sheets, wide
@@ -145,3 +145,10 @@ def test_the_summary_keeps_the_order_of_the_study(make_study):
     assert first["factor"].tolist() == ["train.batch_size"] * 10 + ["model.activation"] * 2
     assert first["label"].tolist()[:10] == [str(2**i) for i in range(1, 11)]
     assert isinstance(levels, pd.DataFrame)
+
+
+def test_remarks_follow_the_count_of_published_numbers(make_study):
+    study = make_study(remarks=("Table 3's <last> level has one bad seed.",))
+    analysis = analyse_study(study.view, study.runs)
+    text = markdown(study.view, summarise(study.view, study.runs, analysis), analysis)
+    assert "prediction interval of this measurement.\n\n- Table 3's &lt;last&gt; level has one bad seed.\n" in text

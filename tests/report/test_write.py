@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 
 from ablate.analyse import AnalysisError
-from ablate.report import write_index, write_report
+from ablate.report import look, write_index, write_report
 from ablate.report.files import write_csv, write_folder, write_text
+from ablate.report.subject import subjects
+from ablate.report.summary import summarise
 
 
 def write(study, out, **options):
@@ -31,6 +33,35 @@ def test_the_same_records_give_the_same_bytes(nasty_study, nasty_report, tmp_pat
     assert len(again) == len(files)
     for first, second in zip(files, again, strict=True):
         assert first.read_bytes() == second.read_bytes(), first.name
+
+
+def test_a_union_takes_over_the_figures_of_its_parts(make_study, tmp_path, monkeypatch):
+    part = make_study(["model.kernel_size"], seeds=3, name="part")
+    union = make_study(["model.kernel_size", "model.activation"], seeds=3, name="union")
+    alone = write(union, tmp_path / "alone")
+    made = []
+    monkeypatch.setattr(look, "png", lambda figure, draw=look.png: made.append(figure) or draw(figure))
+    drawn = {}
+    write(part, tmp_path / "part", drawn=drawn)
+    (of_part,) = drawn.values()
+    assert len(made) == len(of_part)
+    shared = write(union, tmp_path / "union", drawn=drawn)
+    assert len(made) == len([path for path in shared if path.suffix == ".png"]), "none is drawn twice"
+    assert len(drawn) == 2
+    assert [path.read_bytes() for path in shared] == [path.read_bytes() for path in alone]
+
+
+@pytest.mark.parametrize("column", ["test_acc", "status"])
+def test_figures_of_other_numbers_are_drawn_anew(make_study, column):
+    study = make_study(["model.kernel_size"], seeds=3)
+    runs = study.runs.copy()
+    runs.loc[0, column] = {"test_acc": 0.5, "status": "diverged"}[column]
+    keys = {
+        subject.key
+        for frame in (study.runs, runs, study.runs.iloc[:])
+        for subject in subjects(study.view, summarise(study.view, frame), frame, study.curves)
+    }
+    assert len(keys) == 2
 
 
 def test_csv_keeps_every_bit(tmp_path):
