@@ -148,12 +148,10 @@ def _balanced(data: pd.DataFrame, factors: list[str], interactions: bool, total:
     residual = total - sum(squares for squares, _ in rows.values())
     df_residual = len(data) - 1 - sum(df for _, df in rows.values())
     _check_residual(residual, df_residual, total, len(data), factors)
-    table = pd.DataFrame(
-        [*rows.values(), (residual, df_residual)], index=[*rows, "Residual"], columns=["sum_sq", "df"]
-    )
-    effect_rows = table.index != "Residual"
-    table.loc[effect_rows, "F"] = table["sum_sq"] / table["df"] / (residual / df_residual)
-    table.loc[effect_rows, "PR(>F)"] = stats.f.sf(table.loc[effect_rows, "F"], table.loc[effect_rows, "df"], df_residual)
+    table = pd.DataFrame([*rows.values(), (residual, df_residual)], index=[*rows, "Residual"], columns=["sum_sq", "df"])
+    table["F"] = table["sum_sq"] / table["df"] / (residual / df_residual)
+    table["PR(>F)"] = stats.f.sf(table["F"], table["df"], df_residual)
+    table.loc["Residual", ["F", "PR(>F)"]] = np.nan
     return table
 
 
