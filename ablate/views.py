@@ -116,6 +116,7 @@ def _factors(study: Study, plan: Plan) -> "list[FactorView]":
                 path=path,
                 levels=tuple(LevelView(s.level, s.label) for s in levels),
                 label=study.label(path) if path in study.factors else path,
+                family=study.name,
                 unit=UNITS.get(path, ""),
                 ordered=all(isinstance(s.level, int | float) and not isinstance(s.level, bool) for s in levels),
                 published=published_table(published[0].table) if published else None,

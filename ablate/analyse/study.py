@@ -1,6 +1,6 @@
 """The whole analysis of a study in one call."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -25,6 +25,7 @@ def analyse(
     metrics: Sequence[str],
     claims: Sequence[Claim] = (),
     published: Sequence[Published] = (),
+    families: Mapping[str, str] | None = None,
     seed: int = 0,
     resamples: int = 2000,
     chance: Chance = GUESS,
@@ -39,6 +40,8 @@ def analyse(
         metrics: columns to analyse, each with a known direction.
         claims: sentences to judge.
         published: printed numbers to check.
+        families: factor to the family over whose comparisons Holm's correction is made; None: all factors are one. A
+            union of studies has one for each: bringing reports together answers no further question.
         seed: of all random numbers.
         resamples: bootstrap resamples of the intervals of a level; 0: none.
         chance: what guessing scores, for runs at chance and diverged ones.
@@ -63,8 +66,8 @@ def analyse(
     trends: list[Trend] = []
     shares: list[Importance] = []
     for metric in metrics:
-        if comparable:
-            based = runs[runs["factor"].isin(comparable)]
+        for together in _grouped(comparable, families or {}):
+            based = runs[runs["factor"].isin(together)]
             comparisons += compare(based, metric=metric, seed=seed, chance=chance)
         for factor in factors:
             panel = make_panel(runs, metric, factor)
@@ -98,3 +101,10 @@ def analyse(
         verdicts=tuple(judge(runs, claim, seed=seed, chance=chance) for claim in claims),
         omissions=tuple(omissions),
     )
+
+
+def _grouped(factors: Sequence[str], families: Mapping[str, str]) -> list[list[str]]:
+    groups: dict[str, list[str]] = {}
+    for factor in factors:
+        groups.setdefault(families.get(factor, ""), []).append(factor)
+    return list(groups.values())

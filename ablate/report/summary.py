@@ -41,6 +41,7 @@ def analyse_study(view: StudyView, runs: pd.DataFrame, *, resamples: int = 2000)
         metrics=view.metrics,
         claims=view.claims,
         published=list(published_numbers(view, runs)),
+        families={factor.path: factor.family for factor in view.factors},
         resamples=resamples,
     )
 

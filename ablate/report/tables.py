@@ -140,7 +140,10 @@ def explanation(view: StudyView, levels: pd.DataFrame) -> str:
         "Mean ± standard deviation over complete runs; [ ] is the 95 % interval of the mean. The baseline is set off."
     )
     if "difference" in levels and levels["difference"].notna().any():
-        text += " Differences are level minus baseline, paired by seed, with their 95 % interval; p is Holm's."
+        text += (
+            " Differences are level minus baseline, paired by seed, with their 95 % interval; p is Holm's, over the "
+        )
+        text += "levels of a study."
     if levels["published"].notna().any():
         repeats = sorted({str(f.repeats) for f in view.factors if f.repeats})
         text += f" {OUTSIDE} marks a published number outside the 95 % prediction interval"

@@ -41,6 +41,8 @@ class FactorView:
     levels: tuple[LevelView, ...]
     label: str = ""
     """Printed name; empty: the path's last part with blanks."""
+    family: str = ""
+    """The study that it belongs to, over whose comparisons Holm's correction is made."""
     ordered: bool = False
     """Whether the levels lie on an axis (numbers) rather than being kinds."""
     unit: str = ""

@@ -102,3 +102,16 @@ def test_faults_of_the_study_file_are_raised(runs):
         analyse(runs, metrics=["test_acc"], published=[Published("optimizer.lr", 7, "test_acc", 0.7, 10)])
     with pytest.raises(AnalysisError, match="no known direction"):
         analyse(runs.assign(size=1.0), metrics=["size"])
+
+
+def test_holm_is_over_the_levels_of_each_study_of_a_union(make_runs):
+    values = {1: [0.5, 0.51, 0.52, 0.53, 0.54], 2: [0.6, 0.62, 0.61, 0.65, 0.66], 3: [0.7, 0.71, 0.75, 0.74, 0.72]}
+    runs = pd.concat([make_runs(values, factor="a", baseline=1), make_runs(values, factor="b", baseline=1)])
+
+    def corrected(families):
+        result = analyse(runs, metrics=["test_acc"], families=families, resamples=0)
+        return [(c.factor, c.p_holm) for c in result.comparisons]
+
+    assert corrected({"a": "one", "b": "two"}) == [(f, pytest.approx(2 * 2 / 32)) for f in "aabb"]
+    assert corrected(None) == [(f, pytest.approx(4 * 2 / 32)) for f in "aabb"]
+    assert corrected({"a": "one", "b": "one"}) == corrected(None)
