@@ -14,12 +14,12 @@ exponential tail, skew -2           0.882     0.805       0.900      0.874
 ==================================  ========  ==========  =========  ===========
 
 (``python benchmarks/calibration.py --synthetic --simulations 2000``.) Resampled from the 39 settings of the committed
-records that have a spread (``python benchmarks/calibration.py results --simulations 100``): t covers 0.909 of the time at
-5 seeds and 0.928 at 10 on average, BCa 0.826 and 0.909; least where one seed in ten collapsed (0.42 and 0.66). No interval can see bad seeds that did not occur:
-n, the range and the runs at chance stand beside the mean for that reason. The interval of a paired difference is better
-off, its distribution being symmetric where levels are alike: t covers at least 0.950 in each of these cases, and of the records at
-least 0.943 at 5 seeds and 0.937 at 10. The result
-holds both intervals.
+records that have a spread (``python benchmarks/calibration.py results --simulations 100``), t covers 0.909 of the time
+at 5 seeds and 0.928 at 10 on average, BCa 0.826 and 0.909; least where one seed in ten collapsed (0.42 and 0.66). No
+interval can see bad seeds that did not occur: n, the range and the runs at chance stand beside the mean for that
+reason. The interval of a paired difference is better off, its distribution being symmetric where levels are alike: t
+covers at least 0.950 in each of the cases above, and of the records at least 0.943 at 5 seeds and 0.937 at 10. The
+result holds both intervals.
 """
 
 from collections.abc import Sequence
