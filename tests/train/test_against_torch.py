@@ -33,7 +33,7 @@ OPTIMIZERS = {
     "adagrad": Adagrad(lr=0.05, lr_decay=0.01, weight_decay=0.001),
     "adam": Adam(weight_decay=0.01),
     "adamw": AdamW(lr=0.002, weight_decay=0.1),
-    # Not the default of 1e-8: gradients that small are rounding, which differs by processor, and would be divided by it.
+    # Not the default of 1e-8: gradients that small are rounding, which differs by processor and would be amplified.
     "rmsprop": RMSprop(lr=0.001, weight_decay=0.01, eps=1e-6),
     "rmsprop momentum": RMSprop(lr=0.001, momentum=0.9, eps=1e-4),
 }
