@@ -21,6 +21,7 @@ from ablate.analyse.bootstrap import bca_interval, t_interval
 from ablate.analyse.claims import judge_panel
 from ablate.analyse.equivalence import tost
 from ablate.analyse.inputs import Claim
+from ablate.analyse.mean_interval import mean_interval, moments
 from ablate.analyse.panel import Level, Panel
 from ablate.analyse.sign_flip import pairwise, sign_flip
 
@@ -117,6 +118,7 @@ def coverages(
     values = values[np.ptp(values, axis=1) > 0]
     others = sample(generator, values.shape)
     return {
+        "coverage: mean": _share(mean_interval(n, *moments(values)), mean),
         "coverage: mean, t": _share(t_interval(values), mean),
         "coverage: mean, BCa": _share(bca_interval(values, 2000, generator), mean),
         "coverage: paired difference, t": _share(t_interval(values - others), 0.0),

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from ablate.analyse.bootstrap import CONFIDENCE
 from ablate.analyse.errors import AnalysisError
+from ablate.analyse.mean_interval import mean_interval
 from ablate.analyse.panel import checked, engine_warnings, factors_of
 from ablate.analyse.results import Curve
 
@@ -42,7 +41,7 @@ def curves(runs: pd.DataFrame, epochs: pd.DataFrame, *, metric: str, factor: str
     complete = rows.loc[rows["status"] == "complete", ["digest", "order", "label"]]
     joined = complete.merge(epochs[["digest", "epoch", metric]], on="digest")
     joined = joined[np.isfinite(joined[metric].to_numpy(dtype=np.float64))]
-    table = joined.groupby(["order", "label", "epoch"])[metric].agg(["count", "mean", "std"]).reset_index()
+    table = joined.groupby(["order", "label", "epoch"])[metric].agg(["count", "mean", "std", "skew"]).reset_index()
     made = []
     for _, part in rows.groupby(["order", "label"], sort=True):
         first = part.iloc[0]
@@ -51,13 +50,7 @@ def curves(runs: pd.DataFrame, epochs: pd.DataFrame, *, metric: str, factor: str
             continue
         n = points["count"].to_numpy()
         mean = points["mean"].to_numpy(dtype=np.float64)
-        half = np.full(len(n), np.nan)
-        several = n >= 2
-        half[several] = (
-            stats.t.ppf(0.5 + CONFIDENCE / 2, n[several] - 1)
-            * points["std"].to_numpy(dtype=np.float64)[several]
-            / np.sqrt(n[several])
-        )
+        low, high = mean_interval(n, mean, points["std"], points["skew"])
         lost = part["status"][part["status"] != "complete"].value_counts()
         warnings = tuple(f"{count} {status} run(s) are not in the curve." for status, count in lost.items())
         made.append(
@@ -66,8 +59,8 @@ def curves(runs: pd.DataFrame, epochs: pd.DataFrame, *, metric: str, factor: str
                 epochs=tuple(points["epoch"].astype(int).tolist()),
                 n=tuple(n.tolist()),
                 mean=tuple(mean.tolist()),
-                low=tuple((mean - half).tolist()),
-                high=tuple((mean + half).tolist()),
+                low=tuple(low.tolist()),
+                high=tuple(high.tolist()),
                 warnings=engine_warnings(part) + warnings,
             )
         )

@@ -37,6 +37,7 @@ from ablate.analyse.bootstrap import (
     iqm_interval,
     t_interval,
 )
+from ablate.analyse.mean_interval import mean_interval, moments
 from ablate.analyse.panel import STATUSES, Chance, checked, engine_warnings
 from ablate.analyse.results import Description, Interval, LevelSummary
 
@@ -130,7 +131,8 @@ def _statistics(
         columns["maximum"][rows] = sample.max(axis=1)
         if size >= 2:
             columns["sd"][rows] = sample.std(axis=1, ddof=1)
-            columns["t_interval"][rows] = columns["interval"][rows] = _intervals(*t_interval(sample), "t")
+            columns["t_interval"][rows] = _intervals(*t_interval(sample), "t")
+            columns["interval"][rows] = _intervals(*mean_interval(size, *moments(sample)), "skewed t")
         if size >= LEAST_FOR_IQM:
             columns["iqm"][rows] = interquartile_mean(sample)
         generator = np.random.default_rng(seed)

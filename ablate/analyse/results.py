@@ -27,7 +27,7 @@ class Interval:
     confidence: float
     """Nominal coverage as a fraction, e.g. 0.95."""
     method: str
-    """``t``, ``bca``, ``percentile`` or ``prediction``."""
+    """``skewed t``, ``t``, ``bca``, ``percentile`` or ``prediction``."""
 
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high
@@ -301,7 +301,7 @@ class Curve:
     mean: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
-    """95 % t interval of the mean, NaN below two runs."""
+    """95 % interval of the mean, NaN below two runs."""
     warnings: tuple[str, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:

@@ -8,6 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 NOT_IDENTITY: dict[str, JsonValue] = {"identity": False}
 """``json_schema_extra`` of a field that cannot change a run's result and is left out of its digest."""
 
+IDENTITY_IF_SET: dict[str, JsonValue] = {"identity": "if set"}
+"""``json_schema_extra`` of a field that came after runs had been recorded: left out of the digest while it has its
+default, with which a run is what it was before."""
+
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[int, Field(ge=1)]
 Activation = Literal["identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu"]
@@ -43,9 +47,10 @@ def identity_fields(config: BaseModel) -> dict[str, Any]:
     """
     fields: dict[str, Any] = {}
     for name, info in type(config).model_fields.items():
-        if isinstance(info.json_schema_extra, dict) and info.json_schema_extra.get("identity") is False:
-            continue
         value = getattr(config, name)
+        counts = info.json_schema_extra.get("identity", True) if isinstance(info.json_schema_extra, dict) else True
+        if counts is False or (counts == "if set" and value == info.default):
+            continue
         fields[name] = identity_fields(value) if isinstance(value, BaseModel) else _plain(value)
     return fields
 

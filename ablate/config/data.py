@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from ablate.config.base import NOT_IDENTITY, Fields, Positive
+from ablate.config.base import IDENTITY_IF_SET, NOT_IDENTITY, Fields, Positive
 
 Protocol = Literal["article", "holdout", "holdout_test"]
 
@@ -27,6 +27,19 @@ class Images(Fields):
     """After scaling to [0, 1]: subtract the training part's mean, divide by its standard deviation, each channel."""
     image_size: Annotated[int, Field(ge=8, le=1024)] | None = None
     """Resize a batch to a square of so many pixels (bilinear, antialiased) on the device; null: as stored."""
+    flip: bool = Field(default=False, json_schema_extra=IDENTITY_IF_SET)
+    """Training images are mirrored left to right, each with probability 1/2 in each epoch."""
+    shift: Annotated[int, Field(ge=0)] = Field(default=0, json_schema_extra=IDENTITY_IF_SET)
+    """Training images are moved by up to so many pixels (as stored) down or up and left or right, drawn uniformly for
+    each in each epoch, before they are resized; black comes in."""
+
+    @model_validator(mode="after")
+    def _shift_leaves_something(self) -> "Images":
+        if self.shift >= min(self.stored_size):
+            raise ValueError(
+                f"shift = {self.shift}: must be below the {min(self.stored_size)} pixels of an image as stored"
+            )
+        return self
 
     @property
     def validates(self) -> bool:

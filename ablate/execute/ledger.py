@@ -119,11 +119,9 @@ class Ledger:
     @cached_property
     def _varying(self) -> set[str]:
         """Fields that differ between runs."""
-        values: dict[str, set[str]] = {}
-        for run in self.runs.values():
-            for path, value in _flat(run.identity).items():
-                values.setdefault(path, set()).add(repr(value))
-        return {path for path, found in values.items() if len(found) > 1}
+        flat = [_flat(run.identity) for run in self.runs.values()]
+        paths = dict.fromkeys(path for values in flat for path in values)
+        return {path for path in paths if len({repr(values.get(path)) for values in flat}) > 1}
 
     def summary(self) -> Summary:
         """Until now."""

@@ -100,19 +100,18 @@ def metric_curves(
 
 
 def mean_curves(runs: pd.DataFrame, curves: pd.DataFrame, factor: FactorView, metrics: Sequence[str]) -> pd.DataFrame:
-    """Mean and 95 % t interval over the complete runs of each level, metric and epoch.
+    """Mean and 95 % interval over the complete runs of each level, metric and epoch.
 
     Returns:
         Columns ``label``, ``metric``, ``epoch``, ``n``, ``mean``, ``low``, ``high``, ordered by epoch.
     """
-    from scipy.stats import t
+    from ablate.analyse.mean_interval import mean_interval
 
     tall = _joined(runs, curves, factor).melt(["label", "epoch"], list(metrics), "metric").dropna(subset=["value"])
-    result = tall.groupby(["label", "metric", "epoch"], as_index=False)["value"].agg(n="count", mean="mean", sd="std")
-    n = result["n"].to_numpy(dtype=float)
-    half = t.ppf(0.975, np.maximum(n - 1, 1)) * result["sd"].to_numpy(dtype=float) / np.sqrt(n)
-    half = np.where(n > 1, half, np.nan)
-    table: pd.DataFrame = result.drop(columns="sd").assign(low=result["mean"] - half, high=result["mean"] + half)
+    values = tall.groupby(["label", "metric", "epoch"], as_index=False)["value"]
+    result = values.agg(n="count", mean="mean", sd="std", skew="skew")
+    low, high = mean_interval(*(result[moment] for moment in ("n", "mean", "sd", "skew")))
+    table: pd.DataFrame = result.drop(columns=["sd", "skew"]).assign(low=low, high=high)
     return table
 
 

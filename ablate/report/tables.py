@@ -137,7 +137,8 @@ def sheet_markdown(sheet: Sheet) -> str:
 def explanation(view: StudyView, levels: pd.DataFrame) -> str:
     """What the columns mean, in a line or two."""
     text = (
-        "Mean ± standard deviation over complete runs; [ ] is the 95 % interval of the mean. The baseline is set off."
+        "Mean ± standard deviation over complete runs; [ ] is the 95 % interval of the mean (Student's t, stretched "
+        "towards a long tail: Hall 1992). The baseline is set off."
     )
     if "difference" in levels and levels["difference"].notna().any():
         text += (

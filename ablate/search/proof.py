@@ -17,7 +17,9 @@ from ablate.search.order import Change, SearchOrder, with_protocol
 from ablate.search.trials import best_trials
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
     from optuna import Study as OptunaStudy
 
 SETTING, ALONE = "setting", "alone"
@@ -39,7 +41,7 @@ class Confirmed:
     confirmed: float | None
     """The same measure on fresh seeds; None: not trained."""
     interval: tuple[float, float] | None
-    """95 % t interval of ``confirmed``."""
+    """95 % interval of ``confirmed``."""
 
     @property
     def curse(self) -> float | None:
@@ -90,7 +92,7 @@ def curse(order: SearchOrder, study: "OptunaStudy", runs: "pd.DataFrame") -> lis
         rows = runs[(runs["factor"] == SETTING) & (runs["label"] == label) & (runs["status"] == "complete")]
         sample = [float(v) for v in rows[order.search.metric] if math.isfinite(v)]
         mean = math.fsum(sample) / len(sample) if sample else None
-        numbers = (len(values), trial.values[0], len(sample), mean, _interval(sample))
+        numbers = (len(values), trial.values[0], len(sample), mean, _interval_of_mean(sample))
         found.append(Confirmed(label, trial.number, *numbers))
     return found
 
@@ -158,7 +160,7 @@ def additivity(runs: "pd.DataFrame", setting: str, changes: Sequence[str], metri
         alone={change: math.fsum(g) / len(seeds) for change, g in gains.items()},
         together=math.fsum(together) / len(seeds),
         interaction=math.fsum(rest) / len(seeds),
-        interval=_interval(rest),
+        interval=_t_interval(rest),
     )
 
 
@@ -225,13 +227,24 @@ def _by_seed(runs: "pd.DataFrame", factor: str, label: str, metric: str) -> dict
     return {int(seed): float(value) for seed, value in pairs if math.isfinite(value)}
 
 
-def _interval(sample: Sequence[float]) -> tuple[float, float] | None:
-    """95 % t interval of the mean."""
-    if len(sample) < 2:
-        return None
-    from scipy import stats
+def _interval_of_mean(sample: Sequence[float]) -> tuple[float, float] | None:
+    """The same interval that a study's tables have."""
+    import numpy as np
 
-    mean = math.fsum(sample) / len(sample)
-    spread = math.sqrt(math.fsum((v - mean) ** 2 for v in sample) / (len(sample) - 1))
-    half = float(stats.t.ppf(0.975, len(sample) - 1)) * spread / math.sqrt(len(sample))
-    return mean - half, mean + half
+    from ablate.analyse.mean_interval import mean_interval, moments
+
+    return _ends(mean_interval(len(sample), *moments(np.array([sample])))) if len(sample) > 1 else None
+
+
+def _t_interval(sample: Sequence[float]) -> tuple[float, float] | None:
+    """95 % t interval of the mean."""
+    import numpy as np
+
+    from ablate.analyse.bootstrap import t_interval
+
+    return _ends(t_interval(np.array([sample]))) if len(sample) > 1 else None
+
+
+def _ends(interval: "tuple[NDArray[np.float64], NDArray[np.float64]]") -> tuple[float, float]:
+    low, high = interval
+    return float(low[0]), float(high[0])

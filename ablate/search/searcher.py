@@ -110,12 +110,19 @@ class Searcher:
             batch, is_whole = self._adopt()
             if self._exhausted():
                 return batch
-            while not is_whole and len(batch) < self.search.batch and self.purse.left() >= self.dearest:
+            while not is_whole and len(batch) < self._size(batch) and self.purse.left() >= self.dearest:
                 pending = self._propose(batch)
                 if pending is None:
                     break
                 batch.append(pending)
             return batch
+
+    def _size(self, batch: Sequence[Pending]) -> int:
+        """Settings of the batch being proposed: few while there are none that it could be raced against."""
+        races, size = self.search.races, self.search.batch
+        of_batch = batch[0].trial.user_attrs[BATCH] if batch else None
+        earlier = any(t.user_attrs.get(RUNS) for t in self._trials() if t.user_attrs.get(BATCH) != of_batch)
+        return size if earlier or not races.epochs else min(size, 2 * races.least)
 
     def _adopt(self) -> tuple[list[Pending], bool]:
         """Trials of dead searchers, and whether the batch they belong to had been proposed to its end."""

@@ -93,7 +93,8 @@ class Search(Fields):
     seed: Seed = 0
     """Of the sampler."""
     batch: Positive = 16
-    """Settings that are proposed and trained at a time."""
+    """Settings that are proposed and trained at a time. The first time it is at most twice ``racing.least``: those run
+    to their end, as there is nobody yet to race against."""
     family: Positive = 4
     """Of a batch, so many settings in a row share what shapes a training step, so that they make one cohort; 1: each
     is proposed freely."""

@@ -21,6 +21,9 @@ from ablate.search.space import Factor, Space
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
+OF_INPUT = {f"data.{field}" for field in ("normalize", "image_size", "flip", "shift")}
+"""What may be searched of ``data``: all else says which images are used and how they are split."""
+
 
 def parse_space(values: Mapping[str, Any]) -> Space:
     """The typed form of ``study.search.space``.
@@ -47,7 +50,7 @@ def parse_space(values: Mapping[str, Any]) -> Space:
 
 def _factor(path: str, spec: Any, *, several: bool) -> Factor:
     place = f"study.search.space.{path}"
-    if path == "data" or (path.startswith("data.") and path not in ("data.normalize", "data.image_size")):
+    if path == "data" or (path.startswith("data.") and path not in OF_INPUT):
         raise ConfigError(f"{place}: which images are used and how they are split is not searched")
     if isinstance(spec, list):
         spec = {"choices": spec}

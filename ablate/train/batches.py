@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ablate.config import RunConfig
 from ablate.data import Images, prepare, split
+from ablate.train import augment
 from ablate.train.streams import stream
 
 CHUNK_BYTES = 2**24
@@ -60,7 +61,8 @@ class Batches:
             shuffled = torch.randperm(self.samples, generator=stream(key[0], "order", epoch))
             orders[key] = self.trained[key][shuffled.to(device)]
         rows = [orders[key] for key in self.rows]
-        yield from self._cut(self.images.train_images, self.images.train_labels, rows, self.batch_size)
+        changes = augment.draw(self.config, [seed for seed, _ in self.rows], epoch, self.samples, device)
+        yield from self._cut(self.images.train_images, self.images.train_labels, rows, self.batch_size, changes)
 
     def validation(self) -> Iterator[tuple[Tensor, Tensor]]:
         """The held-out images in the same form, one row for each distinct split."""
@@ -86,13 +88,18 @@ class Batches:
         counts = {key: self.keys.count(key) for key in self.keys}
         self.rows = list(counts) if len(set(counts.values())) == 1 else self.keys
 
-    def _cut(self, images: Tensor, labels: Tensor, indices: list[Tensor], size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def _cut(
+        self, images: Tensor, labels: Tensor, indices: list[Tensor], size: int, changes: Tensor | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         order = torch.stack(indices)
         channels, height, width = self.shape
         chunk = max(1, CHUNK_BYTES // (4 * len(order) * channels * height * width) // size) * size
-        for some in torch.split(order, chunk, dim=1):
-            x = prepare(images[some.flatten()], self.images, self.config, self.channels)
-            x = torch.unflatten(x, 0, some.shape)
+        for start in range(0, order.shape[1], chunk):
+            some = order[:, start : start + chunk]
+            x = images[some.flatten()]
+            if changes is not None:
+                x = augment.change(x, changes[:, :, start : start + chunk].flatten(1), self.config.shift)
+            x = torch.unflatten(prepare(x, self.images, self.config, self.channels), 0, some.shape)
             yield from zip(torch.split(x, size, dim=1), torch.split(labels[some], size, dim=1), strict=True)
 
 

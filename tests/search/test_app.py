@@ -140,7 +140,7 @@ def test_the_expected_cost_of_a_raced_setting():
     [
         ("study.search.budget.minutes=0", "study.search.budget.minutes = 0.0: input should be greater than 0"),
         ("study.search.budget.samples=null", "study.search.budget: needs either samples (such as 200M) or minutes"),
-        ("study.search.budget.minutes=60", "study.search.budget: has samples = 45000000 and minutes = 60: one of them"),
+        ("study.search.budget.minutes=60", " and minutes = 60: one of them; set the other to null"),
         ("study.search.budget={minutes: null, samples: 0}", "study.search.budget.samples = 0: input should be greater"),
         ("study.search.budget={minutes: null, samples: many}", "budget.samples = 'many': must be a number above 0"),
         ("study.search.budget={minutes: null, samples: 5}", "budget = 5 samples: does not buy a single run; the cheap"),

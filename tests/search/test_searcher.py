@@ -9,6 +9,7 @@ import pytest
 import search_fakes as fakes
 
 from ablate.config import ConfigError
+from ablate.search.budget import RUNS
 from ablate.search.start import make_searcher
 from ablate.search.storage import load_study
 from ablate.search.trial import BATCH, LIMITS, VALUES
@@ -332,3 +333,23 @@ def test_looking_for_trials_writes_nothing(tmp_path):
     before = (tmp_path / "ablate.db").read_bytes()
     assert load_study("x", str(tmp_path / "ablate.db")) is None
     assert (tmp_path / "ablate.db").read_bytes() == before
+
+
+@pytest.mark.parametrize(("raced", "first"), [(True, 4), (False, 12)])
+def test_the_first_batch_is_small_where_it_cannot_be_raced(make, raced, first):
+    searcher = make(
+        fakes.Bench(),
+        budget={"samples": 60 * FULL},
+        batch=12,
+        racing={"epochs": raced, "least": 2},
+    )
+    searcher.run()
+    batches = {}
+    for trial in searcher.study.trials:
+        if trial.user_attrs.get(RUNS):
+            batches.setdefault(trial.user_attrs[BATCH], []).append(bool(trial.user_attrs[LIMITS]))
+    (opening, *_), sizes = batches.values(), [len(limits) for limits in batches.values()]
+    assert sizes[0] == first
+    assert sizes[1] == 12
+    assert not any(opening)
+    assert any(list(batches.values())[1]) is raced
