@@ -7,7 +7,7 @@ from typing import Any
 
 from ablate.config import ConfigError, ImageFolder, Launch, RunConfig
 from ablate.plan.compose import Compose, Source, composer, sources
-from ablate.plan.design import configure
+from ablate.plan.design import configure, label_of
 from ablate.plan.study import Study
 from ablate.search.settings import Search, parse_search
 from ablate.search.space import Factor, Params, Space
@@ -53,7 +53,9 @@ class SearchOrder:
                 [f.name, repr(f.distribution), repr(f.composite), repr(dict(f.when))] for f in self.space.factors
             ],
             "baseline": self.build(()).digest,
-            **self.search.model_dump(mode="json", include={"metric", "against", "seeds", "seed", "sampler", "compare"}),
+            **self.search.model_dump(
+                mode="json", include={"metric", "against", "seeds", "seed", "sampler", "compare", "start"}
+            ),
         }
         return f"{self.study.name}-{hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()[:8]}"
 
@@ -72,9 +74,9 @@ class SearchOrder:
 
     @cached_property
     def start(self) -> list[Params]:
-        """Where the search starts: the settings compared, as far as they lie in the space."""
-        settings = [configure(self.baseline, c, self.source.compose_group) for c in self.compared.values()]
-        return [params for setting in settings if (params := self.space.nearest(setting))]
+        """Where the search starts: as its file says, then the settings compared, as far as they lie in the space."""
+        settings = [_changes(values) for values in self.search.start] + list(self.compared.values())
+        return [params for changes in settings if (params := self.space.nearest(self._configured(changes)))]
 
     @cached_property
     def random(self) -> list[Params]:
@@ -132,14 +134,30 @@ class SearchOrder:
         problems = [problem for problem, is_own in found if is_own] or [problem for problem, _ in found]
         for name, changes in self.compared.items():
             try:
-                configure(self.baseline, changes, self.source.compose_group)
+                self._configured(changes)
             except ConfigError as error:
                 problems += [f"study.search.compare.{name}: {problem}" for problem in error.problems]
+        for number, values in enumerate(self.search.start):
+            problems += [f"study.search.start[{number}]: {problem}" for problem in self._start_problems(values)]
         if problems:
             raise ConfigError(list(dict.fromkeys(problems)))
         _ = self.examples
         if self.search.sampler == "grid":
             self.space.grid()
+
+    def _configured(self, changes: Sequence[Change]) -> RunConfig:
+        return configure(self.baseline, changes, self.source.compose_group)
+
+    def _start_problems(self, values: Mapping[str, Any]) -> list[str]:
+        """What of a setting to start from is invalid, or lies outside the space."""
+        try:
+            params = self.space.nearest(self._configured(_changes(values)))
+        except ConfigError as error:
+            return error.problems
+        held = dict(self.space.changes(params))
+        return [
+            f"{path} = {label_of(value)} lies outside the space" for path, value in _changes(values) if path not in held
+        ]
 
     def _problem(self, factor: Factor) -> tuple[str, bool] | None:
         """Why a value at an end of a factor (or a choice) is valid in no setting, and whether by itself neither.

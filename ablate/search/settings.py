@@ -81,6 +81,9 @@ class Search(Fields):
     compare: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Further settings to hold the best against: name to changes to the baseline. Those that lie in the space are also
     where the search starts."""
+    start: tuple[dict[str, Any], ...] = ()
+    """Further settings to start from, as changes to the baseline; what they leave open the sampler chooses, where the
+    baseline does not lie in the space."""
     budget: Budget
     sampler: Sampler = "tpe"
     metric: Literal["val_acc", "val_loss"] = "val_acc"
@@ -144,6 +147,8 @@ def parse_search(values: Mapping[str, Any], proof_seeds: tuple[int, ...]) -> Sea
         data["seeds"] = tuple(seeds)
     if data.get("budget") is not None:
         data["budget"] = _budget(data["budget"])
+    if isinstance(data.get("start"), list):
+        data["start"] = tuple(data["start"])
     confirm = data.get("confirm")
     if isinstance(confirm, Mapping) and isinstance(confirm.get("protocols"), list):
         data["confirm"] = {**confirm, "protocols": tuple(confirm["protocols"])}
