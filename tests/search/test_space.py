@@ -159,6 +159,22 @@ def test_a_setting_under_compare_must_be_valid():
         fakes.order(compare={"odd": {"train.epochs": 0}}).check()
 
 
+def test_a_setting_to_start_from_comes_first_and_lies_in_the_space():
+    order = fakes.order(start=[{"optimizer.lr": 0.2, "train.label_smoothing": 0.1}])
+    order.check()
+    assert order.start[0]["optimizer.lr"] == 0.2
+    assert order.start[0]["train.label_smoothing"] == 0.1
+    assert order.start[1:] == fakes.order().start
+    assert order.name != fakes.order().name
+    with pytest.raises(ConfigError) as error:
+        fakes.order(start=[{"optimizer.lr": 0.2}, {"optimizer.lr": 1e6}, {"train.epochs": 0}, {"seed": 3}]).check()
+    assert error.value.problems[:2] == [
+        "study.search.start[1]: optimizer.lr = 1000000.0 lies outside the space",
+        "study.search.start[2]: train.epochs = 0: input should be greater than or equal to 1",
+    ]
+    assert len(error.value.problems) == 3
+
+
 def test_the_packaged_search_composes_and_passes_its_check():
     with composer() as compose:
         order = search_order(["sweeps=search"], compose)
