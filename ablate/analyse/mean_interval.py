@@ -6,8 +6,7 @@ Ours is the hull of both, so that it is never shorter than t, and at most 2.6 ti
 bootstraps: :mod:`ablate.analyse.describe`.
 
 Source: Hall 1992, *On the Removal of Skewness by Transformation*, J. R. Statist. Soc. B 54(1), 221-228 (the cubic one,
-T3 of its section 2). It departs from it in taking Student's quantile instead of the normal one, as n is small, and the
-bias-adjusted skewness (G1).
+T3 of its section 2). It departs from it in taking Student's quantile instead of the normal one, as n is small.
 """
 
 import numpy as np
@@ -36,8 +35,9 @@ def mean_interval(
         Lower and upper ends; NaN where n is below 2.
     """
     n, mean, sd = (np.asarray(values, dtype=np.float64) for values in (n, mean, sd))
-    g = np.nan_to_num(np.asarray(skewness, dtype=np.float64))
     with np.errstate(invalid="ignore", divide="ignore"):
+        # Hall's is the sample's own skewness; the adjusted one covers no better and is far longer at ten seeds.
+        g = np.nan_to_num(np.asarray(skewness, dtype=np.float64) * (n - 2) / np.sqrt(n * (n - 1)))
         t = special.stdtrit(np.where(n >= 2, n - 1, np.nan), 0.5 + confidence / 2) / np.sqrt(n)
         low, high = (np.where(np.abs(g) < STRAIGHT, side, _untransformed(side, g, n)) for side in (-t, t))
     return mean - np.fmax(t, high) * sd, mean - np.fmin(-t, low) * sd
