@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any, Literal
 from ablate.report.compose import Drawing
 
 if TYPE_CHECKING:
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
     from optuna import Study
+    from optuna.trial import FrozenTrial
 
 Layout = Literal["constrained", "tight", "none"]
 
 LEAST = 2
 """Complete settings without which nothing is drawn."""
+FAR = 3.0
+"""A setting is far off where its value lies so many interquartile ranges below the lower quartile (Tukey 1977)."""
 MOST_SLICES = 6
 MOST_CONTOURS = 3
 """Factors that get a slice, and those that get contours of each pair."""
@@ -39,6 +43,9 @@ def search_drawings(study: "Study", names: Sequence[str], measures: Sequence[str
         return
     drawn = [name for name in names if len({repr(t.params[name]) for t in complete if name in t.params}) > 1]
     several = len(study.directions) > 1
+    near = study if several else _without_far(study, complete)
+    left_out = len(complete) - len([t for t in near.trials if t.state.name == "COMPLETE"])
+    note = f" ({left_out} far off left out)" if left_out else ""
     target = (lambda trial: trial.values[0]) if several else None
     more: dict[str, Any] = {"target": target, "target_name": measures[0]}
     if several:
@@ -50,23 +57,23 @@ def search_drawings(study: "Study", names: Sequence[str], measures: Sequence[str
         )
     yield _draw(
         "search-history",
-        f"{measures[0]} of every complete setting, and the best so far",
-        lambda: plots.plot_optimization_history(study, **more),
+        f"{measures[0]} of the complete settings in their order, and the best so far{note}",
+        lambda: plots.plot_optimization_history(near, **more),
         (5.5, 3.0),
     )
     if drawn:
         slices = drawn[:MOST_SLICES]
         yield _draw(
             "search-slices",
-            f"{measures[0]} against each of {', '.join(slices)}",
-            lambda: plots.plot_slice(study, params=slices, **more),
+            f"{measures[0]} against each of {', '.join(slices)}{note}",
+            lambda: plots.plot_slice(near, params=slices, **more),
             (2.2 * len(slices) + 0.6, 2.8),
             layout=_layout(len(slices)),
         )
         yield _draw(
             "search-coordinates",
-            f"Every complete setting as a line through its values of {', '.join(slices)}",
-            lambda: plots.plot_parallel_coordinate(study, params=slices, **more),
+            f"Every complete setting as a line through its values of {', '.join(slices)}{note}",
+            lambda: plots.plot_parallel_coordinate(near, params=slices, **more),
             (1.4 * len(slices) + 1.4, 3.4),
             layout="none",
         )
@@ -75,11 +82,28 @@ def search_drawings(study: "Study", names: Sequence[str], measures: Sequence[str
         side = 2.4 * len(pairs)
         yield _draw(
             "search-contours",
-            f"{measures[0]} over pairs of {', '.join(pairs)}",
-            lambda: plots.plot_contour(study, params=pairs, **more),
+            f"{measures[0]} over pairs of {', '.join(pairs)}{note}",
+            lambda: plots.plot_contour(near, params=pairs, **more),
             (side + 1.2, side) if len(pairs) > 2 else (4.8, 3.6),
             layout=_layout(len(pairs) - 1),
         )
+
+
+def _without_far(study: "Study", complete: "Sequence[FrozenTrial]") -> "Study":
+    """The search without settings that learned next to nothing, beside which all others would be one line."""
+    import numpy as np
+    import optuna
+
+    sign = -1.0 if study.direction.name == "MINIMIZE" else 1.0
+    values = sign * np.array([trial.value for trial in complete], dtype=np.float64)
+    low, high = np.quantile(values, [0.25, 0.75])
+    kept = [t for t, value in zip(complete, values, strict=True) if value >= low - FAR * (high - low)]
+    if len(kept) == len(complete):
+        return study
+    with _undisturbed():
+        near = optuna.create_study(direction=study.direction)
+        near.add_trials(kept)
+    return near
 
 
 def _layout(panels: int) -> Layout:
@@ -102,6 +126,10 @@ def _draw(
         axes = plot()
         figure: Figure = axes.flat[0].figure if hasattr(axes, "flat") else axes.figure
         figure.set_size_inches(inches)
+        for ax in figure.axes:
+            for axis, scale in ((ax.xaxis, ax.get_xscale()), (ax.yaxis, ax.get_yscale())):
+                if scale == "log":
+                    _label_decades(axis)
         for text in figure.findobj(Text):
             assert isinstance(text, Text)
             text.set_fontsize(min(text.get_fontsize(), 7))
@@ -111,6 +139,16 @@ def _draw(
             figure.set_layout_engine(layout)
         figure.draw_without_rendering()
     return Drawing(name=name, factor="", title=alt, alt=alt, figure=figure)
+
+
+def _label_decades(axis: "Axis") -> None:
+    """Plain numbers along a logarithmic axis, few enough to be read."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1.0,) if high / low > 100.0 else (1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 @contextmanager
