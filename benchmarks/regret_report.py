@@ -146,7 +146,7 @@ def frame_of(found: Sequence[Found], grid: Grid, machine: dict[str, Any]) -> "pd
 
 def draw(found: Sequence[Found], grid: Grid, ax: "Axes") -> "Axes":
     """Median regret against the budget, the repeats as dots beside each other."""
-    from matplotlib.ticker import FixedLocator, NullLocator
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     from ablate.report.look import colors
 
@@ -171,7 +171,11 @@ def draw(found: Sequence[Found], grid: Grid, ax: "Axes") -> "Axes":
     ax.xaxis.set_major_locator(FixedLocator(budgets))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xticklabels(map(str, budgets))
-    ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
+    ax.set_yscale("symlog", linthresh=1.0)  # one repeat that found nothing would flatten all others
+    ax.yaxis.set_major_locator(FixedLocator([0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0]))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.set_ylim(bottom=-0.1)
     ax.set_xlabel(f"budget (full runs of {grid.full_run:,} training samples)")
     ax.set_ylabel("regret (percentage points)")
     ax.set_title("Median regret; dots: the repeats")
