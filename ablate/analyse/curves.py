@@ -1,5 +1,7 @@
 """Learning curves of a level: mean and interval at every epoch."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -41,27 +43,41 @@ def curves(runs: pd.DataFrame, epochs: pd.DataFrame, *, metric: str, factor: str
     complete = rows.loc[rows["status"] == "complete", ["digest", "order", "label"]]
     joined = complete.merge(epochs[["digest", "epoch", metric]], on="digest")
     joined = joined[np.isfinite(joined[metric].to_numpy(dtype=np.float64))]
-    table = joined.groupby(["order", "label", "epoch"])[metric].agg(["count", "mean", "std", "skew"]).reset_index()
+    table = means(joined, ["order", "label", "epoch"], metric)
     made = []
     for _, part in rows.groupby(["order", "label"], sort=True):
         first = part.iloc[0]
         points = table[(table["order"] == first["order"]) & (table["label"] == first["label"])]
         if points.empty:
             continue
-        n = points["count"].to_numpy()
-        mean = points["mean"].to_numpy(dtype=np.float64)
-        low, high = mean_interval(n, mean, points["std"], points["skew"])
         lost = part["status"][part["status"] != "complete"].value_counts()
         warnings = tuple(f"{count} {status} run(s) are not in the curve." for status, count in lost.items())
         made.append(
             Curve(
                 *(factor, first["level"], str(first["label"]), int(first["order"]), metric),
                 epochs=tuple(points["epoch"].astype(int).tolist()),
-                n=tuple(n.tolist()),
-                mean=tuple(mean.tolist()),
-                low=tuple(low.tolist()),
-                high=tuple(high.tolist()),
+                n=tuple(points["n"].tolist()),
+                mean=tuple(points["mean"].tolist()),
+                low=tuple(points["low"].tolist()),
+                high=tuple(points["high"].tolist()),
                 warnings=engine_warnings(part) + warnings,
             )
         )
     return tuple(made)
+
+
+def means(points: pd.DataFrame, by: Sequence[str], value: str) -> pd.DataFrame:
+    """Mean and 95 % interval of each group of points.
+
+    Args:
+        points: one row per run and epoch.
+        by: columns that make a group.
+        value: column to average, finite.
+
+    Returns:
+        ``by``, n, mean, low and high (NaN below two points), ordered by ``by``.
+    """
+    table = points.groupby(list(by), as_index=False)[value].agg(n="count", mean="mean", sd="std", skew="skew")
+    low, high = mean_interval(*(table[moment] for moment in ("n", "mean", "sd", "skew")))
+    found: pd.DataFrame = table.drop(columns=["sd", "skew"]).assign(low=low, high=high)
+    return found

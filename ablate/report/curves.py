@@ -105,14 +105,10 @@ def mean_curves(runs: pd.DataFrame, curves: pd.DataFrame, factor: FactorView, me
     Returns:
         Columns ``label``, ``metric``, ``epoch``, ``n``, ``mean``, ``low``, ``high``, ordered by epoch.
     """
-    from ablate.analyse.mean_interval import mean_interval
+    from ablate.analyse.curves import means
 
     tall = _joined(runs, curves, factor).melt(["label", "epoch"], list(metrics), "metric").dropna(subset=["value"])
-    values = tall.groupby(["label", "metric", "epoch"], as_index=False)["value"]
-    result = values.agg(n="count", mean="mean", sd="std", skew="skew")
-    low, high = mean_interval(*(result[moment] for moment in ("n", "mean", "sd", "skew")))
-    table: pd.DataFrame = result.drop(columns=["sd", "skew"]).assign(low=low, high=high)
-    return table
+    return means(tall, ["label", "metric", "epoch"], "value")
 
 
 def _joined(runs: pd.DataFrame, curves: pd.DataFrame, factor: FactorView) -> pd.DataFrame:
