@@ -34,14 +34,12 @@ from ablate.analyse.results import (
     Interval,
     LevelChance,
     LevelSummary,
-    Omission,
     PublishedCheck,
     ShareTest,
-    StudyAnalysis,
     Trend,
     Verdict,
 )
-from ablate.analyse.study import analyse
+from ablate.analyse.study import Omission, StudyAnalysis, analyse
 from ablate.analyse.trend import trend
 
 __all__ = [

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from ablate.analyse.inputs import Claim
-from ablate.analyse.table import Table, frame_of, html_of
+from ablate.analyse.table import Table
 
 Standing = Literal["better", "worse", "undecided"]
 Outcome = Literal["supported", "refuted", "undecided"]
@@ -329,74 +329,3 @@ class Verdict:
 
     def __str__(self) -> str:
         return f"{self.claim.id}: {self.outcome}. {self.evidence}" + (f" {self.needed}" if self.needed else "")
-
-
-@dataclass(frozen=True)
-class Omission:
-    """A part of the analysis that the data cannot carry."""
-
-    what: Literal["comparisons", "ranking", "trend", "importance"]
-    reason: str
-    factor: str = ""
-    """Empty: the whole study."""
-    metric: str = ""
-    """Empty: all of them."""
-
-    def __str__(self) -> str:
-        about = f" on {self.metric}" if self.metric else ""
-        return f"No {self.what}{about}: {self.factor}{': ' if self.factor else ''}{self.reason}."
-
-
-@dataclass(frozen=True)
-class StudyAnalysis:
-    """Everything that a report says about one study."""
-
-    study: str
-    metrics: tuple[str, ...]
-    factors: tuple[str, ...]
-    description: Description
-    comparisons: tuple[Comparison, ...]
-    best: tuple[Best, ...]
-    """One per factor and metric with at least two levels to rank."""
-    trends: tuple[Trend, ...]
-    """One per factor and metric with at least three ordered (numeric) levels."""
-    importance: tuple[Importance, ...]
-    """One per metric; empty where the design does not allow it (a warning says why, for several factors)."""
-    published: tuple[PublishedCheck, ...]
-    verdicts: tuple[Verdict, ...]
-    """One per claim, in the order of the claims."""
-    omissions: tuple[Omission, ...] = ()
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What holds for the whole study: mixed engines, and everything that was left out."""
-        return tuple(dict.fromkeys([*self.description.warnings, *map(str, self.omissions)]))
-
-    def summary(self, metric: str, label: str, factor: str | None = None) -> LevelSummary:
-        """The summary of one level by its label; ``factor`` may be left out in a study of one factor.
-
-        Raises:
-            KeyError: no such level or metric.
-        """
-        for entry in self.description.levels:
-            if entry.metric == metric and entry.label == label and factor in (None, entry.factor):
-                return entry
-        raise KeyError(f"no level {label!r} with metric {metric!r} in study {self.study!r}")
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row per factor, level and metric: the summary joined with the comparison against the baseline."""
-        frame = self.description.to_frame()
-        if not self.comparisons:
-            return frame
-        keys = ["factor", "order", "label", "metric"]
-        wanted = [*keys, "n", "difference", "interval_low", "interval_high", "p", "p_holm", "effect", "standing"]
-        paired = frame_of(self.comparisons)[wanted]
-        renamed = {"n": "pairs", "interval_low": "difference_low", "interval_high": "difference_high"}
-        return frame.merge(paired.rename(columns=renamed), on=keys, how="left")
-
-    def __str__(self) -> str:
-        head = f"{self.study}: {len(self.factors)} factor(s), {len(self.description.levels)} summaries"
-        return "\n".join([head, *(f"  {verdict}" for verdict in self.verdicts), *(f"  ! {w}" for w in self.warnings)])
-
-    def _repr_html_(self) -> str:
-        return html_of(self.to_frame())
