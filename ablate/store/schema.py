@@ -167,7 +167,7 @@ def writing(engine: Engine, new_ids: int = 0) -> Iterator[tuple[Connection, int]
     """A transaction that no other writer runs beside, with ``new_ids`` fresh record ids from the number given back."""
     with engine.connect().execution_options(ablate_write=True) as connection, connection.begin():
         connection.execute(update(info).values(next_id=info.c.next_id + new_ids))
-        yield connection, connection.scalar(select(info.c.next_id)) - new_ids  # type: ignore[operator]
+        yield connection, int(connection.execute(select(info.c.next_id)).scalar_one()) - new_ids
 
 
 def _engine(location: str, read_only: bool) -> Engine:
