@@ -85,7 +85,7 @@ def _path(loc: Sequence[int | str]) -> Iterator[str]:
     """The dotted path of a place, without the tag that pydantic inserts after a union's name."""
     groups = {"model", "data", "optimizer", "schedule"}
     for position, part in enumerate(loc):
-        if position == 1 and loc[0] in groups and len(loc) > 2:
+        if position == 1 and loc[0] in groups:
             continue
         yield str(part)
 

@@ -106,7 +106,7 @@ def test_a_run_without_changes_keeps_the_digest_of_the_records_made_before_there
 
 
 def test_an_image_is_not_moved_out_of_sight():
-    with pytest.raises(ConfigError, match=r"shift = 28: must be below the 28 pixels of an image as stored"):
+    with pytest.raises(ConfigError, match=r"^data: shift = 28: must be below the 28 pixels of an image as stored"):
         parse_run({"data": {"name": "fashion_mnist", "shift": 28}})
     assert "flip" not in RunConfig().identity["data"]
     assert RunConfig(data=FashionMNIST(flip=True)).identity["data"]["flip"] is True
