@@ -90,19 +90,23 @@ def search_drawings(study: "Study", names: Sequence[str], measures: Sequence[str
 
 
 def _without_far(study: "Study", complete: "Sequence[FrozenTrial]") -> "Study":
-    """The search without settings that learned next to nothing, beside which all others would be one line."""
+    """The search without settings that learned next to nothing, beside which all others would be one line.
+
+    Numbers stay: what is left out stands there as failed, which no figure shows.
+    """
     import numpy as np
     import optuna
 
     sign = -1.0 if study.direction.name == "MINIMIZE" else 1.0
     values = sign * np.array([trial.value for trial in complete], dtype=np.float64)
     low, high = np.quantile(values, [0.25, 0.75])
-    kept = [t for t, value in zip(complete, values, strict=True) if value >= low - FAR * (high - low)]
-    if len(kept) == len(complete):
+    far = {t.number for t, value in zip(complete, values, strict=True) if value < low - FAR * (high - low)}
+    if not far:
         return study
+    failed = optuna.trial.create_trial(state=optuna.trial.TrialState.FAIL)
     with _undisturbed():
         near = optuna.create_study(direction=study.direction)
-        near.add_trials(kept)
+        near.add_trials([failed if trial.number in far else trial for trial in study.trials])
     return near
 
 

@@ -33,6 +33,9 @@ def test_settings_that_learned_nothing_do_not_flatten_the_others(direction):
         study.add_trial(trial)
     for drawing in search_drawings(study, ["optimizer.lr"], ["val_acc"]):
         assert "(2 far off left out)" in drawing.title
+        if drawing.name == "search-history":
+            points = next(c for c in drawing.figure.axes[0].collections if len(c.get_offsets()) > 1)
+            assert points.get_offsets()[:, 0].tolist() == [0, 1, 3, 4, 5, 7, 8, 9]
         if drawing.name == "search-coordinates":
             continue
         ax = drawing.figure.axes[0]
