@@ -14,13 +14,13 @@ exponential tail, skew -2     0.927      0.882  0.805  0.943       0.900  0.874
 15 % of seeds bad by 0.1      0.750      0.687  0.584  0.814       0.809  0.795
 ============================  =========  =====  =====  ==========  =====  =====
 
-(``python benchmarks/calibration.py --synthetic --simulations 2000``.) Resampled from the 40 settings of the committed
-records that have a spread (``python benchmarks/calibration.py results --simulations 100``), it covers 0.941 of the time
-at 5 seeds and 0.953 at 10 on average (t 0.910 and 0.928, BCa 0.825 and 0.908); least where one seed in ten collapsed
-(0.57 and 0.66). No interval can see bad seeds that did not occur: n, the range and the runs at chance stand beside the
+(``python benchmarks/calibration.py --synthetic --simulations 2000``.) Resampled from the 43 settings of the committed
+records that have a spread (``python benchmarks/calibration.py results --simulations 600``), it covers 0.938 of the time
+at 5 seeds and 0.952 at 10 on average (t 0.906 and 0.922, BCa 0.832 and 0.906); least where one seed in ten collapsed
+(0.57 and 0.65). No interval can see bad seeds that did not occur: n, the range and the runs at chance stand beside the
 mean for that reason. The interval of a paired difference stays Student's: differences of levels that are alike are
-symmetric, and it covers at least 0.950 in each of the cases above, and of the records at least 0.943 at 5 seeds and
-0.937 at 10. The result holds all three.
+symmetric, and it covers at least 0.950 in each of the cases above, and of the records at least 0.945 at 5 seeds and
+0.943 at 10. The result holds all three.
 """
 
 from collections.abc import Sequence
