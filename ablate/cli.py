@@ -12,7 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ablate import __version__
-from ablate.errors import user_errors
+from ablate.commands.exits import user_errors
 
 # The analysis multiplies small matrices, which several threads only slow down; read when numpy is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -74,7 +74,7 @@ def _study_command(**settings: Any) -> Callable[[Callable[..., None]], click.Com
 
 def _split(words: Sequence[str]) -> list[str]:
     """Studies and overrides as the arguments of ``ablate run``."""
-    from ablate.app import named
+    from ablate.commands.studies import named
 
     studies = [word for word in words if "=" not in word and not word.startswith("~")]
     if not studies:
@@ -90,7 +90,7 @@ def _split(words: Sequence[str]) -> list[str]:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, shell_complete=_complete_override)
 def run(arguments: tuple[str, ...]) -> None:
     """Train one run, a multirun (-m) or a study (sweeps=NAME); Hydra's flags work (--help, --cfg job, --info)."""
-    from ablate.hydra_app import run_hydra
+    from ablate.commands.run import run_hydra
 
     run_hydra(arguments)
 
@@ -98,7 +98,7 @@ def run(arguments: tuple[str, ...]) -> None:
 @_study_command()
 def sweep(words: tuple[str, ...]) -> None:
     """Train what the run store lacks of studies (resumes by itself), then print their tables."""
-    from ablate.app import train_arguments
+    from ablate.commands.studies import train_arguments
 
     with user_errors():
         train_arguments(_split(words))
@@ -109,14 +109,14 @@ def sweep(words: tuple[str, ...]) -> None:
 @click.option("--measure", is_flag=True, help="First measure, for a minute or two, how fast this machine trains it.")
 def plan(words: tuple[str, ...], as_json: bool, measure: bool) -> None:
     """Show what would be trained, what the store already holds, and the estimated cost; trains nothing."""
-    from ablate.app import order
-    from ablate.outlook import measure as measure_speeds
-    from ablate.outlook import outlook, print_outlook
+    from ablate.commands.plan import measure as measure_speeds
+    from ablate.commands.plan import outlook, print_outlook
+    from ablate.commands.studies import order
 
     with user_errors():
         wanted = order(_split(words))
         if wanted.is_search:
-            from ablate.search.app import plan_search
+            from ablate.search.command import plan_search
 
             plan_search(_split(words), as_json=as_json)
             return
@@ -129,12 +129,12 @@ def plan(words: tuple[str, ...], as_json: bool, measure: bool) -> None:
 @_study_command()
 def report(words: tuple[str, ...]) -> None:
     """Write tables, figures and a page of studies into results/STUDY/, from records alone."""
-    from ablate.app import order, report_studies
+    from ablate.commands.studies import order, report_studies
 
     with user_errors():
         wanted = order(_split(words))
         if wanted.is_search:
-            from ablate.search.app import report_search
+            from ablate.search.command import report_search
 
             print("\n".join(report_search(_split(words))))
             return
@@ -144,7 +144,7 @@ def report(words: tuple[str, ...]) -> None:
 @_study_command()
 def search(words: tuple[str, ...]) -> None:
     """Search a study's space for the best setting (resumes by itself), prove it on fresh seeds, write the report."""
-    from ablate.search.app import search_arguments
+    from ablate.search.command import search_arguments
 
     with user_errors():
         search_arguments(_split(words))
@@ -156,7 +156,7 @@ def search(words: tuple[str, ...]) -> None:
 @click.option("--markdown", is_flag=True, help="As Markdown.")
 def compare(a: str, b: str, markdown: bool) -> None:
     """Compare two studies, stores or runs.csv files, paired by seed (did an upgrade change my results?)."""
-    from ablate.comparing import compare as compare_runs
+    from ablate.commands.compare import compare as compare_runs
 
     with user_errors():
         compare_runs(a, b, markdown=markdown)
@@ -166,7 +166,7 @@ def compare(a: str, b: str, markdown: bool) -> None:
 @click.argument("overrides", nargs=-1, shell_complete=_complete_override)
 def reproduce(overrides: tuple[str, ...]) -> None:
     """Train all studies of the article and write all reports; resumes by itself."""
-    from ablate.app import reproduce as reproduce_article
+    from ablate.commands.studies import reproduce as reproduce_article
 
     with user_errors():
         reproduce_article(overrides)
@@ -180,7 +180,7 @@ def reproduce(overrides: tuple[str, ...]) -> None:
 @click.option("--json", "form", flag_value="json", help="As JSON lines.")
 def runs(overrides: tuple[str, ...], study: str | None, status: str | None, form: str | None) -> None:
     """List the records of the run store (store=FILE_OR_URL or results=DIR for another one)."""
-    from ablate.listing import list_runs
+    from ablate.commands.runs import list_runs
 
     with user_errors():
         list_runs(overrides, study, status, form)
@@ -191,7 +191,7 @@ def runs(overrides: tuple[str, ...], study: str | None, status: str | None, form
 @click.option("--store", help="SQLite file or SQLAlchemy URL; default: results/ablate.db.")
 def merge(folders: tuple[Path, ...], store: str | None) -> None:
     """Read records back from reports (FOLDER/runs.csv and curves.csv) into the run store."""
-    from ablate.app import merge_folders
+    from ablate.commands.studies import merge_folders
 
     with user_errors():
         merge_folders(folders, store)
@@ -202,7 +202,7 @@ def merge(folders: tuple[Path, ...], store: str | None) -> None:
 @click.option("--root", help="Folder that holds the files.")
 def data(name: str | None, root: str | None) -> None:
     """Fetch or verify a data set (default: fashion_mnist) and say where it lies."""
-    from ablate.app import print_data
+    from ablate.commands.studies import print_data
 
     with user_errors():
         print_data(name or "fashion_mnist", root)
@@ -212,7 +212,7 @@ def data(name: str | None, root: str | None) -> None:
 @click.argument("overrides", nargs=-1, shell_complete=_complete_override)
 def model(overrides: tuple[str, ...]) -> None:
     """Print the layers of a network with shapes and parameter counts (model=alexnet, model.channels=[8,16])."""
-    from ablate.app import print_model
+    from ablate.commands.studies import print_model
 
     with user_errors():
         print_model(overrides)

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ablate.app import named, order, records_of
-from ablate.frame import frame_of_runs
+from ablate.commands.studies import named, order, records_of
 from ablate.plan.plan import Plan
 from ablate.plan.study import Study
-from ablate.record import Record
+from ablate.report.joined_runs import frame_of_runs
+from ablate.task.record import Record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,7 @@ class LoadedStudy:
 
     @cached_property
     def runs(self) -> "pd.DataFrame":
-        """One row for each factor, level and seed (see :func:`ablate.frame.frame_of_runs`)."""
+        """One row for each factor, level and seed (see :func:`ablate.report.joined_runs.frame_of_runs`)."""
         return frame_of_runs(self.plan, self.records, self.study.name)
 
     @cached_property
@@ -41,7 +41,7 @@ class LoadedStudy:
     @cached_property
     def view(self) -> "StudyView":
         """What the figures of ``ablate.report`` need to know beside the frames."""
-        from ablate.views import view_of
+        from ablate.commands.study_view import view_of
 
         return view_of(self.study, self.plan, command=f"ablate report {self.study.name}")
 

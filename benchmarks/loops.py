@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ablate.config import LeNet, Train
-from ablate.data import Images
-from ablate.models import build
-from ablate.train.init import initial_parameters
+from ablate.images.config import LeNet, Train
+from ablate.images.data import Images
+from ablate.images.engine.init import initial_parameters
+from ablate.images.networks import build
 from benchmarks.clock import Clock
 from benchmarks.contenders import (
     COMPILED,

@@ -34,8 +34,8 @@ def flop_per_sample() -> int:
     """
     from torch import Tensor, nn
 
-    from ablate.config import LeNet
-    from ablate.models import build
+    from ablate.images.config import LeNet
+    from ablate.images.networks import build
 
     model, products = build(LeNet(), 1, (28, 28), 10).to("meta"), list[int]()
 

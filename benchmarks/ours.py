@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ablate.config import FashionMNIST, RunConfig, Train
-from ablate.data import Images
-from ablate.train import train
-from ablate.train.cohort import Cohort
+from ablate.images.config import FashionMNIST, Train
+from ablate.images.data import Images
+from ablate.images.engine import train
+from ablate.images.engine.cohort import FusedCohort
+from ablate.images.run import RunConfig
 from benchmarks.clock import Clock
 from benchmarks.loops import Loop
 
@@ -45,7 +46,7 @@ class CohortSteps(Loop):
     def __init__(self, batch: int, images: Images, models: int, *, shared: bool) -> None:
         super().__init__(batch, images)
         size = len(images.train_labels)
-        self.cohort = Cohort(runs(batch, models, shared=shared, train_size=size), images, CPU)
+        self.cohort = FusedCohort(runs(batch, models, shared=shared, train_size=size), images, CPU)
         epoch = self.cohort.batches.epoch
         self._batches = (batch for number in itertools.count() for batch in epoch(number))
 
@@ -71,7 +72,7 @@ class CohortSteps(Loop):
 
 
 class TrainCalls(Loop):
-    """``ablate.train.train``: two epochs of which the second is timed, training and test pass as the engine times them.
+    """``ablate.images.engine.train``: two epochs, the second timed, as the engine times them.
 
     On so many images as the time allows, with the full data set's ratio of training to test images; only the training
     samples are counted.

@@ -37,9 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # read when torch is imported
     import torch
 
-    from ablate.config import FashionMNIST
-    from ablate.data import load
-    from ablate.train.kernels import keep_freed_memory
+    from ablate.images.config import FashionMNIST
+    from ablate.images.data import load
+    from ablate.images.engine.kernels import keep_freed_memory
     from benchmarks.tables import terminal
 
     keep_freed_memory()

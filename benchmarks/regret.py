@@ -19,10 +19,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ablate.app import provide_data
-from ablate.config import ConfigError
+from ablate.commands.studies import provide_data
 from ablate.execute import Interrupted, make_progress
 from ablate.store import open_store
+from ablate.task.errors import ConfigError
 from benchmarks.machine import machine
 from benchmarks.regret_report import print_regret, write_regret
 from benchmarks.regret_search import METHODS, SEEDS, Found, replay

@@ -100,7 +100,7 @@ def write_regret(folder: Path, found: Sequence[Found], grid: Grid, table: Table,
     """
     from matplotlib import pyplot
 
-    from ablate.report.look import WIDTH, png, settle, styled, svg
+    from ablate.report.figure_style import WIDTH, png, settle, styled, svg
 
     with styled():
         figure, ax = pyplot.subplots(figsize=(1.5 * WIDTH, 1.25 * WIDTH), layout="constrained")
@@ -148,7 +148,7 @@ def draw(found: Sequence[Found], grid: Grid, ax: "Axes") -> "Axes":
     """Median regret against the budget, the repeats as dots beside each other."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-    from ablate.report.look import colors
+    from ablate.report.figure_style import colors
 
     methods = list(dict.fromkeys(f.method for f in found))
     budgets = sorted({f.budget // grid.full_run for f in found})

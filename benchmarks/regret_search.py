@@ -9,14 +9,15 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from ablate.config import Launch, RunConfig
+from ablate.images.run import RunConfig
+from ablate.plan.launch import Launch
 from ablate.plan.plan import training_images
-from ablate.record import StopRule
 from ablate.search.evaluate import Outcome, Trainer
 from ablate.search.settings import Budget, Racing, Sampler, Search
 from ablate.search.start import make_searcher
 from ablate.search.trials import best_trials, in_memory
 from ablate.store import Owner, Store, open_store
+from ablate.task.record import StopRule
 from benchmarks.regret_table import METRIC, Grid, Table
 
 SEEDS = 2

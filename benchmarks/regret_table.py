@@ -22,17 +22,19 @@ from functools import cached_property
 from statistics import fmean
 from typing import Any, Literal
 
-from ablate.config import ConfigError, Launch, RunConfig
 from ablate.execute import Progress, Summary, execute
+from ablate.images.run import RunConfig
 from ablate.plan.cohorts import training_samples
 from ablate.plan.compose import Source
+from ablate.plan.launch import Launch
 from ablate.plan.study import Study
-from ablate.search.order import Change, SearchOrder
+from ablate.search.request import Change, SearchRequest
 from ablate.search.settings import Search
 from ablate.search.space import Params
 from ablate.search.space_file import parse_space
 from ablate.search.trial import value_of
 from ablate.store import FINAL, Store
+from ablate.task.errors import ConfigError
 
 METRIC: Literal["val_acc"] = "val_acc"
 LR = "optimizer.lr"
@@ -127,13 +129,13 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class GridOrder(SearchOrder):
+class GridOrder(SearchRequest):
     """A search whose proposals are trained at the levels of a grid."""
 
     grid: Grid
 
     def build(self, changes: Sequence[Change]) -> RunConfig:
-        """See :meth:`SearchOrder.build`."""
+        """See :meth:`SearchRequest.build`."""
         return super().build([(path, self.grid.nearest(path, value)) for path, value in changes])
 
     @cached_property

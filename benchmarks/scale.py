@@ -22,17 +22,17 @@ from pathlib import Path
 import numpy as np
 
 import ablate.cli  # noqa: F401 (its settings of the interpreter)
-from ablate.app import Order, named, order, records_of
-from ablate.config import RunConfig
-from ablate.frame import frame_of_runs
-from ablate.outlook import outlook
-from ablate.record import Epoch, Record, Result
+from ablate.commands.plan import outlook
+from ablate.commands.studies import Order, named, order, records_of
+from ablate.commands.study_view import view_of
+from ablate.images.run import RunConfig
 from ablate.report import analyse_study, summarise
 from ablate.report.files import write_csv, write_text
+from ablate.report.joined_runs import frame_of_runs
 from ablate.report.latex import latex
 from ablate.report.tables import markdown, sheets, wide
 from ablate.store import open_store
-from ablate.views import view_of
+from ablate.task.record import Epoch, Record, Result
 
 GRID, PART = "grid", "part"
 """The studies: all of the store, and the factors one at a time."""

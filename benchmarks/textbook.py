@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import FashionMNIST, VisionDataset
 from torchvision.transforms import ToTensor
 
-from ablate.data import Images
+from ablate.images.data import Images
 from benchmarks.loops import LR, Loop, lenet
 
 

@@ -208,9 +208,9 @@ def _serve(connection: "Connection[Any, Any]", ours: bool, seconds: float, train
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's affair
     import torch
 
-    from ablate.config import FashionMNIST
-    from ablate.data import load
-    from ablate.train.kernels import keep_freed_memory
+    from ablate.images.config import FashionMNIST
+    from ablate.images.data import load
+    from ablate.images.engine.kernels import keep_freed_memory
     from benchmarks.loops import Loop, make
 
     if ours:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ablate.config import FashionMNIST
-from ablate.data import where
+from ablate.images.config import FashionMNIST
+from ablate.images.data import where
 
 ROOT = Path(__file__).parents[1]
 SMALL = ["data.train_size=600", "train.epochs=2", "train.batch_size=64", "train.compile=off"]

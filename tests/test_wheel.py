@@ -38,6 +38,6 @@ def test_every_file_that_is_no_code_is_in_it(unpacked):
         ours = {p.relative_to(ROOT / folder) for p in (ROOT / folder).rglob("*") if p.is_file()}
         theirs = {p.relative_to(unpacked / "ablate" / folder) for p in (unpacked / "ablate" / folder).rglob("*.*")}
         assert ours == theirs
-    for name in ("py.typed", "train/kernels.c", "report/templates/report.html", "report/templates/page.js"):
+    for name in ("py.typed", "images/engine/kernels.c", "report/templates/report.html", "report/templates/page.js"):
         assert (unpacked / "ablate" / name).is_file()
     assert not (unpacked / "hydra_plugins" / "__init__.py").exists(), "a namespace package"

@@ -6,16 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ablate.execute.worker import Orders
+from ablate.execute.worker import WorkerSettings
 
 
-def worker_orders(
+def worker_settings(
     device: str,
     workers: int | None,
     runs: int,
     train: Callable[..., Any] | None = None,
     load: Callable[..., Any] | None = None,
-) -> list[Orders]:
+) -> list[WorkerSettings]:
     """What each of the workers is started with.
 
     Where there are fewer runs than workers, those share the cores; the number of threads follows from the whole sweep,
@@ -25,8 +25,8 @@ def worker_orders(
         device: ``auto`` (CUDA where there is a GPU), ``cpu``, ``cuda`` (all GPUs) or ``cuda:N``.
         workers: How many; None: one a core, or one a GPU.
         runs: Of the whole sweep, what the store holds included.
-        train: See :class:`Orders`.
-        load: See :class:`Orders`.
+        train: See :class:`WorkerSettings`.
+        load: See :class:`WorkerSettings`.
 
     Returns:
         One for each worker, at least one.
@@ -35,7 +35,7 @@ def worker_orders(
     wanted = workers if workers is not None else cores() if found == ["cpu"] else len(found)
     number = max(1, min(wanted, runs))
     threads = max(1, wanted // number) if found == ["cpu"] else 1
-    return [Orders(found[worker % len(found)], threads, train, load) for worker in range(number)]
+    return [WorkerSettings(found[worker % len(found)], threads, train, load) for worker in range(number)]
 
 
 def devices(device: str) -> list[str]:
@@ -47,7 +47,7 @@ def devices(device: str) -> list[str]:
     return [device]
 
 
-def speed_device(orders: list[Orders]) -> str:
+def speed_device(orders: list[WorkerSettings]) -> str:
     """The name under which speeds are kept."""
     kind = orders[0].device.partition(":")[0]
     return f"{kind} x{orders[0].threads}" if orders[0].threads > 1 else kind

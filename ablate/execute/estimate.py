@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ablate.config import AlexNet, RunConfig
+from ablate.images.config import AlexNet
+from ablate.images.run import RunConfig
 from ablate.plan.cohorts import Cohort, hand_out
 from ablate.store import Speed
 

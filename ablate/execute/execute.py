@@ -7,9 +7,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from ablate.config import ConfigError, DataConfig, RunConfig
 from ablate.execute import messages
-from ablate.execute.devices import speed_device, worker_orders
+from ablate.execute.devices import speed_device, worker_settings
 from ablate.execute.estimate import Speeds
 from ablate.execute.interrupts import Interrupts
 from ablate.execute.ledger import Flight, Ledger, Task, cost_in_seconds, last_line
@@ -17,14 +16,17 @@ from ablate.execute.pool import Died, Pool, Worker
 from ablate.execute.progress import Progress
 from ablate.execute.sizing import PROBE_SECONDS, Probe, Sizing, members_by
 from ablate.execute.summary import Interrupted, Summary, clock
-from ablate.execute.worker import Orders
+from ablate.execute.worker import WorkerSettings
+from ablate.images.config import DataConfig
+from ablate.images.run import RunConfig
 from ablate.plan.cohorts import Cohort, default_members, form_cohorts, training_samples
 from ablate.plan.plan import training_images
 from ablate.plan.prefixes import find_prefixes, read_off
-from ablate.record import Record, Result, StopRule
 from ablate.store import Owner, Speed, Store
 from ablate.store.leases import RENEWAL
 from ablate.store.provenance import collect, now
+from ablate.task.errors import ConfigError
+from ablate.task.record import Record, Result, StopRule
 
 GRACE_SECONDS = 5.0
 """After the first Ctrl-C, for workers to reach the end of their epoch."""
@@ -61,8 +63,8 @@ def execute(
         store: Written by this process only, never by its workers.
         workers: Processes that train at the same time; None: one a core on the CPU, one a GPU on CUDA.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        train: Called in the workers instead of :func:`ablate.train.train`; importable by name.
-        load: Called in the workers instead of :func:`ablate.data.load`; with both replaced they don't import PyTorch.
+        train: Called in the workers instead of :func:`ablate.images.engine.train`; importable by name.
+        load: Called in the workers instead of :func:`ablate.images.data.load`; with both replaced PyTorch stays out.
         progress: Shows what happens; None: nothing.
         max_members: Of a cohort; None: see :func:`ablate.plan.cohorts.default_members`.
         stops: By digest, what a run must reach to go on; one that does not leaves a record with the status ``stopped``.
@@ -76,7 +78,7 @@ def execute(
         RuntimeError: Workers cannot be started.
     """
     unique = list({run.digest: run for run in runs}.values())
-    orders = worker_orders(device, workers, len(unique), train, load)
+    orders = worker_settings(device, workers, len(unique), train, load)
     progress = progress if progress is not None else Progress()
     with Interrupts() as interrupts:
         return _Sweep(unique, store, orders, progress, max_members, stops or {}, interrupts).run()
@@ -104,7 +106,7 @@ def measure_speeds(
         Interrupted: After Ctrl-C or SIGTERM.
     """
     wanted = list({run.digest: run for run in runs}.values())
-    orders = worker_orders(device, workers, len(wanted))
+    orders = worker_settings(device, workers, len(wanted))
     with Interrupts() as interrupts:
         _Sweep(wanted, store, orders, progress or Progress(), None, {}, interrupts).measure()
 
@@ -114,7 +116,7 @@ class _Sweep:
         self,
         runs: Sequence[RunConfig],
         store: Store,
-        orders: list[Orders],
+        orders: list[WorkerSettings],
         progress: Progress,
         max_members: int | None,
         stops: Mapping[str, StopRule],

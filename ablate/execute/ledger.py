@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from ablate.config import RunConfig
 from ablate.execute.estimate import Speeds, guessed_speed
 from ablate.execute.progress import State
 from ablate.execute.summary import Failure, Summary
+from ablate.images.run import RunConfig
 from ablate.plan.cohorts import Cohort, hand_out, training_samples
 from ablate.plan.plan import training_images
-from ablate.record import Record, Status
+from ablate.task.record import Record, Status
 
 RATE_SECONDS = 60.0
 """Over which the speed shown is measured."""

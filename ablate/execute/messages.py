@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ablate.config import RunConfig
-from ablate.record import Result, StopRule
+from ablate.images.run import RunConfig
+from ablate.task.record import Result, StopRule
 
 
 @dataclass(frozen=True)

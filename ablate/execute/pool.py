@@ -12,7 +12,7 @@ from typing import Any
 
 from ablate.execute.interrupts import STOP_SIGNALS
 from ablate.execute.messages import Answer, Probe, Ready, Stop, Train
-from ablate.execute.worker import Orders, main
+from ablate.execute.worker import WorkerSettings, main
 
 EXIT_SECONDS = 3.0
 """Given to workers to exit by themselves."""
@@ -24,7 +24,7 @@ class Worker:
 
     process: SpawnProcess
     connection: "Connection[Any, Any]"
-    orders: Orders
+    orders: WorkerSettings
     hardware: dict[str, Any] = field(default_factory=dict)
     is_ready: bool = False
 
@@ -50,7 +50,7 @@ class Pool:
         orders: One for each worker.
     """
 
-    def __init__(self, orders: Sequence[Orders]) -> None:
+    def __init__(self, orders: Sequence[WorkerSettings]) -> None:
         self._context = multiprocessing.get_context("spawn")
         self._unused = list(reversed(orders))
         self.workers: list[Worker] = []

@@ -4,8 +4,8 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ablate.config import RunConfig
 from ablate.execute.estimate import Speeds
+from ablate.images.run import RunConfig
 from ablate.plan.cohorts import LEVELS_WORTH_A_COHORT, training_samples
 
 SIZES = (1, 5, 10, 20)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ablate.record import Status
+from ablate.task.record import Status
 
 
 @dataclass(frozen=True)

@@ -11,28 +11,29 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from ablate.config import ConfigError, DataConfig
 from ablate.execute.interrupts import STOP_SIGNALS
 from ablate.execute.messages import Epoch, Probe, Probed, Raised, Ready, Refused, Stop, Train, Trained
-from ablate.record import Result
+from ablate.images.config import DataConfig
+from ablate.task.errors import ConfigError
+from ablate.task.record import Result
 
 KEPT_DATA_SETS = 2
 
 
 @dataclass(frozen=True)
-class Orders:
+class WorkerSettings:
     """What a worker is started with."""
 
     device: str
     """``cpu`` or ``cuda:N``."""
     threads: int
     train: Callable[..., Sequence[Result]] | None = None
-    """Instead of :func:`ablate.train.train`."""
+    """Instead of :func:`ablate.images.engine.train`."""
     load: Callable[[DataConfig, Any], Any] | None = None
-    """Instead of :func:`ablate.data.load`."""
+    """Instead of :func:`ablate.images.data.load`."""
 
 
-def main(connection: "Connection[Any, Any]", orders: Orders) -> None:
+def main(connection: "Connection[Any, Any]", orders: WorkerSettings) -> None:
     """Serve until told to stop.
 
     Args:
@@ -64,7 +65,7 @@ class _Stopped(BaseException):
 class _Engine:
     """Data and training on this worker's device; where both are replaced, torch is not even imported."""
 
-    def __init__(self, orders: Orders) -> None:
+    def __init__(self, orders: WorkerSettings) -> None:
         self.device: Any = orders.device
         self.hardware: dict[str, Any] = {"device": orders.device, "gpu": None, "threads": orders.threads}
         self.train, self.load = orders.train, orders.load
@@ -73,9 +74,9 @@ class _Engine:
             return
         import torch
 
-        from ablate.data import load
-        from ablate.train import train
-        from ablate.train.kernels import keep_freed_memory
+        from ablate.images.data import load
+        from ablate.images.engine import train
+        from ablate.images.engine.kernels import keep_freed_memory
 
         self.train, self.load = self.train or train, self.load or load
         torch.set_num_threads(orders.threads)
@@ -131,7 +132,7 @@ def _serve(order: Train, engine: _Engine, connection: "Connection[Any, Any]") ->
 
 
 def _measure(order: Probe, engine: _Engine, connection: "Connection[Any, Any]") -> None:
-    from ablate.train.measure import measure
+    from ablate.images.engine.measure import measure
 
     try:
         images = engine.images(order.runs[0].data)

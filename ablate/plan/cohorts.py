@@ -7,7 +7,8 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TypeVar
 
-from ablate.config import AlexNet, RunConfig
+from ablate.images.config import AlexNet
+from ablate.images.run import RunConfig
 from ablate.plan.plan import training_images
 
 T = TypeVar("T")

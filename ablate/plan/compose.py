@@ -14,11 +14,12 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ablate.config import ConfigError, Launch, parse_launch
 from ablate.plan.design import GROUPS
+from ablate.plan.launch import Launch, parse_launch
 from ablate.plan.sources import check_study_name, offer_studies, packaged
 from ablate.plan.space_overrides import is_of_space, override_space
 from ablate.plan.study import Study, parse_study
+from ablate.task.errors import ConfigError
 
 Compose = Callable[[list[str]], DictConfig]
 """Overrides (no sweeps among them) to composed configuration."""

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ablate.config import ConfigError, RunConfig, parse_run
+from ablate.images.run import RunConfig, parse_run
 from ablate.plan.study import Study
+from ablate.task.errors import ConfigError
 
 GROUPS = ("model", "data", "optimizer", "schedule", "train")
 """Configuration groups: a factor of this name has the group's options as levels."""

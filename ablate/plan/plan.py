@@ -4,10 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ablate.config import ConfigError, ImageFolder, RunConfig
+from ablate.images.config import ImageFolder
+from ablate.images.run import RunConfig
 from ablate.plan.compose import Source
 from ablate.plan.design import Setting, expand
 from ablate.plan.study import Study
+from ablate.task.errors import ConfigError
 
 MAX_RUNS = 1_000_000
 
@@ -102,7 +104,7 @@ def _with_content(setting: Setting) -> Setting:
     data = setting.config.data
     if not isinstance(data, ImageFolder) or data.content is not None:
         return setting
-    from ablate.data.fingerprint import content_digest
+    from ablate.images.data.fingerprint import content_digest
 
     content = content_digest(str(data.root))
     config = RunConfig(

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from ablate.config import RunConfig
-from ablate.record import Record
+from ablate.images.run import RunConfig
+from ablate.task.record import Record
 
 
 @dataclass(frozen=True)

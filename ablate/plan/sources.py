@@ -7,7 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from ablate.config import ConfigError
+from ablate.task.errors import ConfigError
 
 
 def packaged() -> Path:

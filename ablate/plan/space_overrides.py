@@ -5,7 +5,7 @@ from typing import Any
 
 from hydra.core.override_parser.types import Override
 
-from ablate.config import ConfigError
+from ablate.task.errors import ConfigError
 
 SPACE = "study.search.space"
 KEYS = ("choices", "low", "high", "log", "step", "when")

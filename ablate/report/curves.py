@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ablate.report.look import INK, colors, stroke
+from ablate.report.figure_style import INK, colors, stroke
 from ablate.report.view import FactorView, metric_name
 
 if TYPE_CHECKING:

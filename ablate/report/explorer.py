@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from ablate.report.look import colors
+from ablate.report.figure_style import colors
 from ablate.report.view import StudyView, metric_name
 
 MOST_VALUES = 400_000

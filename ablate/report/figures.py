@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ablate.report.look import CARD, DARK, INK, MUTED, VERMILION, colors, lighter, stroke
+from ablate.report.figure_style import CARD, DARK, INK, MUTED, VERMILION, colors, lighter, stroke
 from ablate.report.numbers import MINUS
 from ablate.report.view import FactorView, metric_name
 

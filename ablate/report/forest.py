@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ablate.report.axis_limits import limits
+from ablate.report.figure_style import BLUE, CARD, INK, MUTED, VERMILION
 from ablate.report.figures import cut
-from ablate.report.limits import limits
-from ablate.report.look import BLUE, CARD, INK, MUTED, VERMILION
 from ablate.report.numbers import signed
 from ablate.report.view import StudyView, higher_is_better, metric_name
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from ablate.report import numbers
-from ablate.report.limits import limits
+from ablate.report.axis_limits import limits
 from ablate.report.tables import outside
 from ablate.report.view import FactorView, StudyView, metric_name
 

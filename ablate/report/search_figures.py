@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
-from ablate.report.compose import Drawing
+from ablate.report.drawings import Drawing
 
 if TYPE_CHECKING:
     from matplotlib.axis import Axis

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ablate.report import look
+from ablate.report import figure_style as look
 from ablate.report.files import write_bytes, write_csv, write_text
 from ablate.report.page import render, template_text
 from ablate.report.search_figures import search_drawings

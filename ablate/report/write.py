@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ablate.analyse import StudyAnalysis
-    from ablate.report.compose import Drawing
+    from ablate.report.drawings import Drawing
     from ablate.report.page import Picture
 
 
@@ -81,9 +81,9 @@ def _pictures(
     drawn: "dict[str, list[Picture]]",
 ) -> "list[Picture]":
     """The figures of the study, then those of each factor that are not drawn yet or were drawn for another study."""
-    from ablate.report import look
-    from ablate.report.compose import factor_drawings, study_drawings
-    from ablate.report.subject import subjects
+    from ablate.report import figure_style as look
+    from ablate.report.drawings import factor_drawings, study_drawings
+    from ablate.report.factor_figures_data import subjects
 
     with look.styled():
         pictures = [_picture(drawing) for drawing in study_drawings(view, levels)]
@@ -95,7 +95,7 @@ def _pictures(
 
 
 def _picture(drawing: "Drawing") -> "Picture":
-    from ablate.report import look
+    from ablate.report import figure_style as look
     from ablate.report.page import Picture
 
     look.settle(drawing.figure)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ablate.config import RunConfig
+from ablate.images.run import RunConfig
 from ablate.plan.cohorts import training_samples
 from ablate.search.settings import Budget
 

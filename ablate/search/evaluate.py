@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
-from ablate.config import Launch, RunConfig
 from ablate.execute import Progress, execute
 from ablate.execute.progress import State
+from ablate.images.run import RunConfig
 from ablate.plan.cohorts import default_members, training_samples
+from ablate.plan.launch import Launch
 from ablate.plan.prefixes import read_off
-from ablate.record import Result, StopRule
 from ablate.store import FINAL, Store
+from ablate.task.record import Result, StopRule
 
 RENEW_SECONDS = 20.0
 """Between two renewals of the leases on trials, while runs are trained."""

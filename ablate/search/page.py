@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from ablate.report.numbers import NONE
 from ablate.report.search_page import Grid, SearchView
 from ablate.report.view import metric_name
-from ablate.search.order import SearchOrder
 from ablate.search.proof import Confirmed, additivity, alone_labels, curse
+from ablate.search.request import SearchRequest
 from ablate.search.trial import PROBLEM, SAMPLES, STATUS, VALUES
 from ablate.search.trials import best_trials
 from ablate.search.understand import Understanding, understand
@@ -22,7 +22,7 @@ MOST_FOUND, MOST_INTERACTIONS = 10, 10
 
 
 def search_view(
-    order: SearchOrder,
+    order: SearchRequest,
     study: "Study",
     proofs: "Mapping[str, pd.DataFrame]",
     sentences: Sequence[str],
@@ -72,7 +72,7 @@ def search_view(
     )
 
 
-def _found(order: SearchOrder, study: "Study") -> Grid:
+def _found(order: SearchRequest, study: "Study") -> Grid:
     search = order.search
     rows = []
     for rank, trial in enumerate(best_trials(study, search, MOST_FOUND), start=1):
@@ -91,7 +91,7 @@ def _found(order: SearchOrder, study: "Study") -> Grid:
     return Grid("Pareto front" if search.against else "Best settings", (*heads, "setting"), tuple(rows), note)
 
 
-def _curse(order: SearchOrder, confirmed: Sequence[Confirmed]) -> Grid | None:
+def _curse(order: SearchRequest, confirmed: Sequence[Confirmed]) -> Grid | None:
     if not confirmed:
         return None
     rows = []
@@ -109,7 +109,7 @@ def _curse(order: SearchOrder, confirmed: Sequence[Confirmed]) -> Grid | None:
     return Grid("Found and confirmed", heads, tuple(rows), note)
 
 
-def _additive(order: SearchOrder, proofs: "Mapping[str, pd.DataFrame]") -> list[str]:
+def _additive(order: SearchRequest, proofs: "Mapping[str, pd.DataFrame]") -> list[str]:
     if "article" not in proofs or not order.search.confirm.additive:
         return []
     runs, sentences = proofs["article"], []

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ablate.plan.compose import Source
 from ablate.plan.plan import Plan, make_plan
 from ablate.plan.study import Study
-from ablate.search.order import Change, SearchOrder, with_protocol
+from ablate.search.request import Change, SearchRequest, with_protocol
 from ablate.search.trials import best_trials
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Confirmed:
         return None if self.confirmed is None else self.found - self.confirmed
 
 
-def proof_plan(order: SearchOrder, study: "OptunaStudy") -> Plan:
+def proof_plan(order: SearchRequest, study: "OptunaStudy") -> Plan:
     """The runs of the proof, a study for each protocol.
 
     Args:
@@ -78,7 +78,7 @@ def proof_plan(order: SearchOrder, study: "OptunaStudy") -> Plan:
     return make_plan(sources)
 
 
-def curse(order: SearchOrder, study: "OptunaStudy", runs: "pd.DataFrame") -> list[Confirmed]:
+def curse(order: SearchRequest, study: "OptunaStudy", runs: "pd.DataFrame") -> list[Confirmed]:
     """Search value against confirmed value.
 
     Args:
@@ -164,12 +164,12 @@ def additivity(runs: "pd.DataFrame", setting: str, changes: Sequence[str], metri
     )
 
 
-def alone_labels(order: SearchOrder, setting: str) -> list[str]:
+def alone_labels(order: SearchRequest, setting: str) -> list[str]:
     """Labels of the single changes of a compared setting."""
     return [_label(path, value) for path, value in order.compared[setting]]
 
 
-def _study(order: SearchOrder, factors: Mapping[str, Mapping[str, Sequence[Change]]], of_article: bool) -> Study:
+def _study(order: SearchRequest, factors: Mapping[str, Mapping[str, Sequence[Change]]], of_article: bool) -> Study:
     study, metric = order.study, "test_acc"
     best = next((label for label in factors[SETTING] if label.startswith("best")), None)
     claims = []
@@ -203,7 +203,7 @@ def replace_study(study: Study, **fields: Any) -> Study:
     return Study(**{name: getattr(study, name) for name in Study.model_fields} | fields)
 
 
-def _alone(order: SearchOrder) -> dict[str, Sequence[Change]]:
+def _alone(order: SearchRequest) -> dict[str, Sequence[Change]]:
     singles: dict[str, Sequence[Change]] = {}
     for changes in order.compared.values():
         if len(changes) > 1:

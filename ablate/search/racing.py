@@ -17,9 +17,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ablate.config import RunConfig
-from ablate.record import StopRule
+from ablate.images.run import RunConfig
 from ablate.search.settings import Racing, Search
+from ablate.task.record import StopRule
 
 
 @dataclass(frozen=True)

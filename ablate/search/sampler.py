@@ -3,9 +3,9 @@
 import hashlib
 from typing import TYPE_CHECKING
 
-from ablate.config import ConfigError
 from ablate.search.settings import Sampler
 from ablate.search.storage import quiet
+from ablate.task.errors import ConfigError
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler

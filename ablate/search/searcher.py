@@ -12,8 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ablate.config import ConfigError
-from ablate.record import StopRule
 from ablate.search.budget import RESERVED, RUNS, Purse
 from ablate.search.evaluate import Evaluate
 from ablate.search.racing import contenders, first_seeds, seed_counts, stop_rule
@@ -34,6 +32,8 @@ from ablate.search.trial import (
     tell,
 )
 from ablate.store import Owner, Store
+from ablate.task.errors import ConfigError
+from ablate.task.record import StopRule
 
 if TYPE_CHECKING:
     from optuna import Study

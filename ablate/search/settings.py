@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from ablate.config import ConfigError
-from ablate.config.base import Fields, Positive, problems_of
+from ablate.task.errors import ConfigError
+from ablate.task.fields import Fields, Positive, problems_of
 
 SEEDS_FROM = 1000
 """First seed of a search whose file only says how many: studies count from 0, so that these are others."""

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ablate.config import ConfigError, RunConfig
+from ablate.images.run import RunConfig
 from ablate.plan.design import GROUPS
+from ablate.task.errors import ConfigError
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

@@ -14,9 +14,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ablate.config import ConfigError
 from ablate.plan.design import label_of
 from ablate.search.space import Factor, Space
+from ablate.task.errors import ConfigError
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

@@ -3,25 +3,26 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ablate.config import ConfigError, RunConfig
 from ablate.execute.devices import cores
 from ablate.execute.estimate import Speeds
+from ablate.images.run import RunConfig
 from ablate.plan.cohorts import training_samples
 from ablate.search.budget import Purse
 from ablate.search.evaluate import Evaluate
-from ablate.search.order import SearchOrder
 from ablate.search.racing import first_seeds
+from ablate.search.request import SearchRequest
 from ablate.search.searcher import Searcher
 from ablate.search.storage import Direction, open_study
 from ablate.store import Owner, Store, open_store
 from ablate.store.provenance import collect
+from ablate.task.errors import ConfigError
 
 if TYPE_CHECKING:
     from optuna import Study
 
 
 def make_searcher(
-    order: SearchOrder, store: Store, owner: Owner, evaluate: Evaluate, say: Callable[[str], None] = print
+    order: SearchRequest, store: Store, owner: Owner, evaluate: Evaluate, say: Callable[[str], None] = print
 ) -> Searcher:
     """A searcher that is ready to run.
 
@@ -53,7 +54,7 @@ def make_searcher(
     )
 
 
-def check_budget(order: SearchOrder) -> None:
+def check_budget(order: SearchRequest) -> None:
     """Refuse a budget that does not buy a single setting, before anything is written.
 
     Raises:
@@ -65,7 +66,7 @@ def check_budget(order: SearchOrder) -> None:
         dearest(order, make_purse(order, store, optuna.create_study(directions=directions(order))))
 
 
-def make_purse(order: SearchOrder, store: Store, study: "Study") -> Purse:
+def make_purse(order: SearchRequest, store: Store, study: "Study") -> Purse:
     """The budget, with estimates of time from what was measured on this host."""
     workers = order.launch.workers or cores()
 
@@ -76,7 +77,7 @@ def make_purse(order: SearchOrder, store: Store, study: "Study") -> Purse:
     return Purse(order.search.budget, study, seconds)
 
 
-def dearest(order: SearchOrder, purse: Purse) -> float:
+def dearest(order: SearchRequest, purse: Purse) -> float:
     """What the dearest setting of the space costs at first, in the budget's unit: all seeds that are trained at once.
 
     Raises:
@@ -94,7 +95,7 @@ def dearest(order: SearchOrder, purse: Purse) -> float:
     return min(max(costs), purse.total)
 
 
-def directions(order: SearchOrder) -> list[Direction]:
+def directions(order: SearchRequest) -> list[Direction]:
     """Optuna's words for what is good."""
     first: Direction = "maximize" if order.search.higher_is_better else "minimize"
     return [first] if order.search.against is None else [first, "minimize"]

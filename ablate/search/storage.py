@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ablate.config import ConfigError
 from ablate.store import Owner, Store
+from ablate.task.errors import ConfigError
 
 if TYPE_CHECKING:
     from optuna import Study

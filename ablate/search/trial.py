@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ablate.config import RunConfig
+from ablate.images.run import RunConfig
 from ablate.plan.cohorts import training_samples
-from ablate.record import Result, StopRule
 from ablate.search.budget import RUNS, SPENT, Purse
 from ablate.search.evaluate import Outcome
 from ablate.search.racing import Lap, rung_epochs
 from ablate.search.settings import Search
 from ablate.search.space import Params
+from ablate.task.record import Result, StopRule
 
 if TYPE_CHECKING:
     from optuna import Study

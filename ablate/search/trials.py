@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablate.config import ConfigError
 from ablate.search.budget import SPENT
 from ablate.search.settings import Search
 from ablate.search.trial import PROBLEM, SAMPLES, SECONDS, STATUS, VALUES
+from ablate.task.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd

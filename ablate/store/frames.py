@@ -9,8 +9,8 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from ablate.config import ConfigError
-from ablate.record import METRICS, Epoch, Record, Result, Status
+from ablate.task.errors import ConfigError
+from ablate.task.record import METRICS, Epoch, Record, Result, Status
 
 RUNS, CURVES = "runs.csv", "curves.csv"
 _CURVE_COLUMNS = ("digest", "epoch", *METRICS, "seconds")

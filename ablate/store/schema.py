@@ -31,7 +31,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 from sqlalchemy.pool import QueuePool, StaticPool
 from sqlalchemy.types import UserDefinedType
 
-from ablate.config import ConfigError
+from ablate.task.errors import ConfigError
 
 SCHEMA_VERSION = 1
 """Raised when the tables change; kept in the database, which a program of an older version then refuses."""

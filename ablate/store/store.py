@@ -9,13 +9,13 @@ from typing import Any, Self, get_args
 from sqlalchemy import ColumnElement, delete, func, insert, select
 from sqlalchemy.engine import Connection, Engine, Row
 
-from ablate.config import ScheduleConfig
-from ablate.record import METRICS, Epoch, Record, Result, Status
+from ablate.images.config import ScheduleConfig
 from ablate.store import leases, schema
 from ablate.store.chunks import chunks
 from ablate.store.owner import Owner
 from ablate.store.schema import epochs, reading, records, writing
 from ablate.store.speeds import Speed, read_speeds, write_speeds
+from ablate.task.record import METRICS, Epoch, Record, Result, Status
 
 FINAL: frozenset[Status] = frozenset({"complete", "diverged"})
 """Statuses of a run that is not trained again; a failed one is, by the next sweep."""

@@ -27,6 +27,6 @@ class StudySweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Plan and train everything that the arguments name; exit code 1 where a run failed, 2 for bad input."""
-        from ablate.app import train_arguments
+        from ablate.commands.studies import train_arguments
 
         return train_arguments(arguments)

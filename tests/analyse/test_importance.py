@@ -8,8 +8,8 @@ from statsmodels.stats.anova import anova_lm
 
 from ablate.analyse import AnalysisError, importance
 from ablate.analyse.importance import _balanced
-from ablate.app import named, order
-from ablate.frame import frame_of_runs
+from ablate.commands.studies import named, order
+from ablate.report.joined_runs import frame_of_runs
 
 GRID = "optimizer.lr x data.batch_size"
 LEVELS = list(itertools.product((0.1, 0.5, 0.9), (16, 256)))

@@ -5,8 +5,8 @@ from itertools import islice
 import pytest
 import torch
 
-from ablate.config import FashionMNIST
-from ablate.data import load
+from ablate.images.config import FashionMNIST
+from ablate.images.data import load
 from benchmarks.clock import Clock
 from benchmarks.contenders import (
     EAGER,

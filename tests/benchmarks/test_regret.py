@@ -6,9 +6,10 @@ from statistics import fmean
 import pandas as pd
 import pytest
 
-from ablate.config import ConfigError, Launch
-from ablate.record import Epoch, Record, Result, StopRule
+from ablate.plan.launch import Launch
 from ablate.store import open_store
+from ablate.task.errors import ConfigError
+from ablate.task.record import Epoch, Record, Result, StopRule
 from benchmarks.regret import main
 from benchmarks.regret_report import compare
 from benchmarks.regret_search import METHODS, OURS, RANDOM, TPE, Found, Method, Served, replay

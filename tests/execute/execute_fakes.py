@@ -9,8 +9,9 @@ import signal
 import traceback
 from pathlib import Path
 
-from ablate.config import SGD, FashionMNIST, RunConfig, Train
-from ablate.record import Epoch, Result
+from ablate.images.config import SGD, FashionMNIST, Train
+from ablate.images.run import RunConfig
+from ablate.task.record import Epoch, Result
 
 DIVERGES, FAILS, RAISES, KILLS, KILLS_IN_COMPANY, BLOCKS = 101.0, 102.0, 103.0, 104.0, 105.0, 106.0
 IMAGES = 100
@@ -89,7 +90,7 @@ def too_few(configs, images, *, device, on_epoch):
 
 
 def missing(data, device):
-    from ablate.config import ConfigError
+    from ablate.task.errors import ConfigError
 
     raise ConfigError("data.root: no such folder")
 

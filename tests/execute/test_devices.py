@@ -1,7 +1,7 @@
 import pytest
 
 from ablate.execute import devices
-from ablate.execute.devices import speed_device, worker_orders
+from ablate.execute.devices import speed_device, worker_settings
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def machine(monkeypatch):
 
 
 def found(*arguments):
-    return [(orders.device, orders.threads) for orders in worker_orders(*arguments)]
+    return [(orders.device, orders.threads) for orders in worker_settings(*arguments)]
 
 
 def test_one_worker_a_core(machine):
@@ -29,8 +29,8 @@ def test_few_runs_share_the_cores(machine):
     assert found("auto", None, 1) == [("cpu", 8)]
     assert found("auto", None, 3) == [("cpu", 2)] * 3
     assert found("auto", None, 0) == [("cpu", 8)]
-    assert speed_device(worker_orders("cpu", None, 3)) == "cpu x2"
-    assert speed_device(worker_orders("cpu", 1, 3)) == "cpu"
+    assert speed_device(worker_settings("cpu", None, 3)) == "cpu x2"
+    assert speed_device(worker_settings("cpu", 1, 3)) == "cpu"
 
 
 def test_one_worker_a_gpu(machine):
@@ -39,7 +39,7 @@ def test_one_worker_a_gpu(machine):
     assert found("cuda", 3, 100) == [("cuda:0", 1), ("cuda:1", 1), ("cuda:0", 1)]
     assert found("cuda:1", None, 100) == [("cuda:1", 1)]
     assert found("cpu", None, 100) == [("cpu", 1)] * 8
-    assert speed_device(worker_orders("cuda", None, 9)) == "cuda"
+    assert speed_device(worker_settings("cuda", None, 9)) == "cuda"
 
 
 def test_a_cpu_build_of_torch_uses_no_gpu(machine):

@@ -8,9 +8,11 @@ from pathlib import Path
 import execute_fakes as fakes
 import pytest
 
-from ablate.config import SGD, ConfigError, FashionMNIST, RunConfig, Train
 from ablate.execute import execute
+from ablate.images.config import SGD, FashionMNIST, Train
+from ablate.images.run import RunConfig
 from ablate.store import open_store
+from ablate.task.errors import ConfigError
 
 
 def run(lr, seed=0, epochs=1, **data):

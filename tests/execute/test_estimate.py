@@ -1,8 +1,9 @@
 import pytest
 from execute_fakes import IMAGES, run
 
-from ablate.config import AlexNet, FashionMNIST, RunConfig, Train
 from ablate.execute.estimate import STARTUP_SECONDS, Speeds, estimate, guessed_speed
+from ablate.images.config import AlexNet, FashionMNIST, Train
+from ablate.images.run import RunConfig
 from ablate.plan.cohorts import Cohort
 from ablate.store import Speed
 

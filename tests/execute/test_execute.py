@@ -6,10 +6,10 @@ import execute_fakes as fakes
 import pytest
 from execute_fakes import run
 
-from ablate.config import ConfigError
 from ablate.execute import Progress, Summary, execute
-from ablate.record import Record, Result
 from ablate.store import Owner, open_store
+from ablate.task.errors import ConfigError
+from ablate.task.record import Record, Result
 
 module = sys.modules[execute.__module__]
 

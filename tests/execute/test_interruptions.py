@@ -12,8 +12,8 @@ import execute_fakes as fakes
 import pytest
 from execute_fakes import run
 
-from ablate.record import Record
 from ablate.store import Owner, open_store
+from ablate.task.record import Record
 
 HERE = Path(__file__).parent
 

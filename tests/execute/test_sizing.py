@@ -1,13 +1,14 @@
 import torch
 
-from ablate.config import SGD, FashionMNIST, RunConfig, Train
-from ablate.data import load
 from ablate.execute.estimate import Speeds
 from ablate.execute.execute import measure_speeds
 from ablate.execute.sizing import SIZES, Sizing, members_by
+from ablate.images.config import SGD, FashionMNIST, Train
+from ablate.images.data import load
+from ablate.images.engine.measure import measure
+from ablate.images.run import RunConfig
 from ablate.store import Speed, open_store
 from ablate.store.provenance import collect
-from ablate.train.measure import measure
 
 
 def runs(levels, seeds, epochs=10, **data):

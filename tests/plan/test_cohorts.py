@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ablate.config import SGD, AlexNet, FashionMNIST, LeNet, RunConfig, Train
+from ablate.images.config import SGD, AlexNet, FashionMNIST, LeNet, Train
+from ablate.images.run import RunConfig
 from ablate.plan.cohorts import default_members, form_cohorts, hand_out
 
 

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from ablate.config import ConfigError
 from ablate.plan.compose import composer, sources
 from ablate.plan.plan import make_plan
 from ablate.plan.sources import study_names
+from ablate.task.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
 

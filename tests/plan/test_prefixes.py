@@ -1,8 +1,9 @@
 import math
 
-from ablate.config import SGD, Cosine, RunConfig, Train
+from ablate.images.config import SGD, Cosine, Train
+from ablate.images.run import RunConfig
 from ablate.plan.prefixes import find_prefixes, read_off
-from ablate.record import Epoch, Record, Result
+from ablate.task.record import Epoch, Record, Result
 
 
 def run(epochs, lr=0.5, **fields):

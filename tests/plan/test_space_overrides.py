@@ -1,7 +1,7 @@
 import pytest
 
-from ablate.config import ConfigError
 from ablate.plan.compose import composer, sources
+from ablate.task.errors import ConfigError
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 import pytest
 
-from ablate.config import ConfigError
 from ablate.plan.study import parse_levels, parse_study
+from ablate.task.errors import ConfigError
 
 
 def problems(values):

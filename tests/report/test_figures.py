@@ -6,12 +6,12 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from ablate.report import FactorView, LevelView
-from ablate.report.compose import factor_drawings, slug, study_drawings
 from ablate.report.curves import level_curves, mean_curves, metric_curves
+from ablate.report.drawings import factor_drawings, slug, study_drawings
+from ablate.report.factor_figures_data import subjects
+from ablate.report.figure_style import colors, settle, styled
 from ablate.report.figures import bars, lines, positions, rows, scale
 from ablate.report.forest import forest
-from ablate.report.look import colors, settle, styled
-from ablate.report.subject import subjects
 from ablate.report.summary import summarise
 
 

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from ablate.report.limits import limits
+from ablate.report.axis_limits import limits
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import optuna
 import pytest
 
-from ablate.report import look
+from ablate.report import figure_style as look
 from ablate.report.search_figures import search_drawings
 
 

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from ablate.analyse import AnalysisError
-from ablate.report import look, write_index, write_report
+from ablate.report import figure_style as look
+from ablate.report import write_index, write_report
+from ablate.report.factor_figures_data import subjects
 from ablate.report.files import write_csv, write_folder, write_text
-from ablate.report.subject import subjects
 from ablate.report.summary import summarise
 
 
@@ -135,7 +136,7 @@ def test_importing_is_cheap_and_a_report_needs_no_torch(tmp_path):
         "import sys, ablate.report\n"
         "heavy = {'pandas', 'matplotlib', 'jinja2', 'scipy', 'torch', 'rich'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
-        "import ablate.report.page, ablate.report.compose, ablate.report.compare, ablate.report.terminal\n"
+        "import ablate.report.page, ablate.report.drawings, ablate.report.compare, ablate.report.terminal\n"
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run(

@@ -3,14 +3,15 @@
 import hashlib
 import math
 
-from ablate.config import Launch, RunConfig
+from ablate.images.run import RunConfig
 from ablate.plan.compose import Source
+from ablate.plan.launch import Launch
 from ablate.plan.study import Study
-from ablate.record import Epoch, Result
 from ablate.search.evaluate import Outcome
-from ablate.search.order import SearchOrder
+from ablate.search.request import SearchRequest
 from ablate.search.settings import parse_search
 from ablate.search.space_file import parse_space
+from ablate.task.record import Epoch, Result
 
 SPACE = {
     "optimizer.lr": {"low": 0.01, "high": 1.0, "log": True},
@@ -37,7 +38,7 @@ def order(space=SPACE, fresh=(0, 1, 2), results="results", groups=None, **search
 
     parsed = parse_search(node, study.seeds)
     source = Source(study, baseline(), Launch(results=str(results)), compose_group)
-    return SearchOrder(source, parsed, parse_space(parsed.space))
+    return SearchRequest(source, parsed, parse_space(parsed.space))
 
 
 def quality(config):

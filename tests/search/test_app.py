@@ -11,8 +11,8 @@ import pytest
 import search_fakes as fakes
 
 from ablate.execute import execute
-from ablate.search.app import run_search, trials_of, write_search_report
-from ablate.search.outlook import print_search_outlook, raced_share, search_outlook
+from ablate.search.command import run_search, trials_of, write_search_report
+from ablate.search.forecast import print_search_outlook, raced_share, search_outlook
 from ablate.search.proof import proof_plan
 from ablate.search.settings import Racing
 from ablate.store import open_store

@@ -122,7 +122,7 @@ def test_trials_survive_as_a_file(tmp_path):
 
 
 def test_a_damaged_file_is_refused(tmp_path):
-    from ablate.config import ConfigError
+    from ablate.task.errors import ConfigError
 
     (tmp_path / "trials.json").write_text("{}")
     with pytest.raises(ConfigError, match="holds no trials of a search"):

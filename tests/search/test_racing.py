@@ -2,10 +2,11 @@ import math
 
 import pytest
 
-from ablate.config import OneCycle, RunConfig, Train
-from ablate.record import Epoch, StopRule
+from ablate.images.config import OneCycle, Train
+from ablate.images.run import RunConfig
 from ablate.search.racing import Lap, contenders, rung_epochs, seed_counts, stop_rule
 from ablate.search.settings import Racing
+from ablate.task.record import Epoch, StopRule
 
 RACING = Racing(reduction=3.0, rungs=2, least=3)
 

@@ -8,13 +8,13 @@ import optuna
 import pytest
 import search_fakes as fakes
 
-from ablate.config import ConfigError
 from ablate.search.budget import RUNS
 from ablate.search.start import make_searcher
 from ablate.search.storage import load_study
 from ablate.search.trial import BATCH, LIMITS, VALUES
 from ablate.search.trials import best_trials
 from ablate.store import Owner, open_store
+from ablate.task.errors import ConfigError
 
 FULL = fakes.IMAGES * fakes.EPOCHS
 GRID = {"optimizer.lr": [0.01, 0.1, 1.0], "train.batch_size": [16, 64], "train.label_smoothing": [0.0, 0.1]}
@@ -286,8 +286,8 @@ def test_invalid_proposals_cost_nothing(make):
 
 
 def test_a_failed_run_is_told_and_does_not_stop_the_others(make):
-    from ablate.record import Result
     from ablate.search.evaluate import Outcome
+    from ablate.task.record import Result
 
     class Failing(fakes.Bench):
         def __call__(self, runs, rules):

@@ -1,7 +1,7 @@
 import pytest
 
-from ablate.config import ConfigError
 from ablate.search.settings import Racing, parse_search
+from ablate.task.errors import ConfigError
 
 SPACE = {"optimizer.lr": [0.1, 0.2]}
 FRESH = (0, 1)

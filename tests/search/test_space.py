@@ -2,11 +2,12 @@ import optuna
 import pytest
 import search_fakes as fakes
 
-from ablate.config import ConfigError, RunConfig
+from ablate.images.run import RunConfig
 from ablate.plan.compose import composer
-from ablate.search.order import search_order
+from ablate.search.request import search_request
 from ablate.search.settings import parse_search
 from ablate.search.space_file import parse_space
+from ablate.task.errors import ConfigError
 
 ALL = {
     "schedule": ["one_cycle", "constant"],
@@ -177,7 +178,7 @@ def test_a_setting_to_start_from_comes_first_and_lies_in_the_space():
 
 def test_the_packaged_search_composes_and_passes_its_check():
     with composer() as compose:
-        order = search_order(["sweeps=search"], compose)
+        order = search_request(["sweeps=search"], compose)
         order.check()
     assert order.search == parse_search(order.study.search, order.study.seeds)
     assert order.start
@@ -188,4 +189,4 @@ def test_the_packaged_search_composes_and_passes_its_check():
 
 def test_a_study_without_a_search_is_refused():
     with composer() as compose, pytest.raises(ConfigError, match="exactly one study with a search"):
-        search_order(["sweeps=lr"], compose)
+        search_request(["sweeps=lr"], compose)

@@ -4,14 +4,15 @@ import pytest
 import search_fakes as fakes
 import torch
 
-from ablate.config import FashionMNIST, LeNet, RunConfig, Train
-from ablate.data import load
 from ablate.execute import execute
-from ablate.frame import frame_of_runs
+from ablate.images.config import FashionMNIST, LeNet, Train
+from ablate.images.data import load
+from ablate.images.engine import train
+from ablate.images.run import RunConfig
 from ablate.plan.plan import Plan
-from ablate.record import StopRule
+from ablate.report.joined_runs import frame_of_runs
 from ablate.store import FINAL
-from ablate.train import train
+from ablate.task.record import StopRule
 
 CPU = torch.device("cpu")
 RELU = LeNet(activation="relu", activation_c5="relu", activation_f6="relu")

@@ -6,11 +6,11 @@ import pytest
 import search_fakes as fakes
 import torch
 
-from ablate.data import Images, load
+from ablate.images.data import Images, load
+from ablate.images.engine import train
 from ablate.search.evaluate import Outcome
 from ablate.search.start import make_searcher
 from ablate.store import Owner
-from ablate.train import train
 
 CPU = torch.device("cpu")
 SPACE = {"optimizer.lr": {"low": 0.05, "high": 0.2, "log": True}, "model.dropout": {"low": 0.0, "high": 0.3}}

@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ablate.config import SGD, Adam, AlexNet, ConfigError, FashionMNIST, RunConfig, Train
-from ablate.record import METRICS, Epoch, Record, Result
+from ablate.images.config import SGD, Adam, AlexNet, FashionMNIST, Train
+from ablate.images.run import RunConfig
 from ablate.store.frames import read_folder, to_frames, write_folder
+from ablate.task.errors import ConfigError
+from ablate.task.record import METRICS, Epoch, Record, Result
 
 RUNS = [
     RunConfig(),

@@ -4,9 +4,9 @@ import sys
 
 import pytest
 
-from ablate.config import RunConfig
-from ablate.record import Record, Result
+from ablate.images.run import RunConfig
 from ablate.store import Owner, leases, open_store
+from ablate.task.record import Record, Result
 
 RUNS = [RunConfig(seed=seed) for seed in range(3)]
 DIGESTS = {run.digest for run in RUNS}

@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ablate.config import SGD, ConfigError, Cosine, OneCycle, RunConfig, Step, Train, WarmUp
-from ablate.record import Epoch, Record, Result
+from ablate.images.config import SGD, Cosine, OneCycle, Step, Train, WarmUp
+from ablate.images.run import RunConfig
 from ablate.store import SCHEMA_VERSION, Speed, open_store
 from ablate.store.schema import connect, info
 from ablate.store.store import trajectory_of
+from ablate.task.errors import ConfigError
+from ablate.task.record import Epoch, Record, Result
 
 metric = st.floats(allow_nan=True, allow_infinity=True).map(lambda value: value + 0.0)  # SQLite knows no -0.0.
 maybe = st.none() | metric
@@ -208,8 +210,8 @@ def test_a_store_is_in_wal_mode(store, tmp_path):
 
 MANY = """
 import sys
-from ablate.config import RunConfig
-from ablate.record import Record, Result
+from ablate.images.run import RunConfig
+from ablate.task.record import Record, Result
 from ablate.store import open_store
 with open_store(sys.argv[1]) as store:
     for seed in range(40):

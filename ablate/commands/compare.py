@@ -1,0 +1,53 @@
+"""``ablate compare``: two studies, stores or reports side by side."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ablate.plan.sources import study_names
+from ablate.task.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def compare(a: str, b: str, *, markdown: bool) -> None:
+    """Print two sets of runs side by side, paired by seed.
+
+    Args:
+        a: A study's name, a store (SQLite file or SQLAlchemy URL), a ``runs.csv`` or the folder that holds one.
+        b: The same; differences are B minus A.
+        markdown: As Markdown instead of tables for a terminal.
+
+    Raises:
+        ConfigError: There is nothing of that name, or the two have nothing in common.
+    """
+    from ablate.report import compare_runs, comparison_markdown, print_comparison
+
+    left, right = _runs(a), _runs(b)
+    if not {"factor", "label"} <= set(left) & set(right):
+        left, right = (frame.drop(columns=["factor", "label"], errors="ignore") for frame in (left, right))
+    table = compare_runs(left, right)
+    if not (table["pairs"] > 0).any():
+        raise ConfigError(f"{a} and {b}: have no setting with a common seed; they cannot be compared")
+    print(comparison_markdown(table, (a, b))) if markdown else print_comparison(table, (a, b))
+
+
+def _runs(name: str) -> "pd.DataFrame":
+    from ablate.store import open_store
+    from ablate.store.frames import read_folder, to_frames
+
+    path = Path(name)
+    if path.is_dir() and (path / "runs.csv").is_file():
+        return to_frames(read_folder(path))[0]
+    if path.is_file() and path.suffix == ".csv":
+        return to_frames(read_folder(path.parent))[0]
+    if path.is_file() or "://" in name:
+        with open_store(name, read_only=True) as store:
+            return to_frames(store.all())[0]
+    if name in study_names():
+        from ablate.notebook import load
+
+        return load(name).runs
+    raise ConfigError(
+        f"{name}: is no study, no store, no runs.csv and no folder with one; studies are {', '.join(study_names())}"
+    )

@@ -1,0 +1,26 @@
+"""How a user's error leaves the program: one clear message on stderr and exit code 2, no traceback."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ablate.task.errors import ConfigError
+
+BAD_INPUT = 2
+"""Exit code for input that cannot be used."""
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """Print a :class:`ConfigError`, one line a problem, and exit."""
+    try:
+        yield
+    except ConfigError as error:
+        for problem in error.problems:
+            print(f"ablate: error: {problem}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)

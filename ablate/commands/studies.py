@@ -1,0 +1,338 @@
+"""The way of the data in one place: plan, train what the store lacks, report. The command line only calls this."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ablate.commands.exits import INTERRUPTED, user_errors
+from ablate.images.config import DataConfig, ImageFolder
+from ablate.images.run import RunConfig
+from ablate.plan.compose import Compose, composer, sources
+from ablate.plan.launch import Launch
+from ablate.plan.plan import Plan, make_plan
+from ablate.plan.study import Study
+from ablate.task.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ablate.execute import Summary
+    from ablate.report.page import Picture
+    from ablate.store import Store
+    from ablate.task.record import Record
+
+
+@dataclass(frozen=True)
+class StudyRequest:
+    """What a command line asks for."""
+
+    plan: Plan
+    launch: Launch
+    asked: tuple[str, ...]
+    """Names of the studies that were named."""
+
+    @property
+    def is_search(self) -> bool:
+        """Whether a study with a search was named: it has no levels to plan, but a space and a budget."""
+        return any(study.search is not None for study in self.plan.studies)
+
+
+def order(arguments: Sequence[str], compose: Compose | None = None) -> StudyRequest:
+    """Plan what a command line asks for; trains nothing.
+
+    Args:
+        arguments: Overrides, ``sweeps=STUDY`` among them.
+        compose: How to compose inside a Hydra application; None: outside one.
+
+    Raises:
+        ConfigError: Lists every problem.
+    """
+    if compose is None:
+        with composer() as own:
+            return order(arguments, own)
+    found = sources(arguments, compose)
+    included = {name for source in found for name in source.study.includes}
+    plan = make_plan(found)
+    _check_data(plan.runs)
+    return StudyRequest(plan, found[-1].launch, tuple(s.study.name for s in found if s.study.name not in included))
+
+
+def named(studies: Sequence[str], overrides: Sequence[str]) -> list[str]:
+    """The arguments that ``ablate run`` would get for these studies."""
+    return [f"sweeps={','.join(studies)}", *overrides]
+
+
+def train(wanted: StudyRequest, *, quiet: bool = False) -> "Summary":
+    """Train what the store lacks.
+
+    Returns:
+        Counts of what was trained, reused and failed.
+    """
+    from ablate.execute import execute, make_progress
+
+    provide_data(wanted.plan.runs)
+    with _store(wanted.launch) as store:
+        return execute(
+            wanted.plan.runs,
+            store,
+            workers=wanted.launch.workers,
+            device=wanted.launch.device,
+            max_members=wanted.launch.cohort_size,
+            progress=make_progress(quiet=quiet),
+        )
+
+
+def train_arguments(arguments: Sequence[str], compose: Compose | None = None) -> None:
+    """Train what a command line asks for, print tables, and end with exit code 1 where a run failed.
+
+    Args:
+        arguments: As for :func:`order`.
+        compose: As for :func:`order`.
+    """
+    from ablate.execute import Interrupted
+
+    with user_errors():
+        wanted = order(arguments, compose)
+        if wanted.is_search:
+            name = wanted.asked[0] if wanted.asked else "STUDY"
+            raise ConfigError(f"study {name}: is a search; run it with: ablate search {name}")
+        try:
+            summary = train(wanted)
+        except Interrupted as interrupt:
+            print(interrupt.summary, file=sys.stderr)
+            print("ablate: interrupted; the same command goes on from here", file=sys.stderr)
+            sys.exit(INTERRUPTED)
+        print_studies(wanted)
+        print(summary)
+    if summary.failures:
+        sys.exit(1)
+
+
+def print_studies(wanted: StudyRequest) -> None:
+    """Print each study's table in the terminal."""
+    from ablate.commands.study_view import view_of
+    from ablate.report import print_report
+    from ablate.report.joined_runs import frame_of_runs
+
+    records = records_of(wanted.plan, wanted.launch)
+    for study in wanted.plan.studies:
+        if study.factors:
+            part = wanted.plan.of(study)
+            print_report(view_of(study, part, command=""), frame_of_runs(part, records))
+
+
+def report_studies(wanted: StudyRequest) -> None:
+    """Write the reports of studies, and an index over all that lie in the results folder.
+
+    Args:
+        wanted: What a command line asks for.
+    """
+    from ablate.report import write_index
+
+    records = records_of(wanted.plan, wanted.launch)
+    out, drawn = Path(wanted.launch.results), dict[str, "list[Picture]"]()
+    for study in wanted.plan.studies:
+        files = write_study(study, wanted.plan.of(study), records, out / study.name, drawn)
+        print(f"{out / study.name}: {len(files)} files; read {out / study.name / 'report.html'} first")
+    print(f"{write_index(out)}: all studies")
+
+
+def records_of(plan: Plan, launch: Launch) -> "dict[str, Record]":
+    """The records of a plan's runs: from the store, and from reports in the results folder where the store has none.
+
+    Args:
+        plan: What is wanted.
+        launch: Where the store and the reports lie.
+    """
+    from ablate.plan.prefixes import read_off
+    from ablate.store.frames import read_folder
+
+    with _store(launch, read_only=True) as store:
+        records = store.get(run.digest for run in plan.runs)
+        lacking = [run for run in plan.runs if run.digest not in records]
+        records |= read_off(lacking, store.along(run.trajectory for run in lacking))
+    for folder in sorted(Path(launch.results).glob("*/runs.csv")):
+        wanted = {run.digest for run in plan.runs if run.digest not in records}
+        if wanted:
+            records |= {record.digest: record for record in read_folder(folder.parent) if record.digest in wanted}
+    return records
+
+
+def reproduce(overrides: Sequence[str]) -> None:
+    """Train every study of the article and write all reports; goes on where it stopped.
+
+    Args:
+        overrides: As for every command.
+    """
+    arguments = named(["lenet_article"], overrides)
+    try:
+        train_arguments(arguments)
+    finally:
+        report_studies(order(arguments))
+
+
+def merge_folders(folders: Sequence[Path], location: str | None) -> None:
+    """Add the records of reports to a store, and say how many were new.
+
+    Args:
+        folders: Each with ``runs.csv`` and ``curves.csv``.
+        location: Of the store; None: the default one.
+
+    Raises:
+        ConfigError: A file is no such table, or the store cannot be written.
+    """
+    from ablate.store.frames import read_folder
+
+    found = [record for folder in folders for record in read_folder(folder)]
+    launch = Launch(store=location)
+    with _store(launch) as store:
+        new = store.merge(found)
+    print(f"{len(found)} records read, {new} new in {launch.store_location}")
+
+
+def print_data(name: str, root: str | None) -> None:
+    """Fetch a data set where it is missing, verify it, and say where it lies.
+
+    Args:
+        name: fashion_mnist, mnist or image_folder.
+        root: Its folder; None: look in the places that the data source knows.
+
+    Raises:
+        ConfigError: It is missing or damaged.
+    """
+    from ablate.images.data import fetch, where
+    from ablate.images.data.describe import data_config, describe, lines
+
+    config = data_config(name, root)
+    if where(config) is None:
+        fetch(config)
+    print("\n".join(lines(describe(name, root))))
+
+
+def print_model(arguments: Sequence[str]) -> None:
+    """Print a network's layers with shapes and parameter counts.
+
+    Args:
+        arguments: Overrides.
+
+    Raises:
+        ConfigError: The configuration is bad.
+    """
+    import torch
+    from rich.console import Console
+    from rich.table import Table
+
+    from ablate.images.networks import build
+    from ablate.images.networks.table import layer_table
+
+    with composer() as compose:
+        run = make_plan(sources(arguments, compose)).runs[0]
+    channels = run.model.in_channels or (3 if isinstance(run.data, ImageFolder) else 1)
+    with torch.device("meta"):
+        network = build(run.model, channels, run.data.input_size, 10)
+    rows = layer_table(network, (channels, *run.data.input_size))
+    table = Table(title=f"{run.model.name} on {channels} x {run.data.input_size[0]} x {run.data.input_size[1]}")
+    for heading in ("layer", "kind"):
+        table.add_column(heading)
+    for heading in ("output", "parameters"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        parameters = f"{row.parameters:,}" if row.parameters else ""
+        table.add_row(row.name, row.kind, " x ".join(map(str, row.shape)), parameters)
+    table.add_section()
+    table.add_row("total", "", "", f"{sum(row.parameters for row in rows):,}")
+    Console().print(table)
+
+
+def write_study(
+    study: Study,
+    plan: Plan,
+    records: "dict[str, Record]",
+    out: Path,
+    drawn: "dict[str, list[Picture]] | None" = None,
+) -> list[Path]:
+    """Write the report of one study.
+
+    Args:
+        study: A study, or a union of studies.
+        plan: Its part of a plan.
+        records: By digest.
+        out: The report's folder.
+        drawn: Figures that studies of one command share; see :func:`ablate.report.write_report`.
+
+    Raises:
+        ConfigError: There is no record of the study.
+    """
+    from ablate.commands.study_view import view_of
+    from ablate.report import write_report
+    from ablate.report.joined_runs import frame_of_runs
+    from ablate.store.frames import to_frames, write_folder
+
+    own = [records[run.digest] for run in plan.runs if run.digest in records]
+    if not own:
+        raise ConfigError(f"study {study.name}: there is no record of it; train it with: ablate sweep {study.name}")
+    frames = to_frames(own)
+    trained = [record.result.notes for record in own if "prefix_of" not in record.provenance]
+    estimates = [float(notes["estimated_seconds"]) for notes in trained if "estimated_seconds" in notes]
+    view = view_of(
+        study,
+        plan,
+        command=f"ablate sweep {study.name} && ablate report {study.name}",
+        estimate=sum(estimates) if trained and len(estimates) == len(trained) else None,
+    )
+    return write_report(
+        view,
+        frame_of_runs(plan, records, study.name),
+        frames[1],
+        out,
+        records=frames,
+        save_records=lambda folder: write_folder(folder, own),
+        drawn=drawn,
+    )
+
+
+def _store(launch: Launch, *, read_only: bool = False) -> "Store":
+    from ablate.store import open_store
+
+    return open_store(launch.store_location, read_only=read_only)
+
+
+def _check_data(runs: Sequence[RunConfig]) -> None:
+    """Refuse data that is not where the configuration says, before anything is trained.
+
+    Raises:
+        ConfigError: Lists every place.
+    """
+    from ablate.images.data import where
+
+    problems = []
+    for config in _sources(runs):
+        try:
+            where(config)
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(list(dict.fromkeys(problems)))
+
+
+def provide_data(runs: Sequence[RunConfig]) -> None:
+    """Download what is missing (in a process of its own, which needs torch) and verify every file.
+
+    Raises:
+        ConfigError: A file cannot be had or is damaged.
+    """
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    from ablate.images.data import fetch, verify, where
+
+    for config in _sources(runs):
+        if where(config) is None:
+            with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+                pool.submit(fetch, config).result()
+        verify(config)
+
+
+def _sources(runs: Sequence[RunConfig]) -> list[DataConfig]:
+    """One configuration for each place that data comes from."""
+    return list({(run.data.name, run.data.root): run.data for run in runs}.values())

@@ -1,0 +1,1 @@
+"""The built-in task: training image classifiers, in cohorts where networks stack."""

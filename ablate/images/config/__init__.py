@@ -1,0 +1,30 @@
+"""The hyperparameters of an image classifier's training: typed, frozen, validated. Knows no torch."""
+
+from ablate.images.config.data import DataConfig, FashionMNIST, ImageFolder, Mnist
+from ablate.images.config.model import AlexNet, LeNet, ModelConfig
+from ablate.images.config.optimizer import SGD, Adagrad, Adam, AdamW, OptimizerConfig, RMSprop
+from ablate.images.config.schedule import Constant, Cosine, OneCycle, ScheduleConfig, Step, WarmUp
+from ablate.images.config.train import Train
+
+__all__ = [
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "AlexNet",
+    "Constant",
+    "Cosine",
+    "DataConfig",
+    "FashionMNIST",
+    "ImageFolder",
+    "LeNet",
+    "Mnist",
+    "ModelConfig",
+    "OneCycle",
+    "OptimizerConfig",
+    "RMSprop",
+    "ScheduleConfig",
+    "Step",
+    "Train",
+    "WarmUp",
+]

@@ -1,0 +1,116 @@
+"""Which images a run trains on, how they are split and what is done to a batch of them."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from ablate.task.fields import IDENTITY_IF_SET, NOT_IDENTITY, Fields, Positive
+
+Protocol = Literal["article", "holdout", "holdout_test"]
+
+
+class Images(Fields):
+    """Fields that every data source shares."""
+
+    root: str | None = Field(default=None, json_schema_extra=NOT_IDENTITY)
+    """Folder that holds the files; null: look in the places that the data source knows."""
+    protocol: Protocol = "article"
+    """``article``: train on the whole training part and report the test set (reproduction only). ``holdout``: report a
+    validation split of the training part, the test set stays unread. ``holdout_test``: the same, the test set read."""
+    train_size: Positive | None = None
+    """Use the first N training images after a fixed shuffle; null: all."""
+    val_size: Positive = 10_000
+    """Training images held out under the ``holdout`` protocols."""
+    split_seed: Annotated[int, Field(ge=0)] | None = None
+    """Seed of the held-out split; null: the run's own seed."""
+    normalize: bool = False
+    """After scaling to [0, 1]: subtract the training part's mean, divide by its standard deviation, each channel."""
+    image_size: Annotated[int, Field(ge=8, le=1024)] | None = None
+    """Resize a batch to a square of so many pixels (bilinear, antialiased) on the device; null: as stored."""
+    flip: bool = Field(default=False, json_schema_extra=IDENTITY_IF_SET)
+    """Training images are mirrored left to right, each with probability 1/2 in each epoch."""
+    shift: Annotated[int, Field(ge=0)] = Field(default=0, json_schema_extra=IDENTITY_IF_SET)
+    """Training images are moved by up to so many pixels (as stored) down or up and left or right, drawn uniformly for
+    each in each epoch, before they are resized; black comes in."""
+
+    @model_validator(mode="after")
+    def _shift_leaves_something(self) -> "Images":
+        if self.shift >= min(self.stored_size):
+            raise ValueError(
+                f"shift = {self.shift}: must be below the {min(self.stored_size)} pixels of an image as stored"
+            )
+        return self
+
+    @property
+    def validates(self) -> bool:
+        """Whether part of the training images is held out."""
+        return self.protocol != "article"
+
+    @property
+    def tests(self) -> bool:
+        """Whether the test set is read."""
+        return self.protocol != "holdout"
+
+    @property
+    def stored_size(self) -> tuple[int, int]:
+        """Height and width of a stored image, in pixels."""
+        return (28, 28)
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Height and width that the network sees, in pixels."""
+        return (self.image_size, self.image_size) if self.image_size is not None else self.stored_size
+
+
+class _Idx(Images):
+    """A data set of 60,000 training and 10,000 test images in IDX files."""
+
+    @model_validator(mode="after")
+    def _split_fits(self) -> "_Idx":
+        images = self.train_size if self.train_size is not None else 60_000
+        if images > 60_000:
+            raise ValueError(f"train_size = {images}: at most the 60000 training images")
+        if self.validates and self.val_size >= images:
+            raise ValueError(f"val_size = {self.val_size}: must be below the {images} training images in use")
+        return self
+
+
+class FashionMNIST(_Idx):
+    """Zalando's clothes: 60,000 / 10,000 grey images of 28x28 in 10 classes (Xiao et al. 2017)."""
+
+    name: Literal["fashion_mnist"] = "fashion_mnist"
+
+
+class Mnist(_Idx):
+    """Handwritten digits: 60,000 / 10,000 grey images of 28x28 in 10 classes (LeCun et al. 1998)."""
+
+    name: Literal["mnist"] = "mnist"
+
+
+class ImageFolder(Images):
+    """A folder of image files with one folder per class, resized to squares and split by a seed."""
+
+    name: Literal["image_folder"] = "image_folder"
+    root: str | None = Field(default=None, json_schema_extra=NOT_IDENTITY)
+    """The folder; required. Its content, not its path, is part of a run's identity (see ``content``)."""
+    content: str | None = None
+    """SHA-256 of the folder's relative paths and bytes; filled in when a study is planned."""
+    stored: Annotated[int, Field(ge=8, le=1024)] = 256
+    """Side of the square to which every file is resized when it is loaded, in pixels."""
+    test_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.2
+    """Share of the files held back as the test set (a fixed seeded split, the same for every run)."""
+
+    @property
+    def stored_size(self) -> tuple[int, int]:
+        """Height and width of a stored image, in pixels."""
+        return (self.stored, self.stored)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _needs_root(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("root") is None:
+            raise ValueError("root: an image_folder needs the folder that holds one folder per class")
+        return data
+
+
+DataConfig = Annotated[FashionMNIST | Mnist | ImageFolder, Field(discriminator="name")]

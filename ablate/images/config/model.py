@@ -1,0 +1,158 @@
+"""The networks' hyperparameters, and the arithmetic of their feature maps (no torch: planning checks them)."""
+
+from abc import abstractmethod
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from ablate.task.fields import Activation, Fields, Fraction, Pooling, Positive
+
+Kernel = Annotated[int, Field(ge=1, le=15)]
+
+
+class Network(Fields):
+    """What every network's configuration offers to the rest of a run."""
+
+    @property
+    def in_channels(self) -> int | None:
+        """Colour channels that the network wants, or None where it takes the data's own."""
+        return None
+
+    @abstractmethod
+    def feature_maps(self, height: int, width: int) -> list[tuple[str, int, int]]:
+        """Height and width after each layer that changes them.
+
+        Args:
+            height: Of the input, in pixels.
+            width: Of the input, in pixels.
+
+        Returns:
+            ``(layer, height, width)`` in order; a size may be below 1, which :meth:`check_input` refuses.
+        """
+
+    def check_input(self, height: int, width: int) -> None:
+        """Refuse an input on which a feature map shrinks to nothing.
+
+        Raises:
+            ValueError: Names the first layer without an output, and the sizes.
+        """
+        previous = (height, width)
+        for layer, h, w in self.feature_maps(height, width):
+            if h < 1 or w < 1:
+                raise ValueError(
+                    f"model.{layer}: its input of {previous[0]}x{previous[1]} leaves an output of {h}x{w}; "
+                    "a smaller kernel or pooling window, or a larger data.image_size, is needed"
+                )
+            previous = (h, w)
+
+
+class LeNet(Network):
+    """LeNet-5 as the article trains it, every choice a field (defaults: the article's baseline)."""
+
+    name: Literal["lenet"] = "lenet"
+    activation: Activation = "sigmoid"
+    """After each of the two convolutions (the article's Table 5 varies this one only)."""
+    activation_c5: Activation = "sigmoid"
+    """After the first linear layer, 400 to 120: LeCun's C5, in 1998 a convolution."""
+    activation_f6: Activation = "sigmoid"
+    """After the second linear layer, 120 to 84: LeCun's F6."""
+    pooling: Pooling = "avg"
+    """After each convolution; ``mixed`` is the mean of average and max (Lee et al. 2016, fixed proportion 0.5)."""
+    kernel_size: Kernel = 5
+    """Of the first convolution, in pixels; its padding stays 2."""
+    kernel_size_2: Kernel = 5
+    """Of the second convolution, in pixels; no padding."""
+    pool_size: Positive = 2
+    """Window of both poolings, in pixels; the stride stays 2, so that 1 is plain subsampling."""
+    pool_stride: Positive = 2
+    """Stride of both poolings, in pixels; the article keeps 2."""
+    channels: tuple[Positive, Positive] = (6, 16)
+    """Feature maps of the two convolutions."""
+    widths: tuple[Positive, Positive] = (120, 84)
+    """Units of the two hidden linear layers."""
+    dropout: Fraction = 0.0
+    """Probability of dropping a unit, after each hidden linear layer's activation; the article has none."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_to_tuples(cls, data: Any) -> Any:
+        return {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()} if isinstance(data, dict) else data
+
+    def feature_maps(self, height: int, width: int) -> list[tuple[str, int, int]]:
+        """See :meth:`Network.feature_maps`."""
+        maps, size = [], (height, width)
+        for name, kernel, padding in (("conv1", self.kernel_size, 2), ("conv2", self.kernel_size_2, 0)):
+            size = convolved(size, kernel, padding=padding)
+            maps.append((f"{name} ({kernel}x{kernel})", *size))
+            size = convolved(size, self.pool_size, stride=self.pool_stride)
+            maps.append((f"pool{name[-1]} ({self.pool_size}x{self.pool_size})", *size))
+        return maps
+
+
+class AlexNet(Network):
+    """AlexNet in four forms; what a form does not settle is a switch (defaults: the form's own)."""
+
+    name: Literal["alexnet"] = "alexnet"
+    form: Literal["paper", "merged", "torchvision", "small"] = "small"
+    """``paper`` (Krizhevsky et al. 2012), ``merged`` (its two towers as one), ``torchvision``, ``small`` (28x28)."""
+    activation: Activation = "relu"
+    """After every convolution and the two hidden linear layers."""
+    pooling: Pooling = "max"
+    """After convolutions 1, 2 and 5."""
+    overlap: bool
+    """Pooling windows of 3 with stride 2 rather than 2 with stride 2."""
+    lrn: bool
+    """Local response normalisation after convolutions 1 and 2."""
+    dropout: Fraction
+    """Probability of dropping a unit, at each of the two hidden linear layers."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _form_defaults(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        form = data.get("form", "small")
+        return {
+            "overlap": form != "small",
+            "lrn": form == "paper",
+            "dropout": 0.25 if form == "small" else 0.5,
+        } | {k: v for k, v in data.items() if v is not None}
+
+    @property
+    def in_channels(self) -> int | None:
+        """Three, but for the 28x28 form."""
+        return None if self.form == "small" else 3
+
+    def feature_maps(self, height: int, width: int) -> list[tuple[str, int, int]]:
+        """See :meth:`Network.feature_maps`."""
+        small = self.form == "small"
+        first = (3, 1, 1) if small else (11, 4, {"paper": 0, "merged": 0, "torchvision": 2}[self.form])
+        later = [3, 3, 3, 3] if small else [5, 3, 3, 3]
+        window, stride = (3, 2) if self.overlap else (2, 2)
+        maps, size = [], (height, width)
+        for index, (kernel, step, padding) in enumerate([first, *((k, 1, k // 2) for k in later)], start=1):
+            size = convolved(size, kernel, step, padding)
+            maps.append((f"conv{index} ({kernel}x{kernel})", *size))
+            if index in (1, 2, 5):
+                size = pooled(size, window, stride, ceil=small)
+                maps.append((f"pool{index} ({window}x{window})", *size))
+        return maps
+
+
+ModelConfig = Annotated[LeNet | AlexNet, Field(discriminator="name")]
+
+
+def convolved(size: tuple[int, int], kernel: int, stride: int = 1, padding: int = 0) -> tuple[int, int]:
+    """Height and width after a convolution (torch.nn.Conv2d's formula, dilation 1)."""
+    height, width = ((side + 2 * padding - kernel) // stride + 1 for side in size)
+    return height, width
+
+
+def pooled(size: tuple[int, int], window: int, stride: int, ceil: bool) -> tuple[int, int]:
+    """Height and width after a pooling without padding (torch.nn.MaxPool2d's formula)."""
+    if not ceil:
+        return convolved(size, window, stride)
+    rounded = (-(-(side - window) // stride) + 1 for side in size)
+    # A window that would start beyond the input is left out.
+    height, width = (out - ((out - 1) * stride >= side) for out, side in zip(rounded, size, strict=True))
+    return height, width

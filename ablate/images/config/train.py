@@ -1,0 +1,34 @@
+"""How a run trains, whatever the network, the data and the optimiser."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from ablate.task.fields import NOT_IDENTITY, Fields, Fraction, Positive
+
+
+class Train(Fields):
+    """Length, batch, loss, initial weights and precision (defaults: the article's protocol)."""
+
+    epochs: Positive = 10
+    """Passes over the training images."""
+    batch_size: Positive = 256
+    """Images a step; the last, smaller batch of an epoch is kept."""
+    loss: Literal["cross_entropy", "mse"] = "cross_entropy"
+    """Mean over the batch; ``mse``: mean squared error of the outputs against one-hot targets."""
+    label_smoothing: Fraction = 0.0
+    """Share of the target spread evenly over all classes (cross-entropy only; Szegedy et al. 2016)."""
+    init: Literal["xavier_uniform", "kaiming_uniform", "default", "trunc_normal"] = "xavier_uniform"
+    """Of every convolution and linear weight; biases keep the framework's default."""
+    init_std: Annotated[float, Field(gt=0.0)] = 0.1
+    """Standard deviation of ``trunc_normal`` (cut at two of them)."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """``bf16``: autocast of forward and backward; parameters, updates and metrics stay fp32."""
+    compile: Literal["auto", "on", "off"] = Field(default="auto", json_schema_extra=NOT_IDENTITY)
+    """Whether the step is compiled; ``auto``: where the cohort is long enough to pay for it."""
+
+    @model_validator(mode="after")
+    def _smoothing_needs_cross_entropy(self) -> "Train":
+        if self.label_smoothing > 0.0 and self.loss != "cross_entropy":
+            raise ValueError(f"label_smoothing = {self.label_smoothing}: needs loss = cross_entropy")
+        return self

@@ -1,0 +1,80 @@
+"""What ``ablate data`` says of a data set."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ablate.images.config import DataConfig, FashionMNIST, ImageFolder, Mnist
+from ablate.images.data.sources import source
+from ablate.task.errors import ConfigError
+
+NAMES = ("fashion_mnist", "mnist", "image_folder")
+
+
+def data_config(name: str, root: str | None = None) -> DataConfig:
+    """The configuration of a data set with its defaults.
+
+    Args:
+        name: One of :data:`NAMES`.
+        root: Its folder; null: look in the places that the data source knows.
+
+    Returns:
+        A configuration for ``where``, ``fetch`` and ``load``.
+
+    Raises:
+        ConfigError: There is no such data set, or it needs a ``root``.
+    """
+    match name:
+        case "fashion_mnist":
+            return FashionMNIST(root=root)
+        case "mnist":
+            return Mnist(root=root)
+        case "image_folder" if root is not None:
+            return ImageFolder(root=root)
+        case "image_folder":
+            raise ConfigError("data.root: an image_folder needs the folder that holds one folder per class")
+        case _:
+            raise ConfigError(f"data = {name!r}: there is no such data set; there are {', '.join(NAMES)}")
+
+
+def describe(name: str, root: str | None = None) -> dict[str, Any]:
+    """Look for a data set and verify it; downloads nothing.
+
+    Args:
+        name: One of :data:`NAMES`.
+        root: Its folder; null: look in the places that the data source knows.
+
+    Returns:
+        JSON data: ``name``, ``title`` and ``folder`` (null where it would have to be downloaded, then with the places
+        ``searched``); otherwise the numbers of ``train`` and ``test`` images, the ``shape`` of one, the ``classes``,
+        and the verified ``files`` (path, bytes, SHA-256 of the decompressed content) or the folder's ``content``.
+
+    Raises:
+        ConfigError: There is no such data set, ``root`` does not hold it, or a file is damaged.
+    """
+    return source(data_config(name, root)).describe()
+
+
+def lines(description: Mapping[str, Any]) -> list[str]:
+    """A description for people to read.
+
+    Args:
+        description: As :func:`describe` returns it.
+
+    Returns:
+        Lines without a final newline.
+    """
+    head = f"{description['name']} ({description['title']})"
+    if description["folder"] is None:
+        return [f"{head}: not on this machine", *(f"  looked in {place}" for place in description["searched"])]
+    channels, height, width = description["shape"]
+    colour = "grey" if channels == 1 else "colour"
+    counts = f"{description['train']:,} training and {description['test']:,} test images"
+    text = [
+        f"{head}: {description['folder']}",
+        f"  {counts}, {height}x{width} {colour}, {len(description['classes'])} classes",
+    ]
+    for file in description.get("files", ()):
+        text.append(f"  verified  {file['path']}  {file['bytes']:,} bytes  content SHA-256 {file['sha256']}")
+    if "content" in description:
+        text.append(f"  content SHA-256 {description['content']}")
+    return text

@@ -1,0 +1,108 @@
+"""What each member of a cohort sees, and when: one order for each seed, the same at every level of every factor."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from ablate.images.data import Images, prepare, split
+from ablate.images.engine import augment
+from ablate.images.engine.streams import stream
+from ablate.images.run import RunConfig
+
+CHUNK_BYTES = 2**24
+"""Memory for prepared input: so many bytes of images are gathered and prepared at once, then cut into batches."""
+
+
+EVALUATION_BATCH = 256
+"""Images in a batch of an evaluation, whatever the training batch."""
+
+
+class Batches:
+    """The batches of a cohort, held on the device.
+
+    Members with the same seed (and the same held-out images) share their batches; where each seed has equally many
+    members, a batch is made once for each seed, else once for each member.
+
+    Args:
+        members: Runs that share data and batch size, sorted by :func:`share_key`.
+        images: Their data set.
+    """
+
+    def __init__(self, members: Sequence[RunConfig], images: Images) -> None:
+        self.images, self.config = images, members[0].data
+        self.batch_size, self.channels = members[0].train.batch_size, members[0].model.in_channels
+        self.keys = [share_key(config) for config in members]
+        self._set_rows()
+        parts = {key: split(images, self.config.model_copy(update={"split_seed": key[1]}), key[0]) for key in self.rows}
+        self.trained = {key: trained for key, (trained, _) in parts.items()}
+        self.held_out = {key: held_out for key, (_, held_out) in parts.items()}
+        self.samples = len(next(iter(self.trained.values())))
+        self.steps = -(-self.samples // self.batch_size)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of an input."""
+        channels = self.channels if self.channels is not None else self.images.train_images.shape[1]
+        return (channels, *self.config.input_size)
+
+    def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Training batches; nothing is read back from the device.
+
+        Args:
+            epoch: Counted from 0; its order depends on the seed and on it alone.
+
+        Yields:
+            Input ``[R, B, C, H, W]`` and labels ``[R, B]`` for R distinct batches; the last may be smaller.
+        """
+        device = self.images.train_labels.device
+        orders = {}
+        for key in dict.fromkeys(self.rows):
+            shuffled = torch.randperm(self.samples, generator=stream(key[0], "order", epoch))
+            orders[key] = self.trained[key][shuffled.to(device)]
+        rows = [orders[key] for key in self.rows]
+        changes = augment.draw(self.config, [seed for seed, _ in self.rows], epoch, self.samples, device)
+        yield from self._cut(self.images.train_images, self.images.train_labels, rows, self.batch_size, changes)
+
+    def validation(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """The held-out images in the same form, one row for each distinct split."""
+        indices = [held_out for key in self.rows if (held_out := self.held_out[key]) is not None]
+        yield from self._cut(self.images.train_images, self.images.train_labels, indices, EVALUATION_BATCH)
+
+    def test(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """The test images, which all members share: R is 1."""
+        labels = self.images.test_labels
+        every = torch.arange(len(labels), device=labels.device)
+        yield from self._cut(self.images.test_images, labels, [every], EVALUATION_BATCH)
+
+    def keep(self, members: Sequence[int]) -> None:
+        """Go on with some of the members.
+
+        Args:
+            members: Their positions, ascending.
+        """
+        self.keys = [self.keys[k] for k in members]
+        self._set_rows()
+
+    def _set_rows(self) -> None:
+        counts = {key: self.keys.count(key) for key in self.keys}
+        self.rows = list(counts) if len(set(counts.values())) == 1 else self.keys
+
+    def _cut(
+        self, images: Tensor, labels: Tensor, indices: list[Tensor], size: int, changes: Tensor | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        order = torch.stack(indices)
+        channels, height, width = self.shape
+        chunk = max(1, CHUNK_BYTES // (4 * len(order) * channels * height * width) // size) * size
+        for start in range(0, order.shape[1], chunk):
+            some = order[:, start : start + chunk]
+            x = images[some.flatten()]
+            if changes is not None:
+                x = augment.change(x, changes[:, :, start : start + chunk].flatten(1), self.config.shift)
+            x = torch.unflatten(prepare(x, self.images, self.config, self.channels), 0, some.shape)
+            yield from zip(torch.split(x, size, dim=1), torch.split(labels[some], size, dim=1), strict=True)
+
+
+def share_key(config: RunConfig) -> tuple[int, int]:
+    """What runs must have in common to share their batches: the seed of the order and that of the held-out split."""
+    return config.seed, config.data.split_seed if config.data.split_seed is not None else config.seed

@@ -1,0 +1,192 @@
+"""A cohort: the state of runs that are trained as one, and its steps."""
+
+import contextlib
+import copy
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ablate.images.data import Images
+from ablate.images.engine.batches import Batches, share_key
+from ablate.images.engine.compiling import compiled, decision
+from ablate.images.engine.dropout import StackedDropout
+from ablate.images.engine.init import initial_parameters
+from ablate.images.engine.losses import Loss
+from ablate.images.engine.optimizers import stacked_optimizer
+from ablate.images.engine.schedules import factors
+from ablate.images.engine.stack import StackedModel, stack
+from ablate.images.engine.streams import stream
+from ablate.images.networks import build
+from ablate.images.run import RunConfig
+
+Measure = Callable[..., tuple[Tensor, Tensor]]
+Update = Callable[..., None]
+
+
+class FusedCohort:
+    """Members, their stacked network and optimiser, and the epoch they have reached.
+
+    Args:
+        configs: Runs with the same ``cohort_key``.
+        images: Their data, on ``device``.
+        device: Where they are trained.
+
+    Raises:
+        UnstackableError: There are several and their network has no stacked form.
+    """
+
+    def __init__(self, configs: Sequence[RunConfig], images: Images, device: torch.device) -> None:
+        self.members = sorted(range(len(configs)), key=lambda i: share_key(configs[i]))
+        """Positions in ``configs`` of the members still in training; those that share batches follow one another."""
+        self.configs = [configs[i] for i in self.members]
+        self.device, self.epoch = device, 0
+        self.batches = Batches(self.configs, images)
+        self.model = self._stacked_model(len(images.classes))
+        self.optimizer = stacked_optimizer([c.optimizer for c in self.configs], list(self.model.parameters()))
+        self.loss = Loss([c.train for c in self.configs], device)
+        self.autocast = self.configs[0].train.precision == "bf16"
+        self.notes = self._notes()
+        self.compiled: tuple[Measure, Update] | None = None
+        self._compile()
+
+    def train_epoch(self, steps: int | None = None) -> Tensor:
+        """Train one epoch; reads nothing back from the device.
+
+        Args:
+            steps: Only so many, for a measurement; None: the whole epoch.
+
+        Returns:
+            Mean loss and accuracy of each member, float64 ``[2, K]``: running means, each before its update.
+        """
+        table = self._coefficients()
+        noise = self._noise()
+        sums = torch.zeros(2, len(self.members), dtype=torch.float64, device=self.device)
+        self.model.train()
+        for step, (x, labels) in enumerate(itertools.islice(self.batches.epoch(self.epoch), steps)):
+            for layer, generators in noise:
+                layer.draw(x.shape[1], generators)
+            self._step(x, labels, {name: rows[step] for name, rows in table.items()}, sums)
+        self.epoch += 1
+        return sums / self.batches.samples
+
+    def validate(self) -> Tensor | None:
+        """Loss and accuracy on the held-out images, ``[2, K]``; None where the protocol holds none out."""
+        return self._evaluate(self.batches.validation()) if self.configs[0].data.validates else None
+
+    def test(self) -> Tensor | None:
+        """Loss and accuracy on the test images, ``[2, K]``; None where the protocol does not read them."""
+        return self._evaluate(self.batches.test()) if self.configs[0].data.tests else None
+
+    def parameters(self, member: int) -> dict[str, Tensor]:
+        """Parameters of one member.
+
+        Args:
+            member: Its position in the configurations given.
+
+        Returns:
+            Tensors by the names of the member's own network.
+        """
+        return self.model.member(self.members.index(member))
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with some of the members.
+
+        Args:
+            rows: Their positions in :attr:`members`, ascending.
+        """
+        if len(rows) == len(self.members):
+            return
+        self.members = [self.members[row] for row in rows]
+        self.configs = [self.configs[row] for row in rows]
+        if not rows:
+            return
+        self.model.keep(rows)
+        self.optimizer.keep(rows, list(self.model.parameters()))
+        self.loss.keep(rows)
+        self.batches.keep(rows)
+
+    def _step(self, x: Tensor, labels: Tensor, row: dict[str, Tensor], sums: Tensor) -> None:
+        if self.compiled is not None and x.shape[1] == self.batches.batch_size:
+            try:
+                return self._step_with(*self.compiled, x, labels, row, sums)
+            except Exception as error:  # a compiler has many; what is wrong with the step itself is raised again below
+                self.compiled = None
+                self.notes |= {"compiled": False, "compiled_reason": f"{type(error).__name__}: {str(error)[:200]}"}
+        self._step_with(self._measure, self.optimizer.update, x, labels, row, sums)
+
+    def _step_with(
+        self, measure: Measure, update: Update, x: Tensor, labels: Tensor, row: dict[str, Tensor], sums: Tensor
+    ) -> None:
+        losses, correct = measure(x, labels, smooth=True)
+        # The sum of the members' own means: no member's gradient depends on another's loss.
+        update(torch.autograd.grad(losses.sum(), self.optimizer.parameters), row)
+        sums += torch.stack([losses.detach() * x.shape[1], correct])
+
+    def _measure(self, x: Tensor, labels: Tensor, *, smooth: bool) -> tuple[Tensor, Tensor]:
+        with torch.autocast(self.device.type, torch.bfloat16) if self.autocast else contextlib.nullcontext():
+            outputs = self.model(x)
+        outputs = outputs.float()
+        labels = labels.repeat_interleave(len(outputs) // len(labels), 0)
+        return self.loss(outputs, labels, smooth=smooth), (outputs.argmax(-1) == labels).sum(-1)
+
+    @torch.no_grad()
+    def _evaluate(self, batches: Iterator[tuple[Tensor, Tensor]]) -> Tensor:
+        self.model.eval()
+        sums = torch.zeros(2, len(self.members), dtype=torch.float64, device=self.device)
+        samples = 0
+        for x, labels in batches:
+            losses, correct = self._measure(x, labels, smooth=False)
+            sums += torch.stack([losses * x.shape[1], correct])
+            samples += x.shape[1]
+        return sums / samples
+
+    def _coefficients(self) -> dict[str, Tensor]:
+        """The optimiser's coefficients in every step of the coming epoch, ``[steps, K]`` each."""
+        steps = self.batches.steps
+        columns = [factors(c.schedule, self.epoch, steps, c.train.epochs) for c in self.configs]
+        lr = torch.tensor(columns, dtype=torch.float64).T * self.optimizer.of("lr")
+        return self.optimizer.table(self.epoch * steps, lr)
+
+    def _noise(self) -> list[tuple[StackedDropout, list[torch.Generator | None]]]:
+        """The stochastic layers with their generators of the coming epoch, one for each distinct batch."""
+        return [
+            (layer, [stream(seed, "dropout", name, self.epoch, device=self.device) for seed, _ in self.batches.rows])
+            for name, layer in self.model.dropouts.items()
+        ]
+
+    def _compile(self) -> None:
+        """Set up the compiled step, if one is to be."""
+        wanted = self.configs[0].train.compile
+        samples = self.batches.samples * sum(c.train.epochs for c in self.configs)
+        compiles, reason = decision(wanted, self.device, samples, fused=bool(self.model.steps))
+        self.notes |= {"compiled": compiles, "compiled_reason": reason}
+        if compiles:
+            self.compiled = (compiled(self._measure, self.device), compiled(self.optimizer.update, self.device))
+
+    def _stacked_model(self, classes: int) -> StackedModel:
+        first = self.configs[0]
+        with torch.random.fork_rng(devices=[]):  # the framework's own initialisation, which is replaced
+            template = build(first.model, self.batches.shape[0], first.data.input_size, classes)
+        initial = [initial_parameters(template, c.train, c.seed) for c in self.configs]
+        return stack(
+            copy.deepcopy(template).to(self.device),
+            initial,
+            [c.model.dropout for c in self.configs],
+            len(self.batches.rows),
+            self.batches.shape,
+            self.device,
+            fuse=self.device.type == "cpu" and first.train.precision == "fp32" and first.train.compile != "on",
+        )
+
+    def _notes(self) -> dict[str, Any]:
+        return {
+            "cohort": len(self.members),
+            "batches": len(self.batches.rows),
+            "stacked": self.model.stacked,
+            "stacked_reason": self.model.reason,
+            "fused": bool(self.model.steps),
+            "fused_reason": "; ".join(self.model.unfused) or None,
+        }

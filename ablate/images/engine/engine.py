@@ -1,0 +1,140 @@
+"""The engine: a list of runs in, a list of results out, trained as cohorts in one fused loop.
+
+A cohort's members share the shapes of a step (``RunConfig.cohort_key``) and nothing else: each has its own initial
+weights, data order, noise, coefficients and fate. A run alone is a cohort of one; there is no second loop. Within an
+epoch nothing is read back from the device.
+"""
+
+import math
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from ablate.images.data import Images
+from ablate.images.engine.cohort import FusedCohort
+from ablate.images.engine.stack import UnstackableError
+from ablate.images.run import RunConfig
+from ablate.task.record import Epoch, Result, Status, StopRule
+
+OnEpoch = Callable[[int, list[int]], None]
+
+
+def train(
+    configs: Sequence[RunConfig],
+    images: Images,
+    *,
+    device: torch.device,
+    on_epoch: OnEpoch | None = None,
+    stops: Mapping[int, StopRule] | None = None,
+) -> list[Result]:
+    """Train runs, as few cohorts as their shapes allow.
+
+    A fault costs the members that it touches: where a step raises (or memory runs out), the cohort is trained again
+    in halves until only the faulty member is left, which fails. A member whose loss is not finite leaves at the end
+    of the epoch as diverged; one whose epochs are done leaves as complete, one that its rule stops as stopped; the
+    others go on.
+
+    Args:
+        configs: The runs; all of them train on ``images``.
+        images: On ``device``; loaded with the configurations' ``data``.
+        device: Where to train.
+        on_epoch: Called after each epoch of a cohort with the epoch (from 1) and the members that finished it, as
+            positions in ``configs``. After a fault, epochs are reported again. What it raises is passed on.
+        stops: By position in ``configs``: what a run must reach to go on.
+
+    Returns:
+        One result for each run, in order; never raises for a member's fault.
+    """
+    results: dict[int, Result] = {}
+    for cohort in _by_key(configs):
+        _train_apart(cohort, configs, images, device, on_epoch, stops or {}, results)
+    return [results[i] for i in range(len(configs))]
+
+
+def _by_key(configs: Sequence[RunConfig]) -> list[list[int]]:
+    groups: dict[str, list[int]] = {}
+    for i, config in enumerate(configs):
+        groups.setdefault(config.cohort_key, []).append(i)
+    return list(groups.values())
+
+
+def _train_apart(
+    members: list[int],
+    configs: Sequence[RunConfig],
+    images: Images,
+    device: torch.device,
+    on_epoch: OnEpoch | None,
+    stops: Mapping[int, StopRule],
+    results: dict[int, Result],
+) -> None:
+    """Train a cohort, and its parts apart where it cannot be trained as one."""
+    pending: list[tuple[list[int], dict[str, Any]]] = [(members, {})]
+    while pending:
+        members, notes = pending.pop()
+        curves: dict[int, list[Epoch]] = {i: [] for i in members}
+        epochs = _train_cohort(members, configs, images, device, stops, notes, curves, results)
+        while True:
+            try:
+                finished = next(epochs, None)
+            except UnstackableError as error:
+                pending += [([i], {"apart": str(error)}) for i in reversed(members)]
+                break
+            except Exception as error:
+                if len(members) == 1:
+                    results[members[0]] = Result("failed", tuple(curves[members[0]]), traceback.format_exc(), notes)
+                else:
+                    half, why = len(members) // 2, {"apart": f"{type(error).__name__} in a cohort of {len(members)}"}
+                    pending += [(members[half:], why), (members[:half], why)]
+                break
+            if finished is None:
+                break
+            if on_epoch is not None:
+                on_epoch(*finished)
+
+
+def _train_cohort(
+    members: list[int],
+    configs: Sequence[RunConfig],
+    images: Images,
+    device: torch.device,
+    stops: Mapping[int, StopRule],
+    notes: dict[str, Any],
+    curves: dict[int, list[Epoch]],
+    results: dict[int, Result],
+) -> Iterator[tuple[int, list[int]]]:
+    """The training loop: epoch after epoch until every member has left.
+
+    Yields:
+        The epoch, from 1, and the members that finished it.
+    """
+    for i in members:
+        results.pop(i, None)
+    cohort = FusedCohort([configs[i] for i in members], images, device)
+    notes.update(cohort.notes)
+    while cohort.members:
+        start = time.perf_counter()
+        measured = [cohort.train_epoch(), cohort.validate(), cohort.test()]
+        notes.update(cohort.notes)  # a compiler may have failed
+        metrics: list[Any] = [None if m is None else m.T.tolist() for m in measured]
+        seconds = (time.perf_counter() - start) / len(cohort.members)
+
+        current = [members[k] for k in cohort.members]
+        staying = []
+        for row, i in enumerate(current):
+            own: list[Any] = [value for m in metrics for value in ((None, None) if m is None else m[row])]
+            curves[i].append(Epoch(cohort.epoch, own[0], own[1], own[2], own[3], own[4], own[5], seconds))
+            finite = all(loss is None or math.isfinite(loss) for loss in own[::2])
+            status: Status | None = None if finite else "diverged"
+            if finite and cohort.epoch == configs[i].train.epochs:
+                status = "complete"
+            elif finite and i in stops and stops[i].stops(curves[i][-1]):
+                status = "stopped"
+            if status is None:
+                staying.append(row)
+            else:
+                results[i] = Result(status, tuple(curves[i]), notes=dict(notes))
+        cohort.keep(staying)
+        yield cohort.epoch, current

@@ -1,0 +1,235 @@
+"""K members' networks as one, by a swap of leaf layers: the network's own code runs unchanged on stacked activations.
+
+A network qualifies if its layers with parameters have a stacked form (:mod:`ablate.images.engine.layers`) and
+nothing else mixes channels. Whether that holds is not argued but tried: before training, a stacked forward pass is
+compared with the members'.
+"""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from ablate.images.engine.blocks import Step, fused_steps
+from ablate.images.engine.dropout import StackedDropout
+from ablate.images.engine.layers import (
+    StackedBatchNorm,
+    StackedConv2d,
+    StackedLayer,
+    StackedLinear,
+    StackedPerMember,
+    features,
+    spread,
+)
+
+TOLERANCE = 1e-3
+"""Largest difference between stacked and single outputs, as a share of the largest output (float32 rounding: 1e-6)."""
+SAMPLES = 3
+"""Batch of the comparison."""
+
+
+STACKED: dict[type[nn.Module], type[StackedLayer]] = {
+    nn.Conv2d: StackedConv2d,
+    nn.Linear: StackedLinear,
+    nn.BatchNorm1d: StackedBatchNorm,
+    nn.BatchNorm2d: StackedBatchNorm,
+    nn.LocalResponseNorm: StackedPerMember,
+    nn.Dropout: StackedDropout,
+}
+"""What replaces a layer that has parameters, mixes channels or draws random numbers."""
+
+
+class UnstackableError(Exception):
+    """A network cannot be stacked; the message says why."""
+
+
+class StackedModel(nn.Module):
+    """A cohort's network.
+
+    Args:
+        body: The network with stacked leaf layers; or, with one member, the network itself.
+        members: K.
+        stacked: Whether parameters have a leading K.
+        shares_input: Whether its first layer takes one input for several members.
+        reason: Why it is not stacked.
+    """
+
+    def __init__(self, body: nn.Module, members: int, *, stacked: bool, shares_input: bool, reason: str | None) -> None:
+        super().__init__()
+        self.body, self.members = body, members
+        self.stacked, self.shares_input, self.reason = stacked, shares_input, reason
+        self.steps: Sequence[Step] = ()
+        """The fused form of ``body`` (:mod:`ablate.images.engine.blocks`), where there is one."""
+        self.unfused: Sequence[str] = ()
+        """Why there is none, or which of its convolutions have none."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Outputs of all members.
+
+        Args:
+            x: ``[R, B, C, H, W]``, R distinct batches; each is for K / R members that follow one another.
+
+        Returns:
+            ``[K, B, classes]``.
+        """
+        if not self.shares_input:
+            x = spread(x, self.members)
+        if not self.steps:
+            return features(self.body(x.transpose(0, 1).flatten(1, 2)), self.members)
+        for step in self.steps:
+            x = step(x)
+        return features(x, self.members)
+
+    @property
+    def dropouts(self) -> dict[str, StackedDropout]:
+        """The stochastic layers by name."""
+        return {name: layer for name, layer in self.body.named_modules() if isinstance(layer, StackedDropout)}
+
+    def member(self, k: int) -> dict[str, Tensor]:
+        """Parameters of one member, by the names of its own network (views)."""
+        return {name: p.detach()[k] if self.stacked else p.detach() for name, p in self.body.named_parameters()}
+
+    @torch.no_grad()
+    def load(self, k: int, values: Mapping[str, Tensor]) -> None:
+        """Set the parameters of one member."""
+        for name, parameter in self.member(k).items():
+            parameter.copy_(values[name])
+
+    def keep(self, members: Sequence[int]) -> None:
+        """Go on with some of the members.
+
+        Args:
+            members: Their positions, ascending.
+        """
+        self.members = len(members)
+        for layer in self.body.modules():
+            if isinstance(layer, StackedLayer):
+                layer.keep(members)
+
+
+def stack(
+    template: nn.Module,
+    initial: Sequence[Mapping[str, Tensor]],
+    rates: Sequence[float],
+    inputs: int,
+    image: tuple[int, int, int],
+    device: torch.device,
+    *,
+    fuse: bool,
+) -> StackedModel:
+    """Stack K networks, or wrap the only one if it has no stacked form.
+
+    Args:
+        template: One member's network, on the device.
+        initial: Each member's parameters.
+        rates: Each member's dropout rate (unused where the network has no dropout).
+        inputs: R, distinct batches that the members will see; K is a multiple of it.
+        image: Channels, height and width of an input.
+        device: Where the members are trained.
+        fuse: Whether fused CPU blocks may be used.
+
+    Returns:
+        The members' network, holding their initial parameters.
+
+    Raises:
+        UnstackableError: There are several members and their networks have no stacked form.
+    """
+    template.eval()
+    generator = None if device.type == "meta" else torch.Generator().manual_seed(0)
+    x = torch.rand(inputs, SAMPLES, *image, generator=generator, device="meta" if generator is None else "cpu").to(
+        device
+    )
+    reason = _refusal(template)
+    if reason is None:
+        model = StackedModel(
+            _swap(template, len(initial), lambda layer: True),
+            len(initial),
+            stacked=True,
+            shares_input=_shares_input(template),
+            reason=None,
+        )
+        _fill(model, initial, rates)
+        reason = _difference(model, template, initial, x)
+        if reason is None:
+            if fuse:
+                _fuse(model, template, initial, x)
+            return model.train()
+    if len(initial) > 1:
+        raise UnstackableError(reason)
+    body = _swap(template, 1, lambda layer: isinstance(layer, nn.Dropout))
+    model = StackedModel(body, 1, stacked=False, shares_input=True, reason=reason)
+    _fill(model, initial, rates)
+    with torch.no_grad():
+        model.eval()(x)  # dropout learns its shapes
+    return model.train()
+
+
+def _refusal(template: nn.Module) -> str | None:
+    for name, layer in template.named_modules():
+        kind = STACKED.get(type(layer))
+        if kind is not None:
+            if (refusal := kind.refuses(layer)) is not None:
+                return f"{name}: {refusal}"
+        elif next(layer.parameters(recurse=False), None) is not None or isinstance(
+            layer, nn.modules.dropout._DropoutNd
+        ):
+            return f"{name}: {type(layer).__name__} has no stacked form"
+    return None
+
+
+def _swap(template: nn.Module, members: int, wanted: Callable[[nn.Module], bool]) -> nn.Module:
+    body = copy.deepcopy(template)
+    for name, layer in list(body.named_modules()):
+        kind = STACKED.get(type(layer))
+        if kind is not None and wanted(layer):
+            parent, _, leaf = name.rpartition(".")
+            setattr(body.get_submodule(parent), leaf, kind(layer, members).to(_device(template)))
+    return body
+
+
+def _shares_input(template: nn.Module) -> bool:
+    leaves = (layer for layer in template.modules() if next(layer.children(), None) is None)
+    first = next((layer for layer in leaves if not isinstance(layer, nn.Flatten | nn.Identity)), None)
+    return isinstance(first, nn.Conv2d | nn.Linear)
+
+
+def _fill(model: StackedModel, initial: Sequence[Mapping[str, Tensor]], rates: Sequence[float]) -> None:
+    for k, values in enumerate(initial):
+        model.load(k, values)
+    for layer in model.dropouts.values():
+        layer.rate.copy_(torch.tensor(rates))
+
+
+@torch.no_grad()
+def _difference(
+    model: StackedModel, template: nn.Module, initial: Sequence[Mapping[str, Tensor]], x: Tensor
+) -> str | None:
+    """Why the stacked outputs are not the members' (dropout off), or None."""
+    try:
+        outputs = model.eval()(x)
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        return f"a stacked forward pass fails: {str(error).splitlines()[0]}"
+    if x.device.type == "meta":
+        return None
+    shared = len(initial) // len(x)
+    for k, values in enumerate(initial):
+        moved = {name: value.to(x.device) for name, value in values.items()}
+        single = functional_call(template, moved, (x[k // shared],))
+        if outputs[k].shape != single.shape:
+            return f"stacked outputs of shape {tuple(outputs[k].shape)}, not {tuple(single.shape)}"
+        worst = (outputs[k] - single).abs().max() / single.abs().max()
+        if worst > TOLERANCE:  # not so for NaN: weights that overflow are the run's own affair
+            return f"stacked outputs differ from the members' own by {float(worst):.1e}"
+    return None
+
+
+def _fuse(model: StackedModel, template: nn.Module, initial: Sequence[Mapping[str, Tensor]], x: Tensor) -> None:
+    model.steps, model.unfused = fused_steps(template, model.body, x[0])
+    if model.steps and (difference := _difference(model, template, initial, x)) is not None:
+        model.steps, model.unfused = (), [difference]
+
+
+def _device(template: nn.Module) -> torch.device:
+    return next((p.device for p in template.parameters()), torch.device("cpu"))

@@ -1,0 +1,81 @@
+"""Leaf layers that several networks choose by name, and those that torch has not."""
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from ablate.task.fields import Activation, Pooling
+
+ACTIVATIONS: dict[Activation, Callable[[], nn.Module]] = {
+    "identity": nn.Identity,
+    "sigmoid": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+}
+"""Each with torch's default coefficients (``leaky_relu``: slope 0.01; ``elu``: alpha 1), never in place."""
+
+
+def activation(name: Activation) -> nn.Module:
+    """A fresh activation layer.
+
+    Args:
+        name: A key of :data:`ACTIVATIONS`.
+
+    Returns:
+        An element-wise layer without parameters.
+    """
+    return ACTIVATIONS[name]()
+
+
+def pooling(kind: Pooling, window: int, stride: int, ceil: bool = False) -> nn.Module:
+    """A pooling layer over square windows, without padding.
+
+    Args:
+        kind: ``avg``, ``max`` or ``mixed``.
+        window: Side of the window, in pixels; 1 is plain subsampling, whatever the kind.
+        stride: In pixels.
+        ceil: Whether a window that sticks out of the right or lower edge counts; only pixels inside are averaged.
+
+    Returns:
+        A layer ``[batch, channels, height, width]`` to the same with smaller maps.
+    """
+    match kind:
+        case "avg":
+            return nn.AvgPool2d(window, stride, ceil_mode=ceil)
+        case "max":
+            return nn.MaxPool2d(window, stride, ceil_mode=ceil)
+        case "mixed":
+            return MixedPool2d(window, stride, ceil)
+
+
+class MixedPool2d(nn.Module):
+    """The mean of average and max pooling.
+
+    Source: Lee, Gallagher & Tu, "Generalizing pooling functions in convolutional neural networks" (2016), eq. 1, with
+    the mixing proportion fixed at 0.5 where the paper learns it.
+
+    Args:
+        kernel_size: Side of the window, in pixels.
+        stride: In pixels.
+        ceil_mode: As in ``torch.nn.AvgPool2d``.
+    """
+
+    def __init__(self, kernel_size: int, stride: int, ceil_mode: bool = False) -> None:
+        super().__init__()
+        self.kernel_size, self.stride, self.ceil_mode = kernel_size, stride, ceil_mode
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Pool ``[batch, channels, height, width]``."""
+        window = (self.kernel_size, self.stride)
+        average = nn.functional.avg_pool2d(x, *window, ceil_mode=self.ceil_mode)
+        maximum = nn.functional.max_pool2d(x, *window, ceil_mode=self.ceil_mode)
+        return 0.5 * (average + maximum)
+
+    def extra_repr(self) -> str:
+        """The settings, as torch's own poolings print theirs."""
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, ceil_mode={self.ceil_mode}"

@@ -1,0 +1,101 @@
+"""A run: the unit that is trained, stored and counted, and its identity."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, model_validator
+
+from ablate.images.config.data import DataConfig, FashionMNIST
+from ablate.images.config.model import LeNet, ModelConfig
+from ablate.images.config.optimizer import SGD, OptimizerConfig
+from ablate.images.config.schedule import Constant, ScheduleConfig
+from ablate.images.config.train import Train
+from ablate.task.errors import ConfigError
+from ablate.task.fields import Fields, identity_fields, problems_of
+
+ENGINE_VERSION = 1
+"""Raised when the engine's results change for the same configuration; part of every digest."""
+
+
+class RunConfig(Fields):
+    """A setting with a seed (defaults: the article's baseline)."""
+
+    model: ModelConfig = LeNet()
+    data: DataConfig = FashionMNIST()
+    optimizer: OptimizerConfig = SGD()
+    schedule: ScheduleConfig = Constant()
+    train: Train = Train()
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """All of the run's random streams derive from it."""
+
+    @model_validator(mode="after")
+    def _feature_maps_exist(self) -> "RunConfig":
+        self.model.check_input(*self.data.input_size)
+        return self
+
+    def with_seed(self, seed: int) -> "RunConfig":
+        """The same setting with another seed (0 to 2**31 - 1)."""
+        run = RunConfig(**{name: getattr(self, name) for name in type(self).model_fields} | {"seed": seed})
+        # Written down here, as gathering all fields anew takes longer than everything else.
+        run.__dict__["identity"] = self.identity | {"seed": run.seed}
+        return run
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """Every field that can change the result, nested, as JSON data."""
+        return {"engine": ENGINE_VERSION, **identity_fields(self)}
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of :attr:`identity`, in hex: the run's key in the store."""
+        return _sha256(self.identity)
+
+    @cached_property
+    def trajectory(self) -> str:
+        """A digest that runs share when the shorter is a prefix of the longer one.
+
+        Equal to one of the run without its number of epochs, where the schedule does not depend on it.
+        """
+        identity = self.identity
+        if not self.schedule.depends_on_epochs:
+            identity = identity | {"train": {k: v for k, v in identity["train"].items() if k != "epochs"}}
+        return _sha256(identity)
+
+    @cached_property
+    def cohort_key(self) -> str:
+        """A digest of what shapes a training step: runs that share it can be trained as one cohort.
+
+        Left out is what may differ from member to member: the seed, learning rates and other coefficients of the
+        optimiser, the schedule, label smoothing, the dropout rate, initial weights and the number of epochs.
+        """
+        identity = self.identity
+        train = {k: identity["train"][k] for k in ("batch_size", "loss", "precision")}
+        optimizer = {k: identity["optimizer"].get(k) for k in ("name", "nesterov")}
+        data = {k: v for k, v in identity["data"].items() if k != "split_seed"}
+        model = identity["model"] | {"dropout": identity["model"].get("dropout", 0.0) > 0.0}
+        return _sha256({"model": model, "data": data, "optimizer": optimizer, "train": train})
+
+
+def parse_run(values: Mapping[str, Any]) -> RunConfig:
+    """Turn composed configuration into its typed form.
+
+    Args:
+        values: Nested plain data, as Hydra composes it; a field left out takes its default.
+
+    Returns:
+        The validated run.
+
+    Raises:
+        ConfigError: Lists every problem.
+    """
+    try:
+        return RunConfig.model_validate(dict(values))
+    except ValidationError as error:
+        raise ConfigError(problems_of(error)) from None
+
+
+def _sha256(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,0 +1,252 @@
+"""Whole figures from single axes: losses above accuracies, one legend, sized for one column."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ablate.report import curves as curve_figures
+from ablate.report import figure_style as look
+from ablate.report import figures
+from ablate.report.axis_limits import limits
+from ablate.report.factor_figures_data import Subject
+from ablate.report.forest import forest, forest_height
+from ablate.report.summary import published_of
+from ablate.report.view import StudyView, metric_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+LEGENDS = {6: 6, 3: 14, 2: 40, 1: 1000}
+"""Columns of a legend, and the longest name that they hold."""
+MOST_PAGES = 4
+"""Levels of a study of epochs that get a figure of their own (the longest ones)."""
+
+
+MOST_BARS = 4
+"""Kinds that are drawn as bars side by side; more of them, or long names, are drawn as rows."""
+MOST_ROWS = 14
+"""Levels up to which every metric gets its rows; of more, only the primary metric is drawn."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A finished figure."""
+
+    name: str
+    """Of its file, without the ending."""
+    factor: str
+    """Path of the factor it is about; empty: the whole study."""
+    title: str
+    alt: str
+    """What it shows, in words."""
+    figure: "Figure"
+
+
+def study_drawings(view: StudyView, levels: pd.DataFrame) -> list[Drawing]:
+    """The figures of a whole study: the forest plot, where there are several factors.
+
+    Args:
+        view: The study.
+        levels: From :func:`ablate.report.summary.summarise`.
+    """
+    return [_forest(view, levels)] if has_forest(view, levels) else []
+
+
+def factor_drawings(subject: Subject) -> Iterator[Drawing]:
+    """The figures of a factor, levels before curves, one after the other (so that only one is held at a time).
+
+    Args:
+        subject: From :func:`ablate.report.factor_figures_data.subjects`.
+    """
+    yield _levels(subject)
+    if _far_levels(subject):
+        yield _levels(subject, close=True)
+    yield from _curves(subject)
+
+
+def has_forest(view: StudyView, levels: pd.DataFrame) -> bool:
+    """Whether a study has several factors (or combinations of them) and a difference to show."""
+    combined = view.design != "one-at-a-time" and len(levels["label"].unique()) > 2
+    return (len(view.factors) > 1 or combined) and bool(levels["difference"].notna().any())
+
+
+def slug(text: str) -> str:
+    """A dotted path as the name of a file."""
+    return "".join(c if c.isalnum() else "_" for c in text).strip("_") or "factor"
+
+
+def _far_levels(subject: Subject) -> bool:
+    """Whether some level of a factor on an axis lies so far off that the others need a closer look."""
+    if not (subject.factor.ordered and len(subject.factor.levels) > 2):
+        return False
+    return any(not _near(means)[1].all() for _, means in subject.levels.groupby("metric")["mean"])
+
+
+def _near(values: "pd.Series[float]") -> "tuple[tuple[float, float], pd.Series[bool]]":
+    low, high = limits(values)
+    return (low, high), values.isna() | values.between(low, high)
+
+
+def _levels(subject: Subject, *, close: bool = False) -> Drawing:
+    """The levels of a factor in the form that suits them; ``close``: without those that lie far from the others."""
+    factor = subject.factor
+    names = [level.label for level in factor.levels]
+    if factor.ordered and len(names) > 2:
+        figure, handles = _lines(subject, close=close)
+    elif len(names) > MOST_BARS or sum(map(len, names)) > 40:
+        figure, handles = _rows(subject)
+    else:
+        figure, handles = _bars(subject)
+    handles += figures.legend_handles(
+        published=bool(subject.levels["published"].notna().any()),
+        lost=bool(figures.lost_runs(subject.levels, factor)),
+    )
+    figure.legend(handles=handles, loc="outside upper left", ncols=3, columnspacing=1.2)
+    return Drawing(
+        name=f"{slug(factor.path)}-levels{'-close' if close else ''}",
+        factor=factor.path,
+        title=f"{factor.name[:1].upper()}{factor.name[1:]}: last epoch"
+        + (", closer (levels far off are cut)" if close else ""),
+        alt=f"{_join(subject.metrics)} at {len(names)} levels of {factor.name}, {names[0]} to {names[-1]}; means with "
+        "95 % intervals and single runs. The table holds the same numbers.",
+        figure=figure,
+    )
+
+
+def _lines(subject: Subject, *, close: bool) -> "tuple[Figure, list[Any]]":
+    kinds = figures.split_kinds(subject.metrics)
+    figure = _figure(1.35 * len(kinds) + 0.75)
+    axes = figure.subplots(len(kinds), 1, sharex=True, squeeze=False)[:, 0]
+    for ax, metrics in zip(axes, kinds, strict=True):
+        figures.lines(subject.levels, subject.runs, subject.factor, metrics, ax)
+        if close:
+            _close_up(ax, subject.levels[subject.levels["metric"].isin(metrics)])
+    for ax in axes[:-1]:
+        ax.set_xlabel("")
+    figures.mark_lost(axes[0], subject.levels, subject.factor)
+    return figure, figures.metric_handles(subject.metrics)
+
+
+def _close_up(ax: "Axes", rows: pd.DataFrame) -> None:
+    """Limit the axis to levels near the others, with their intervals and published numbers."""
+    near = pd.concat([group[_near(group["mean"])[1]] for _, group in rows.groupby("metric")])
+    shown = near[["mean", "interval_low", "interval_high", "published"]]
+    low, high = shown.min().min(), shown.max().max()
+    margin = 0.08 * (high - low) or 0.01
+    ax.set_ylim(low - margin, high + margin)
+
+
+def _rows(subject: Subject) -> "tuple[Figure, list[Any]]":
+    count = len(subject.factor.levels)
+    metrics = subject.metrics if count <= MOST_ROWS else (subject.metric,)
+    figure = _figure(0.4 + len(metrics) * (0.5 + 0.14 * count))
+    axes = figure.subplots(len(metrics), 1, squeeze=False)[:, 0]
+    for ax, metric in zip(axes, metrics, strict=True):
+        figures.rows(subject.levels, subject.runs, subject.factor, metric, ax)
+    return figure, []
+
+
+def _bars(subject: Subject) -> "tuple[Figure, list[Any]]":
+    kinds = figures.split_kinds(subject.metrics)
+    figure = _figure(2.3)
+    axes = figure.subplots(1, len(kinds), squeeze=False, width_ratios=[len(metrics) + 0.35 for metrics in kinds])[0]
+    for ax, metrics in zip(axes, kinds, strict=True):
+        figures.bars(subject.levels, subject.runs, subject.factor, metrics, ax)
+    return figure, axes[0].get_legend_handles_labels()[0]
+
+
+def _curves(subject: Subject) -> Iterator[Drawing]:
+    if subject.curves.empty:
+        return
+    if subject.factor.path.endswith("epochs"):
+        complete = set(subject.runs.loc[subject.runs["status"] == "complete", "label"])
+        for level in subject.factor.levels[-MOST_PAGES:]:
+            if level.label in complete:
+                yield _metric_curves(subject, level.label)
+    else:
+        yield _level_curves(subject)
+
+
+def _level_curves(subject: Subject) -> Drawing:
+    factor, metrics = subject.factor, subject.metrics
+    figure = _figure(1.3 * len(metrics) + 0.5 + 0.14 * -(-min(len(factor.levels), curve_figures.MOST_NAMES) // 4))
+    axes = figure.subplots(len(metrics), 1, sharex=True, squeeze=False)[:, 0]
+    for ax, metric in zip(axes, metrics, strict=True):
+        curve_figures.level_curves(subject.runs, subject.curves, factor, metric, ax)
+    for ax in axes[:-1]:
+        ax.set_xlabel("")
+    handles, labels = axes[-1].get_legend_handles_labels()
+    columns = next(count for count, most in LEGENDS.items() if max(map(len, labels)) <= most)
+    figure.legend(
+        look.across(handles, columns),
+        look.across(labels, columns),
+        loc="outside upper left",
+        ncols=columns,
+        title=figures.cut(factor.axis, 48),
+        columnspacing=1.2,
+        alignment="left",
+        title_fontsize=7,
+    )
+    return Drawing(
+        name=f"{slug(factor.path)}-curves",
+        factor=factor.path,
+        title=f"{factor.name[:1].upper()}{factor.name[1:]}: over the epochs",
+        alt=f"{_join(metrics)} over the epochs, one line for each level of {factor.name}, mean over seeds. "
+        "Every single run is in the section of curves.",
+        figure=figure,
+    )
+
+
+def _metric_curves(subject: Subject, label: str) -> Drawing:
+    factor = subject.factor
+    kinds = figures.split_kinds(subject.metrics)
+    published = published_of(factor, label)
+    figure = _figure(1.35 * len(kinds) + 0.75)
+    axes = figure.subplots(len(kinds), 1, sharex=True, squeeze=False)[:, 0]
+    for ax, metrics in zip(axes, kinds, strict=True):
+        curve_figures.metric_curves(subject.runs, subject.curves, factor, label, metrics, ax, published=published)
+    for ax in axes[:-1]:
+        ax.set_xlabel("")
+    known = any(math.isfinite(published.get(metric, math.nan)) for metric in subject.metrics)
+    handles = [
+        *figures.metric_handles(subject.metrics, markers=False),
+        *figures.legend_handles(published=known, curves=True),
+    ]
+    figure.legend(handles=handles, loc="outside upper left", ncols=3, columnspacing=1.2)
+    return Drawing(
+        name=f"{slug(factor.path)}-curves-{slug(label)}",
+        factor=factor.path,
+        title=f"{factor.name[:1].upper()}{factor.name[1:]} {label}",
+        alt=f"{_join(subject.metrics)} over the epochs at {factor.name} {label}: mean over seeds and every run.",
+        figure=figure,
+    )
+
+
+def _forest(view: StudyView, levels: pd.DataFrame) -> Drawing:
+    figure = _figure(forest_height(levels, view))
+    forest(levels, view, view.metric, figure.subplots())
+    return Drawing(
+        name="forest",
+        factor="",
+        title=f"Difference from the baseline in {metric_name(view.metric)}",
+        alt=f"Forest plot: for every level of {len(view.factors)} factors the paired difference from the baseline in "
+        f"{metric_name(view.metric)} with its 95 % interval. The tables below hold the same numbers.",
+        figure=figure,
+    )
+
+
+def _figure(height: float) -> "Figure":
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(look.WIDTH, height), layout="constrained")
+
+
+def _join(metrics: tuple[str, ...]) -> str:
+    names = [metric_name(metric) for metric in metrics]
+    text = ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]
+    return text[:1].upper() + text[1:]

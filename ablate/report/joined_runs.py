@@ -1,0 +1,83 @@
+"""The frame of runs: a plan's points joined with their records, the input of analysis and report."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ablate.plan.plan import Plan
+from ablate.task.record import METRICS, Record
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def frame_of_runs(plan: Plan, records: Mapping[str, Record], study: str | None = None) -> "pd.DataFrame":
+    """One row for each study, factor, level and seed.
+
+    Args:
+        plan: Which runs belong to which level.
+        records: By digest; a run without one has the status ``missing``.
+        study: Name to give to all rows (of a union); None: each study's own.
+
+    Returns:
+        Columns study, factor, level, label, order, is_baseline, seed, digest, status, epochs, the six metrics of the
+        last epoch (NaN where not measured), seconds, engine, error and ``config.<path>``.
+    """
+    import pandas as pd
+
+    rows, settings, places = [], dict[int, int](), []
+    configs: list[dict[str, Any]] = []
+    for point in plan.points:
+        setting = point.setting
+        if id(setting) not in settings:
+            settings[id(setting)] = len(configs)
+            configs.append(dict(flatten(setting.config.identity, "config.")))
+        places.append(settings[id(setting)])
+        record = records.get(point.run.digest)
+        # One that a search stopped early is a part of a run, and no record of it.
+        result = record.result if record is not None and record.result.status != "stopped" else None
+        last = result.curves[-1] if result is not None and result.curves else None
+        rows.append(
+            {
+                "study": study or point.study.name,
+                "factor": setting.factor,
+                "level": setting.level,
+                "label": setting.label,
+                "order": setting.order,
+                "is_baseline": setting.is_baseline,
+                "seed": point.run.seed,
+                "digest": point.run.digest,
+                "status": result.status if result is not None else "missing",
+                "epochs": len(result.curves) if result is not None else 0,
+                **{metric: _number(getattr(last, metric, None)) for metric in METRICS},
+                "seconds": sum(e.seconds for e in result.curves) if result is not None else float("nan"),
+                "engine": point.run.identity["engine"],
+                "error": result.error if result is not None else None,
+            }
+        )
+    columns = {
+        key: pd.Series([row[key] for row in rows], dtype=_dtype(key)) for key in (rows[0] if rows else dict[str, Any]())
+    }
+    for key in dict.fromkeys(key for config in configs for key in config):
+        of_settings = pd.Series([config.get(key) for config in configs], dtype="object")
+        columns[key] = of_settings.take(places).reset_index(drop=True)
+    if rows:
+        columns["config.seed"] = columns["seed"].astype("object")
+    return pd.DataFrame(columns)
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Nested mappings as dotted paths and values."""
+    items: list[tuple[str, Any]] = []
+    for key, value in values.items():
+        items += flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [(f"{prefix}{key}", value)]
+    return items
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def _dtype(column: str) -> str | None:
+    if column in METRICS or column == "seconds":
+        return "float64"
+    return "object" if column in ("level", "error") else None

@@ -1,0 +1,207 @@
+"""``ablate search``: search, prove what was found, report. The command line only calls this."""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ablate.commands.exits import INTERRUPTED
+from ablate.plan.plan import Plan
+from ablate.search.request import SearchRequest, search_request
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from optuna import Study
+
+    from ablate.analyse import StudyAnalysis
+
+
+def search_arguments(arguments: Sequence[str], *, quiet: bool = False) -> None:
+    """Search until the budget is spent, confirm the best settings, write the report; goes on where it was stopped.
+
+    Args:
+        arguments: Overrides, with ``sweeps=STUDY``.
+        quiet: Show no progress.
+
+    Raises:
+        ConfigError: Lists every problem, before anything is trained.
+    """
+    from ablate.execute import Interrupted
+
+    order = search_request(arguments)
+    try:
+        study = run_search(order, quiet=quiet)
+        confirm(order, study, quiet=quiet)
+    except (Interrupted, KeyboardInterrupt) as interrupt:
+        if isinstance(interrupt, Interrupted):
+            print(interrupt.summary, file=sys.stderr)
+        print("ablate: interrupted; the same command goes on from here", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    for line in write_search_report(order, study):
+        print(line)
+
+
+def run_search(
+    order: SearchRequest,
+    *,
+    quiet: bool = False,
+    train: Callable[..., Any] | None = None,
+    load: Callable[..., Any] | None = None,
+) -> "Study":
+    """Spend the budget; the test set is not read.
+
+    Args:
+        order: What is searched.
+        quiet: Show no progress.
+        train: See :func:`ablate.execute.execute`.
+        load: See :func:`ablate.execute.execute`.
+
+    Returns:
+        Optuna's study, its trials in memory.
+    """
+    from ablate.commands.studies import provide_data
+    from ablate.execute import make_progress
+    from ablate.search.evaluate import Trainer
+    from ablate.search.start import check_budget, make_searcher
+    from ablate.search.trials import in_memory
+    from ablate.store import Owner, open_store
+
+    check_budget(order)
+    if load is None:
+        provide_data([order.build(())])
+    with open_store(order.launch.store_location) as store:
+        owner, progress = Owner.current(), make_progress(quiet=quiet)
+        trainer = Trainer(
+            store, order.launch, progress=progress, renew=lambda: store.renew(owner), train=train, load=load
+        )
+        say = (lambda line: None) if quiet else (lambda line: print(line, flush=True))
+        searcher = make_searcher(order, store, owner, trainer, say)
+        searcher.run()
+        return in_memory(searcher.study)
+
+
+def confirm(order: SearchRequest, study: "Study", *, quiet: bool = False) -> None:
+    """Train the proof's runs that the store lacks: the best settings on fresh seeds, with those compared."""
+    from ablate.commands.studies import StudyRequest, train
+    from ablate.search.proof import proof_plan
+
+    plan = proof_plan(order, study)
+    if not quiet:
+        print(f"proof: {len(plan.runs)} runs on fresh seeds", flush=True)
+    train(StudyRequest(plan, order.launch, (order.study.name,)), quiet=quiet)
+
+
+def plan_search(arguments: Sequence[str], *, as_json: bool = False) -> None:
+    """Print what a search's budget buys; trains nothing.
+
+    Args:
+        arguments: As for :func:`search_arguments`.
+        as_json: For machines.
+    """
+    import json
+
+    from ablate.search.forecast import print_search_outlook, search_outlook
+
+    found = search_outlook(search_request(arguments))
+    print(json.dumps(found, indent=2)) if as_json else print_search_outlook(found)
+
+
+def report_search(arguments: Sequence[str]) -> list[str]:
+    """Write a search's report from what the store, or an earlier report, holds of it; trains nothing.
+
+    Args:
+        arguments: As for :func:`search_arguments`.
+
+    Returns:
+        Lines that say what was written.
+    """
+    order = search_request(arguments)
+    return write_search_report(order, trials_of(order))
+
+
+def trials_of(order: SearchRequest) -> "Study":
+    """The trials of a search: from the store's database, else from an earlier report.
+
+    Raises:
+        ConfigError: There are none.
+    """
+    from ablate.search.storage import load_study
+    from ablate.search.trials import in_memory, read_trials
+    from ablate.task.errors import ConfigError
+
+    study = load_study(order.name, order.launch.store_location)
+    if study is not None and study.trials:
+        return in_memory(study)
+    file = Path(order.launch.results) / order.study.name / "trials.json"
+    if not file.exists():
+        raise ConfigError(
+            f"study {order.study.name}: there are no trials of this search; start it with: "
+            f"ablate search {order.study.name}"
+        )
+    return read_trials(file)
+
+
+def write_search_report(order: SearchRequest, study: "Study") -> list[str]:
+    """Write the reports of the proof, and the search's own page and records beside them.
+
+    The records are those of the runs that the search has trained, parts of stopped ones among them; ``ablate merge
+    results/STUDY/trained`` puts them into a store, where the same search finds them.
+
+    Returns:
+        Lines that say what was found and written.
+    """
+    from ablate.commands.studies import records_of, write_study
+    from ablate.report import write_index
+    from ablate.report.joined_runs import frame_of_runs
+    from ablate.report.search_page import write_search
+    from ablate.search.page import search_view
+    from ablate.search.proof import proof_plan
+    from ablate.search.trials import dump_trials, frame_of_trials
+
+    results = Path(order.launch.results)
+    plan = proof_plan(order, study)
+    records = records_of(plan, order.launch)
+    proofs: dict[str, pd.DataFrame] = {}
+    reports: dict[str, str] = {}
+    sentences: list[str] = []
+    for protocol, part in zip(order.search.confirm.protocols, plan.studies, strict=True):
+        own = plan.of(part)
+        if not any(run.digest in records for run in own.runs):
+            continue
+        write_study(part, own, records, results / part.name)
+        proofs[protocol] = frame_of_runs(own, records)
+        reports[f"{part.name} ({protocol})"] = f"../{part.name}/report.html"
+        sentences += [f"{protocol}: {line}" for line in verdicts(own, proofs[protocol])]
+    view = search_view(order, study, proofs, sentences, reports)
+    out = results / order.study.name
+    files = write_search(view, study, frame_of_trials(study, order.search), dump_trials(study), out)
+    _write_trained(order, study, out / "trained")
+    if reports:
+        write_index(results)
+    return [*view.findings, f"{out}: {len(files)} files; read {files[-1]} first"]
+
+
+def _write_trained(order: SearchRequest, study: "Study", folder: Path) -> None:
+    """The records of a search's own runs; without a store that holds them, what is there already is left."""
+    from ablate.search.budget import runs_of
+    from ablate.store import open_store
+    from ablate.store.frames import write_folder
+
+    digests = {digest for trial in study.trials for digest in runs_of(trial)}
+    with open_store(order.launch.store_location, read_only=True) as store:
+        records = store.get(digests)
+    if records:
+        write_folder(folder, [records[digest] for digest in sorted(records)])
+
+
+def verdicts(plan: Plan, runs: "pd.DataFrame") -> list[str]:
+    """What the proof says about its claims, a sentence each."""
+    analysis = _analysis(plan, runs)
+    return [f"{verdict.claim.text} {verdict.outcome.capitalize()}: {verdict.evidence}" for verdict in analysis.verdicts]
+
+
+def _analysis(plan: Plan, runs: "pd.DataFrame") -> "StudyAnalysis":
+    from ablate.commands.study_view import view_of
+    from ablate.report.summary import analyse_study
+
+    return analyse_study(view_of(plan.studies[0], plan, command=""), runs)

@@ -1,0 +1,248 @@
+"""From a study file to what a search works with: the typed node, the space, and how a setting becomes a run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from ablate.images.config import ImageFolder
+from ablate.images.run import RunConfig
+from ablate.plan.compose import Compose, Source, composer, sources
+from ablate.plan.design import configure, label_of
+from ablate.plan.launch import Launch
+from ablate.plan.study import Study
+from ablate.search.settings import Search, parse_search
+from ablate.search.space import Factor, Params, Space
+from ablate.search.space_file import parse_space
+from ablate.task.errors import ConfigError
+
+TRIES = 64
+"""Random settings with which a space is tried out; a value that none of so many accept is no valid one."""
+
+Change = tuple[str, Any]
+
+
+@dataclass(frozen=True)
+class SearchRequest:
+    """A search that a command line asks for."""
+
+    source: Source
+    search: Search
+    space: Space
+
+    @property
+    def study(self) -> Study:
+        """The study that the search belongs to; its seeds are those of the proof."""
+        return self.source.study
+
+    @property
+    def launch(self) -> Launch:
+        """Where the store lies, and what trains."""
+        return self.source.launch
+
+    @cached_property
+    def baseline(self) -> Mapping[str, Any]:
+        """Nested values of the baseline under the protocol of a search: the test set is not read."""
+        return with_protocol(self.source.baseline, "holdout")
+
+    @cached_property
+    def name(self) -> str:
+        """Of Optuna's study: the same for the same question only, so that another space begins a search of its own."""
+        import hashlib
+        import json
+
+        question = {
+            "space": [
+                [f.name, repr(f.distribution), repr(f.composite), repr(dict(f.when))] for f in self.space.factors
+            ],
+            "baseline": self.build(()).digest,
+            **self.search.model_dump(
+                mode="json", include={"metric", "against", "seeds", "seed", "sampler", "compare", "start"}
+            ),
+        }
+        return f"{self.study.name}-{hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()[:8]}"
+
+    def build(self, changes: Sequence[Change]) -> RunConfig:
+        """A setting of the space as a run with seed 0.
+
+        Raises:
+            ConfigError: It is no valid configuration.
+        """
+        return configure(self.baseline, [*self.search.fixed.items(), *changes], self.source.compose_group)
+
+    @cached_property
+    def compared(self) -> dict[str, list[Change]]:
+        """The settings to hold the best against, as changes to the baseline (without the search's fixed ones)."""
+        return {"baseline": [], **{name: _changes(values) for name, values in self.search.compare.items()}}
+
+    @cached_property
+    def start(self) -> list[Params]:
+        """Where the search starts: as its file says, then the settings compared, as far as they lie in the space."""
+        settings = [_changes(values) for values in self.search.start] + list(self.compared.values())
+        return [params for changes in settings if (params := self.space.nearest(self._configured(changes)))]
+
+    @cached_property
+    def random(self) -> list[Params]:
+        """Random settings, valid or not; always the same."""
+        import optuna
+
+        from ablate.search.storage import quiet
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        with quiet():
+            study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+            return [self.space.suggest(study.ask()) for _ in range(TRIES)]
+
+    @cached_property
+    def examples(self) -> list[RunConfig]:
+        """Random settings of the space that are valid, with seed 0; always the same.
+
+        Raises:
+            ConfigError: A value of a factor is valid in none, or no setting is.
+        """
+        found, problems = [], list[str]()
+        for params in self.random:
+            try:
+                found.append(self.build(self.space.changes(params)))
+            except ConfigError as error:
+                problems.append(error.problems[0])
+        if not found:
+            raise ConfigError(
+                f"study.search.space: none of {TRIES} random settings is a valid one, so that no cohort can be formed; "
+                f"the first: {problems[0]}"
+            )
+        return found
+
+    @cached_property
+    def corners(self) -> list[RunConfig]:
+        """The examples, and with them every value at an end of a factor: among them the cheapest and the dearest."""
+        found = list(self.examples)
+        for params in self.random[: TRIES // 4]:
+            for factor in self.space.factors:
+                for value in factor.ends if factor.name in params else ():
+                    try:
+                        found.append(self.build(self.space.changes({**params, factor.name: value})))
+                    except ConfigError:
+                        continue
+        return found
+
+    def check(self) -> None:
+        """Try out every factor's values, the space, and whether the budget buys anything.
+
+        Raises:
+            ConfigError: Lists every problem.
+        """
+        found = [problem for factor in self.space.factors if (problem := self._problem(factor)) is not None]
+        # A factor that is never valid spoils the settings of all others: it alone is to blame.
+        problems = [problem for problem, is_own in found if is_own] or [problem for problem, _ in found]
+        for name, changes in self.compared.items():
+            try:
+                self._configured(changes)
+            except ConfigError as error:
+                problems += [f"study.search.compare.{name}: {problem}" for problem in error.problems]
+        for number, values in enumerate(self.search.start):
+            problems += [f"study.search.start[{number}]: {problem}" for problem in self._start_problems(values)]
+        if problems:
+            raise ConfigError(list(dict.fromkeys(problems)))
+        _ = self.examples
+        if self.search.sampler == "grid":
+            self.space.grid()
+
+    def _configured(self, changes: Sequence[Change]) -> RunConfig:
+        return configure(self.baseline, changes, self.source.compose_group)
+
+    def _start_problems(self, values: Mapping[str, Any]) -> list[str]:
+        """What of a setting to start from is invalid, or lies outside the space."""
+        try:
+            params = self.space.nearest(self._configured(_changes(values)))
+        except ConfigError as error:
+            return error.problems
+        held = dict(self.space.changes(params))
+        return [
+            f"{path} = {label_of(value)} lies outside the space" for path, value in _changes(values) if path not in held
+        ]
+
+    def _problem(self, factor: Factor) -> tuple[str, bool] | None:
+        """Why a value at an end of a factor (or a choice) is valid in no setting, and whether by itself neither.
+
+        Returns:
+            None: All are valid.
+        """
+        contexts = [params for params in self.random if factor.name in params]
+        if not contexts:
+            return f"study.search.space.{factor.name}: its condition holds in none of {TRIES} random settings", True
+        for value in factor.ends:
+            why = ""
+            for params in contexts:
+                try:
+                    self.build(self.space.changes({**params, factor.name: value}))
+                    break
+                except ConfigError as error:
+                    why = next((p for p in error.problems if p.startswith(factor.path)), error.problems[0])
+            else:
+                problem = f"study.search.space.{factor.name} = {value!r}: "
+                try:
+                    self.build(factor.changes(value))
+                except ConfigError as error:
+                    return problem + error.problems[0], True
+                return problem + why, False
+        return None
+
+
+def search_request(arguments: Sequence[str], compose: Compose | None = None) -> SearchRequest:
+    """The search that a command line asks for.
+
+    Args:
+        arguments: Overrides, with ``sweeps=STUDY`` for one study that has a search.
+        compose: How to compose; None: outside a Hydra application.
+
+    Raises:
+        ConfigError: Lists every problem.
+    """
+    if compose is None:
+        with composer() as own:
+            order = search_request(arguments, own)
+            order.check()
+            return order
+    found = sources(arguments, compose)
+    with_search = [source for source in found if source.study.search is not None]
+    if len(with_search) != 1:
+        names = ", ".join(source.study.name for source in found)
+        raise ConfigError(f"study {names}: needs exactly one study with a search (study.search)")
+    source = with_search[0]
+    search = parse_search(source.study.search or {}, source.study.seeds)
+    order = SearchRequest(replace(source, baseline=_with_content(source.baseline)), search, parse_space(search.space))
+    _check_clashes(order)
+    return order
+
+
+def with_protocol(values: Mapping[str, Any], protocol: str) -> dict[str, Any]:
+    """Nested values of a run under another protocol."""
+    return {**values, "data": {**values["data"], "protocol": protocol}}
+
+
+def _with_content(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An image folder's content is part of a run's identity."""
+    config = configure(with_protocol(values, "holdout"), [], lambda group, option: {})
+    if not isinstance(config.data, ImageFolder) or config.data.content is not None:
+        return values
+    from ablate.images.data.fingerprint import content_digest
+
+    return {**values, "data": {**values["data"], "content": content_digest(str(config.data.root))}}
+
+
+def _check_clashes(order: SearchRequest) -> None:
+    problems = [
+        f"study.search.fixed.{path}: is also a factor of the space"
+        for path in order.search.fixed
+        if path in {factor.path for factor in order.space.factors}
+    ]
+    for path in order.search.fixed:
+        if path == "data" or path.startswith("data."):
+            problems.append(f"study.search.fixed.{path}: set it for the whole study, not for the search alone")
+    if problems:
+        raise ConfigError(problems)
+
+
+def _changes(values: Mapping[str, Any]) -> list[Change]:
+    return [(str(path), tuple(value) if isinstance(value, list) else value) for path, value in values.items()]

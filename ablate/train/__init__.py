@@ -1,5 +1,0 @@
-"""Train a cohort of runs: configurations and images in, results out; pure."""
-
-from ablate.train.engine import train
-
-__all__ = ["train"]
