@@ -25,6 +25,7 @@ import ablate.cli  # noqa: F401 (its settings of the interpreter)
 from ablate.commands.plan import outlook
 from ablate.commands.studies import Order, named, order, records_of
 from ablate.commands.study_view import view_of
+from ablate.images.metrics import measured_epoch
 from ablate.images.run import RunConfig
 from ablate.report import analyse_study, summarise
 from ablate.report.files import write_csv, write_text
@@ -32,7 +33,7 @@ from ablate.report.joined_runs import frame_of_runs
 from ablate.report.latex import latex
 from ablate.report.tables import markdown, sheets, wide
 from ablate.store import open_store
-from ablate.task.record import Epoch, Record, Result
+from ablate.task.record import Record, Result
 
 GRID, PART = "grid", "part"
 """The studies: all of the store, and the factors one at a time."""
@@ -112,7 +113,8 @@ def make_store(wanted: Order) -> None:
 def _record(run: RunConfig, noise: np.ndarray) -> Record:
     accuracies = 0.7 + 0.05 * run.optimizer.lr + np.linspace(0.0, 0.1, EPOCHS) + noise
     curve = [
-        Epoch(i, 2.0 - a, a - 0.01, test_acc=a, seconds=1.0) for i, a in enumerate(map(float, accuracies), start=1)
+        measured_epoch(i, 2.0 - a, a - 0.01, test_acc=a, seconds=1.0)
+        for i, a in enumerate(map(float, accuracies), start=1)
     ]
     return Record(run.digest, run.identity, Result("complete", tuple(curve)), {"commit": "none"})
 

@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "store": {"task", "images"},
     "execute": {"task", "plan", "store", "images"},
     "analyse": set(),
-    "report": {"task", "plan", "analyse"},
+    "report": {"task", "plan", "analyse", "images"},
 }
 """Stage to the stages that it may import; what is missing here (cli, commands, ...) joins them."""
 

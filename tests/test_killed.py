@@ -60,7 +60,7 @@ def test_killed_ten_times(tmp_path):
         )
         for record in now.values():
             assert record.result.status == "complete"
-            assert [epoch.epoch for epoch in record.result.curves] == [1, 2, 3, 4, 5, 6], "half-written"
+            assert [epoch.step for epoch in record.result.curves] == [1, 2, 3, 4, 5, 6], "half-written"
         seen = {digest: _stamp(record) for digest, record in now.items()}
     assert start(killed).wait() == 0
     final = records(killed)
@@ -69,8 +69,8 @@ def test_killed_ten_times(tmp_path):
     for digest, record in final.items():
         ours, theirs = record.result.curves[-1], expected[digest].result.curves[-1]
         # Company differs after a restart, so equal up to float rounding.
-        assert ours.train_loss == pytest.approx(theirs.train_loss, rel=1e-3)
-        assert ours.test_acc == pytest.approx(theirs.test_acc, abs=2e-3)
+        assert ours.values["train_loss"] == pytest.approx(theirs.values["train_loss"], rel=1e-3)
+        assert ours.values["test_acc"] == pytest.approx(theirs.values["test_acc"], abs=2e-3)
     _nothing_left_behind()
 
 

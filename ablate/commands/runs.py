@@ -5,10 +5,11 @@ import sys
 from collections.abc import Sequence
 
 from ablate.commands.studies import named, order
+from ablate.images.metrics import METRICS
 from ablate.plan.compose import composer, to_plain
 from ablate.plan.launch import Launch, parse_launch
 from ablate.store import open_store
-from ablate.task.record import METRICS, Record
+from ablate.task.record import Record
 
 
 def list_runs(overrides: Sequence[str], study: str | None, status: str | None, form: str | None) -> None:
@@ -45,12 +46,11 @@ def _csv(records: Sequence[Record]) -> None:
 
 def _json(records: Sequence[Record]) -> None:
     for record in records:
-        last = record.result.curves[-1] if record.result.curves else None
         row = {
             "digest": record.digest,
             "status": record.result.status,
             "epochs": len(record.result.curves),
-            **{metric: getattr(last, metric, None) for metric in METRICS},
+            **{metric: record.result.last(metric) for metric in METRICS},
             "error": record.result.error,
             "config": dict(record.config),
             "notes": dict(record.result.notes),
@@ -74,10 +74,9 @@ def _table(records: Sequence[Record]) -> None:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("differs from the default by", overflow="fold")
     for record in records:
-        last = record.result.curves[-1] if record.result.curves else None
         flat = dict(flatten(record.config))
         changes = [f"{k}={v}" for k, v in flat.items() if k not in ("seed", "engine") and default.get(k, k) != v]
-        numbers = [getattr(last, metric, None) for metric in ("train_loss", "train_acc", "test_acc")]
+        numbers = [record.result.last(metric) for metric in ("train_loss", "train_acc", "test_acc")]
         table.add_row(
             record.digest[:10],
             record.result.status,

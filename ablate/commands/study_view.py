@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
+from ablate.images.metrics import METRICS
 from ablate.images.run import RunConfig
 from ablate.plan.plan import Plan
 from ablate.plan.sources import sweep_file
 from ablate.plan.study import Study
 from ablate.report.joined_runs import flatten
 from ablate.task.errors import ConfigError
-from ablate.task.record import METRICS
 
 if TYPE_CHECKING:
     import pandas as pd

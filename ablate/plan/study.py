@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from ablate.images.metrics import METRICS
 from ablate.task.errors import ConfigError
 from ablate.task.fields import Fields, Positive, problems_of
-from ablate.task.record import METRICS
 
 Design = Literal["one-at-a-time", "grid", "leave-one-out"]
 MAX_LEVELS = 10_000

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ablate.images.metrics import METRICS
 from ablate.plan.plan import Plan
-from ablate.task.record import METRICS, Record
+from ablate.task.record import Record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +36,6 @@ def frame_of_runs(plan: Plan, records: Mapping[str, Record], study: str | None =
         record = records.get(point.run.digest)
         # One that a search stopped early is a part of a run, and no record of it.
         result = record.result if record is not None and record.result.status != "stopped" else None
-        last = result.curves[-1] if result is not None and result.curves else None
         rows.append(
             {
                 "study": study or point.study.name,
@@ -48,7 +48,7 @@ def frame_of_runs(plan: Plan, records: Mapping[str, Record], study: str | None =
                 "digest": point.run.digest,
                 "status": result.status if result is not None else "missing",
                 "epochs": len(result.curves) if result is not None else 0,
-                **{metric: _number(getattr(last, metric, None)) for metric in METRICS},
+                **{metric: _number(result.last(metric) if result is not None else None) for metric in METRICS},
                 "seconds": sum(e.seconds for e in result.curves) if result is not None else float("nan"),
                 "engine": point.run.identity["engine"],
                 "error": result.error if result is not None else None,

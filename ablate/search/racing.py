@@ -17,6 +17,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ablate.images.metrics import METRICS
 from ablate.images.run import RunConfig
 from ablate.search.settings import Racing, Search
 from ablate.task.record import StopRule
@@ -72,7 +73,7 @@ def stop_rule(run: RunConfig, racing: Racing, metric: str, laps: Sequence[Lap]) 
                 seen.append(lap.values[there])
         if len(seen) >= racing.least:
             limits[epoch] = _last_to_go_on(seen, racing.reduction, metric)
-    return StopRule(metric, tuple(sorted(limits.items()))) if limits else None
+    return StopRule(metric, METRICS[metric].goal, tuple(sorted(limits.items()))) if limits else None
 
 
 def seed_counts(total: int, racing: Racing) -> list[int]:

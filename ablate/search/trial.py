@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ablate.images.metrics import METRICS
 from ablate.images.run import RunConfig
 from ablate.plan.cohorts import training_samples
 from ablate.search.budget import RUNS, SPENT, Purse
@@ -68,7 +69,7 @@ def value_of(result: Result, metric: str) -> float:
 
     if result.status == "diverged":
         return float(Chance().value(metric) or 0.0)
-    value = getattr(result.curves[-1], metric) if result.curves else None
+    value = result.last(metric) if result.curves else None
     return math.nan if value is None else float(value)
 
 
@@ -136,7 +137,11 @@ def finished_values(trials: "Sequence[FrozenTrial]", search: Search) -> dict[int
 def rule_of(attributes: Mapping[str, Any], metric: str) -> StopRule | None:
     """The stop rule that a trial was started with."""
     limits = attributes.get(LIMITS)
-    return StopRule(metric, tuple((int(epoch), float(value)) for epoch, value in limits)) if limits else None
+    return (
+        StopRule(metric, METRICS[metric].goal, tuple((int(epoch), float(value)) for epoch, value in limits))
+        if limits
+        else None
+    )
 
 
 def _attributes(pending: Pending, search: Search, purse: Purse) -> dict[str, Any]:
@@ -158,7 +163,7 @@ def _attributes(pending: Pending, search: Search, purse: Purse) -> dict[str, Any
 
 
 def _at(result: Result, epoch: int, metric: str) -> float | None:
-    value = getattr(result.curves[epoch - 1], metric) if len(result.curves) >= epoch else None
+    value = result.curves[epoch - 1].values.get(metric) if len(result.curves) >= epoch else None
     return None if value is None else float(value)
 
 

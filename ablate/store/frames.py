@@ -9,8 +9,9 @@ from typing import Any, get_args
 
 import pandas as pd
 
+from ablate.images.metrics import METRICS
 from ablate.task.errors import ConfigError
-from ablate.task.record import METRICS, Epoch, Record, Result, Status
+from ablate.task.record import Measurement, Record, Result, Status
 
 RUNS, CURVES = "runs.csv", "curves.csv"
 _CURVE_COLUMNS = ("digest", "epoch", *METRICS, "seconds")
@@ -72,11 +73,11 @@ def read_folder(folder: Path) -> list[Record]:
         ConfigError: A file is missing or damaged: its name, line and column; also if a configuration does not match
             its digest, or a run's number of epochs its curve.
     """
-    curves: dict[str, list[Epoch]] = {}
+    curves: dict[str, list[Measurement]] = {}
     for place, row in _rows(folder / CURVES, _CURVE_COLUMNS):
         epoch = _epoch(place, row)
         points = curves.setdefault(row["digest"], [])
-        if epoch.epoch != len(points) + 1:
+        if epoch.step != len(points) + 1:
             raise ConfigError(f"{place}, column epoch = {row['epoch']!r}: {len(points) + 1} is next for this run")
         points.append(epoch)
     records: dict[str, Record] = {}
@@ -92,14 +93,13 @@ def read_folder(folder: Path) -> list[Record]:
 def _run_row(record: Record) -> dict[str, Any]:
     result = record.result
     identity = {name: value for name, value in record.config.items() if name != "engine"}
-    last = result.curves[-1] if result.curves else None
     return {
         "digest": record.digest,
         "status": result.status,
         **{f"config.{path}": value for path, value in _flat(identity)},
         "engine": record.config.get("engine"),
         "epochs": len(result.curves),
-        **{name: getattr(last, name, None) for name in METRICS},
+        **{name: result.last(name) for name in METRICS},
         "seconds": sum(epoch.seconds for epoch in result.curves),
         "error": result.error,
         "notes": json.dumps(dict(result.notes)) if result.notes else None,
@@ -107,8 +107,9 @@ def _run_row(record: Record) -> dict[str, Any]:
     }
 
 
-def _curve_row(record: Record, epoch: Epoch) -> dict[str, Any]:
-    return {"digest": record.digest} | {name: getattr(epoch, name) for name in _CURVE_COLUMNS[1:]}
+def _curve_row(record: Record, measured: Measurement) -> dict[str, Any]:
+    values = {name: measured.values.get(name) for name in METRICS}
+    return {"digest": record.digest, "epoch": measured.step, **values, "seconds": measured.seconds}
 
 
 def _columns(rows: list[dict[str, Any]]) -> list[str]:
@@ -199,7 +200,7 @@ def _rows(path: Path, needed: Iterable[str]) -> Iterator[tuple[str, dict[str, st
         raise ConfigError(f"{path}: {error}") from None
 
 
-def _epoch(place: str, row: Mapping[str, str]) -> Epoch:
+def _epoch(place: str, row: Mapping[str, str]) -> Measurement:
     values: dict[str, Any] = {}
     for name in _CURVE_COLUMNS[1:]:
         try:
@@ -209,10 +210,11 @@ def _epoch(place: str, row: Mapping[str, str]) -> Epoch:
                 values[name] = float(row[name]) if row[name] or name in ("train_loss", "train_acc", "seconds") else None
         except ValueError:
             raise ConfigError(f"{place}, column {name} = {row[name]!r}: should be a number") from None
-    return Epoch(**values)
+    step, seconds = values.pop("epoch"), values.pop("seconds")
+    return Measurement(step, {name: value for name, value in values.items() if value is not None}, seconds)
 
 
-def _record(place: str, row: Mapping[str, str], curves: tuple[Epoch, ...]) -> Record:
+def _record(place: str, row: Mapping[str, str], curves: tuple[Measurement, ...]) -> Record:
     if row["status"] not in _STATUSES:
         raise ConfigError(f"{place}, column status = {row['status']!r}: should be one of {', '.join(_STATUSES)}")
     if row["epochs"] != str(len(curves)):

@@ -10,12 +10,13 @@ from sqlalchemy import ColumnElement, delete, func, insert, select
 from sqlalchemy.engine import Connection, Engine, Row
 
 from ablate.images.config import ScheduleConfig
+from ablate.images.metrics import METRICS
 from ablate.store import leases, schema
 from ablate.store.chunks import chunks
 from ablate.store.owner import Owner
 from ablate.store.schema import epochs, reading, records, writing
 from ablate.store.speeds import Speed, read_speeds, write_speeds
-from ablate.task.record import METRICS, Epoch, Record, Result, Status
+from ablate.task.record import Measurement, Record, Result, Status
 
 FINAL: frozenset[Status] = frozenset({"complete", "diverged"})
 """Statuses of a run that is not trained again; a failed one is, by the next sweep."""
@@ -214,18 +215,24 @@ _DEPENDS_ON_EPOCHS: dict[str, bool] = {
 
 
 def _read(connection: Connection, chosen: ColumnElement[bool], curves: bool) -> dict[str, Record]:
-    points: dict[int, list[Epoch]] = {}
+    points: dict[int, list[Measurement]] = {}
     if curves:
         query = select(epochs).join(records, records.c.id == epochs.c.record).where(chosen)
         for record, *values in connection.execute(query.order_by(epochs.c.record, epochs.c.epoch)):
-            points.setdefault(record, []).append(Epoch(*values))
+            points.setdefault(record, []).append(_measurement(values))
     rows = connection.execute(select(records).where(chosen).order_by(records.c.id))
     return {row.digest: _record(row, tuple(points.get(row.id, ()))) for row in rows}
 
 
-def _record(row: Row[Any], curves: tuple[Epoch, ...]) -> Record:
+def _record(row: Row[Any], curves: tuple[Measurement, ...]) -> Record:
     result = Result(status=row.status, curves=curves, error=row.error, notes=json.loads(row.notes))
     return Record(row.digest, json.loads(row.config), result, json.loads(row.provenance))
+
+
+def _measurement(values: Sequence[Any]) -> Measurement:
+    step, *measured, seconds = values
+    named = zip(METRICS, measured, strict=True)
+    return Measurement(step, {name: value for name, value in named if value is not None}, seconds)
 
 
 def _write(connection: Connection, numbered: Sequence[tuple[int, Record]]) -> None:
@@ -248,9 +255,9 @@ def _write(connection: Connection, numbered: Sequence[tuple[int, Record]]) -> No
             for number, record in numbered
         ],
     )
-    points = [
-        {"record": number, "epoch": point.epoch, "seconds": point.seconds}
-        | {metric: getattr(point, metric) for metric in METRICS}
+    points: list[dict[str, Any]] = [
+        {"record": number, "epoch": point.step, "seconds": point.seconds}
+        | {metric: point.values.get(metric) for metric in METRICS}
         for number, record in numbered
         for point in record.result.curves
     ]

@@ -1,72 +1,95 @@
-"""What a finished run leaves: the one type that the engine returns, the store keeps and the analysis reads."""
+"""What a finished run leaves: the one type that an engine returns, the store keeps and the analysis reads."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Status = Literal["complete", "diverged", "failed", "stopped"]
+from ablate.task.metric import Goal
 
-METRICS = ("train_loss", "train_acc", "val_loss", "val_acc", "test_loss", "test_acc")
-"""Columns of an epoch, in this order. Losses are means over samples, accuracies fractions in [0, 1]."""
+Status = Literal["complete", "diverged", "failed", "stopped"]
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """One epoch of a run; a metric that the protocol does not measure is None, one that diverged is NaN or inf.
+class Measurement:
+    """What a run measured at one step."""
 
-    ``train_loss`` and ``train_acc`` are running means over the epoch's samples while training, each taken before its
-    update (the article's protocol); ``val_*`` and ``test_*`` are measured after the epoch's last update.
-    """
-
-    epoch: int
-    """Counted from 1."""
-    train_loss: float
-    train_acc: float
-    val_loss: float | None = None
-    val_acc: float | None = None
-    test_loss: float | None = None
-    test_acc: float | None = None
+    step: int
+    """Position along the run, increasing from measurement to measurement: an epoch counted from 1, an iteration, or 0
+    for the one final value of a run that has no steps."""
+    values: Mapping[str, float] = field(default_factory=dict)
+    """By name of the metric; one that was not measured at this step is left out, one that diverged is NaN or inf."""
     seconds: float = 0.0
-    """Wall time of this epoch's share: a cohort's epoch divided by its members."""
+    """Wall time since the measurement before; a cohort's time is divided by its members."""
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What guessing scores on the data of a run."""
+
+    value: float
+    """The metric's value for a model that has learnt nothing but the shares of the classes."""
+    samples: int | None = None
+    """Samples behind one value of the metric: fewer stray further from ``value`` by luck. None: unknown."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """The outcome of training one run.
+    """The outcome of a run.
 
-    ``complete``: every epoch trained with finite losses. ``diverged``: a loss became NaN or infinite; ``curves`` ends
-    with that epoch. ``failed``: an error; ``error`` holds the traceback, ``curves`` the epochs before it.
-    ``stopped``: told to leave early by a :class:`StopRule`; ``curves`` is a part of the run, which is trained anew
-    where all of it is wanted.
+    ``complete``: it went to its end and every value is finite. ``diverged``: a value became NaN or infinite;
+    ``curves`` ends with that step. ``failed``: an error; ``error`` holds the traceback or the reason, ``curves`` what
+    was measured before it. ``stopped``: told to leave early by a :class:`StopRule`; ``curves`` is a part of the run,
+    which is trained anew where all of it is wanted.
     """
 
     status: Status
-    curves: tuple[Epoch, ...] = ()
+    curves: tuple[Measurement, ...] = ()
     error: str | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
     """How it was trained, as JSON data (cohort size, stacked, compiled, reasons); never part of the identity."""
+    guesses: Mapping[str, Guess] = field(default_factory=dict)
+    """By metric, what guessing scores; empty where the engine does not know, and then nothing is imputed."""
+
+    def last(self, metric: str) -> float | None:
+        """The metric's last value; None where it was never measured."""
+        for measurement in reversed(self.curves):
+            if metric in measurement.values:
+                return measurement.values[metric]
+        return None
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of all that was measured, in order of first appearance."""
+        return tuple(dict.fromkeys(name for measurement in self.curves for name in measurement.values))
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of the whole run."""
+        return sum(measurement.seconds for measurement in self.curves)
 
 
 @dataclass(frozen=True)
 class StopRule:
-    """What a run must have reached after certain epochs to go on; no part of its identity."""
+    """What a run must have reached after certain steps to go on; no part of its identity."""
 
     metric: str
+    goal: Goal
+    """Direction of the metric."""
     limits: tuple[tuple[int, float], ...]
-    """``(epoch, value)``: the run leaves after this epoch if its accuracy is below, or its loss above, the value."""
+    """``(step, value)``: the run leaves after this step if its value is worse than that."""
 
-    def stops(self, epoch: Epoch) -> bool:
-        """Whether a run leaves after this epoch."""
-        limit, value = dict(self.limits).get(epoch.epoch), getattr(epoch, self.metric)
+    def stops(self, measurement: Measurement) -> bool:
+        """Whether a run leaves after this measurement."""
+        limit, value = dict(self.limits).get(measurement.step), measurement.values.get(self.metric)
         if limit is None or value is None:
             return False
-        return bool(value < limit) if self.metric.endswith("_acc") else bool(value > limit)
+        return value < limit if self.goal == "max" else value > limit
 
-    def part(self, curves: tuple[Epoch, ...]) -> tuple[Epoch, ...] | None:
-        """The epochs up to where a run would have left, or None where it would not have."""
-        for epoch in curves:
-            if self.stops(epoch):
-                return curves[: epoch.epoch]
+    def part(self, curves: tuple[Measurement, ...]) -> tuple[Measurement, ...] | None:
+        """The measurements up to where a run would have left, or None where it would not have."""
+        for position, measurement in enumerate(curves, start=1):
+            if self.stops(measurement):
+                return curves[:position]
         return None
 
 
@@ -76,7 +99,7 @@ class Record:
 
     digest: str
     config: Mapping[str, Any]
-    """The run's identity (``RunConfig.identity``), nested JSON data."""
+    """The run's identity (``Run.identity``), nested JSON data."""
     result: Result
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """commit, dirty, versions, cpu/gpu, threads, host, started, ended (ISO 8601 UTC), prefix_of."""

@@ -6,10 +6,11 @@ from statistics import fmean
 import pandas as pd
 import pytest
 
+from ablate.images.metrics import measured_epoch
 from ablate.plan.launch import Launch
 from ablate.store import open_store
 from ablate.task.errors import ConfigError
-from ablate.task.record import Epoch, Record, Result, StopRule
+from ablate.task.record import Record, Result, StopRule
 from benchmarks.regret import main
 from benchmarks.regret_report import compare
 from benchmarks.regret_search import METHODS, OURS, RANDOM, TPE, Found, Method, Served, replay
@@ -23,9 +24,9 @@ def made_up(run):
     """Curves that rise to an accuracy that is highest at the best setting and has no noise; or a divergence."""
     values = GRID.values_of(run)
     if values[LR] == DIVERGING:
-        return Result("diverged", (Epoch(1, math.nan, 0.1, math.nan, 0.1),))
+        return Result("diverged", (measured_epoch(1, math.nan, 0.1, math.nan, 0.1),))
     top = 0.5 + 0.1 * sum(values[path] == level for path, level in BEST.items())
-    return Result("complete", tuple(Epoch(e, 1.0, top * e / 9, 1.0, top * e / 9) for e in range(1, 10)))
+    return Result("complete", tuple(measured_epoch(e, 1.0, top * e / 9, 1.0, top * e / 9) for e in range(1, 10)))
 
 
 @pytest.fixture
@@ -95,7 +96,7 @@ def test_a_budget_for_the_whole_table_finds_the_best(records, method):
 def test_races_stop_runs_at_a_third_and_a_ninth(records):
     runs = {setting.digest: setting.with_seed(1000) for setting in GRID.settings}
     served = Served(records, Launch())
-    rule = dict.fromkeys((run.digest for run in runs.values()), StopRule("val_acc", ((1, 0.0), (3, 0.99))))
+    rule = dict.fromkeys((run.digest for run in runs.values()), StopRule("val_acc", "max", ((1, 0.0), (3, 0.99))))
     outcomes = served(runs.values(), rule)
     assert sorted({len(outcome.result.curves) for outcome in outcomes.values()}) == [1, 3]
     assert served.samples == (8 * 3 + 4 * 1) * 200
@@ -121,7 +122,7 @@ def test_the_command_trains_a_table_and_writes_what_was_measured(tmp_path, capsy
     assert (rows["samples_spent"] <= rows["budget_samples"]).all()
     assert (rows["regret"] >= 0.0).all()
     with open_store(location, read_only=True) as store:
-        configs = [(record.config, record.result.curves[-1].val_acc) for record in store.all()]
+        configs = [(record.config, record.result.curves[-1].values["val_acc"]) for record in store.all()]
     assert len(configs) == 12 * 3
     for row in rows.to_dict("records"):
         own = [accuracy for config, accuracy in configs if all(_of(config, path) == row[path] for path in LEVELS)]

@@ -10,8 +10,9 @@ import traceback
 from pathlib import Path
 
 from ablate.images.config import SGD, FashionMNIST, Train
+from ablate.images.metrics import measured_epoch
 from ablate.images.run import RunConfig
-from ablate.task.record import Epoch, Result
+from ablate.task.record import Result
 
 DIVERGES, FAILS, RAISES, KILLS, KILLS_IN_COMPANY, BLOCKS = 101.0, 102.0, 103.0, 104.0, 105.0, 106.0
 IMAGES = 100
@@ -43,7 +44,7 @@ def epoch(config, number):
     loss = math.sin(config.seed + 10 * config.optimizer.lr + number)
     if config.optimizer.lr == DIVERGES and number == 3:
         loss = math.nan
-    return Epoch(number, loss, loss / 3, None, None, loss / 7, loss / 9, 0.125)
+    return measured_epoch(number, loss, loss / 3, None, None, loss / 7, loss / 9, 0.125)
 
 
 def train(configs, images, *, device, on_epoch):

@@ -56,7 +56,7 @@ def test_a_small_sweep(tmp_path):
         assert repr(short.result.curves) == repr(long.result.curves[:1])
         assert long.result.notes["cohort"] >= 2
         assert long.provenance["threads"] == 1
-        assert 0.0 < long.result.curves[1].test_acc < 1.0
+        assert 0.0 < long.result.curves[1].values["test_acc"] < 1.0
         assert store.count() == {"complete": 8, "diverged": 1}
 
 

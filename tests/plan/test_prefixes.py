@@ -1,9 +1,10 @@
 import math
 
 from ablate.images.config import SGD, Cosine, Train
+from ablate.images.metrics import measured_epoch
 from ablate.images.run import RunConfig
 from ablate.plan.prefixes import find_prefixes, read_off
-from ablate.task.record import Epoch, Record, Result
+from ablate.task.record import Record, Result
 
 
 def run(epochs, lr=0.5, **fields):
@@ -11,9 +12,9 @@ def run(epochs, lr=0.5, **fields):
 
 
 def record(of, status, length, **fields):
-    curves = tuple(Epoch(n, 1.0 / n, 0.5, seconds=0.1) for n in range(1, length + 1))
+    curves = tuple(measured_epoch(n, 1.0 / n, 0.5, seconds=0.1) for n in range(1, length + 1))
     if status == "diverged":
-        curves = (*curves[:-1], Epoch(length, math.nan, 0.1, seconds=0.1))
+        curves = (*curves[:-1], measured_epoch(length, math.nan, 0.1, seconds=0.1))
     error = "ValueError: no" if status == "failed" else None
     return Record(of.digest, of.identity, Result(status, curves, error, {"cohort": 4}), {"host": "here", **fields})
 
@@ -49,7 +50,7 @@ def test_a_shorter_run_is_the_beginning_of_a_longer_one():
     assert short.digest == run(3).digest
     assert short.config == run(3).identity
     assert short.result.status == "complete"
-    assert [e.epoch for e in short.result.curves] == [1, 2, 3]
+    assert [e.step for e in short.result.curves] == [1, 2, 3]
     assert short.result.notes == {"cohort": 4}
     assert short.provenance == {"host": "here", "prefix_of": run(10).digest}
 

@@ -3,6 +3,7 @@
 import hashlib
 import math
 
+from ablate.images.metrics import measured_epoch
 from ablate.images.run import RunConfig
 from ablate.plan.compose import Source
 from ablate.plan.launch import Launch
@@ -11,7 +12,7 @@ from ablate.search.evaluate import Outcome
 from ablate.search.request import SearchRequest
 from ablate.search.settings import parse_search
 from ablate.search.space_file import parse_space
-from ablate.task.record import Epoch, Result
+from ablate.task.record import Result
 
 SPACE = {
     "optimizer.lr": {"low": 0.01, "high": 1.0, "log": True},
@@ -58,7 +59,7 @@ def curve(config):
     top = quality(config) + 0.01 * noise(config.seed) + 0.004 * noise(config.digest)
     for epoch in range(1, config.train.epochs + 1):
         accuracy = top * (1 - math.exp(-3 * epoch / config.train.epochs)) / (1 - math.exp(-3))
-        yield Epoch(epoch, 1 - accuracy, accuracy, 1 - accuracy, accuracy, seconds=0.01)
+        yield measured_epoch(epoch, 1 - accuracy, accuracy, 1 - accuracy, accuracy, seconds=0.01)
 
 
 def train(configs, images=None, *, device=None, on_epoch=None, stops=None):
@@ -69,14 +70,14 @@ def train(configs, images=None, *, device=None, on_epoch=None, stops=None):
         whole = tuple(curve(config))
         if config.data.tests:
             whole = tuple(
-                Epoch(
-                    e.epoch,
-                    e.train_loss,
-                    e.train_acc,
-                    e.val_loss if config.data.validates else None,
-                    e.val_acc if config.data.validates else None,
-                    e.val_loss,
-                    e.val_acc,
+                measured_epoch(
+                    e.step,
+                    e.values["train_loss"],
+                    e.values["train_acc"],
+                    e.values["val_loss"] if config.data.validates else None,
+                    e.values["val_acc"] if config.data.validates else None,
+                    e.values["val_loss"],
+                    e.values["val_acc"],
                     e.seconds,
                 )
                 for e in whole

@@ -96,7 +96,7 @@ def unharmed(folder, before):
     """The records by digest: none half-written, and those seen before neither lost nor written again."""
     now = records(folder)
     for record in now.values():
-        epochs = [epoch.epoch for epoch in record.result.curves]
+        epochs = [epoch.step for epoch in record.result.curves]
         assert record.result.status in ("complete", "stopped")
         assert epochs == list(range(1, len(epochs) + 1))
         assert (len(epochs) == EPOCHS) == (record.result.status == "complete"), "half-written"
@@ -121,7 +121,7 @@ def told(trial):
 
 def measured(record):
     """All that a run's training gave, but the time that it took."""
-    return [(e.epoch, e.train_loss, e.train_acc, e.val_loss, e.val_acc, e.test_acc) for e in record.result.curves]
+    return [(e.step, dict(e.values)) for e in record.result.curves]
 
 
 def records(folder):

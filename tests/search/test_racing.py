@@ -3,10 +3,11 @@ import math
 import pytest
 
 from ablate.images.config import OneCycle, Train
+from ablate.images.metrics import measured_epoch
 from ablate.images.run import RunConfig
 from ablate.search.racing import Lap, contenders, rung_epochs, seed_counts, stop_rule
 from ablate.search.settings import Racing
-from ablate.task.record import Epoch, StopRule
+from ablate.task.record import StopRule
 
 RACING = Racing(reduction=3.0, rungs=2, least=3)
 
@@ -26,9 +27,9 @@ def test_rungs_are_shares_of_a_runs_own_length(epochs, rungs):
 
 def test_the_limit_is_the_last_of_the_best_third():
     rule = stop_rule(run(), RACING, "val_acc", laps([0.1, 0.5, 0.4, 0.3, 0.2, 0.6]))
-    assert rule == StopRule("val_acc", ((1, 0.5),))
+    assert rule == StopRule("val_acc", "max", ((1, 0.5),))
     rule = stop_rule(run(), RACING, "val_loss", laps([0.1, 0.5, 0.4, 0.3, 0.2, 0.6]))
-    assert rule == StopRule("val_loss", ((1, 0.2),))
+    assert rule == StopRule("val_loss", "min", ((1, 0.2),))
 
 
 def test_both_rungs_have_limits_of_their_own():
@@ -58,19 +59,19 @@ def test_a_run_of_one_epoch_is_never_stopped():
 
 
 def epoch(number, accuracy):
-    return Epoch(number, 1.0, accuracy, 1.0, accuracy)
+    return measured_epoch(number, 1.0, accuracy, 1.0, accuracy)
 
 
 def test_a_rule_stops_below_its_limit_only_and_gives_the_part_until_there():
-    rule = StopRule("val_acc", ((2, 0.5),))
+    rule = StopRule("val_acc", "max", ((2, 0.5),))
     assert not rule.stops(epoch(1, 0.1))
     assert not rule.stops(epoch(2, 0.5))
     assert rule.stops(epoch(2, 0.49))
     curve = (epoch(1, 0.1), epoch(2, 0.4), epoch(3, 0.9))
     assert rule.part(curve) == curve[:2]
-    assert StopRule("val_acc", ((3, 0.5),)).part(curve) is None
-    assert StopRule("val_loss", ((2, 0.5),)).part(curve) == curve[:2]
-    assert not StopRule("test_acc", ((2, 0.5),)).stops(epoch(2, 0.1))
+    assert StopRule("val_acc", "max", ((3, 0.5),)).part(curve) is None
+    assert StopRule("val_loss", "min", ((2, 0.5),)).part(curve) == curve[:2]
+    assert not StopRule("test_acc", "max", ((2, 0.5),)).stops(epoch(2, 0.1))
 
 
 @pytest.mark.parametrize(("total", "counts"), [(1, [1]), (2, [1, 2]), (3, [1, 3]), (5, [1, 3, 5]), (10, [1, 3, 9, 10])])

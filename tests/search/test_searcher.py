@@ -107,7 +107,7 @@ def test_a_value_is_the_mean_over_the_seeds_of_the_last_epoch(make):
     searcher.run()
     trial = next(t for t in searcher.study.trials if len(t.user_attrs[VALUES]) == 2)
     runs = [searcher.build(searcher.space.changes(trial.params)).with_seed(seed) for seed in (1000, 1001)]
-    assert trial.value == pytest.approx(sum(list(fakes.curve(run))[-1].val_acc for run in runs) / 2)
+    assert trial.value == pytest.approx(sum(list(fakes.curve(run))[-1].values["val_acc"] for run in runs) / 2)
 
 
 def test_a_repeated_search_asks_for_nothing_and_one_from_scratch_trains_nothing(make):

@@ -17,7 +17,7 @@ from ablate.task.record import StopRule
 CPU = torch.device("cpu")
 RELU = LeNet(activation="relu", activation_c5="relu", activation_f6="relu")
 DATA = FashionMNIST(protocol="holdout", train_size=300, val_size=100)
-NEVER, ALWAYS = StopRule("val_acc", ((1, -1.0), (2, -1.0))), StopRule("val_acc", ((2, 2.0),))
+NEVER, ALWAYS = StopRule("val_acc", "max", ((1, -1.0), (2, -1.0))), StopRule("val_acc", "max", ((2, 2.0),))
 
 
 def run(lr, epochs=3, seed=0):
@@ -32,7 +32,9 @@ def images():
 
 
 def metrics(result):
-    return [(e.train_loss, e.val_loss, e.val_acc, e.test_acc) for e in result.curves]
+    return [
+        (e.values["train_loss"], e.values["val_loss"], e.values["val_acc"], e.values["test_acc"]) for e in result.curves
+    ]
 
 
 def test_a_stopped_run_is_the_beginning_of_the_whole_one_and_leaves_the_others_alone(images):
@@ -56,7 +58,7 @@ def test_what_a_race_leaves_is_never_taken_for_a_run(store):
     """The store keeps the part; whoever wants the run gets all of it trained."""
     order = fakes.order()
     config = order.build([]).with_seed(7)
-    rule = StopRule("val_acc", ((3, 2.0),))
+    rule = StopRule("val_acc", "max", ((3, 2.0),))
     options = {"workers": 1, "device": "cpu", "train": fakes.train, "load": fakes.load}
     summary = execute([config], store, stops={config.digest: rule}, **options)
     assert (summary.stopped, summary.complete, summary.missing) == (1, 0, 0)

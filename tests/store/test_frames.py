@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ablate.images.config import SGD, Adam, AlexNet, FashionMNIST, Train
+from ablate.images.metrics import METRICS, measured_epoch
 from ablate.images.run import RunConfig
 from ablate.store.frames import read_folder, to_frames, write_folder
 from ablate.task.errors import ConfigError
-from ablate.task.record import METRICS, Epoch, Record, Result
+from ablate.task.record import Record, Result
 
 RUNS = [
     RunConfig(),
@@ -26,7 +27,7 @@ maybe = st.none() | metric
 epochs = st.lists(st.tuples(metric, metric, maybe, maybe, maybe, maybe, metric), max_size=3)
 results = st.builds(
     lambda status, curves, error, notes: Result(
-        status, tuple(Epoch(n + 1, *c) for n, c in enumerate(curves)), error, notes
+        status, tuple(measured_epoch(n + 1, *c) for n, c in enumerate(curves)), error, notes
     ),
     st.sampled_from(["complete", "diverged", "failed"]),
     epochs,
@@ -50,8 +51,8 @@ def test_csv_gives_back_the_same_records(tmp_path_factory, data):
 
 def some():
     curve = (
-        Epoch(1, 0.1 + 0.2, 0.5, None, None, 2.5, 0.25, 1.5),
-        Epoch(2, math.nan, 0.5, None, None, math.inf, 0.1, 1.0),
+        measured_epoch(1, 0.1 + 0.2, 0.5, None, None, 2.5, 0.25, 1.5),
+        measured_epoch(2, math.nan, 0.5, None, None, math.inf, 0.1, 1.0),
     )
     return [
         Record(

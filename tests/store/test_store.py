@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ablate.images.config import SGD, Cosine, OneCycle, Step, Train, WarmUp
+from ablate.images.metrics import measured_epoch
 from ablate.images.run import RunConfig
 from ablate.store import SCHEMA_VERSION, Speed, open_store
 from ablate.store.schema import connect, info
 from ablate.store.store import trajectory_of
 from ablate.task.errors import ConfigError
-from ablate.task.record import Epoch, Record, Result
+from ablate.task.record import Record, Result
 
 metric = st.floats(allow_nan=True, allow_infinity=True).map(lambda value: value + 0.0)  # SQLite knows no -0.0.
 maybe = st.none() | metric
@@ -22,7 +23,7 @@ maybe = st.none() | metric
 
 def record(run=None, status="complete", epochs=2, error=None, notes=None, loss=0.5):
     run = run or RunConfig()
-    curves = tuple(Epoch(n, loss, 0.25, None, None, loss / n, 0.1 * n, 0.01) for n in range(1, epochs + 1))
+    curves = tuple(measured_epoch(n, loss, 0.25, None, None, loss / n, 0.1 * n, 0.01) for n in range(1, epochs + 1))
     return Record(run.digest, run.identity, Result(status, curves, error, notes or {}), {"host": "here"})
 
 
@@ -54,7 +55,7 @@ def test_records_come_back_as_they_were(store):
 @given(curves=st.lists(st.tuples(metric, metric, maybe, maybe, maybe, maybe, metric), max_size=4))
 def test_every_float_survives(curves):
     run = RunConfig()
-    epochs = tuple(Epoch(n, *values) for n, values in enumerate(curves, start=1))
+    epochs = tuple(measured_epoch(n, *values) for n, values in enumerate(curves, start=1))
     given = Record(run.digest, run.identity, Result("diverged", epochs), {"seconds": 0.1 + 0.2})
     with open_store("sqlite://") as store:
         store.add(given)

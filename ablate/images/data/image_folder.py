@@ -62,7 +62,7 @@ class FolderSource:
         return self.where()
 
     def read(self) -> Arrays:
-        """Read as :meth:`ablate.images.data.arrays.Source.read` says; images become RGB squares of ``data.stored`` pixels.
+        """Read every image as an RGB square of ``data.stored`` pixels (see :class:`ablate.images.data.arrays.Source`).
 
         Raises:
             ConfigError: Also where the folder's content is no longer the one that the run was planned with.

@@ -16,8 +16,9 @@ import torch
 from ablate.images.data import Images
 from ablate.images.engine.cohort import FusedCohort
 from ablate.images.engine.stack import UnstackableError
+from ablate.images.metrics import measured_epoch
 from ablate.images.run import RunConfig
-from ablate.task.record import Epoch, Result, Status, StopRule
+from ablate.task.record import Measurement, Result, Status, StopRule
 
 OnEpoch = Callable[[int, list[int]], None]
 
@@ -74,7 +75,7 @@ def _train_apart(
     pending: list[tuple[list[int], dict[str, Any]]] = [(members, {})]
     while pending:
         members, notes = pending.pop()
-        curves: dict[int, list[Epoch]] = {i: [] for i in members}
+        curves: dict[int, list[Measurement]] = {i: [] for i in members}
         epochs = _train_cohort(members, configs, images, device, stops, notes, curves, results)
         while True:
             try:
@@ -102,7 +103,7 @@ def _train_cohort(
     device: torch.device,
     stops: Mapping[int, StopRule],
     notes: dict[str, Any],
-    curves: dict[int, list[Epoch]],
+    curves: dict[int, list[Measurement]],
     results: dict[int, Result],
 ) -> Iterator[tuple[int, list[int]]]:
     """The training loop: epoch after epoch until every member has left.
@@ -125,7 +126,7 @@ def _train_cohort(
         staying = []
         for row, i in enumerate(current):
             own: list[Any] = [value for m in metrics for value in ((None, None) if m is None else m[row])]
-            curves[i].append(Epoch(cohort.epoch, own[0], own[1], own[2], own[3], own[4], own[5], seconds))
+            curves[i].append(measured_epoch(cohort.epoch, own[0], own[1], own[2], own[3], own[4], own[5], seconds))
             finite = all(loss is None or math.isfinite(loss) for loss in own[::2])
             status: Status | None = None if finite else "diverged"
             if finite and cohort.epoch == configs[i].train.epochs:

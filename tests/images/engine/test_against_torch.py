@@ -87,6 +87,6 @@ def test_evaluation_is_that_of_the_members_own_network(data: FashionMNIST, image
     outputs = torch.func.functional_call(model, parameters, (images.test_images.float() / 255,))
     loss = torch.nn.functional.cross_entropy(outputs, images.test_labels)
     assert result.status == "complete"
-    assert result.curves[0].test_loss == pytest.approx(loss.item(), abs=1e-5)
-    assert result.curves[0].test_acc == (outputs.argmax(1) == images.test_labels).double().mean().item()
-    assert result.curves[0].val_loss is None
+    assert result.curves[0].values["test_loss"] == pytest.approx(loss.item(), abs=1e-5)
+    assert result.curves[0].values["test_acc"] == (outputs.argmax(1) == images.test_labels).double().mean().item()
+    assert result.curves[0].values.get("val_loss") is None

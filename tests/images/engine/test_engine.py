@@ -29,9 +29,9 @@ def same_curves(a: Result, b: Result) -> None:
     assert (a.status, len(a.curves)) == (b.status, len(b.curves))
     for mine, theirs in zip(a.curves, b.curves, strict=True):
         assert mine.epoch == theirs.epoch
-        assert mine.train_loss == pytest.approx(theirs.train_loss, rel=1e-4)
-        assert mine.test_loss == pytest.approx(theirs.test_loss, rel=1e-4)
-        assert mine.test_acc == pytest.approx(theirs.test_acc, abs=0.01)
+        assert mine.values["train_loss"] == pytest.approx(theirs.values["train_loss"], rel=1e-4)
+        assert mine.values["test_loss"] == pytest.approx(theirs.values["test_loss"], rel=1e-4)
+        assert mine.values["test_acc"] == pytest.approx(theirs.values["test_acc"], abs=0.01)
 
 
 def test_results_come_in_the_order_of_the_configurations(data: FashionMNIST, images: Images) -> None:
@@ -71,7 +71,7 @@ def test_one_diverges_one_raises_one_leaves_early_and_seven_go_on(
         "complete"
     ] * 2
     assert len(results[2].curves) == 1
-    assert not math.isfinite(results[2].curves[0].train_loss)
+    assert not math.isfinite(results[2].curves[0].values["train_loss"])
     assert len(results[5].curves) == 1
     assert results[7].error is not None
     assert "RuntimeError: injected" in results[7].error
@@ -124,8 +124,14 @@ def test_a_short_run_is_the_prefix_of_a_longer_one(data: FashionMNIST, images: I
     assert short.trajectory == long.trajectory
     (alone,), (longer,) = train([short], few, device=CPU), train([long], few, device=CPU)
     together = train([short, long], few, device=CPU)
-    metrics = [(e.train_loss, e.train_acc, e.test_loss, e.test_acc) for e in longer.curves]
-    assert [(e.train_loss, e.train_acc, e.test_loss, e.test_acc) for e in alone.curves] == metrics[:10]
+    metrics = [
+        (e.values["train_loss"], e.values["train_acc"], e.values["test_loss"], e.values["test_acc"])
+        for e in longer.curves
+    ]
+    assert [
+        (e.values["train_loss"], e.values["train_acc"], e.values["test_loss"], e.values["test_acc"])
+        for e in alone.curves
+    ] == metrics[:10]
     same_curves(together[0], alone)
     same_curves(together[1], longer)
 
@@ -136,10 +142,12 @@ def test_held_out_images_are_those_of_each_members_split(images: Images) -> None
     results = train([*configs, run_of(data, 2, epochs=1)], images, device=CPU)
     for config, result in zip(configs, results, strict=False):
         (epoch,), (single,) = result.curves, train([config], images, device=CPU)[0].curves
-        assert epoch.test_loss is None
-        assert epoch.test_acc is None
-        assert epoch.val_loss == pytest.approx(single.val_loss, rel=1e-5)
-        assert (epoch.train_loss, epoch.val_acc) == pytest.approx((single.train_loss, single.val_acc), rel=1e-5)
+        assert epoch.values.get("test_loss") is None
+        assert epoch.values.get("test_acc") is None
+        assert epoch.values["val_loss"] == pytest.approx(single.values["val_loss"], rel=1e-5)
+        assert (epoch.values["train_loss"], epoch.values["val_acc"]) == pytest.approx(
+            (single.values["train_loss"], single.values["val_acc"]), rel=1e-5
+        )
 
 
 def test_bf16_trains_the_same_in_company(data: FashionMNIST, images: Images) -> None:
@@ -148,7 +156,7 @@ def test_bf16_trains_the_same_in_company(data: FashionMNIST, images: Images) -> 
     results = train(configs, images, device=CPU)
     assert all(r.status == "complete" for r in results)
     full = train([run.model_copy(update={"train": Train(batch_size=200, epochs=1)})], images, device=CPU)[0]
-    assert results[0].curves[0].train_loss == pytest.approx(full.curves[0].train_loss, rel=0.02)
+    assert results[0].curves[0].values["train_loss"] == pytest.approx(full.curves[0].values["train_loss"], rel=0.02)
 
 
 MODELS = [LeNet(dropout=0.2), AlexNet(form="small", lrn=True)]
@@ -221,4 +229,6 @@ def test_a_model_that_cannot_be_stacked_is_trained_member_by_member(
         assert result.status == "complete"
         assert (result.notes["cohort"], result.notes["stacked"]) == (1, True)
         assert result.notes["apart"].startswith("stacked outputs differ from the members' own")
-        assert result.curves[0].train_loss == train([config], images, device=CPU)[0].curves[0].train_loss
+        assert result.curves[0].values["train_loss"] == train([config], images, device=CPU)[0].curves[0].values.get(
+            "train_loss"
+        )

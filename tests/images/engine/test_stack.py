@@ -155,7 +155,9 @@ def test_a_network_that_cannot_be_stacked_trains_alone(
     for config, result in zip(configs, results, strict=True):
         assert (result.status, result.notes["stacked"], result.notes["cohort"]) == ("complete", False, 1)
         assert result.notes["apart"] == result.notes["stacked_reason"] == "1: GroupNorm has no stacked form"
-        assert result.curves[0].train_loss == train([config], images, device=CPU)[0].curves[0].train_loss
+        assert result.curves[0].values["train_loss"] == train([config], images, device=CPU)[0].curves[0].values.get(
+            "train_loss"
+        )
 
 
 def test_a_compiled_step_equals_the_eager_one(
@@ -170,7 +172,7 @@ def test_a_compiled_step_equals_the_eager_one(
         results[wanted] = train(configs, images, device=CPU)
     for ours, eager in zip(results["on"], results["off"], strict=True):
         assert (ours.notes["compiled"], eager.notes["compiled"]) == (True, False)
-        assert ours.curves[-1].train_loss == pytest.approx(eager.curves[-1].train_loss, rel=1e-4)
+        assert ours.curves[-1].values["train_loss"] == pytest.approx(eager.curves[-1].values["train_loss"], rel=1e-4)
 
 
 def test_a_compiler_that_fails_is_replaced_by_the_eager_step(

@@ -1,0 +1,62 @@
+"""An engine: the part of a task that trains, loaded by worker processes alone."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ablate.task.record import Measurement, Result, StopRule
+from ablate.task.run import Run
+
+OnStep = Callable[[int, Sequence[int]], None]
+"""``(step, members)``: these members (positions among the runs) have finished this step. It may raise to leave off."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What a trial of some runs found."""
+
+    samples_per_second: float
+    bytes: int
+    """Memory that they take together."""
+
+
+class Engine(Protocol):
+    """Made once in each worker process, and then handed cohort after cohort.
+
+    A module's class, made with ``(device, threads)``: ``cpu`` or ``cuda:N``, and the threads that it may use. Making it
+    raises :class:`ablate.task.errors.ConfigError` where the device is not there.
+    """
+
+    @property
+    def hardware(self) -> Mapping[str, Any]:
+        """``gpu`` (its name, or None) and whatever else belongs to the provenance of what it trains."""
+
+    def train(self, runs: Sequence[Run], on_step: OnStep, stops: Mapping[int, StopRule]) -> Sequence[Result]:
+        """Carry out runs that share a cohort key.
+
+        Args:
+            runs: At least one.
+            on_step: To be called after steps; what it raises must be let through.
+            stops: By position in ``runs``, what that run must reach to go on.
+
+        Returns:
+            One result for each run, in order. A member's own fault is a result with the status ``failed``.
+
+        Raises:
+            ConfigError: What the runs need is not there.
+            Exception: The cohort as a whole failed; its members are then tried one by one.
+        """
+
+    def probe(self, runs: Sequence[Run], seconds: float) -> Speed | None:
+        """Measure how fast these train together.
+
+        Args:
+            runs: As for :meth:`train`.
+            seconds: Of steps.
+
+        Returns:
+            What was found; None: there is nothing to gain from training runs together.
+        """
+
+
+__all__ = ["Engine", "Measurement", "OnStep", "Result", "Speed", "StopRule"]

@@ -1,0 +1,138 @@
+"""An executor: where engines run."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ablate.task.record import Result, StopRule
+from ablate.task.run import Run
+
+
+@dataclass(frozen=True)
+class TrainCohort:
+    """To a worker: train these together."""
+
+    runs: tuple[Run, ...]
+    stops: tuple[tuple[int, StopRule], ...] = ()
+    """Position in ``runs`` and what that run must reach to go on."""
+
+
+@dataclass(frozen=True)
+class MeasureSpeed:
+    """To a worker: measure how fast these train together."""
+
+    runs: tuple[Run, ...]
+    seconds: float
+    """Of steps."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """To a worker: leave off at the end of the step, and exit."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """From a worker: it has started."""
+
+    hardware: Mapping[str, Any]
+    """``device`` and ``threads``: part of the provenance of what it trains."""
+
+
+@dataclass(frozen=True)
+class StepEnded:
+    """From a worker: members of the cohort have finished a step."""
+
+    step: int
+    members: tuple[int, ...]
+    """Positions in ``TrainCohort.runs``."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """From a worker: the cohort is done."""
+
+    results: tuple[Result, ...]
+    seconds: float
+    """Wall time of training and evaluation, without what is done once for many cohorts (loading the data)."""
+    hardware: Mapping[str, Any]
+    """What the engine says of where it ran; part of the provenance."""
+
+
+@dataclass(frozen=True)
+class SpeedMeasured:
+    """From a worker: a cohort was measured."""
+
+    samples_per_second: float
+    """0: it could not be."""
+    used: int
+    """Bytes."""
+
+
+@dataclass(frozen=True)
+class Raised:
+    """From a worker: the cohort as a whole failed, or, without one, the worker itself."""
+
+    traceback: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """From a worker: the user's input cannot be used (missing data, a device that is not there)."""
+
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Died:
+    """A worker has ended without being told to."""
+
+    reason: str
+
+
+Answer = Ready | StepEnded | Trained | SpeedMeasured | Raised | Refused
+
+
+class Worker(Protocol):
+    """One place where a cohort can train at a time; hashable by itself."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has started."""
+
+    @property
+    def hardware(self) -> Mapping[str, Any]:
+        """What it said of itself when it was ready."""
+
+    def send(self, message: TrainCohort | MeasureSpeed | Stop) -> None:
+        """Say something; one that has died will be seen by :meth:`Executor.wait`."""
+
+
+class Executor(Protocol):
+    """Workers, started when they are needed, each of which may die at any moment."""
+
+    @property
+    def workers(self) -> Sequence[Worker]:
+        """Alive."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further worker may be started."""
+
+    def start(self) -> Worker:
+        """Start one more worker."""
+
+    def shrink(self) -> None:
+        """Do with one worker less from now on."""
+
+    def wait(self, seconds: float) -> Iterable[tuple[Worker, Answer | Died]]:
+        """What workers have said, or that they have died, once there is anything or the time (at most) is up."""
+
+    def stop(self) -> None:
+        """Ask all workers to leave off at the end of their step."""
+
+    def close(self) -> None:
+        """Let idle workers exit, and end those that do not."""
+
+    def kill(self) -> None:
+        """End all workers at once."""

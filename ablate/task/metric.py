@@ -1,0 +1,54 @@
+"""A metric: a named number that a task measures along a run's steps."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Goal = Literal["max", "min"]
+Split = Literal["train", "val", "test"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What has to be known of a metric to compare, draw and judge it; nothing is read off its name."""
+
+    name: str
+    """Column of frames and tables, and the word for it in study files."""
+    goal: Goal
+    """``max``: higher is better; ``min``: lower is better."""
+    label: str = ""
+    """Printed name; empty: the name with blanks for underscores."""
+    unit: str = ""
+    """Unit of its values, such as ``fraction``, ``nats`` or ``s``; empty: none is known."""
+    low: float | None = None
+    """Least value that it can take; None: unbounded."""
+    high: float | None = None
+    """Greatest value that it can take; None: unbounded."""
+    split: Split | None = None
+    """Part of the data on which it is measured; None: not known, or none."""
+    axis: str = ""
+    """Kind of number: metrics of one kind share an axis; empty: the unit, or else the name."""
+
+    @property
+    def title(self) -> str:
+        """The printed name."""
+        return self.label or self.name.replace("_", " ")
+
+    @property
+    def kind(self) -> str:
+        """What metrics have in common that share an axis."""
+        return self.axis or self.unit or self.name
+
+    @property
+    def axis_label(self) -> str:
+        """The text on an axis that shows metrics of this kind."""
+        kind = self.axis or self.title
+        return f"{kind} ({self.unit})" if self.unit and self.unit != kind else kind
+
+    def is_better(self, a: float, b: float) -> bool:
+        """Whether ``a`` is strictly better than ``b``."""
+        return a > b if self.goal == "max" else a < b
+
+    @property
+    def sign(self) -> float:
+        """1.0 where higher is better, else -1.0: a value times this is better the higher it is."""
+        return 1.0 if self.goal == "max" else -1.0

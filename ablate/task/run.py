@@ -1,0 +1,59 @@
+"""A run, as plan, execute and search see it: whatever task it is of."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol, Self
+
+
+class Run(Protocol):
+    """A setting with a seed: the unit that is trained, stored and counted. Immutable, and sent to worker processes."""
+
+    @property
+    def task(self) -> str:
+        """Name of the task that it is of."""
+
+    @property
+    def engine(self) -> str:
+        """``module:class`` of the engine that trains it (see :class:`ablate.task.engine.Engine`)."""
+
+    @property
+    def seed(self) -> int:
+        """Of all its random streams, from 0 to 2**31 - 1."""
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The setting: nested plain values, as validated, without the seed; the level of a factor is found here."""
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """Everything that can change the result, the seed among it, as nested JSON data."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of :attr:`identity` in hex: the run's key in the store."""
+
+    @property
+    def trajectory(self) -> str:
+        """A digest that runs share when the shorter is a prefix of the longer; else the run's own digest."""
+
+    @property
+    def cohort_key(self) -> str:
+        """A digest that runs share when an engine can train them together; a run that trains alone has its own."""
+
+    @property
+    def length(self) -> int | None:
+        """Steps to its end; None: not known before it has ended."""
+
+    @property
+    def samples(self) -> int:
+        """Work to its end, in training samples (or any unit that is proportional to its time), at least 1."""
+
+    @property
+    def default_members(self) -> int:
+        """Runs like this that should train together where nothing was measured, at least 1."""
+
+    @property
+    def guessed_speed(self) -> float:
+        """:attr:`samples` a second of one core where nothing was measured; may be wrong by a factor of three."""
+
+    def with_seed(self, seed: int) -> Self:
+        """The same setting with another seed."""

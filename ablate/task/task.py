@@ -1,0 +1,92 @@
+"""A task: what a run does, how its configuration is checked and what it measures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from ablate.task.metric import Metric
+from ablate.task.record import Guess, Record
+from ablate.task.run import Run
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Where the values of a task's runs are composed from: a folder of Hydra's configuration files, or plain values."""
+
+    folder: Path | None = None
+    """Holds the primary configuration and its groups; None: :attr:`defaults` are all there is."""
+    name: str = "config"
+    """Of the primary configuration in :attr:`folder`, without its ending."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """Nested plain values, where there is no folder."""
+    groups: tuple[str, ...] = ()
+    """Configuration groups whose options may be levels of a factor of that name."""
+    overrides: tuple[str, ...] = ()
+    """Hydra overrides that always apply."""
+    searches_own_conf: bool = False
+    """Whether options in the user's ``./conf`` come before those of the folder."""
+
+
+class Task(Protocol):
+    """What a run does. Tasks are found by name (see :mod:`ablate.task.finding`); their modules import no torch."""
+
+    @property
+    def name(self) -> str:
+        """As study files and records have it."""
+
+    @property
+    def metrics(self) -> Mapping[str, Metric]:
+        """Everything that it can measure, by name, in the order of tables."""
+
+    @property
+    def default_metrics(self) -> tuple[str, ...]:
+        """Metrics of a study that names none; the last is the primary one."""
+
+    @property
+    def step(self) -> str:
+        """What one step is called: ``epoch``, ``step``."""
+
+    @property
+    def configuration(self) -> Configuration:
+        """Where values come from before a study file and a command line change them."""
+
+    @property
+    def code(self) -> str:
+        """Where its code comes from, for people: a package with its version, or a file."""
+
+    def parse(self, values: Mapping[str, Any]) -> Run:
+        """Turn composed values (with ``seed`` at the top) into a run; touches no disk.
+
+        Raises:
+            ConfigError: Lists every problem.
+        """
+
+    def prepare(self, runs: Sequence[Run]) -> list[Run]:
+        """The runs with what only the disk knows: digests of content and code, numbers of samples.
+
+        Args:
+            runs: One of each setting.
+
+        Returns:
+            As many, in order.
+
+        Raises:
+            ConfigError: Lists everything that is not where the configuration says.
+        """
+
+    def provide(self, runs: Sequence[Run]) -> None:
+        """Get and verify what training needs, before anything is trained.
+
+        Raises:
+            ConfigError: Something cannot be had or is damaged.
+        """
+
+    def trajectory_of(self, identity: Mapping[str, Any]) -> str:
+        """``Run.trajectory`` from a run's identity alone, which is all that a record keeps."""
+
+    def guesses(self, record: Record) -> Mapping[str, Guess]:
+        """What guessing scores on the data of a record, by metric; empty where it is not known."""
+
+    def changed_code(self, identity: Mapping[str, Any]) -> str | None:
+        """In words, how the code behind a record's identity differs from today's; None: it does not."""
