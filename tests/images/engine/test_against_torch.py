@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tests.train.oracle import plain_run
+from tests.images.engine.oracle import plain_run
 
 from ablate.images.config import (
     SGD,
