@@ -6,6 +6,7 @@ from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from ablate.commands.exits import user_errors
@@ -30,6 +31,20 @@ def _run(config: DictConfig) -> None:
     """The job without -m: one run, or a study, which needs no -m."""
     with user_errors():
         train_arguments(list(HydraConfig.get().overrides.task))
+
+
+def sweep_function(function: TaskFunction, arguments: Sequence[str]) -> None:
+    """What ``hydra/sweeper=ablate`` does with a multirun; ends the process with its exit code.
+
+    Args:
+        function: Of the Hydra application whose multirun it is.
+        arguments: Overrides, sweeps among them.
+    """
+    if function is not _run:
+        with user_errors():
+            place = f"{function.__module__}.{getattr(function, '__qualname__', function)}"
+            raise ConfigError(f"hydra/sweeper=ablate: {place} is not ablate's own application, which is all it can run")
+    train_arguments(arguments)
 
 
 def _check_studies(arguments: Sequence[str]) -> None:

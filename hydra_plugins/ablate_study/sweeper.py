@@ -24,9 +24,10 @@ class StudySweeper(Sweeper):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """See Hydra."""
+        self._task_function = task_function
 
     def sweep(self, arguments: list[str]) -> Any:
         """Plan and train everything that the arguments name; exit code 1 where a run failed, 2 for bad input."""
-        from ablate.commands.studies import train_arguments
+        from ablate.commands.run import sweep_function
 
-        return train_arguments(arguments)
+        return sweep_function(self._task_function, arguments)
