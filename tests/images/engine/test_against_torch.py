@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from tests.images.engine.oracle import plain_run
 
 from ablate.images.config import (
     SGD,
@@ -22,6 +21,7 @@ from ablate.images.data import Images
 from ablate.images.engine import train
 from ablate.images.engine.cohort import FusedCohort
 from ablate.images.run import RunConfig
+from tests.images.engine.oracle import plain_run
 
 CPU = torch.device("cpu")
 
