@@ -19,8 +19,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ablate.commands.studies import provide_data
 from ablate.execute import Interrupted, make_progress
+from ablate.images.task import IMAGES
 from ablate.store import open_store
 from ablate.task.errors import ConfigError
 from benchmarks.machine import machine
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"table: {len(grid.settings)} settings x {grid.seeds} seeds x {grid.epochs} epochs: {len(grid.runs)} runs, "
             f"{total:,} training samples"
         )
-        provide_data([grid.baseline])
+        IMAGES.provide([grid.baseline])
         with open_store(options.store) as store:
             progress = make_progress(quiet=options.quick)
             train_table(grid, store, workers=options.workers, cohort=options.cohort, progress=progress)

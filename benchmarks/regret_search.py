@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 from ablate.images.run import RunConfig
 from ablate.plan.launch import Launch
-from ablate.plan.plan import training_images
 from ablate.search.evaluate import Outcome, Trainer
 from ablate.search.settings import Budget, Racing, Sampler, Search
 from ablate.search.start import make_searcher
@@ -153,7 +152,7 @@ class Served:
             raise RuntimeError(f"the search asks for {len(lacking)} runs that are not in the table")
         outcomes = self._trainer(wanted.values(), rules)
         for digest, run in wanted.items():
-            samples = training_images(run) * len(outcomes[digest].result.curves)
+            samples = run.training_images * len(outcomes[digest].result.curves)
             self._samples[digest] = max(samples, self._samples.get(digest, 0))
             self._settings.add(run.with_seed(0).digest)
         return outcomes

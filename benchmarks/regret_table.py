@@ -24,7 +24,6 @@ from typing import Any, Literal
 
 from ablate.execute import Progress, Summary, execute
 from ablate.images.run import RunConfig
-from ablate.plan.cohorts import training_samples
 from ablate.plan.compose import Source
 from ablate.plan.launch import Launch
 from ablate.plan.study import Study
@@ -95,7 +94,7 @@ class Grid:
     @property
     def full_run(self) -> int:
         """Training samples of a run, whatever its setting."""
-        return training_samples(self.baseline)
+        return self.baseline.samples
 
     @cached_property
     def settings(self) -> tuple[RunConfig, ...]:

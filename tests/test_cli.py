@@ -145,7 +145,7 @@ import sys
 sys.path.insert(0, {str(ROOT / "tests" / "execute")!r})
 from functools import partial
 import ablate.execute, execute_fakes as fakes
-ablate.execute.execute = partial(ablate.execute.execute, train=fakes.train, load=fakes.no_images)
+ablate.execute.execute = partial(ablate.execute.execute, engine="execute_fakes:Engine")
 from ablate.cli import main
 main(["sweep", "lr", f"optimizer.lr=0.5,{{fakes.FAILS}}", "study.seeds=2", f"data.train_size={{fakes.IMAGES}}"])
 """

@@ -8,7 +8,7 @@ from ablate.execute.devices import speed_device, worker_settings
 from ablate.execute.estimate import Speeds, estimate
 from ablate.execute.ledger import cost_in_seconds
 from ablate.execute.sizing import members_by
-from ablate.plan.cohorts import Cohort, default_members, form_cohorts, training_samples
+from ablate.plan.cohorts import Cohort, default_members, form_cohorts
 from ablate.plan.plan import Plan
 from ablate.plan.prefixes import find_prefixes, read_off
 from ablate.store import FINAL, open_store
@@ -56,7 +56,7 @@ def outlook(wanted: StudyRequest) -> dict[str, Any]:
         "to_train": len(prefixes.trained),
         "workers": workers,
         "cohorts": [_cohort(cohort, speeds) for cohort in cohorts],
-        "samples_without_sharing": sum(training_samples(point.run) for point in plan.points),
+        "samples_without_sharing": sum(point.run.samples for point in plan.points),
         "samples": cost.samples,
         "seconds": round(cost.seconds, 1),
         "measured": round(cost.measured, 3),
@@ -141,8 +141,8 @@ def _cohort(cohort: Cohort, speeds: Speeds) -> dict[str, Any]:
     return {
         "members": len(cohort.runs),
         "seeds": len({run.seed for run in cohort.runs}),
-        "epochs": cohort.epochs,
-        "batch_size": first.train.batch_size,
+        "epochs": cohort.length,
+        "batch_size": first.config.get("train", {}).get("batch_size"),
         "samples": cohort.samples,
         "samples_per_second": round(speeds.of(cohort)),
         "seconds": round(cohort.samples / speeds.of(cohort), 1),

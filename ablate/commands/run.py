@@ -12,8 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 from ablate.commands.exits import user_errors
 from ablate.commands.studies import train_arguments
 from ablate.plan.compose import CODE_KEYS, composer, hydra_errors, parse_overrides
-from ablate.plan.sources import check_study_name, offer_studies, packaged
+from ablate.plan.sources import check_study_name, offer_studies
 from ablate.task.errors import ConfigError
+from ablate.task.packaged import packaged
 
 
 def run_hydra(arguments: Sequence[str]) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ablate.commands.exits import INTERRUPTED, user_errors
-from ablate.images.config import DataConfig, ImageFolder
-from ablate.images.run import RunConfig
+from ablate.images.config import ImageFolder
+from ablate.images.task import IMAGES
 from ablate.plan.compose import Compose, composer, sources
 from ablate.plan.launch import Launch
 from ablate.plan.plan import Plan, make_plan
@@ -53,7 +53,6 @@ def order(arguments: Sequence[str], compose: Compose | None = None) -> StudyRequ
     found = sources(arguments, compose)
     included = {name for source in found for name in source.study.includes}
     plan = make_plan(found)
-    _check_data(plan.runs)
     return StudyRequest(plan, found[-1].launch, tuple(s.study.name for s in found if s.study.name not in included))
 
 
@@ -70,7 +69,7 @@ def train(wanted: StudyRequest, *, quiet: bool = False) -> "Summary":
     """
     from ablate.execute import execute, make_progress
 
-    provide_data(wanted.plan.runs)
+    IMAGES.provide(wanted.plan.runs)
     with _store(wanted.launch) as store:
         return execute(
             wanted.plan.runs,
@@ -295,44 +294,3 @@ def _store(launch: Launch, *, read_only: bool = False) -> "Store":
     from ablate.store import open_store
 
     return open_store(launch.store_location, read_only=read_only)
-
-
-def _check_data(runs: Sequence[RunConfig]) -> None:
-    """Refuse data that is not where the configuration says, before anything is trained.
-
-    Raises:
-        ConfigError: Lists every place.
-    """
-    from ablate.images.data import where
-
-    problems = []
-    for config in _sources(runs):
-        try:
-            where(config)
-        except ConfigError as error:
-            problems += error.problems
-    if problems:
-        raise ConfigError(list(dict.fromkeys(problems)))
-
-
-def provide_data(runs: Sequence[RunConfig]) -> None:
-    """Download what is missing (in a process of its own, which needs torch) and verify every file.
-
-    Raises:
-        ConfigError: A file cannot be had or is damaged.
-    """
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    from ablate.images.data import fetch, verify, where
-
-    for config in _sources(runs):
-        if where(config) is None:
-            with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-                pool.submit(fetch, config).result()
-        verify(config)
-
-
-def _sources(runs: Sequence[RunConfig]) -> list[DataConfig]:
-    """One configuration for each place that data comes from."""
-    return list({(run.data.name, run.data.root): run.data for run in runs}.values())

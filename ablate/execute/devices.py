@@ -2,9 +2,7 @@
 
 import importlib.metadata
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from ablate.execute.worker import WorkerSettings
 
@@ -13,8 +11,7 @@ def worker_settings(
     device: str,
     workers: int | None,
     runs: int,
-    train: Callable[..., Any] | None = None,
-    load: Callable[..., Any] | None = None,
+    engine: str | None = None,
 ) -> list[WorkerSettings]:
     """What each of the workers is started with.
 
@@ -25,8 +22,7 @@ def worker_settings(
         device: ``auto`` (CUDA where there is a GPU), ``cpu``, ``cuda`` (all GPUs) or ``cuda:N``.
         workers: How many; None: one a core, or one a GPU.
         runs: Of the whole sweep, what the store holds included.
-        train: See :class:`WorkerSettings`.
-        load: See :class:`WorkerSettings`.
+        engine: See :class:`WorkerSettings`.
 
     Returns:
         One for each worker, at least one.
@@ -35,7 +31,7 @@ def worker_settings(
     wanted = workers if workers is not None else cores() if found == ["cpu"] else len(found)
     number = max(1, min(wanted, runs))
     threads = max(1, wanted // number) if found == ["cpu"] else 1
-    return [WorkerSettings(found[worker % len(found)], threads, train, load) for worker in range(number)]
+    return [WorkerSettings(found[worker % len(found)], threads, engine) for worker in range(number)]
 
 
 def devices(device: str) -> list[str]:

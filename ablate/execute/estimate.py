@@ -4,21 +4,12 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ablate.images.config import AlexNet
-from ablate.images.run import RunConfig
 from ablate.plan.cohorts import Cohort, hand_out
 from ablate.store import Speed
+from ablate.task.run import Run
 
 STARTUP_SECONDS = 5.0
 """A worker's start: importing PyTorch and loading the data."""
-
-GUESSED_STEP_SECONDS = 0.0009
-GUESSED_SAMPLE_SECONDS = 0.000095
-"""The default guess: an eager LeNet step on one core takes 0.9 ms and 0.095 ms a sample (fitted to 9,960, 6,600 and
-1,800 samples a second, measured at batch 256, 16 and 2 on one x86-64 core with AVX-512)."""
-
-GUESSED_WORK = {"small": 100.0, "merged": 1700.0, "torchvision": 1700.0, "paper": 1700.0}
-"""Multiply-adds of an AlexNet's forms, as rough multiples of LeNet's 0.42 million; part of the guess."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +44,7 @@ class Speeds:
         others = self._known.setdefault(speed.cohort_key, [])
         others[:] = [s for s in others if (s.members, s.shared) != (speed.members, speed.shared)] + [speed]
 
-    def measured(self, run: RunConfig, members: int, shared: bool) -> float | None:
+    def measured(self, run: Run, members: int, shared: bool) -> float | None:
         """Of the measured cohort of this key that is most alike in size (and then in sharing batches), else None."""
         known = self._known.get(run.cohort_key)
         if not known:
@@ -61,29 +52,18 @@ class Speeds:
         alike = min(known, key=lambda s: (abs(math.log(s.members / members)), s.shared != shared, s.members))
         return alike.samples_per_second
 
-    def sizes(self, run: RunConfig) -> dict[int, float]:
+    def sizes(self, run: Run) -> dict[int, float]:
         """Measured speeds of this run's shape by the number of members."""
         return {speed.members: speed.samples_per_second for speed in self._known.get(run.cohort_key, ())}
 
     def of(self, cohort: Cohort) -> float:
         """Measured or guessed."""
         run = cohort.runs[0]
-        return self.measured(run, len(cohort.runs), cohort.shared) or guessed_speed(run)
+        return self.measured(run, len(cohort.runs), cohort.shared) or run.guessed_speed
 
-    def seconds(self, run: RunConfig, samples: int) -> float:
+    def seconds(self, run: Run, samples: int) -> float:
         """One worker's time for so many training samples of a run like this."""
-        return samples / (self.measured(run, 10, True) or guessed_speed(run))
-
-
-def guessed_speed(run: RunConfig) -> float:
-    """Samples a second of one core, without any measurement; may well be wrong by a factor of three."""
-    work = 1.0
-    if isinstance(run.model, AlexNet):
-        work = GUESSED_WORK[run.model.form]
-    height, width = run.data.input_size
-    usual = 28 if not isinstance(run.model, AlexNet) or run.model.form == "small" else 224
-    work *= height * width / usual**2
-    return 1.0 / (GUESSED_STEP_SECONDS / run.train.batch_size + GUESSED_SAMPLE_SECONDS * work)
+        return samples / (self.measured(run, 10, True) or run.guessed_speed)
 
 
 def estimate(cohorts: Sequence[Cohort], speeds: Speeds, workers: int) -> Estimate:

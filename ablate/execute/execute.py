@@ -2,31 +2,40 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
-from ablate.execute import messages
 from ablate.execute.devices import speed_device, worker_settings
 from ablate.execute.estimate import Speeds
 from ablate.execute.interrupts import Interrupts
-from ablate.execute.ledger import Flight, Ledger, Task, cost_in_seconds, last_line
-from ablate.execute.pool import Died, Pool, Worker
+from ablate.execute.ledger import Flight, Ledger, Task, cost_in_seconds, last_line, samples_of
+from ablate.execute.pool import Pool
 from ablate.execute.progress import Progress
 from ablate.execute.sizing import PROBE_SECONDS, Probe, Sizing, members_by
 from ablate.execute.summary import Interrupted, Summary, clock
 from ablate.execute.worker import WorkerSettings
-from ablate.images.config import DataConfig
-from ablate.images.run import RunConfig
-from ablate.plan.cohorts import Cohort, default_members, form_cohorts, training_samples
-from ablate.plan.plan import training_images
+from ablate.plan.cohorts import Cohort, default_members, form_cohorts
 from ablate.plan.prefixes import find_prefixes, read_off
 from ablate.store import Owner, Speed, Store
 from ablate.store.leases import RENEWAL
 from ablate.store.provenance import collect, now
 from ablate.task.errors import ConfigError
+from ablate.task.executor import (
+    Answer,
+    Died,
+    Executor,
+    MeasureSpeed,
+    Raised,
+    Refused,
+    SpeedMeasured,
+    StepEnded,
+    TrainCohort,
+    Trained,
+    Worker,
+)
 from ablate.task.record import Record, Result, StopRule
+from ablate.task.run import Run
 
 GRACE_SECONDS = 5.0
 """After the first Ctrl-C, for workers to reach the end of their epoch."""
@@ -42,13 +51,12 @@ STARTUP_DEATHS = 3
 
 
 def execute(
-    runs: Iterable[RunConfig],
+    runs: Iterable[Run],
     store: Store,
     *,
     workers: int | None = None,
     device: str = "auto",
-    train: Callable[..., Sequence[Result]] | None = None,
-    load: Callable[[DataConfig, Any], Any] | None = None,
+    engine: str | None = None,
     progress: Progress | None = None,
     max_members: int | None = None,
     stops: Mapping[str, StopRule] | None = None,
@@ -63,8 +71,7 @@ def execute(
         store: Written by this process only, never by its workers.
         workers: Processes that train at the same time; None: one a core on the CPU, one a GPU on CUDA.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        train: Called in the workers instead of :func:`ablate.images.engine.train`; importable by name.
-        load: Called in the workers instead of :func:`ablate.images.data.load`; with both replaced PyTorch stays out.
+        engine: ``module:class`` of an engine that trains all runs, instead of the one that each run names.
         progress: Shows what happens; None: nothing.
         max_members: Of a cohort; None: see :func:`ablate.plan.cohorts.default_members`.
         stops: By digest, what a run must reach to go on; one that does not leaves a record with the status ``stopped``.
@@ -78,14 +85,14 @@ def execute(
         RuntimeError: Workers cannot be started.
     """
     unique = list({run.digest: run for run in runs}.values())
-    orders = worker_settings(device, workers, len(unique), train, load)
+    orders = worker_settings(device, workers, len(unique), engine)
     progress = progress if progress is not None else Progress()
     with Interrupts() as interrupts:
         return _Sweep(unique, store, orders, progress, max_members, stops or {}, interrupts).run()
 
 
 def measure_speeds(
-    runs: Iterable[RunConfig],
+    runs: Iterable[Run],
     store: Store,
     *,
     workers: int | None = None,
@@ -114,7 +121,7 @@ def measure_speeds(
 class _Sweep:
     def __init__(
         self,
-        runs: Sequence[RunConfig],
+        runs: Sequence[Run],
         store: Store,
         orders: list[WorkerSettings],
         progress: Progress,
@@ -124,12 +131,12 @@ class _Sweep:
     ) -> None:
         self.store, self.progress, self.interrupts = store, progress, interrupts
         self.max_members, self.workers, self.stops = max_members, len(orders), stops
-        self.measures = orders[0].train is None
+        self.measures = orders[0].engine is None
         self.owner, self.mark = Owner.current(), store.mark()
         self.device = speed_device(orders)
         self.speeds = Speeds(store.speeds(collect()["host"]), self.device)
         self.ledger = Ledger(runs, len(orders), self.speeds)
-        self.pool = Pool(orders)
+        self.pool: Executor = Pool(orders)
         self.queue: deque[Task] = deque()
         self.startup_deaths = 0
         self.next_renewal = time.monotonic() + RENEWAL
@@ -207,7 +214,7 @@ class _Sweep:
         )
         self.queue = deque(Task(cohort, prefixes.read_off) for cohort in cohorts)
 
-    def _measure(self, runs: Sequence[RunConfig], *, everything: bool = False) -> None:
+    def _measure(self, runs: Sequence[Run], *, everything: bool = False) -> None:
         """Try out how many members pay for the shapes of these runs that are not known on this host yet."""
         sizing = Sizing(runs, self.speeds, self.workers, measure_all=everything)
         if sizing.waiting:
@@ -220,11 +227,11 @@ class _Sweep:
             for worker in free:
                 if worker.is_ready and (probe := sizing.next()) is not None:
                     under_way[worker] = probe
-                    worker.send(messages.Probe(probe.members, PROBE_SECONDS))
+                    worker.send(MeasureSpeed(probe.members, PROBE_SECONDS))
             if len(free) < len(sizing.waiting) and not self.pool.is_full:
                 self.pool.start()
             for worker, answer in self.pool.wait(TICK_SECONDS):
-                if isinstance(answer, messages.Probed):
+                if isinstance(answer, SpeedMeasured):
                     probe = under_way.pop(worker)
                     self._keep_probe(probe, answer.samples_per_second)
                     sizing.learn(probe, answer.samples_per_second, answer.used)
@@ -252,7 +259,7 @@ class _Sweep:
                 self.ledger.flights[worker] = Flight(task, now(), self._estimate(task.cohort))
                 runs = task.cohort.runs
                 stops = tuple((i, self.stops[run.digest]) for i, run in enumerate(runs) if run.digest in self.stops)
-                worker.send(messages.Train(runs, stops))
+                worker.send(TrainCohort(runs, stops))
         free = [worker for worker in self.pool.workers if worker not in self.ledger.flights]
         while len(free) < len(self.queue) and not self.pool.is_full:
             free.append(self.pool.start())
@@ -281,17 +288,17 @@ class _Sweep:
 
     # What workers say
 
-    def _hear(self, worker: Worker, answer: messages.Answer | Died) -> None:
+    def _hear(self, worker: Worker, answer: Answer | Died) -> None:
         match answer:
-            case messages.Epoch(epoch, members):
-                self.ledger.flights[worker].epochs |= dict.fromkeys(members, epoch)
-            case messages.Trained(results, seconds):
-                self._keep(worker, results, seconds)
-            case messages.Raised(traceback) if worker not in self.ledger.flights:
+            case StepEnded(step, members):
+                self.ledger.flights[worker].steps |= dict.fromkeys(members, step)
+            case Trained(results, seconds, hardware):
+                self._keep(worker, results, seconds, hardware)
+            case Raised(traceback, is_engine) if is_engine or worker not in self.ledger.flights:
                 raise RuntimeError(f"worker processes cannot be started\n{traceback}")
-            case messages.Raised(traceback):
+            case Raised(traceback):
                 self._give_up(worker, traceback, may_retry=len(self.ledger.flights[worker].task.cohort.runs) > 1)
-            case messages.Refused(problems):
+            case Refused(problems):
                 raise ConfigError(problems)
             case Died(reason) if not self.interrupts.asked:
                 self._mourn(worker, reason)
@@ -324,16 +331,18 @@ class _Sweep:
             retries = [replace(flight.task, cohort=Cohort((run,)), is_retry=True) for run in flight.task.cohort.runs]
             self.queue.extendleft(reversed(retries))
         else:
-            self._keep(worker, tuple(Result("failed", error=error) for _ in flight.task.cohort.runs), None)
+            self._keep(worker, tuple(Result("failed", error=error) for _ in flight.task.cohort.runs), None, {})
 
-    def _keep(self, worker: Worker, results: tuple[Result, ...], seconds: float | None) -> None:
+    def _keep(
+        self, worker: Worker, results: tuple[Result, ...], seconds: float | None, hardware: Mapping[str, object]
+    ) -> None:
         """Write the records of a cohort, and of what is read off its members."""
         flight = self.ledger.flights[worker]
-        provenance = {**collect(), **worker.hardware, "started": flight.started_at, "ended": now()}
+        provenance = {**collect(), **worker.hardware, **hardware, "started": flight.started_at, "ended": now()}
         trained, derived = [], []
         for run, result in zip(flight.task.cohort.runs, results, strict=True):
             if flight.estimate is not None:
-                share = training_samples(run) / flight.task.cohort.samples
+                share = run.samples / flight.task.cohort.samples
                 result = replace(result, notes={**result.notes, "estimated_seconds": flight.estimate * share})
             record = Record(run.digest, run.identity, result, provenance)
             trained.append(record)
@@ -354,7 +363,7 @@ class _Sweep:
     def _learn(self, flight: Flight, trained: Sequence[Record], seconds: float) -> None:
         """Remember how fast a cohort of this shape trains here."""
         cohort = flight.task.cohort
-        samples = sum(len(r.result.curves) * training_images(run) for r, run in zip(trained, cohort.runs, strict=True))
+        samples = sum(samples_of(run, record) for record, run in zip(trained, cohort.runs, strict=True))
         if samples and seconds > 0.0 and not any(record.result.status == "failed" for record in trained):
             speed = Speed(
                 host=collect()["host"],
@@ -378,7 +387,7 @@ class _Sweep:
     # Stopping
 
     def _stop(self) -> None:
-        """Let workers reach the end of their epoch, but not for long."""
+        """Let workers reach the end of their step, but not for long."""
         if self.end_of_grace is None:
             self.end_of_grace = time.monotonic() + GRACE_SECONDS
             self.progress.say("stopping; press Ctrl-C again to stop at once")
@@ -387,6 +396,6 @@ class _Sweep:
             raise KeyboardInterrupt
 
 
-def _failed_alike(run: RunConfig, longer: Record) -> Record:
-    """A prefix that failed with the longer run: the fault came before its last epoch."""
+def _failed_alike(run: Run, longer: Record) -> Record:
+    """A prefix that failed with the longer run: the fault came before its last step."""
     return Record(run.digest, run.identity, longer.result, {**longer.provenance, "prefix_of": longer.digest})

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from ablate.execute.estimate import Speeds, guessed_speed
+from ablate.execute.estimate import Speeds
 from ablate.execute.progress import State
 from ablate.execute.summary import Failure, Summary
-from ablate.images.run import RunConfig
-from ablate.plan.cohorts import Cohort, hand_out, training_samples
-from ablate.plan.plan import training_images
+from ablate.plan.cohorts import Cohort, hand_out
+from ablate.task.identity import flatten
 from ablate.task.record import Record, Status
+from ablate.task.run import Run
 
 RATE_SECONDS = 60.0
 """Over which the speed shown is measured."""
@@ -26,7 +26,7 @@ class Task:
     """A cohort with what will be read off its members."""
 
     cohort: Cohort
-    shorter: Mapping[str, tuple[RunConfig, ...]]
+    shorter: Mapping[str, tuple[Run, ...]]
     """By a member's digest: runs that are prefixes of it."""
     is_retry: bool = False
     """Whether its run has already been in a worker that died."""
@@ -47,14 +47,14 @@ class Flight:
     estimate: float | None
     """Seconds that it will take by speeds measured on this host; None: there are none."""
     started: float = field(default_factory=time.monotonic)
-    epochs: dict[int, int] = field(default_factory=dict)
-    """By member: epochs trained so far."""
+    steps: dict[int, int] = field(default_factory=dict)
+    """By member: the last step that it has finished."""
 
     @property
     def samples(self) -> int:
         """Trained so far."""
         runs = self.task.cohort.runs
-        return sum(epochs * training_images(runs[member]) for member, epochs in self.epochs.items())
+        return sum(samples_until(runs[member], step) for member, step in self.steps.items())
 
 
 class Ledger:
@@ -66,7 +66,7 @@ class Ledger:
         speeds: What is known of this host.
     """
 
-    def __init__(self, runs: Iterable[RunConfig], workers: int, speeds: Speeds) -> None:
+    def __init__(self, runs: Iterable[Run], workers: int, speeds: Speeds) -> None:
         self.runs = {run.digest: run for run in runs}
         self.open = dict(self.runs)
         """Runs that have no record yet."""
@@ -77,7 +77,7 @@ class Ledger:
         self._statuses: Counter[Status] = Counter()
         self._origins: Counter[Origin] = Counter()
         self._failures: list[Failure] = []
-        self._epochs = self._samples = 0
+        self._samples = 0
         self._lost = 0.0
         self._begun = time.monotonic()
         self._rates: deque[tuple[float, int]] = deque()
@@ -101,25 +101,24 @@ class Ledger:
         if trained is None:
             self._lost += time.monotonic() - flight.started
         for record in trained or ():
-            self._epochs += len(record.result.curves)
-            self._samples += len(record.result.curves) * training_images(self.runs[record.digest])
+            self._samples += samples_of(self.runs[record.digest], record)
         return flight
 
     @property
-    def unattended(self) -> list[RunConfig]:
+    def unattended(self) -> list[Run]:
         """Open runs that no worker of this sweep is training."""
         attended = {digest for flight in self.flights.values() for digest in flight.task.digests}
         return [run for digest, run in self.open.items() if digest not in attended]
 
-    def describe(self, run: RunConfig) -> str:
+    def describe(self, run: Run) -> str:
         """The fields in which a run differs from others of the sweep."""
-        mine = _flat(run.identity)
+        mine = flatten(run.identity)
         return " ".join(f"{path}={mine[path]}" for path in mine if path in self._varying) or f"seed={run.seed}"
 
     @cached_property
     def _varying(self) -> set[str]:
         """Fields that differ between runs."""
-        flat = [_flat(run.identity) for run in self.runs.values()]
+        flat = [flatten(run.identity) for run in self.runs.values()]
         paths = dict.fromkeys(path for values in flat for path in values)
         return {path for path in paths if len({repr(values.get(path)) for values in flat}) > 1}
 
@@ -162,7 +161,6 @@ class Ledger:
             failed=self._statuses["failed"],
             diverged=self._statuses["diverged"],
             elsewhere=max(0, len(self.unattended) - queued),
-            epochs=self._epochs + sum(sum(flight.epochs.values()) for flight in flights),
             samples=samples,
             samples_left=sum(left),
             samples_per_second=(samples - samples_before) / (now - since) if now > since else 0.0,
@@ -178,7 +176,7 @@ class Ledger:
 
     def _cohort_speed(self, cohort: Cohort) -> tuple[float, bool]:
         measured = self._speeds.measured(cohort.runs[0], len(cohort.runs), cohort.shared)
-        return (measured, False) if measured is not None else (guessed_speed(cohort.runs[0]), True)
+        return (measured, False) if measured is not None else (cohort.runs[0].guessed_speed, True)
 
 
 def last_line(error: str | None) -> str:
@@ -187,16 +185,17 @@ def last_line(error: str | None) -> str:
     return lines[-1].strip() if lines else "no reason given"
 
 
-def cost_in_seconds(speeds: Speeds, run: RunConfig) -> float:
+def cost_in_seconds(speeds: Speeds, run: Run) -> float:
     """One worker's time for a run, for the balance between unlike runs."""
-    return speeds.seconds(run, training_samples(run))
+    return speeds.seconds(run, run.samples)
 
 
-def _flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in nested.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[prefix + name] = value
-    return flat
+def samples_until(run: Run, step: int) -> int:
+    """The work of a run up to a step; none is counted where it is not known how long the run is."""
+    return run.samples * min(step, run.length) // run.length if run.length else 0
+
+
+def samples_of(run: Run, record: Record) -> int:
+    """The work behind a record."""
+    curves = record.result.curves
+    return run.samples if record.result.status == "complete" else samples_until(run, curves[-1].step) if curves else 0

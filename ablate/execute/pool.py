@@ -1,4 +1,4 @@
-"""A pool of worker processes that may die at any moment."""
+"""The local executor: a pool of worker processes."""
 
 import multiprocessing
 import signal
@@ -11,15 +11,15 @@ from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from ablate.execute.interrupts import STOP_SIGNALS
-from ablate.execute.messages import Answer, Probe, Ready, Stop, Train
 from ablate.execute.worker import WorkerSettings, main
+from ablate.task.executor import Answer, Died, MeasureSpeed, Ready, Stop, TrainCohort
 
 EXIT_SECONDS = 3.0
 """Given to workers to exit by themselves."""
 
 
 @dataclass(eq=False)
-class Worker:
+class WorkerProcess:
     """A worker process, seen from the sweep."""
 
     process: SpawnProcess
@@ -28,7 +28,7 @@ class Worker:
     hardware: dict[str, Any] = field(default_factory=dict)
     is_ready: bool = False
 
-    def send(self, message: Train | Probe | Stop) -> None:
+    def send(self, message: TrainCohort | MeasureSpeed | Stop) -> None:
         """Say something; a worker that has died will be seen by :meth:`Pool.wait`."""
         try:
             self.connection.send(message)
@@ -36,15 +36,8 @@ class Worker:
             pass
 
 
-@dataclass(frozen=True)
-class Died:
-    """A worker process has ended without being told to."""
-
-    reason: str
-
-
 class Pool:
-    """Up to so many workers, started when they are needed.
+    """Up to so many worker processes, started when they are needed (see :class:`ablate.task.executor.Executor`).
 
     Args:
         orders: One for each worker.
@@ -53,7 +46,7 @@ class Pool:
     def __init__(self, orders: Sequence[WorkerSettings]) -> None:
         self._context = multiprocessing.get_context("spawn")
         self._unused = list(reversed(orders))
-        self.workers: list[Worker] = []
+        self.workers: list[WorkerProcess] = []
         """Alive."""
 
     @property
@@ -61,7 +54,7 @@ class Pool:
         """Whether no further worker may be started."""
         return not self._unused
 
-    def start(self) -> Worker:
+    def start(self) -> WorkerProcess:
         """Start one more worker."""
         orders = self._unused.pop()
         ours, theirs = self._context.Pipe()
@@ -69,7 +62,7 @@ class Pool:
         with _without_interrupts():
             process.start()
         theirs.close()
-        worker = Worker(process, ours, orders)
+        worker = WorkerProcess(process, ours, orders)
         self.workers.append(worker)
         return worker
 
@@ -77,7 +70,7 @@ class Pool:
         """Do with one worker less from now on."""
         self._unused.pop()
 
-    def wait(self, seconds: float) -> Iterator[tuple[Worker, Answer | Died]]:
+    def wait(self, seconds: float) -> Iterator[tuple[WorkerProcess, Answer | Died]]:
         """What the workers have said, or that they have died, once there is anything or the time is up.
 
         Args:
@@ -111,7 +104,7 @@ class Pool:
         for worker in list(self.workers):
             self._bury(worker)
 
-    def _read(self, worker: Worker, has_ended: bool) -> Iterator[tuple[Worker, Answer | Died]]:
+    def _read(self, worker: WorkerProcess, has_ended: bool) -> Iterator[tuple[WorkerProcess, Answer | Died]]:
         """All that has arrived; a process that had ended before has said no more than that."""
         while True:
             try:
@@ -128,7 +121,7 @@ class Pool:
         if has_ended:
             yield worker, Died(self._bury(worker))
 
-    def _bury(self, worker: Worker) -> str:
+    def _bury(self, worker: WorkerProcess) -> str:
         """Forget a worker that has ended, or else is ended now; returns how."""
         if worker.process.is_alive():
             worker.process.kill()

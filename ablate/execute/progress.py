@@ -23,8 +23,6 @@ class State:
     diverged: int
     elsewhere: int
     """Runs that another sweep is training now."""
-    epochs: int
-    """Epochs trained so far, over all runs."""
     samples: int
     """Training samples so far."""
     samples_left: int
@@ -41,7 +39,6 @@ class State:
             parts.append(f"{self.diverged} diverged")
         if self.elsewhere:
             parts.append(f"{self.elsewhere} in another sweep")
-        parts.append(f"{self.epochs} epochs")
         if self.samples_per_second > 0:
             parts.append(f"{self.samples_per_second:,.0f} samples/s")
         if self.samples_left:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ablate.execute.estimate import Speeds
-from ablate.images.run import RunConfig
-from ablate.plan.cohorts import LEVELS_WORTH_A_COHORT, training_samples
+from ablate.plan.cohorts import LEVELS_WORTH_A_COHORT
+from ablate.task.run import Run
 
 SIZES = (1, 5, 10, 20)
 """Tried in this order, for as long as more members pay."""
@@ -28,7 +28,7 @@ PROBE_SECONDS = 1.0
 class Probe:
     """One shape of cohort on its way to a size."""
 
-    runs: tuple[RunConfig, ...]
+    runs: tuple[Run, ...]
     """All runs of the shape, as :func:`ablate.plan.cohorts.form_cohorts` would line them up; the first are tried."""
     size: int
     speeds: dict[int, float] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Probe:
         return len({run.seed for run in self.members}) == 1
 
     @property
-    def members(self) -> tuple[RunConfig, ...]:
+    def members(self) -> tuple[Run, ...]:
         """Of the next measurement."""
         return tuple(self.runs[i % len(self.runs)] for i in range(self.size))
 
@@ -54,14 +54,14 @@ class Sizing:
         measure_all: Whether short work is measured, too.
     """
 
-    def __init__(self, runs: Iterable[RunConfig], speeds: Speeds, workers: int, *, measure_all: bool = False) -> None:
-        groups: dict[str, list[RunConfig]] = {}
+    def __init__(self, runs: Iterable[Run], speeds: Speeds, workers: int, *, measure_all: bool = False) -> None:
+        groups: dict[str, list[Run]] = {}
         for run in runs:
             groups.setdefault(run.cohort_key, []).append(run)
         self._limit = memory() * MEMORY_SHARE / workers
         self.waiting: list[Probe] = []
         for group in groups.values():
-            cost = sum(speeds.seconds(run, training_samples(run)) for run in group)
+            cost = sum(speeds.seconds(run, run.samples) for run in group)
             known = speeds.measured(group[0], 10, True) is not None
             if not known and len(group) > 1 and (measure_all or cost > WORTH_SECONDS):
                 self.waiting.append(_probe(group))
@@ -86,7 +86,7 @@ class Sizing:
             self.waiting.append(probe)
 
 
-def members_by(speeds: Speeds, default: Callable[[RunConfig], int]) -> Callable[[RunConfig], int]:
+def members_by(speeds: Speeds, default: Callable[[Run], int]) -> Callable[[Run], int]:
     """How many members a cohort should have: the fastest size measured here, else a default.
 
     Args:
@@ -94,7 +94,7 @@ def members_by(speeds: Speeds, default: Callable[[RunConfig], int]) -> Callable[
         default: For shapes that were not measured at two sizes.
     """
 
-    def members(run: RunConfig) -> int:
+    def members(run: Run) -> int:
         known = speeds.sizes(run)
         return max(known, key=lambda size: known[size]) if len(known) > 1 else default(run)
 
@@ -106,12 +106,12 @@ def memory() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 8 * 2**30
 
 
-def _probe(group: Sequence[RunConfig]) -> Probe:
+def _probe(group: Sequence[Run]) -> Probe:
     seeds = {run.seed for run in group}
     runs = sorted(group, key=lambda run: run.seed) if len(group) >= LEVELS_WORTH_A_COHORT * len(seeds) else group
     return Probe(tuple(runs), size=min(SIZES[1], _most(runs)))
 
 
-def _most(runs: Sequence[RunConfig]) -> int:
+def _most(runs: Sequence[Run]) -> int:
     """The largest size worth trying: the first of :data:`SIZES` that holds all runs."""
     return next((size for size in SIZES if size >= len(runs)), SIZES[-1])

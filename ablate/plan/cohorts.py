@@ -1,15 +1,13 @@
 """Forming cohorts: which runs are trained together, and in which order."""
 
 import heapq
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import TypeVar
 
-from ablate.images.config import AlexNet
-from ablate.images.run import RunConfig
-from ablate.plan.plan import training_images
+from ablate.task.run import Run
 
 T = TypeVar("T")
 
@@ -19,14 +17,14 @@ LEVELS_WORTH_A_COHORT = 3
 BALANCED = 1.05
 """A plan whose busiest worker has at most so many times the mean load is not split further."""
 
-Cost = Callable[[RunConfig], float]
+Cost = Callable[[Run], float]
 
 
 @dataclass(frozen=True)
 class Cohort:
     """Runs that one worker trains together."""
 
-    runs: tuple[RunConfig, ...]
+    runs: tuple[Run, ...]
     """With the same ``cohort_key``; longest first, then by seed."""
 
     @property
@@ -37,42 +35,37 @@ class Cohort:
     @cached_property
     def shared(self) -> bool:
         """Whether all members have one seed (of the order and of the split), and so the same batches."""
-        return len({_seeds(run) for run in self.runs}) == 1
+        return len({run.data_order for run in self.runs}) == 1
 
     @cached_property
     def samples(self) -> int:
         """Training samples of all members over all their epochs."""
-        return sum(map(training_samples, self.runs))
+        return sum(run.samples for run in self.runs)
 
     @property
-    def epochs(self) -> int:
-        """Of the longest member."""
-        return max(run.train.epochs for run in self.runs)
+    def length(self) -> int | None:
+        """Steps of the longest member; None: not known."""
+        lengths = [run.length for run in self.runs if run.length is not None]
+        return max(lengths) if lengths else None
 
 
-def training_samples(run: RunConfig) -> int:
-    """Training images times epochs of a run."""
-    return training_images(run) * run.train.epochs
+def samples(run: Run) -> int:
+    """The work of a run, for the balance between runs."""
+    return run.samples
 
 
-def default_members(run: RunConfig) -> int:
-    """How many runs a cohort holds unless told otherwise.
-
-    Ten stacked LeNets were measured to pay; larger ones pay little more and lose more when one is killed. An
-    AlexNet has hundreds of times the parameters, so that stacking many gains little and costs memory.
-    """
-    if not isinstance(run.model, AlexNet):
-        return 10
-    return 4 if run.model.form == "small" else 1
+def default_members(run: Run) -> int:
+    """How many runs a cohort holds unless told otherwise."""
+    return run.default_members
 
 
 def form_cohorts(
-    runs: Iterable[RunConfig],
+    runs: Iterable[Run],
     *,
     workers: int,
     max_members: int | None = None,
-    members: Callable[[RunConfig], int] = default_members,
-    cost: Cost = training_samples,
+    members: Callable[[Run], int] = default_members,
+    cost: Cost = samples,
 ) -> list[Cohort]:
     """Split runs into cohorts that keep all workers busy to the end.
 
@@ -91,7 +84,7 @@ def form_cohorts(
     """
     if workers < 1 or (max_members is not None and max_members < 1):
         raise ValueError(f"workers = {workers}, max_members = {max_members}: must be at least 1")
-    groups: dict[str, list[RunConfig]] = {}
+    groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault(run.cohort_key, []).append(run)
     parts = []
@@ -131,20 +124,20 @@ def hand_out(costs: Sequence[float], workers: int) -> list[Load]:
     return [Load(cost, tuple(pieces[worker])) for cost, worker in sorted(free, reverse=True)]
 
 
-def _by_seed(group: list[RunConfig], limit: int) -> list[list[RunConfig]]:
+def _by_seed(group: list[Run], limit: int) -> list[list[Run]]:
     """Runs that should stay together, like lengths beside each other; as many whole seeds as the limit holds."""
-    seeds: dict[tuple[int, int], list[RunConfig]] = {}
-    for run in sorted(group, key=lambda run: (-run.train.epochs, run.seed, run.digest)):
-        seeds.setdefault(_seeds(run), []).append(run)
+    seeds: dict[Hashable, list[Run]] = {}
+    for run in sorted(group, key=_longest_first):
+        seeds.setdefault(run.data_order, []).append(run)
     if len(group) >= LEVELS_WORTH_A_COHORT * len(seeds):
         whole = max(1, limit // max(map(len, seeds.values())))
-        packs = _even(sorted(seeds), whole)
+        packs = _even(sorted(seeds, key=lambda order: min(run.seed for run in seeds[order])), whole)
         return [[run for seed in pack for run in seeds[seed]] for pack in packs]
-    return [sorted(group, key=lambda run: (-run.train.epochs, run.seed, run.digest))]
+    return [sorted(group, key=_longest_first)]
 
 
-def _seeds(run: RunConfig) -> tuple[int, int]:
-    return run.seed, run.data.split_seed if run.data.split_seed is not None else run.seed
+def _longest_first(run: Run) -> tuple[int, int, str]:
+    return -(run.length or 0), run.seed, run.digest
 
 
 def _even(items: list[T], limit: int) -> list[list[T]]:
@@ -154,9 +147,7 @@ def _even(items: list[T], limit: int) -> list[list[T]]:
     return [items[start:end] for start, end in pairwise(bounds)]
 
 
-def _balance(
-    parts: list[list[RunConfig]], workers: int, cost: Callable[[list[RunConfig]], float]
-) -> list[list[RunConfig]]:
+def _balance(parts: list[list[Run]], workers: int, cost: Callable[[list[Run]], float]) -> list[list[Run]]:
     """Halve parts of the busiest worker for as long as that spreads the work more evenly."""
     parts = _costliest_first(parts, cost)
     loads = hand_out([cost(part) for part in parts], workers)
@@ -173,7 +164,7 @@ def _balance(
     return parts
 
 
-def _costliest_first(parts: list[list[RunConfig]], cost: Callable[[list[RunConfig]], float]) -> list[list[RunConfig]]:
+def _costliest_first(parts: list[list[Run]], cost: Callable[[list[Run]], float]) -> list[list[Run]]:
     return sorted(parts, key=lambda part: (-cost(part), part[0].digest))
 
 

@@ -5,7 +5,8 @@ from hydra._internal.core_plugins.bash_completion import BashCompletion
 from hydra._internal.utils import create_config_search_path
 from hydra.core.plugins import Plugins
 
-from ablate.plan.sources import offer_studies, packaged
+from ablate.plan.sources import offer_studies
+from ablate.task.packaged import packaged
 
 
 def complete_override(incomplete: str) -> list[str]:

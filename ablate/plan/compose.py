@@ -16,10 +16,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ablate.plan.design import GROUPS
 from ablate.plan.launch import Launch, parse_launch
-from ablate.plan.sources import check_study_name, offer_studies, packaged
+from ablate.plan.sources import check_study_name, offer_studies
 from ablate.plan.space_overrides import is_of_space, override_space
 from ablate.plan.study import Study, parse_study
 from ablate.task.errors import ConfigError
+from ablate.task.packaged import packaged
 
 Compose = Callable[[list[str]], DictConfig]
 """Overrides (no sweeps among them) to composed configuration."""

@@ -1,11 +1,11 @@
 """From studies to runs, each planned once however many studies ask for it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from ablate.images.config import ImageFolder
 from ablate.images.run import RunConfig
+from ablate.images.task import IMAGES
 from ablate.plan.compose import Source
 from ablate.plan.design import Setting, expand
 from ablate.plan.study import Study
@@ -64,7 +64,7 @@ def make_plan(sources: Iterable[Source]) -> Plan:
     for source in sources:
         studies.append(source.study)
         try:
-            settings = [_with_content(s) for s in expand(source.study, source.baseline, source.compose_group)]
+            settings = _prepared(expand(source.study, source.baseline, source.compose_group))
         except ConfigError as error:
             problems += [
                 f"study {source.study.name}: {p}" if source.study.name != "multirun" else p for p in error.problems
@@ -83,34 +83,7 @@ def make_plan(sources: Iterable[Source]) -> Plan:
     return Plan(tuple(studies), tuple(points))
 
 
-def sequential_samples(runs: Sequence[RunConfig], images: int = 60_000) -> int:
-    """Training samples of runs that share nothing.
-
-    Args:
-        runs: Any.
-        images: Training images of the data set where the configuration does not say.
-    """
-    return sum(training_images(run, images) * run.train.epochs for run in runs)
-
-
-def training_images(run: RunConfig, images: int = 60_000) -> int:
-    """Images a run trains on in an epoch."""
-    size = run.data.train_size if run.data.train_size is not None else images
-    return size - (run.data.val_size if run.data.validates else 0)
-
-
-def _with_content(setting: Setting) -> Setting:
-    """An image folder's content becomes part of the identity here, where the disk is looked at for the first time."""
-    data = setting.config.data
-    if not isinstance(data, ImageFolder) or data.content is not None:
-        return setting
-    from ablate.images.data.fingerprint import content_digest
-
-    content = content_digest(str(data.root))
-    config = RunConfig(
-        **{
-            **{name: getattr(setting.config, name) for name in RunConfig.model_fields},
-            "data": ImageFolder(**{**data.model_dump(), "content": content}),
-        }
-    )
-    return Setting(setting.factor, setting.level, setting.label, setting.order, setting.is_baseline, config)
+def _prepared(settings: Sequence[Setting]) -> list[Setting]:
+    """The settings with what only the disk knows of their runs."""
+    runs = IMAGES.prepare([setting.config for setting in settings])
+    return [replace(setting, config=run) for setting, run in zip(settings, runs, strict=True)]

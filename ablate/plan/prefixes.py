@@ -3,22 +3,22 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from ablate.images.run import RunConfig
 from ablate.task.record import Record
+from ablate.task.run import Run
 
 
 @dataclass(frozen=True)
 class Prefixes:
     """Which runs are trained, and which are read off those."""
 
-    trained: tuple[RunConfig, ...]
+    trained: tuple[Run, ...]
     """The longest run of each trajectory, in order of first appearance."""
-    read_off: Mapping[str, tuple[RunConfig, ...]]
+    read_off: Mapping[str, tuple[Run, ...]]
     """By the digest of a trained run: its shorter runs, longest first; a run without any has no entry."""
 
 
-def find_prefixes(runs: Iterable[RunConfig]) -> Prefixes:
-    """Group runs by trajectory: where the schedule ignores it, the number of epochs only says where to stop.
+def find_prefixes(runs: Iterable[Run]) -> Prefixes:
+    """Group runs by trajectory: where nothing else depends on it, the number of steps only says where to stop.
 
     Args:
         runs: Any; of two with the same digest the first counts.
@@ -26,29 +26,29 @@ def find_prefixes(runs: Iterable[RunConfig]) -> Prefixes:
     Returns:
         Every run once: trained, or to be read off one that is.
     """
-    groups: dict[str, dict[str, RunConfig]] = {}
+    groups: dict[str, dict[str, Run]] = {}
     for run in runs:
         groups.setdefault(run.trajectory, {}).setdefault(run.digest, run)
     trained, shorter_of = [], {}
     for group in groups.values():
-        longest, *shorter = sorted(group.values(), key=lambda run: -run.train.epochs)
+        longest, *shorter = sorted(group.values(), key=lambda run: -(run.length or 0))
         trained.append(longest)
         if shorter:
             shorter_of[longest.digest] = tuple(shorter)
     return Prefixes(tuple(trained), shorter_of)
 
 
-def read_off(runs: Iterable[RunConfig], along: Mapping[str, Record]) -> dict[str, Record]:
+def read_off(runs: Iterable[Run], along: Mapping[str, Record]) -> dict[str, Record]:
     """The records of those of ``runs`` that another run of the same trajectory settles.
 
-    A record settles every run up to its last epoch, and where it diverged, every longer one, too.
+    A record settles every run up to its last step, and where it diverged, every longer one, too.
 
     Args:
         runs: Any.
         along: By trajectory, a record of one of its runs.
 
     Returns:
-        By digest: the curve up to the run's own number of epochs, with the status that it has there, the time that it
+        By digest: the curve up to the run's own last step, with the status that it has there, the time that it
         took to there, and ``prefix_of`` in its provenance.
     """
     found = {}
@@ -60,11 +60,14 @@ def read_off(runs: Iterable[RunConfig], along: Mapping[str, Record]) -> dict[str
     return found
 
 
-def _prefix(run: RunConfig, source: Record) -> Record | None:
-    result, epochs = source.result, run.train.epochs
-    finite = len(result.curves) - (result.status == "diverged")
-    if finite >= epochs:
-        result = replace(result, status="complete", curves=result.curves[:epochs], error=None)
+def _prefix(run: Run, source: Record) -> Record | None:
+    result, length = source.result, run.length
+    finite = result.curves[: len(result.curves) - (result.status == "diverged")]
+    if source.digest == run.digest:
+        return source
+    if length is not None and finite and finite[-1].step >= length:
+        curves = tuple(measurement for measurement in finite if measurement.step <= length)
+        result = replace(result, status="complete", curves=curves, error=None)
     elif result.status != "diverged":
         return None
     origin = source.provenance.get("prefix_of", source.digest)

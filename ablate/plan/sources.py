@@ -8,12 +8,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from ablate.task.errors import ConfigError
-
-
-def packaged() -> Path:
-    """The folder that holds the project's own ``conf`` and ``sweeps``: in a wheel the package, else the checkout."""
-    package = Path(__file__).resolve().parent.parent
-    return package if (package / "conf").is_dir() else package.parent
+from ablate.task.packaged import packaged
 
 
 def own_conf() -> Path | None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ablate.images.run import RunConfig
-from ablate.plan.cohorts import training_samples
 from ablate.search.settings import Budget
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ class Purse:
 
     def cost(self, run: RunConfig) -> float:
         """What a run will cost if it is trained to its end."""
-        return training_samples(run) if self.counts_samples else self.seconds(run)
+        return run.samples if self.counts_samples else self.seconds(run)
 
     def left(self) -> float:
         """Neither spent nor put aside."""

@@ -1,9 +1,9 @@
 """``ablate search``: search, prove what was found, report. The command line only calls this."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ablate.commands.exits import INTERRUPTED
 from ablate.plan.plan import Plan
@@ -45,35 +45,31 @@ def run_search(
     order: SearchRequest,
     *,
     quiet: bool = False,
-    train: Callable[..., Any] | None = None,
-    load: Callable[..., Any] | None = None,
+    engine: str | None = None,
 ) -> "Study":
     """Spend the budget; the test set is not read.
 
     Args:
         order: What is searched.
         quiet: Show no progress.
-        train: See :func:`ablate.execute.execute`.
-        load: See :func:`ablate.execute.execute`.
+        engine: See :func:`ablate.execute.execute`.
 
     Returns:
         Optuna's study, its trials in memory.
     """
-    from ablate.commands.studies import provide_data
     from ablate.execute import make_progress
+    from ablate.images.task import IMAGES
     from ablate.search.evaluate import Trainer
     from ablate.search.start import check_budget, make_searcher
     from ablate.search.trials import in_memory
     from ablate.store import Owner, open_store
 
     check_budget(order)
-    if load is None:
-        provide_data([order.build(())])
+    if engine is None:
+        IMAGES.provide([order.build(())])
     with open_store(order.launch.store_location) as store:
         owner, progress = Owner.current(), make_progress(quiet=quiet)
-        trainer = Trainer(
-            store, order.launch, progress=progress, renew=lambda: store.renew(owner), train=train, load=load
-        )
+        trainer = Trainer(store, order.launch, progress=progress, renew=lambda: store.renew(owner), engine=engine)
         say = (lambda line: None) if quiet else (lambda line: print(line, flush=True))
         searcher = make_searcher(order, store, owner, trainer, say)
         searcher.run()

@@ -4,12 +4,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from ablate.execute import Progress, execute
 from ablate.execute.progress import State
 from ablate.images.run import RunConfig
-from ablate.plan.cohorts import default_members, training_samples
+from ablate.plan.cohorts import default_members
 from ablate.plan.launch import Launch
 from ablate.plan.prefixes import read_off
 from ablate.store import FINAL, Store
@@ -44,8 +44,7 @@ class Trainer:
         launch: Workers and device.
         progress: Shows what happens.
         renew: Called now and then while runs are trained.
-        train: See :func:`ablate.execute.execute`.
-        load: See :func:`ablate.execute.execute`.
+        engine: See :func:`ablate.execute.execute`.
     """
 
     def __init__(
@@ -55,8 +54,7 @@ class Trainer:
         *,
         progress: Progress | None = None,
         renew: Callable[[], None] | None = None,
-        train: Callable[..., Any] | None = None,
-        load: Callable[..., Any] | None = None,
+        engine: str | None = None,
     ) -> None:
         self._store = store
         self._members = launch.cohort_size
@@ -67,8 +65,7 @@ class Trainer:
             workers=launch.workers,
             device=launch.device,
             progress=_Renewing(shown, renew) if renew is not None else shown,
-            train=train,
-            load=load,
+            engine=engine,
         )
 
     def __call__(self, runs: Iterable[RunConfig], rules: Mapping[str, StopRule]) -> dict[str, Outcome]:
@@ -113,7 +110,7 @@ def _ruled(result: Result, rule: StopRule | None) -> Result:
 
 
 def _weight(run: RunConfig, result: Result) -> float:
-    return training_samples(run) * max(len(result.curves), 1) / run.train.epochs
+    return run.samples * max(len(result.curves), 1) / run.train.epochs
 
 
 class _Renewing(Progress):

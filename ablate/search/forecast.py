@@ -6,7 +6,6 @@ from typing import Any
 
 from ablate.execute.devices import cores
 from ablate.execute.estimate import Speeds
-from ablate.plan.cohorts import training_samples
 from ablate.plan.plan import Plan
 from ablate.plan.prefixes import find_prefixes, read_off
 from ablate.search.racing import rung_epochs, seed_counts
@@ -36,9 +35,9 @@ def search_outlook(order: SearchRequest) -> dict[str, Any]:
     with open_store(launch.store_location, read_only=True) as store:
         speeds = Speeds(store.speeds(collect()["host"]), "cpu")
         proof = _proof(order, store, speeds, workers)
-        seconds = {run.digest: speeds.seconds(run, training_samples(run)) / workers for run in order.corners}
+        seconds = {run.digest: speeds.seconds(run, run.samples) / workers for run in order.corners}
         measured = fmean(speeds.measured(run, 10, True) is not None for run in order.examples)
-    samples = {run.digest: float(training_samples(run)) for run in order.corners}
+    samples = {run.digest: float(run.samples) for run in order.corners}
     unit = samples if search.budget.samples is not None else seconds
     total = float(search.budget.samples or 60.0 * (search.budget.minutes or 0.0))
     if min(unit.values()) > total:
@@ -145,8 +144,8 @@ def _proof(order: SearchRequest, store: Store, speeds: Speeds, workers: int) -> 
     return {
         "runs": len(plan.runs),
         "in_store": len(held) + len(known),
-        "samples": sum(map(training_samples, trained)),
-        "seconds": round(sum(speeds.seconds(run, training_samples(run)) for run in trained) / workers, 1),
+        "samples": sum(run.samples for run in trained),
+        "seconds": round(sum(speeds.seconds(run, run.samples) for run in trained) / workers, 1),
     }
 
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from ablate.execute.devices import cores
 from ablate.execute.estimate import Speeds
 from ablate.images.run import RunConfig
-from ablate.plan.cohorts import training_samples
 from ablate.search.budget import Purse
 from ablate.search.evaluate import Evaluate
 from ablate.search.racing import first_seeds
@@ -72,7 +71,7 @@ def make_purse(order: SearchRequest, store: Store, study: "Study") -> Purse:
 
     def seconds(run: RunConfig) -> float:
         speeds = Speeds(store.speeds(collect()["host"]), "cpu")
-        return speeds.seconds(run, training_samples(run)) / workers
+        return speeds.seconds(run, run.samples) / workers
 
     return Purse(order.search.budget, study, seconds)
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from ablate.images.metrics import METRICS
 from ablate.images.run import RunConfig
-from ablate.plan.cohorts import training_samples
 from ablate.search.budget import RUNS, SPENT, Purse
 from ablate.search.evaluate import Outcome
 from ablate.search.racing import Lap, rung_epochs
@@ -99,7 +98,7 @@ def tell(study: "Study", pending: Pending, search: Search, purse: Purse) -> None
     else:
         objectives = [math.fsum(values) / len(values)]
         if search.against == "samples":
-            objectives.append(float(training_samples(pending.config)))
+            objectives.append(float(pending.config.samples))
         elif search.against == "seconds":
             times = [sum(e.seconds for e in outcome.result.curves) for outcome in pending.outcomes.values()]
             objectives.append(math.fsum(times) / len(times))
@@ -168,4 +167,4 @@ def _at(result: Result, epoch: int, metric: str) -> float | None:
 
 
 def _samples(run: RunConfig, result: Result) -> int:
-    return training_samples(run) * len(result.curves) // run.train.epochs
+    return run.samples * len(result.curves) // run.train.epochs

@@ -31,6 +31,16 @@ class Engine(Protocol):
     def hardware(self) -> Mapping[str, Any]:
         """``gpu`` (its name, or None) and whatever else belongs to the provenance of what it trains."""
 
+    def load(self, runs: Sequence[Run]) -> None:
+        """Get ready what these runs share with others, such as their data; kept for later cohorts, and not timed.
+
+        Args:
+            runs: As for :meth:`train`.
+
+        Raises:
+            ConfigError: What the runs need is not there.
+        """
+
     def train(self, runs: Sequence[Run], on_step: OnStep, stops: Mapping[int, StopRule]) -> Sequence[Result]:
         """Carry out runs that share a cohort key.
 
@@ -43,7 +53,6 @@ class Engine(Protocol):
             One result for each run, in order. A member's own fault is a result with the status ``failed``.
 
         Raises:
-            ConfigError: What the runs need is not there.
             Exception: The cohort as a whole failed; its members are then tried one by one.
         """
 

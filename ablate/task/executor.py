@@ -74,6 +74,8 @@ class Raised:
     """From a worker: the cohort as a whole failed, or, without one, the worker itself."""
 
     traceback: str
+    is_engine: bool = False
+    """Whether the engine could not even be made: nothing that needs it can be trained."""
 
 
 @dataclass(frozen=True)

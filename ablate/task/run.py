@@ -1,6 +1,6 @@
 """A run, as plan, execute and search see it: whatever task it is of."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, Protocol, Self
 
 
@@ -38,6 +38,10 @@ class Run(Protocol):
     @property
     def cohort_key(self) -> str:
         """A digest that runs share when an engine can train them together; a run that trains alone has its own."""
+
+    @property
+    def data_order(self) -> Hashable:
+        """Equal for runs of one cohort key that see the same batches."""
 
     @property
     def length(self) -> int | None:

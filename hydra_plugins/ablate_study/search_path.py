@@ -9,7 +9,8 @@ class AblateSearchPath(SearchPathPlugin):
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         """See Hydra."""
-        from ablate.plan.sources import own_conf, packaged
+        from ablate.plan.sources import own_conf
+        from ablate.task.packaged import packaged
 
         main = [entry.path for entry in search_path.get_path() if entry.provider == "main"]
         own = own_conf()

@@ -24,10 +24,6 @@ def run(lr=0.5, seed=0, epochs=4, **train):
     )
 
 
-def no_images(data, device):
-    return data.train_size
-
-
 def say(*words):
     os.write(1, (" ".join(map(str, words)) + "\n").encode())
 
@@ -47,17 +43,28 @@ def epoch(config, number):
     return measured_epoch(number, loss, loss / 3, None, None, loss / 7, loss / 9, 0.125)
 
 
-def train(configs, images, *, device, on_epoch):
-    assert images == IMAGES
-    assert device == "cpu"
-    for config in configs:
-        say("start", config.digest)
-    for number in range(1, max(config.train.epochs for config in configs) + 1):
-        for config in configs:
-            misbehave(config, len(configs))
-        on_epoch(number, [i for i, config in enumerate(configs) if number <= config.train.epochs])
-        say("epoch", number)
-    return [failed(config) if config.optimizer.lr == FAILS else expected(config) for config in configs]
+class Engine:
+    """Trains by formula."""
+
+    def __init__(self, device, threads):
+        assert device == "cpu"
+        self.hardware = {"gpu": None}
+
+    def load(self, runs):
+        pass
+
+    def train(self, runs, on_step, stops):
+        for config in runs:
+            say("start", config.digest)
+        for number in range(1, max(config.train.epochs for config in runs) + 1):
+            for config in runs:
+                misbehave(config, len(runs))
+            on_step(number, [i for i, config in enumerate(runs) if number <= config.train.epochs])
+            say("epoch", number)
+        return [failed(config) if config.optimizer.lr == FAILS else expected(config) for config in runs]
+
+    def probe(self, runs, seconds):
+        return None
 
 
 def failed(config):
@@ -79,25 +86,34 @@ def misbehave(config, members):
         os.read(read, 1)
 
 
-def imports_nothing(configs, images, *, device, on_epoch):
-    import sys
+class ImportsNothing(Engine):
+    def train(self, runs, on_step, stops):
+        import sys
 
-    loaded = [name for name in ("torch", "pandas") if name in sys.modules]
-    return [Result("complete", expected(config).curves, None, {"loaded": loaded}) for config in configs]
-
-
-def too_few(configs, images, *, device, on_epoch):
-    return []
+        loaded = [name for name in ("torch", "pandas") if name in sys.modules]
+        return [Result("complete", expected(config).curves, None, {"loaded": loaded}) for config in runs]
 
 
-def missing(data, device):
-    from ablate.task.errors import ConfigError
+class TooFew(Engine):
+    def train(self, runs, on_step, stops):
+        return []
 
-    raise ConfigError("data.root: no such folder")
+
+class Missing(Engine):
+    def load(self, runs):
+        from ablate.task.errors import ConfigError
+
+        raise ConfigError("data.root: no such folder")
 
 
-def unreadable(data, device):
-    raise OSError("the disk is on fire")
+class Unreadable(Engine):
+    def load(self, runs):
+        raise OSError("the disk is on fire")
+
+
+class Broken(Engine):
+    def __init__(self, device, threads):
+        raise RuntimeError("this engine does not start")
 
 
 def marked(folder: Path) -> Path:

@@ -2,7 +2,7 @@
 
 import sys
 
-from execute_fakes import no_images, run, say, train
+from execute_fakes import run, say
 
 from ablate.execute import Interrupted, execute, make_progress
 from ablate.store import open_store
@@ -14,7 +14,7 @@ if __name__ == "__main__":
         say("begin")
         try:
             summary = execute(
-                runs, store, workers=int(workers), device="cpu", train=train, load=no_images, progress=make_progress()
+                runs, store, workers=int(workers), device="cpu", engine="execute_fakes:Engine", progress=make_progress()
             )
         except Interrupted as interrupt:
             summary = interrupt.summary

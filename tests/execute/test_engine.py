@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import execute_fakes as fakes
 import pytest
 
 from ablate.execute import execute
@@ -65,6 +64,6 @@ def test_missing_data_and_missing_gpu(tmp_path):
         with pytest.raises(ConfigError, match=str(tmp_path)):
             execute([run(0.1, root=str(tmp_path))], store, workers=1, device="cpu")
         with pytest.raises(ConfigError, match="device = cuda:99: PyTorch sees"):
-            execute([run(0.1)], store, workers=1, device="cuda:99", load=fakes.no_images)
+            execute([run(0.1)], store, workers=1, device="cuda:99")
         with pytest.raises(RuntimeError, match="device string: abacus"):
-            execute([run(0.1)], store, workers=1, device="abacus", load=fakes.no_images)
+            execute([run(0.1)], store, workers=1, device="abacus")

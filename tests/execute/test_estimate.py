@@ -1,7 +1,7 @@
 import pytest
 from execute_fakes import IMAGES, run
 
-from ablate.execute.estimate import STARTUP_SECONDS, Speeds, estimate, guessed_speed
+from ablate.execute.estimate import STARTUP_SECONDS, Speeds, estimate
 from ablate.images.config import AlexNet, FashionMNIST, Train
 from ablate.images.run import RunConfig
 from ablate.plan.cohorts import Cohort
@@ -40,10 +40,10 @@ def test_an_estimate_says_how_much_of_it_is_guessed():
 
 @pytest.mark.parametrize(("batch", "known"), [(256, 9960), (16, 6600), (2, 1800)])
 def test_the_guess_fits_what_was_measured_for_lenet(batch, known):
-    assert guessed_speed(RunConfig(train=Train(batch_size=batch))) == pytest.approx(known, rel=0.1)
+    assert RunConfig(train=Train(batch_size=batch)).guessed_speed == pytest.approx(known, rel=0.1)
 
 
 def test_larger_networks_are_guessed_slower():
-    small = guessed_speed(RunConfig(model=AlexNet()))
-    large = guessed_speed(RunConfig(model=AlexNet(form="torchvision"), data=FashionMNIST(image_size=224)))
-    assert large < small < guessed_speed(RunConfig())
+    small = RunConfig(model=AlexNet()).guessed_speed
+    large = RunConfig(model=AlexNet(form="torchvision"), data=FashionMNIST(image_size=224)).guessed_speed
+    assert large < small < RunConfig().guessed_speed

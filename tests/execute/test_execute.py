@@ -25,7 +25,7 @@ def sweep(store, capfd):
     """Trains with the fakes; gives the summary and the digests of the runs that were started, in order."""
 
     def sweep(runs, **options):
-        options = {"workers": 1, "device": "cpu", "train": fakes.train, "load": fakes.no_images} | options
+        options = {"workers": 1, "device": "cpu", "engine": "execute_fakes:Engine"} | options
         capfd.readouterr()
         summary = execute(runs, store, **options)
         lines = capfd.readouterr().out.splitlines()
@@ -122,34 +122,41 @@ def test_prefixes_of_a_run_that_fails_early_fail_with_it(store, sweep):
 
 
 def test_results_that_do_not_fit_are_a_failure(store, sweep):
-    summary, _ = sweep([run()], train=fakes.too_few)
+    summary, _ = sweep([run()], engine="execute_fakes:TooFew")
     assert summary.failures[0].error == "RuntimeError: 0 results of 1 runs"
 
 
 def test_data_that_cannot_be_read_fails_the_runs(store, sweep):
-    summary, _ = sweep([run(0.1), run(0.2)], load=fakes.unreadable)
+    summary, _ = sweep([run(0.1), run(0.2)], engine="execute_fakes:Unreadable")
     assert summary.failed == 2
     assert summary.failures[0].error == "OSError: the disk is on fire"
 
 
 def test_missing_data_is_the_users_error(store, sweep):
     with pytest.raises(ConfigError, match=r"data\.root: no such folder"):
-        sweep([run(0.1), run(0.2)], load=fakes.missing)
+        sweep([run(0.1), run(0.2)], engine="execute_fakes:Missing")
     assert store.all() == []
     assert store.lease([run(0.1).digest], Owner.current()) == {run(0.1).digest}
 
 
 def test_workers_that_cannot_start_end_the_sweep(store, sweep, monkeypatch):
     vanished = types.ModuleType("vanished")
-    vanished.train = types.FunctionType(fakes.train.__code__, {}, "train")
-    vanished.train.__module__, vanished.train.__qualname__ = "vanished", "train"
+    vanished.Place = type("Place", (str,), {"__module__": "vanished"})
     monkeypatch.setitem(sys.modules, "vanished", vanished)
     with pytest.raises(RuntimeError, match="worker processes cannot be started: the last exited with code 1"):
-        sweep([run()], train=vanished.train)
+        sweep([run()], engine=vanished.Place("execute_fakes:Engine"))
+
+
+def test_an_engine_that_cannot_be_made_ends_the_sweep(store, sweep):
+    with pytest.raises(RuntimeError, match=r"worker processes cannot be started\n(.|\n)*this engine does not start"):
+        sweep([run(0.1), run(0.2)], engine="execute_fakes:Broken")
+    with pytest.raises(ConfigError, match="execute_fakes:Nothing: cannot be loaded"):
+        sweep([run()], engine="execute_fakes:Nothing")
+    assert store.all() == []
 
 
 def test_workers_import_only_what_they_need(store, sweep):
-    sweep([run()], train=fakes.imports_nothing)
+    sweep([run()], engine="execute_fakes:ImportsNothing")
     assert "torch" not in store.all()[0].result.notes["loaded"]
 
 

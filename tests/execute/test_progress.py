@@ -11,7 +11,6 @@ STATE = State(
     failed=1,
     diverged=2,
     elsewhere=3,
-    epochs=70,
     samples=1000,
     samples_left=500,
     samples_per_second=12345.6,
@@ -27,7 +26,7 @@ class Terminal(io.StringIO):
 
 def test_the_state_in_one_line():
     assert str(STATE) == (
-        "7/20 runs, 4 running, 1 failed, 2 diverged, 3 in another sweep, 70 epochs, 12,346 samples/s, 1:02:03 left"
+        "7/20 runs, 4 running, 1 failed, 2 diverged, 3 in another sweep, 12,346 samples/s, 1:02:03 left"
     )
 
 

@@ -68,7 +68,7 @@ def test_like_lengths_go_together():
     runs = [run(lr, epochs=epochs) for epochs in (1, 50) for lr in (0.1, 0.2, 0.3, 0.4)]
     cohorts = form_cohorts(runs, workers=1, max_members=4)
     assert [{r.train.epochs for r in cohort.runs} for cohort in cohorts] == [{50}, {1}]
-    assert [cohort.epochs for cohort in cohorts] == [50, 1]
+    assert [cohort.length for cohort in cohorts] == [50, 1]
     assert cohorts[0].samples == 4 * 50 * 60_000
 
 

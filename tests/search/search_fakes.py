@@ -62,7 +62,7 @@ def curve(config):
         yield measured_epoch(epoch, 1 - accuracy, accuracy, 1 - accuracy, accuracy, seconds=0.01)
 
 
-def train(configs, images=None, *, device=None, on_epoch=None, stops=None):
+def train(configs, on_step=None, stops=None):
     """Stands for the engine, in this process or in a worker."""
     results = []
     for i, config in enumerate(configs):
@@ -84,13 +84,22 @@ def train(configs, images=None, *, device=None, on_epoch=None, stops=None):
             )
         part = stops[i].part(whole) if stops and i in stops else None
         results.append(Result("complete", whole) if part is None else Result("stopped", part))
-        if on_epoch is not None:
-            on_epoch(1, [i])
+        if on_step is not None:
+            on_step(1, [i])
     return results
 
 
-def load(data, device):
-    return data.train_size
+class Engine:
+    """See :func:`train`."""
+
+    def __init__(self, device, threads):
+        self.hardware = {}
+
+    def load(self, runs):
+        pass
+
+    def train(self, runs, on_step, stops):
+        return train(runs, on_step, stops)
 
 
 class Bench:

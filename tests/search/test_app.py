@@ -28,9 +28,9 @@ def searched(tmp_path_factory):
     order = dataclasses.replace(
         order, source=dataclasses.replace(order.source, launch=order.launch.model_copy(update={"workers": 1}))
     )
-    study = run_search(order, quiet=True, train=fakes.train, load=fakes.load)
+    study = run_search(order, quiet=True, engine="search_fakes:Engine")
     with open_store(order.launch.store_location) as store:
-        execute(proof_plan(order, study).runs, store, workers=1, device="cpu", train=fakes.train, load=fakes.load)
+        execute(proof_plan(order, study).runs, store, workers=1, device="cpu", engine="search_fakes:Engine")
     return order, study
 
 
@@ -55,7 +55,7 @@ def test_the_same_search_again_trains_nothing(searched):
     order, study = searched
     with open_store(order.launch.store_location, read_only=True) as store:
         mark = store.mark()
-    again = run_search(order, quiet=True, train=fakes.train, load=fakes.load)
+    again = run_search(order, quiet=True, engine="search_fakes:Engine")
     with open_store(order.launch.store_location, read_only=True) as store:
         assert store.mark() == mark
     assert [t.params for t in again.trials] == [t.params for t in study.trials]
@@ -100,7 +100,7 @@ def test_the_records_that_a_report_keeps_make_the_same_search_free(searched, rep
     with open_store(launch.store_location) as store:
         assert store.merge(kept) == len(kept)
         mark = store.mark()
-    again = run_search(moved, quiet=True, train=fakes.train, load=fakes.load)
+    again = run_search(moved, quiet=True, engine="search_fakes:Engine")
     assert [(t.params, t.values) for t in again.trials] == [(t.params, t.values) for t in study.trials]
     with open_store(launch.store_location, read_only=True) as store:
         assert store.mark() == mark

@@ -47,6 +47,11 @@ class Images(Fields):
         return self.protocol != "article"
 
     @property
+    def available(self) -> int:
+        """Images of the training part that are in use, held-out ones among them."""
+        return self.train_size if self.train_size is not None else 60_000
+
+    @property
     def tests(self) -> bool:
         """Whether the test set is read."""
         return self.protocol != "holdout"

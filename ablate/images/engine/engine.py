@@ -8,7 +8,7 @@ epoch nothing is read back from the device.
 import math
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -18,9 +18,8 @@ from ablate.images.engine.cohort import FusedCohort
 from ablate.images.engine.stack import UnstackableError
 from ablate.images.metrics import measured_epoch
 from ablate.images.run import RunConfig
+from ablate.task.engine import OnStep
 from ablate.task.record import Measurement, Result, Status, StopRule
-
-OnEpoch = Callable[[int, list[int]], None]
 
 
 def train(
@@ -28,7 +27,7 @@ def train(
     images: Images,
     *,
     device: torch.device,
-    on_epoch: OnEpoch | None = None,
+    on_epoch: OnStep | None = None,
     stops: Mapping[int, StopRule] | None = None,
 ) -> list[Result]:
     """Train runs, as few cohorts as their shapes allow.
@@ -67,7 +66,7 @@ def _train_apart(
     configs: Sequence[RunConfig],
     images: Images,
     device: torch.device,
-    on_epoch: OnEpoch | None,
+    on_epoch: OnStep | None,
     stops: Mapping[int, StopRule],
     results: dict[int, Result],
 ) -> None:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,22 +10,13 @@ import torch
 from ablate.images.data import Images
 from ablate.images.engine.cohort import FusedCohort
 from ablate.images.run import RunConfig
+from ablate.task.engine import Speed
 
 EVALUATION_COST = 1 / 3
 """Of an evaluated sample, in that of a trained one: forward without backward."""
 
 
-@dataclass(frozen=True)
-class Measured:
-    """One short measurement."""
-
-    samples_per_second: float
-    """Training samples times members, the evaluation after each epoch counted in."""
-    bytes: int
-    """By which the process (on CUDA: the memory in use on the device) grew."""
-
-
-def measure(configs: Sequence[RunConfig], images: Images, *, device: torch.device, seconds: float) -> Measured:
+def measure(configs: Sequence[RunConfig], images: Images, *, device: torch.device, seconds: float) -> Speed:
     """Train a cohort for some steps and throw the result away.
 
     Args:
@@ -36,7 +26,8 @@ def measure(configs: Sequence[RunConfig], images: Images, *, device: torch.devic
         seconds: To go on for at least, after the first steps.
 
     Returns:
-        Speed and memory.
+        Training samples times members a second, the evaluation after each epoch counted in, and the bytes by which the
+        process (on CUDA: the memory in use on the device) grew.
     """
     before = _used(device)
     cohort = FusedCohort(configs, images, device)
@@ -54,7 +45,7 @@ def measure(configs: Sequence[RunConfig], images: Images, *, device: torch.devic
     config = configs[0]
     tested = len(images.test_labels) * config.data.tests + config.data.val_size * config.data.validates
     evaluation = 1 + EVALUATION_COST * tested / cohort.batches.samples
-    return Measured(cohort.batches.samples * len(configs) / spent / evaluation, max(0, _used(device) - before))
+    return Speed(cohort.batches.samples * len(configs) / spent / evaluation, max(0, _used(device) - before))
 
 
 def _epoch_seconds(timed: Sequence[tuple[int, float]], steps: int) -> float:

@@ -1,0 +1,67 @@
+"""The engine of image classification, as worker processes hold it: a device, and the data sets that lie on it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from ablate.images.data import Images, load
+from ablate.images.engine.engine import train
+from ablate.images.engine.kernels import keep_freed_memory
+from ablate.images.engine.measure import measure
+from ablate.images.run import RunConfig
+from ablate.task.engine import OnStep, Speed
+from ablate.task.errors import ConfigError
+from ablate.task.record import Result, StopRule
+
+KEPT_DATA_SETS = 2
+"""Loaded at a time."""
+
+
+class ImageEngine:
+    """See :class:`ablate.task.engine.Engine`.
+
+    Args:
+        device: ``cpu`` or ``cuda:N``.
+        threads: That PyTorch may use.
+
+    Raises:
+        ConfigError: The device is not there.
+    """
+
+    def __init__(self, device: str, threads: int) -> None:
+        torch.set_num_threads(threads)
+        self._device = torch.device(device)
+        self.hardware: Mapping[str, Any] = {"gpu": None}
+        self._images: dict[str, Images] = {}
+        if self._device.type == "cpu":
+            keep_freed_memory()
+            return
+        if not torch.cuda.is_available() or self._device.index >= torch.cuda.device_count():
+            seen = torch.cuda.device_count()
+            raise ConfigError(f"device = {device}: PyTorch sees {seen} CUDA devices; cpu is always there")
+        torch.cuda.set_device(self._device)
+        self.hardware = {"gpu": torch.cuda.get_device_name(self._device)}
+
+    def load(self, runs: Sequence[RunConfig]) -> None:
+        """Load the data set of these runs, once."""
+        key = _key(runs)
+        if key not in self._images:
+            images = load(runs[0].data, self._device)
+            while len(self._images) >= KEPT_DATA_SETS:
+                del self._images[next(iter(self._images))]
+            self._images[key] = images
+
+    def train(self, runs: Sequence[RunConfig], on_step: OnStep, stops: Mapping[int, StopRule]) -> Sequence[Result]:
+        """See :func:`ablate.images.engine.engine.train`."""
+        self.load(runs)
+        return train(runs, self._images[_key(runs)], device=self._device, on_epoch=on_step, stops=stops)
+
+    def probe(self, runs: Sequence[RunConfig], seconds: float) -> Speed | None:
+        """See :func:`ablate.images.engine.measure.measure`."""
+        self.load(runs)
+        return measure(runs, self._images[_key(runs)], device=self._device, seconds=seconds)
+
+
+def _key(runs: Sequence[RunConfig]) -> str:
+    return runs[0].data.model_dump_json(exclude={"split_seed"})

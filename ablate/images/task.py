@@ -1,0 +1,120 @@
+"""Image classification as a task: how its runs are checked, prepared and named. Brings no torch."""
+
+import multiprocessing
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import cached_property
+from typing import Any, get_args
+
+from ablate import __version__
+from ablate.images.config import DataConfig, ImageFolder, ScheduleConfig
+from ablate.images.data import content_digest, fetch, verify, where
+from ablate.images.metrics import DEFAULT_METRICS, METRICS, guesses_of
+from ablate.images.run import RunConfig, parse_run
+from ablate.task.errors import ConfigError
+from ablate.task.identity import digest_of
+from ablate.task.metric import Metric
+from ablate.task.packaged import packaged
+from ablate.task.record import Guess, Record
+from ablate.task.task import Configuration
+
+GROUPS = ("model", "data", "optimizer", "schedule", "train")
+"""Configuration groups: a factor of this name has the group's options as levels."""
+
+BALANCED = {"fashion_mnist": 10, "mnist": 10}
+"""Published data sets of older records, with their numbers of equally frequent classes (MNIST: within 1 %)."""
+
+_DEPENDS_ON_EPOCHS: dict[str, bool] = {
+    schedule.model_fields["name"].default: schedule.depends_on_epochs
+    for schedule in get_args(get_args(ScheduleConfig)[0])
+}
+
+
+class ImageClassification:
+    """The built-in task; see :class:`ablate.task.task.Task`."""
+
+    name = "images"
+    metrics: Mapping[str, Metric] = METRICS
+    default_metrics = DEFAULT_METRICS
+    step = "epoch"
+
+    @cached_property
+    def configuration(self) -> Configuration:
+        """See :class:`ablate.task.task.Task`."""
+        return Configuration(folder=packaged() / "conf", groups=GROUPS, searches_own_conf=True)
+
+    @property
+    def code(self) -> str:
+        """See :class:`ablate.task.task.Task`."""
+        return f"ablate {__version__}"
+
+    def parse(self, values: Mapping[str, Any]) -> RunConfig:
+        """See :class:`ablate.task.task.Task`."""
+        return parse_run(values)
+
+    def prepare(self, runs: Sequence[RunConfig]) -> list[RunConfig]:
+        """The runs with their image folders' content, which becomes part of their identity.
+
+        Raises:
+            ConfigError: Lists every data set that is not where the configuration says.
+        """
+        problems: list[str] = []
+        for config in sources_of(runs):
+            try:
+                where(config)
+            except ConfigError as error:
+                problems += error.problems
+        if problems:
+            raise ConfigError(list(dict.fromkeys(problems)))
+        return [_with_content(run) for run in runs]
+
+    def provide(self, runs: Sequence[RunConfig]) -> None:
+        """Download what is missing (in a process of its own, which needs torch) and verify every file.
+
+        Raises:
+            ConfigError: A file cannot be had or is damaged.
+        """
+        for config in sources_of(runs):
+            if where(config) is None:
+                with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+                    pool.submit(fetch, config).result()
+            verify(config)
+
+    def trajectory_of(self, identity: Mapping[str, Any]) -> str:
+        """See :class:`ablate.task.task.Task`."""
+        if not _DEPENDS_ON_EPOCHS.get(identity.get("schedule", {}).get("name"), True):
+            identity = {**identity, "train": {k: v for k, v in identity["train"].items() if k != "epochs"}}
+        return digest_of(identity)
+
+    def guesses(self, record: Record) -> Mapping[str, Guess]:
+        """What the engine counted; for older records, what is known of published data sets."""
+        classes = BALANCED.get(record.config.get("data", {}).get("name", ""))
+        if record.result.guesses or classes is None:
+            return record.result.guesses
+        data = record.config["data"]
+        used = data["train_size"] or 60_000
+        held = data["val_size"] if data["protocol"] != "article" else 0
+        images = {"train": used - held, "val": held, "test": 10_000}
+        # Equal shares, each of a whole number of images where the total allows it.
+        return guesses_of({part: [n // classes] * classes for part, n in images.items() if n >= classes})
+
+    def changed_code(self, identity: Mapping[str, Any]) -> str | None:
+        """See :class:`ablate.task.task.Task`."""
+        return None
+
+
+IMAGES = ImageClassification()
+
+
+def sources_of(runs: Sequence[RunConfig]) -> list[DataConfig]:
+    """One configuration for each place that data comes from."""
+    return list({(run.data.name, run.data.root): run.data for run in runs}.values())
+
+
+def _with_content(run: RunConfig) -> RunConfig:
+    data = run.data
+    if not isinstance(data, ImageFolder) or data.content is not None:
+        return run
+    content = content_digest(str(data.root))
+    fields = {name: getattr(run, name) for name in RunConfig.model_fields}
+    return RunConfig(**{**fields, "data": ImageFolder(**{**data.model_dump(), "content": content})})
