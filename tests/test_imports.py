@@ -15,6 +15,7 @@ MAY_IMPORT = {
     "images": {"task"},
     "store": {"task", "images"},
     "execute": {"task", "plan", "store"},
+    "judge": {"task"},
     "analyse": set(),
     "report": {"task", "plan", "analyse", "images"},
 }

@@ -1,0 +1,52 @@
+"""A metric as a command line declares it: ``acc:max``, ``loss:min[0..]:nats``, ``metrics.val/f1:max[0..1]``."""
+
+import math
+import re
+
+from ablate.task.errors import ConfigError
+from ablate.task.metric import Metric
+
+_SPEC = re.compile(r"(?P<name>.+?):(?P<goal>max|min)(\[(?P<low>[^\]\[]*?)\.\.(?P<high>[^\]\[]*?)\])?(:(?P<unit>.+))?")
+TAKEN = frozenset(
+    ["study", "factor", "level", "label", "order", "is_baseline", "seed", "digest", "status", "task"]
+    + ["epochs", "steps", "last_step", "seconds", "engine", "error"]
+)
+"""Columns of the frame of runs, which no metric may be called."""
+
+
+def parse_metric(text: str) -> Metric:
+    """Turn a declaration into a metric.
+
+    Args:
+        text: ``NAME:max`` or ``NAME:min``, then where wanted ``[LOW..HIGH]`` (an end may be left out) and ``:UNIT``.
+
+    Raises:
+        ConfigError: It is no such declaration.
+    """
+    found = _SPEC.fullmatch(text)
+    if found is None:
+        raise ConfigError(
+            f"--metric {text}: must say whether high or low is good, such as {text.partition(':')[0] or 'acc'}:max, "
+            "with a range and a unit where wanted: acc:max[0..1], loss:min[0..]:nats"
+        )
+    low, high = (_end(text, found[end]) for end in ("low", "high"))
+    if low is not None and high is not None and low >= high:
+        raise ConfigError(f"--metric {text}: the range must go from low to high")
+    name = found["name"]
+    if name in TAKEN:
+        raise ConfigError(f"--metric {text}: a metric cannot be called {name!r} here; rename the column")
+    return Metric(
+        name=name, goal="max" if found["goal"] == "max" else "min", unit=found["unit"] or "", low=low, high=high
+    )
+
+
+def _end(text: str, end: str | None) -> float | None:
+    if not end:
+        return None
+    try:
+        value = float(end)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ConfigError(f"--metric {text}: {end!r} is no end of a range")
+    return value
