@@ -8,8 +8,10 @@ from ablate.task.metric import Metric
 
 _SPEC = re.compile(r"(?P<name>.+?):(?P<goal>max|min)(\[(?P<low>[^\]\[]*?)\.\.(?P<high>[^\]\[]*?)\])?(:(?P<unit>.+))?")
 TAKEN = frozenset(
-    ["study", "factor", "level", "label", "order", "is_baseline", "seed", "digest", "status", "task"]
-    + ["epochs", "steps", "last_step", "seconds", "engine", "error"]
+    (
+        *("study", "factor", "level", "label", "order", "is_baseline", "seed", "digest", "status", "task"),
+        *("epochs", "steps", "last_step", "seconds", "engine", "error"),
+    )
 )
 """Columns of the frame of runs, which no metric may be called."""
 
