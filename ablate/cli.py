@@ -218,5 +218,15 @@ def model(overrides: tuple[str, ...]) -> None:
         print_model(overrides)
 
 
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+def plugins(as_json: bool) -> None:
+    """List the tasks and parts there are: built in, of installed packages, and of this folder's pyproject.toml."""
+    from ablate.commands.plugins import print_plugins
+
+    with user_errors():
+        print_plugins(as_json)
+
+
 if __name__ == "__main__":
     sys.exit(main())

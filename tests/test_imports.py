@@ -13,6 +13,8 @@ MAY_IMPORT = {
     "task": set(),
     "plan": {"task", "images"},
     "images": {"task"},
+    "function": {"task"},
+    "program": {"task"},
     "store": {"task", "images"},
     "execute": {"task", "plan", "store"},
     "judge": {"task"},

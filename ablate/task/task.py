@@ -88,5 +88,9 @@ class Task(Protocol):
     def guesses(self, record: Record) -> Mapping[str, Guess]:
         """What guessing scores on the data of a record, by metric; empty where it is not known."""
 
-    def changed_code(self, identity: Mapping[str, Any]) -> str | None:
-        """In words, how the code behind a record's identity differs from today's; None: it does not."""
+    def changed_code(self, record: Record) -> str | None:
+        """In words, how the code behind a record differs from today's, by file; None: it does not.
+
+        A record whose digest is still that of a run can be told of as well: its author gives versions by hand, and
+        changed the code without a new one.
+        """

@@ -1,0 +1,68 @@
+"""``ablate plugins``: which tasks and parts there are, where they come from, and whether they load."""
+
+from dataclasses import dataclass
+
+from ablate.task.errors import ConfigError
+from ablate.task.finding import Found, find_parts
+from ablate.task.project import GROUPS, read_project
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One line of the list."""
+
+    group: str
+    name: str
+    kind: str
+    origin: str
+    problem: str | None
+    """Why it cannot be loaded; None: it can."""
+
+
+def plugins() -> list[Plugin]:
+    """Every part that the project, installed packages and this one declare; all but built-in ones are loaded to see."""
+    return [_tried(part) for group in GROUPS for part in find_parts(group)]
+
+
+def print_plugins(as_json: bool = False) -> bool:
+    """Print the list.
+
+    Args:
+        as_json: Machine-readable.
+
+    Returns:
+        Whether everything can be loaded.
+    """
+    found, problems = plugins(), read_project().problems
+    if as_json:
+        import json
+        from dataclasses import asdict
+
+        print(json.dumps({"plugins": [asdict(plugin) for plugin in found], "problems": list(problems)}, indent=2))
+    else:
+        _print_table(found)
+        for problem in problems:
+            print(f"broken: {problem}")
+    return not problems and all(plugin.problem is None for plugin in found)
+
+
+def _tried(part: Found) -> Plugin:
+    problem = part.problem
+    if problem is None and part.origin != "built in":
+        try:
+            part.load()
+        except ConfigError as error:
+            problem = "; ".join(error.problems)
+    return Plugin(part.group, part.name, part.kind, part.origin, problem)
+
+
+def _print_table(found: list[Plugin]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("part", "name", "kind", "origin", "loads")
+    for plugin in found:
+        loads = "yes" if plugin.problem is None else f"broken: {plugin.problem}"
+        table.add_row(*(Text(text) for text in (plugin.group[:-1], plugin.name, plugin.kind, plugin.origin, loads)))
+    Console().print(table)

@@ -1,0 +1,133 @@
+"""``report``: what a training function tells of its run, and by which it learns that the run may stop."""
+
+import math
+import operator
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ablate.task.record import Measurement, StopRule
+
+
+class ReportError(ValueError):
+    """What was reported cannot be a measurement."""
+
+
+class Left(BaseException):
+    """Raised out of ``report`` in a function that goes on after it was told to stop; no fault of anybody's."""
+
+
+class Report:
+    """Called as ``report(step, {"val_f1": 0.9})`` after each step; see :meth:`__call__`.
+
+    Args:
+        metrics: Names that may be reported.
+        rule: What the run must reach to go on; None: nothing.
+        on_step: Called with each new step; what it raises goes through the training function.
+    """
+
+    def __init__(self, metrics: Sequence[str], rule: StopRule | None, on_step: Any) -> None:
+        self._metrics, self._rule, self._on_step = metrics, rule, on_step
+        self._before = time.perf_counter()
+        self._steps: list[int] = []
+        self._values: list[dict[str, float]] = []
+        self._seconds: list[float] = []
+        self.should_stop = False
+        """Whether the run may stop; also what a call returns."""
+        self.stopped_by_rule = False
+        self.fault: str | None = None
+        """Why what was reported cannot be used."""
+        self.raised: BaseException | None = None
+        """What ``on_step`` raised."""
+
+    def __call__(self, step: int, values: Mapping[str, float] | None = None, /, **more: float) -> bool:
+        """Report what was measured.
+
+        Args:
+            step: Counted by the function (epochs, iterations), never falling. A step may be reported in parts.
+            values: By name of the metric.
+            more: The same, as keywords.
+
+        Returns:
+            Whether the run may stop: a race has been lost, or a value is not finite. A function that goes on is left at
+            its next report.
+
+        Raises:
+            ReportError: A name that is no metric of the task, a value that is no number, a step that falls.
+        """
+        if self.raised is not None:
+            raise self.raised
+        if self.fault is not None:
+            raise ReportError(self.fault)
+        number = self._checked_step(step)
+        if self.should_stop and number != self._steps[-1]:
+            raise Left
+        numbers = {name: self._number(name, value) for name, value in {**(values or {}), **more}.items()}
+        is_new = not self._steps or number > self._steps[-1]
+        if is_new:
+            now = time.perf_counter()
+            self._steps.append(number)
+            self._values.append({})
+            self._seconds.append(now - self._before)
+            self._before = now
+        self._values[-1] |= numbers
+        if not all(map(math.isfinite, numbers.values())):
+            self.should_stop = True
+        if self._rule is not None and self._rule.stops(Measurement(number, self._values[-1])):
+            self.should_stop = self.stopped_by_rule = True
+        if is_new:
+            try:
+                self._on_step(number, (0,))
+            except BaseException as error:
+                self.raised = error
+                raise
+        return self.should_stop
+
+    def finish(self, returned: Any) -> None:
+        """Take what the function returned: None, or a mapping with final values.
+
+        Raises:
+            ReportError: It is neither.
+        """
+        rest = time.perf_counter() - self._before
+        if returned is not None and not isinstance(returned, Mapping):
+            kind = type(returned).__name__
+            raise ReportError(f"the function returned a {kind}: must be None or final values such as {{'val_f1': 0.9}}")
+        if returned:
+            if not self._steps:
+                self._steps, self._values, self._seconds = [0], [{}], [0.0]
+            self._values[-1] |= {name: self._number(name, value) for name, value in returned.items()}
+        if self._seconds:
+            self._seconds[-1] += rest
+
+    @property
+    def curves(self) -> tuple[Measurement, ...]:
+        """All that was measured."""
+        rows = zip(self._steps, self._values, self._seconds, strict=True)
+        return tuple(Measurement(step, dict(values), seconds) for step, values, seconds in rows)
+
+    def _checked_step(self, step: int) -> int:
+        try:
+            number = operator.index(step)
+        except TypeError:
+            number = -1
+        if isinstance(step, bool) or number < 0:
+            self._fail(f"report: step = {step!r}: must be a whole number of at least 0")
+        if self._steps and number < self._steps[-1]:
+            self._fail(f"report: step = {number}: comes after step {self._steps[-1]}")
+        return number
+
+    def _number(self, name: Any, value: Any) -> float:
+        if name not in self._metrics:
+            self._fail(f"report: {name!r} is no metric of this task; metrics are {', '.join(self._metrics)}")
+        try:
+            if isinstance(value, str | bytes | bool):
+                raise TypeError
+            return float(value)
+        except (TypeError, ValueError):
+            self._fail(f"report: {name} = {value!r}: is no number")
+        raise AssertionError
+
+    def _fail(self, fault: str) -> None:
+        self.fault = fault
+        raise ReportError(fault)

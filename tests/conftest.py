@@ -1,0 +1,32 @@
+"""Fixtures of tests that work in an empty folder with a project in it."""
+
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty working folder, whose modules are forgotten afterwards."""
+    monkeypatch.chdir(tmp_path)
+    path, loaded = list(sys.path), set(sys.modules)
+    yield tmp_path
+    sys.path[:] = path
+    from ablate.task.finding import load_object
+
+    load_object.cache_clear()
+    for name in set(sys.modules) - loaded:
+        file = getattr(sys.modules[name], "__file__", None) or ""
+        if file.startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def write(folder):
+    def write(name, text):
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        return file
+
+    return write
