@@ -50,7 +50,9 @@ def _tried(part: Found) -> Plugin:
     problem = part.problem
     if problem is None and part.origin != "built in":
         try:
-            part.load()
+            loaded = part.load()
+            if part.group == "tasks":
+                loaded.provide(())
         except ConfigError as error:
             problem = "; ".join(error.problems)
     return Plugin(part.group, part.name, part.kind, part.origin, problem)

@@ -48,7 +48,7 @@ class FunctionEngine:
         Raises:
             ConfigError: The function cannot be called, or the first run did not report a metric of its task.
         """
-        results = []
+        results: list[Result] = []
         for position, run in enumerate(runs):
             assert isinstance(run, PlainRun)
             results.append(self._train(run, _at(on_step, position), stops.get(position)))

@@ -116,7 +116,7 @@ def typed(kind: type, values: Mapping[str, Any]) -> Any:
     try:
         return _adapter(kind).validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
-        raise ConfigError(problems_of(error)) from None
+        raise ConfigError(problems_of(error, tagged=())) from None
 
 
 def plain(kind: type, found: Any) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def declared(name: str, table: Mapping[str, Any], project: Project) -> "Function
     """The task of a table.
 
     Raises:
-        ConfigError: Lists every problem of the table.
+        ConfigError: Lists every problem of the table, or the function's module is not there.
     """
     return FunctionTask(name, parse_table(FunctionTable, name, table), project)
 
@@ -41,18 +41,18 @@ class FunctionTask(DeclaredTask):
     def __init__(self, name: str, table: FunctionTable, project: Project) -> None:
         super().__init__(name, table, project)
         self.place = table.function
+        self.module = self.place.partition(":")[0]
+        if find_module(self.module, project.roots) is None:
+            where = ", ".join(str(root) for root in project.roots)
+            raise ConfigError(f"tasks.{name}.function = {self.place!r}: there is no module {self.module} in {where}")
 
     @cached_property
     def version(self) -> Code:
         """The module of the function with what it imports from the project."""
-        module = self.place.partition(":")[0]
-        if find_module(module, self.project.roots) is None:
-            where = ", ".join(str(root) for root in self.project.roots)
-            raise ConfigError(f"tasks.{self.name}.function = {self.place!r}: there is no module {module} in {where}")
         return read_code(
             self.project.folder,
             self.project.roots,
-            modules=[module],
+            modules=[self.module],
             files=self.table.files,
             version=self.table.version,
             definition={"function": self.place},
@@ -90,7 +90,7 @@ class FunctionTask(DeclaredTask):
         if self.type is None:
             return super().check(values)
         try:
-            full = plain(self.type, typed(self.type, values))
+            full = plain(self.type, typed(self.type, {**self.defaults, **values}))
         except ConfigError as error:
             return values, error.problems
         return full, unknown_fields(values, full)

@@ -66,7 +66,7 @@ def parse_table(kind: type[Table], name: str, table: Mapping[str, Any]) -> Table
     try:
         return kind.model_validate(dict(table))
     except ValidationError as error:
-        problems = problems_of(error, f"tasks.{name}.")
+        problems = problems_of(error, f"tasks.{name}.", tagged=())
         raise ConfigError([_with_known_keys(problem, kind) for problem in problems]) from None
 
 

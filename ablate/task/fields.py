@@ -1,6 +1,6 @@
 """The base of every configuration class, and the one error that bad configuration raises."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
@@ -43,21 +43,26 @@ def identity_fields(config: BaseModel) -> dict[str, Any]:
     return fields
 
 
-def problems_of(error: ValidationError, prefix: str = "") -> list[str]:
+TAGGED = frozenset({"model", "data", "optimizer", "schedule"})
+"""Fields of the built-in task's run that are unions: pydantic puts the tag of the kind that was chosen behind them."""
+
+
+def problems_of(error: ValidationError, prefix: str = "", tagged: Collection[str] = TAGGED) -> list[str]:
     """One line for each problem that pydantic found: where, what was given, what is allowed.
 
     Args:
         error: As raised by a validation.
         prefix: Put before every place, such as ``study.``.
+        tagged: Top-level fields that are tagged unions.
 
     Returns:
         Lines such as ``optimizer.lr = 'fast': input should be a valid number``.
     """
-    return [_problem(dict(details), prefix) for details in error.errors(include_url=False)]
+    return [_problem(dict(details), prefix, tagged) for details in error.errors(include_url=False)]
 
 
-def _problem(details: Mapping[str, Any], prefix: str) -> str:
-    place = prefix + ".".join(_path(details["loc"]))
+def _problem(details: Mapping[str, Any], prefix: str, tagged: Collection[str]) -> str:
+    place = prefix + ".".join(_path(details["loc"], tagged))
     kind = details["type"]
     if kind == "missing":
         return f"{place}: is missing"
@@ -69,11 +74,10 @@ def _problem(details: Mapping[str, Any], prefix: str) -> str:
     return f"{place} = {details['input']!r}: {message[0].lower()}{message[1:]}"
 
 
-def _path(loc: Sequence[int | str]) -> Iterator[str]:
+def _path(loc: Sequence[int | str], tagged: Collection[str]) -> Iterator[str]:
     """The dotted path of a place, without the tag that pydantic inserts after a union's name."""
-    groups = {"model", "data", "optimizer", "schedule"}
     for position, part in enumerate(loc):
-        if position == 1 and loc[0] in groups:
+        if position == 1 and loc[0] in tagged:
             continue
         yield str(part)
 

@@ -121,10 +121,11 @@ def test_a_dataclass(task):
     with pytest.raises(ConfigError) as caught:
         found.parse({"model": {"width": "8", "kernel": "cubic"}})
     assert [problem.split(":")[0] for problem in caught.value.problems] == [
-        "lr",
         "model.width = '8'",
         "model.kernel = 'cubic'",
     ]
+    with pytest.raises(ConfigError, match="lr: is missing"):
+        task(DATACLASS, "\n").parse({})
     with pytest.raises(ConfigError, match=r"model.depth: there is no such field"):
         found.parse({"lr": 1.0, "model": {"depth": 3}})
 
@@ -163,7 +164,7 @@ def test_a_function_that_is_none_is_refused_before_anything_is_trained(task, sou
 
 def test_a_module_that_is_not_there(task):
     with pytest.raises(ConfigError, match=r"function = 'elsewhere:train': there is no module elsewhere in"):
-        task(UNTYPED, declared=DECLARED.replace("trainer:", "elsewhere:")).parse({})
+        task(UNTYPED, declared=DECLARED.replace("trainer:", "elsewhere:"))
 
 
 def test_steps_must_be_a_field_with_a_number(task):
