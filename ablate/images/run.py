@@ -103,8 +103,13 @@ class RunConfig(Fields):
 
     @property
     def training_images(self) -> int:
-        """Images that it trains on in an epoch."""
-        return self.data.available - (self.data.val_size if self.data.validates else 0)
+        """Images that it trains on in an epoch; of an image folder that nobody has looked at, files are listed."""
+        images = self.data.training_images
+        if images is None:
+            from ablate.images.data.facts import facts
+
+            images = facts(self.data).train
+        return images
 
     @property
     def samples(self) -> int:

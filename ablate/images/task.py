@@ -7,8 +7,9 @@ from functools import cached_property
 from typing import Any, get_args
 
 from ablate import __version__
-from ablate.images.config import DataConfig, ImageFolder, ScheduleConfig
-from ablate.images.data import content_digest, fetch, verify, where
+from ablate.images.config import DataConfig, ScheduleConfig
+from ablate.images.data import fetch, verify, where
+from ablate.images.data.facts import prepared
 from ablate.images.metrics import DEFAULT_METRICS, METRICS, guesses_of
 from ablate.images.run import RunConfig, parse_run
 from ablate.task.errors import ConfigError
@@ -53,7 +54,7 @@ class ImageClassification:
         return parse_run(values)
 
     def prepare(self, runs: Sequence[RunConfig]) -> list[RunConfig]:
-        """The runs with their image folders' content, which becomes part of their identity.
+        """The runs with their image folders' content, which becomes part of their identity, and number of images.
 
         Raises:
             ConfigError: Lists every data set that is not where the configuration says.
@@ -66,7 +67,8 @@ class ImageClassification:
                 problems += error.problems
         if problems:
             raise ConfigError(list(dict.fromkeys(problems)))
-        return [_with_content(run) for run in runs]
+        found = prepared(run.data for run in runs)
+        return [run if data is run.data else _with_data(run, data) for run, data in zip(runs, found, strict=True)]
 
     def provide(self, runs: Sequence[RunConfig]) -> None:
         """Download what is missing (in a process of its own, which needs torch) and verify every file.
@@ -111,10 +113,5 @@ def sources_of(runs: Sequence[RunConfig]) -> list[DataConfig]:
     return list({(run.data.name, run.data.root): run.data for run in runs}.values())
 
 
-def _with_content(run: RunConfig) -> RunConfig:
-    data = run.data
-    if not isinstance(data, ImageFolder) or data.content is not None:
-        return run
-    content = content_digest(str(data.root))
-    fields = {name: getattr(run, name) for name in RunConfig.model_fields}
-    return RunConfig(**{**fields, "data": ImageFolder(**{**data.model_dump(), "content": content})})
+def _with_data(run: RunConfig, data: DataConfig) -> RunConfig:
+    return RunConfig(**{name: getattr(run, name) for name in RunConfig.model_fields} | {"data": data})

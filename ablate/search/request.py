@@ -222,13 +222,14 @@ def with_protocol(values: Mapping[str, Any], protocol: str) -> dict[str, Any]:
 
 
 def _with_content(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """An image folder's content is part of a run's identity."""
-    config = configure(with_protocol(values, "holdout"), [], lambda group, option: {})
-    if not isinstance(config.data, ImageFolder) or config.data.content is not None:
+    """An image folder's content is part of a run's identity, and the number of its images of a run's cost."""
+    data = configure(with_protocol(values, "holdout"), [], lambda group, option: {}).data
+    if not isinstance(data, ImageFolder):
         return values
-    from ablate.images.data.fingerprint import content_digest
+    from ablate.images.data.facts import prepared
 
-    return {**values, "data": {**values["data"], "content": content_digest(str(config.data.root))}}
+    (found,) = prepared([data])
+    return {**values, "data": {**values["data"], **found.model_dump(include={"content", "found"})}}
 
 
 def _check_clashes(order: SearchRequest) -> None:

@@ -9,6 +9,18 @@ from ablate.task.fields import IDENTITY_IF_SET, NOT_IDENTITY, Fields, Positive
 Protocol = Literal["article", "holdout", "holdout_test"]
 
 
+class Found(Fields):
+    """What a data set holds, whatever a run uses of it."""
+
+    train: Annotated[int, Field(ge=0)]
+    """Images of the training part; those that a protocol holds out of it are counted here."""
+    val: Annotated[int, Field(ge=0)] = 0
+    """Images of a validation part that the data set itself keeps apart; 0: it has none."""
+    test: Annotated[int, Field(ge=0)]
+    """Images of the test part."""
+    classes: Annotated[int, Field(ge=2)]
+
+
 class Images(Fields):
     """Fields that every data source shares."""
 
@@ -47,14 +59,36 @@ class Images(Fields):
         return self.protocol != "article"
 
     @property
-    def available(self) -> int:
-        """Images of the training part that are in use, held-out ones among them."""
-        return self.train_size if self.train_size is not None else 60_000
-
-    @property
     def tests(self) -> bool:
         """Whether the test set is read."""
         return self.protocol != "holdout"
+
+    @property
+    def whole(self) -> Found | None:
+        """What the data set holds; None: nobody has looked yet."""
+        return None
+
+    @property
+    def training_images(self) -> int | None:
+        """Images that a run trains on in an epoch; None: nobody has looked yet."""
+        if self.whole is None:
+            return None
+        images = self.train_size if self.train_size is not None else self.whole.train
+        return images - (self.val_size if self.validates and not self.whole.val else 0)
+
+    @property
+    def validation_images(self) -> int | None:
+        """Images that a run is validated on after each epoch; None: nobody has looked yet."""
+        if self.whole is None:
+            return None
+        return (self.whole.val or self.val_size) if self.validates else 0
+
+    @property
+    def test_images(self) -> int | None:
+        """Images that a run is tested on after each epoch; None: nobody has looked yet."""
+        if self.whole is None:
+            return None
+        return self.whole.test if self.tests else 0
 
     @property
     def stored_size(self) -> tuple[int, int]:
@@ -69,6 +103,11 @@ class Images(Fields):
 
 class _Idx(Images):
     """A data set of 60,000 training and 10,000 test images in IDX files."""
+
+    @property
+    def whole(self) -> Found:
+        """See :class:`Images`."""
+        return Found(train=60_000, test=10_000, classes=10)
 
     @model_validator(mode="after")
     def _split_fits(self) -> "_Idx":
@@ -93,17 +132,28 @@ class Mnist(_Idx):
 
 
 class ImageFolder(Images):
-    """A folder of image files with one folder per class, resized to squares and split by a seed."""
+    """A folder of image files with one folder per class, resized to squares and split by a seed.
+
+    Which files are read, and what becomes of them, is written down in :mod:`ablate.images.data.image_folder`.
+    """
 
     name: Literal["image_folder"] = "image_folder"
     root: str | None = Field(default=None, json_schema_extra=NOT_IDENTITY)
     """The folder; required. Its content, not its path, is part of a run's identity (see ``content``)."""
     content: str | None = None
     """SHA-256 of the folder's relative paths and bytes; filled in when a study is planned."""
+    found: Found | None = Field(default=None, json_schema_extra=NOT_IDENTITY)
+    """How many images and classes it holds; filled in when a study is planned."""
     stored: Annotated[int, Field(ge=8, le=1024)] = 256
     """Side of the square to which every file is resized when it is loaded, in pixels."""
     test_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.2
-    """Share of the files held back as the test set (a fixed seeded split, the same for every run)."""
+    """Share of the files held back as the test set (a fixed seeded split, the same for every run); without effect where
+    the folder has a ``test`` folder of its own."""
+
+    @property
+    def whole(self) -> Found | None:
+        """See :class:`Images`."""
+        return self.found
 
     @property
     def stored_size(self) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """The images that runs train on: found and verified without torch, loaded once as 8-bit tensors on the device.
 
-``Images``, ``load``, ``split`` and ``prepare`` bring torch with them when they are first asked for; all else does not.
+``Images``, ``load``, ``split``, ``class_counts`` and ``prepare`` bring torch with them when they are first asked for;
+all else does not.
 """
 
 from importlib import import_module
@@ -13,10 +14,11 @@ from ablate.images.data.fingerprint import content_digest
 from ablate.images.data.sources import source
 
 if TYPE_CHECKING:
-    from ablate.images.data.images import Images, load, prepare, split
+    from ablate.images.data.images import Images, class_counts, load, prepare, split
 
 __all__ = [
     "Images",
+    "class_counts",
     "content_digest",
     "data_config",
     "describe",
@@ -79,6 +81,6 @@ def fetch(config: DataConfig) -> Path:
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("Images", "load", "prepare", "split"):
+    if name in ("Images", "class_counts", "load", "prepare", "split"):
         return getattr(import_module("ablate.images.data.images"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

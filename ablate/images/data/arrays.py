@@ -18,6 +18,9 @@ class Arrays:
     test_labels: NDArray[np.int64]
     classes: tuple[str, ...]
     """Name of each label."""
+    val_images: NDArray[np.uint8] | None = None
+    """A validation part that the data set itself keeps apart; None: it has none."""
+    val_labels: NDArray[np.int64] | None = None
 
 
 class Source(Protocol):

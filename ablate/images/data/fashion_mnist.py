@@ -42,6 +42,8 @@ FASHION_MNIST = IdxSet(
             "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
         ),
     ),
+    train_counts=(6_000,) * 10,
+    test_counts=(1_000,) * 10,
     torchvision="FashionMNIST",
     system=(Path("/usr/share/datasets/fashion-mnist"),),
     package="dataset-fashion-mnist",

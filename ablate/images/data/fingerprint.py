@@ -1,10 +1,15 @@
 """The identity of a folder of images: its content, wherever it lies."""
 
 import hashlib
+import os
 from pathlib import Path
 
-from ablate.images.data.listing import image_files
+from ablate.images.data.layout import layout_of
+from ablate.images.data.listing import list_folder
 from ablate.task.errors import ConfigError
+
+_SPLIT = b"parts as the folder has them\0"
+"""Such a folder's parts were classes once, under the same paths."""
 
 
 def content_digest(root: Path | str) -> str:
@@ -23,15 +28,18 @@ def content_digest(root: Path | str) -> str:
     Raises:
         ConfigError: The folder is missing, is no folder of classes, or a file cannot be read.
     """
-    root = Path(root).expanduser()
+    root = Path(os.path.expanduser(root))
+    layout = layout_of(list_folder(root))
     total = hashlib.sha256()
-    for path in sorted((file for files in image_files(root).values() for file in files), key=_bytes):
+    for path in sorted(layout.used, key=_bytes):
         try:
             with (root / path).open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise ConfigError(f"{root / path}: cannot be read ({error.strerror or error})") from None
         total.update(f"{digest}  ".encode() + _bytes(path) + b"\0")
+    if layout.split:
+        total.update(_SPLIT)
     return total.hexdigest()
 
 

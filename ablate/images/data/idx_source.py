@@ -24,6 +24,9 @@ class IdxSet:
     classes: tuple[str, ...]
     files: tuple[IdxFile, IdxFile, IdxFile, IdxFile]
     """Training images, training labels, test images, test labels."""
+    train_counts: tuple[int, ...]
+    """Images of each class in the training part."""
+    test_counts: tuple[int, ...]
     torchvision: str
     """Name of its class in ``torchvision.datasets``, and of the folder that the class makes."""
     system: tuple[Path, ...] = ()

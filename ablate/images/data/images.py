@@ -32,6 +32,9 @@ class Images:
     """float32 ``[channels]``: of the training images (those held out later included) scaled to [0, 1]."""
     std: torch.Tensor
     """float32 ``[channels]``: their standard deviation (divided by the number of pixels)."""
+    val: int = 0
+    """So many of the last training images are a validation part that the data set itself keeps apart: never trained on,
+    and in neither ``mean`` nor ``std``."""
 
 
 def load(config: DataConfig, device: torch.device) -> Images:
@@ -60,6 +63,11 @@ def load(config: DataConfig, device: torch.device) -> Images:
         kept = shuffled[: config.train_size].sort().values
         train_images, train_labels = train_images[kept], train_labels[kept]
     mean, std = _statistics(train_images)
+    val = 0
+    if arrays.val_images is not None and arrays.val_labels is not None:
+        val = len(arrays.val_labels)
+        train_images = torch.cat([train_images, _tensor(arrays.val_images)])
+        train_labels = torch.cat([train_labels, _tensor(arrays.val_labels)])
     if config.normalize and bool((std == 0.0).any()):
         raise ConfigError("data.normalize = True: a channel of the training images is constant, its deviation is 0")
     return Images(
@@ -70,6 +78,7 @@ def load(config: DataConfig, device: torch.device) -> Images:
         classes=arrays.classes,
         mean=mean.to(device),
         std=std.to(device),
+        val=val,
     )
 
 
@@ -83,12 +92,16 @@ def split(images: Images, config: DataConfig, seed: int) -> tuple[torch.Tensor, 
 
     Returns:
         Indices (int64, ascending, on the images' device) of the training and of the held-out images; the latter is None
-        under the protocol ``article``, which holds nothing out.
+        under the protocol ``article``, which holds nothing out. A validation part that the data set itself keeps apart
+        is the one that is held out; ``val_size`` and the seeds are without effect then.
 
     Raises:
         ConfigError: Holding out ``data.val_size`` images leaves none to train on.
     """
-    total, device = len(images.train_labels), images.train_labels.device
+    total, device = len(images.train_labels) - images.val, images.train_labels.device
+    if images.val:
+        held_out = torch.arange(total, total + images.val, device=device) if config.validates else None
+        return torch.arange(total, device=device), held_out
     if not config.validates:
         return torch.arange(total, device=device), None
     if config.val_size >= total:
@@ -97,6 +110,26 @@ def split(images: Images, config: DataConfig, seed: int) -> tuple[torch.Tensor, 
     shuffled = torch.randperm(total, generator=_generator(stream))
     held_out, trained = shuffled[: config.val_size], shuffled[config.val_size :]
     return trained.sort().values.to(device), held_out.sort().values.to(device)
+
+
+def class_counts(images: Images, config: DataConfig, seed: int) -> dict[str, list[int]]:
+    """How many images of each class a run really uses: its subset, its own held-out split, and what it is tested on.
+
+    Args:
+        images: As loaded with ``config``.
+        config: Names the protocol.
+        seed: The run's seed.
+
+    Returns:
+        For ``train``, ``val`` and ``test``, where the protocol uses them: the number of images of each class.
+    """
+    trained, held_out = split(images, config, seed)
+    labels = {"train": images.train_labels[trained]}
+    if held_out is not None:
+        labels["val"] = images.train_labels[held_out]
+    if config.tests:
+        labels["test"] = images.test_labels
+    return {part: own.bincount(minlength=len(images.classes)).tolist() for part, own in labels.items()}
 
 
 def prepare(batch: torch.Tensor, images: Images, config: DataConfig, channels: int | None) -> torch.Tensor:

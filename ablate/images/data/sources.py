@@ -3,7 +3,7 @@
 from ablate.images.config import DataConfig, FashionMNIST, ImageFolder, Mnist
 from ablate.images.data.arrays import Source
 from ablate.images.data.fashion_mnist import FASHION_MNIST
-from ablate.images.data.idx_source import IdxSource
+from ablate.images.data.idx_source import IdxSet, IdxSource
 from ablate.images.data.image_folder import FolderSource
 from ablate.images.data.mnist import MNIST
 
@@ -17,10 +17,13 @@ def source(config: DataConfig) -> Source:
     Returns:
         A source that has not been looked for yet.
     """
+    return FolderSource(config) if isinstance(config, ImageFolder) else IdxSource(published_set(config), config.root)
+
+
+def published_set(config: FashionMNIST | Mnist) -> IdxSet:
+    """The published data set that a configuration names."""
     match config:
         case FashionMNIST():
-            return IdxSource(FASHION_MNIST, config.root)
+            return FASHION_MNIST
         case Mnist():
-            return IdxSource(MNIST, config.root)
-        case ImageFolder():
-            return FolderSource(config)
+            return MNIST

@@ -9,17 +9,20 @@ import math
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 
-from ablate.images.data import Images
+from ablate.images.config import DataConfig
+from ablate.images.data import Images, class_counts
 from ablate.images.engine.cohort import FusedCohort
 from ablate.images.engine.stack import UnstackableError
-from ablate.images.metrics import measured_epoch
+from ablate.images.metrics import guesses_of, measured_epoch
 from ablate.images.run import RunConfig
 from ablate.task.engine import OnStep
-from ablate.task.record import Measurement, Result, Status, StopRule
+from ablate.task.errors import ConfigError
+from ablate.task.record import Guess, Measurement, Result, Status, StopRule
 
 
 def train(
@@ -51,7 +54,22 @@ def train(
     results: dict[int, Result] = {}
     for cohort in _by_key(configs):
         _train_apart(cohort, configs, images, device, on_epoch, stops or {}, results)
-    return [results[i] for i in range(len(configs))]
+    return _with_guesses(configs, images, results)
+
+
+def _with_guesses(configs: Sequence[RunConfig], images: Images, results: Mapping[int, Result]) -> list[Result]:
+    """The results in order, each with what guessing scores on the images that its run used."""
+    known: dict[tuple[DataConfig, int], Mapping[str, Guess]] = {}
+    found = []
+    for i, config in enumerate(configs):
+        key = (config.data, config.seed)
+        if key not in known:
+            try:
+                known[key] = guesses_of(class_counts(images, config.data, config.seed))
+            except ConfigError:  # no images are left to train on: the run failed for the same reason
+                known[key] = {}
+        found.append(replace(results[i], guesses=known[key]))
+    return found
 
 
 def _by_key(configs: Sequence[RunConfig]) -> list[list[int]]:

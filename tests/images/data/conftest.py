@@ -44,6 +44,8 @@ def published(contents, tmp_path):
             IdxFile(name, shape, hashlib.sha256(content).hexdigest())
             for (name, content), shape in zip(contents.items(), shapes, strict=True)
         ),
+        train_counts=(4, 4, 4),
+        test_counts=(2, 2, 1),
         torchvision="Tiny",
         system=(tmp_path / "system",),
         package="dataset-tiny",

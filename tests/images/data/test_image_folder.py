@@ -9,7 +9,9 @@ from PIL import Image
 
 from ablate.images.config import ImageFolder
 from ablate.images.data import content_digest, describe, fetch, lines, load, verify, where
-from ablate.images.data.listing import EXTENSIONS, image_files
+from ablate.images.data.layout import layout_of
+from ablate.images.data.listing import list_folder
+from ablate.images.data.names import ENDINGS
 from ablate.task.errors import ConfigError
 
 CPU = torch.device("cpu")
@@ -27,11 +29,12 @@ def problems(action, *args):
 
 def test_the_listing_is_torchvisions(photos):
     reference = torchvision.datasets.ImageFolder(str(photos))
-    files = image_files(photos)
-    assert EXTENSIONS == torchvision.datasets.folder.IMG_EXTENSIONS
-    assert list(files) == reference.classes == ["Cat", "ant", "bee"]
-    listed = {(str(photos / path), label) for label, paths in enumerate(files.values()) for path in paths}
-    assert listed == set(reference.samples)
+    layout = layout_of(list_folder(photos))
+    assert set(torchvision.datasets.folder.IMG_EXTENSIONS) < set(ENDINGS)
+    assert list(layout.classes) == reference.classes == ["Cat", "ant", "bee"]
+    listed = [(str(photos / path), layout.classes.index(name)) for name, path in layout.parts["train"]]
+    assert sorted(listed) == sorted(reference.samples)
+    assert list(layout.parts["train"]) == sorted(layout.parts["train"])
 
 
 def test_images_are_colour_squares_as_torchvision_resizes_them(photos):
@@ -112,7 +115,7 @@ def test_an_unreadable_image_is_named(photos, content):
 
 
 def test_content_digest_is_what_sha256sum_says(photos):
-    listed = sorted(path for paths in image_files(photos).values() for path in paths)
+    listed = sorted(layout_of(list_folder(photos)).used)
     text = b"".join(f"{hashlib.sha256((photos / path).read_bytes()).hexdigest()}  {path}\0".encode() for path in listed)
     assert content_digest(photos) == hashlib.sha256(text).hexdigest()
 
