@@ -33,10 +33,11 @@ class LoadedStudy:
 
     @cached_property
     def curves(self) -> "pd.DataFrame":
-        """One row for each run and epoch: digest, epoch, the six metrics, seconds."""
+        """One row for each run and step: digest, step, the metrics, seconds."""
+        from ablate.report.joined_runs import by_step
         from ablate.store.frames import to_frames
 
-        return to_frames(self.records.values())[1]
+        return by_step(to_frames(self.records.values())[1])
 
     @cached_property
     def view(self) -> "StudyView":

@@ -21,15 +21,22 @@ def compare(a: str, b: str, *, markdown: bool) -> None:
     Raises:
         ConfigError: There is nothing of that name, or the two have nothing in common.
     """
+    from ablate.images.metrics import METRICS
     from ablate.report import compare_runs, comparison_markdown, print_comparison
 
+    metrics = list(METRICS.values())
     left, right = _runs(a), _runs(b)
-    if not {"factor", "label"} <= set(left) & set(right):
-        left, right = (frame.drop(columns=["factor", "label"], errors="ignore") for frame in (left, right))
-    table = compare_runs(left, right)
+    table = compare_runs(left, right, metrics)
     if not (table["pairs"] > 0).any():
-        raise ConfigError(f"{a} and {b}: have no setting with a common seed; they cannot be compared")
-    print(comparison_markdown(table, (a, b))) if markdown else print_comparison(table, (a, b))
+        held = "; ".join(f"{name} has {_counted(frame)}" for name, frame in ((a, left), (b, right)))
+        raise ConfigError(f"{a} and {b}: have no setting with a common seed; they cannot be compared ({held})")
+    print(comparison_markdown(table, metrics, (a, b))) if markdown else print_comparison(table, metrics, (a, b))
+
+
+def _counted(frame: "pd.DataFrame") -> str:
+    runs = frame.drop_duplicates("digest") if len(frame) else frame
+    ended = int((runs["status"] != "missing").sum()) if len(frame) else 0
+    return f"{ended} {'run' if ended == 1 else 'runs'}"
 
 
 def _runs(name: str) -> "pd.DataFrame":

@@ -64,9 +64,9 @@ def _table(records: Sequence[Record]) -> None:
     from rich.table import Table
 
     from ablate.images.run import RunConfig
-    from ablate.report.joined_runs import flatten
+    from ablate.task.identity import flatten
 
-    default = dict(flatten(RunConfig().identity))
+    default = flatten(RunConfig().identity)
     table = Table(box=None, pad_edge=False)
     for heading in ("run", "status"):
         table.add_column(heading, no_wrap=True)
@@ -74,7 +74,7 @@ def _table(records: Sequence[Record]) -> None:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("differs from the default by", overflow="fold")
     for record in records:
-        flat = dict(flatten(record.config))
+        flat = flatten(record.config)
         changes = [f"{k}={v}" for k, v in flat.items() if k not in ("seed", "engine") and default.get(k, k) != v]
         numbers = [record.result.last(metric) for metric in ("train_loss", "train_acc", "test_acc")]
         table.add_row(

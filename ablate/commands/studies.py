@@ -264,7 +264,7 @@ def write_study(
     """
     from ablate.commands.study_view import view_of
     from ablate.report import write_report
-    from ablate.report.joined_runs import frame_of_runs
+    from ablate.report.joined_runs import by_step, frame_of_runs
     from ablate.store.frames import to_frames, write_folder
 
     own = [records[run.digest] for run in plan.runs if run.digest in records]
@@ -282,7 +282,7 @@ def write_study(
     return write_report(
         view,
         frame_of_runs(plan, records, study.name),
-        frames[1],
+        by_step(frames[1]),
         out,
         records=frames,
         save_records=lambda folder: write_folder(folder, own),

@@ -7,8 +7,8 @@ from ablate.images.run import RunConfig
 from ablate.plan.plan import Plan
 from ablate.plan.sources import sweep_file
 from ablate.plan.study import Study
-from ablate.report.joined_runs import flatten
 from ablate.task.errors import ConfigError
+from ablate.task.identity import flatten
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +53,7 @@ def view_of(study: Study, plan: Plan, *, command: str, estimate: float | None = 
         design=" + ".join(dict.fromkeys(s.design for s in parts)),
         factors=tuple(view for part in parts for view in _factors(part, plan)),
         baseline=differences(shared[0]) if shared else {},
-        metrics=tuple(m for m in METRICS if any(m in s.metrics for s in parts)),
+        metrics=tuple(metric for name, metric in METRICS.items() if any(name in s.metrics for s in parts)),
         claims=claims_of(plan),
         remarks=tuple(remark for part in parts for remark in part.remarks),
         command=command,
@@ -99,8 +99,10 @@ def _levels(plan: Plan, study: Study, factor: str) -> list[Any]:
 
 def differences(config: RunConfig) -> dict[str, Any]:
     """A setting's fields that are not the default configuration's, by dotted path."""
-    default = dict(flatten(RunConfig().identity))
-    return {path: value for path, value in flatten(config.identity) if path != "seed" and default.get(path) != value}
+    default = flatten(RunConfig().identity)
+    return {
+        path: value for path, value in flatten(config.identity).items() if path != "seed" and default.get(path) != value
+    }
 
 
 def _factors(study: Study, plan: Plan) -> "list[FactorView]":

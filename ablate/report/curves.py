@@ -1,4 +1,4 @@
-"""Figures over epochs: one metric of every level, or every metric of one level (the article's Figs. 10, 14, 15)."""
+"""Figures along steps: one metric of every level, or every metric of one level (the article's Figs. 10, 14, 15)."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -6,11 +6,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ablate.report.figure_style import INK, colors, stroke
-from ablate.report.view import FactorView, metric_name
+from ablate.report.figure_style import INK, colors, strokes
+from ablate.report.figures import cut
+from ablate.report.metric_axes import axis_label, within
+from ablate.report.printable import printable
+from ablate.report.view import FactorView
+from ablate.task.metric import Metric
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from ablate.report.figures import Looks
 
 MOST_BANDS = 6
 """Levels up to which each line has its band; more of them would cover each other."""
@@ -19,35 +25,42 @@ MOST_NAMES = 18
 
 
 def level_curves(
-    runs: pd.DataFrame, curves: pd.DataFrame, factor: FactorView, metric: str, ax: "Axes | None" = None
+    runs: pd.DataFrame,
+    curves: pd.DataFrame,
+    factor: FactorView,
+    metric: Metric,
+    ax: "Axes | None" = None,
+    *,
+    step: str = "epoch",
 ) -> "Axes":
-    """A line a level over the epochs: the mean over the complete runs, with its 95 % interval while levels are few.
+    """A line a level along the steps: the mean over the complete runs, with its 95 % interval while levels are few.
 
     Args:
         runs: The frame of runs.
         curves: The frame of curves.
         factor: The factor.
-        metric: A column of ``curves``.
+        metric: A column of ``curves`` by its name.
         ax: Where to draw; None: a new figure.
+        step: What a step is called.
 
     Returns:
         The axes.
     """
-    from ablate.report.figures import cut
-
     ax = _axes(ax)
     means = mean_curves(runs, curves, factor, [metric])
+    marker = "o" if means["step"].nunique() == 1 else None
     labels = [level.label for level in factor.levels]
-    step = -(-len(labels) // MOST_NAMES)
+    every = -(-len(labels) // MOST_NAMES)
     for index, (label, color) in enumerate(zip(labels, colors(len(labels), ordered=factor.ordered), strict=True)):
         rows = means[means["label"] == label]
         if rows.empty:
             continue
         if len(labels) <= MOST_BANDS:
-            ax.fill_between(rows["epoch"], rows["low"], rows["high"], color=color, alpha=0.18, linewidth=0)
-        ax.plot(rows["epoch"], rows["mean"], color=color, lw=1.0, label=cut(label) if index % step == 0 else None)
-    _epoch_axis(ax, means)
-    ax.set_ylabel(metric_name(metric))
+            ax.fill_between(rows["step"], rows["low"], rows["high"], color=color, alpha=0.18, linewidth=0)
+        name = cut(label) if index % every == 0 else None
+        ax.plot(rows["step"], rows["mean"], color=color, lw=1.0, marker=marker, label=name)
+    _step_axis(ax, means, step)
+    ax.set_ylabel(cut(metric.title))
     return ax
 
 
@@ -56,12 +69,14 @@ def metric_curves(
     curves: pd.DataFrame,
     factor: FactorView,
     label: str,
-    metrics: Sequence[str],
+    metrics: Sequence[Metric],
     ax: "Axes | None" = None,
     *,
     published: Mapping[str, float] | None = None,
+    looks: "Looks | None" = None,
+    step: str = "epoch",
 ) -> "Axes":
-    """A line a metric over the epochs of one level, every run thin behind it.
+    """A line a metric along the steps of one level, every run thin behind it.
 
     Args:
         runs: The frame of runs.
@@ -70,51 +85,61 @@ def metric_curves(
         label: Of the level.
         metrics: Of one kind, as they share the axis.
         ax: Where to draw; None: a new figure.
-        published: Published means after the last epoch, drawn as crosses.
+        published: Published means after the last step by name of metric, drawn as crosses.
+        looks: Strokes of the metrics; None: those of a study with these metrics alone.
+        step: What a step is called.
 
     Returns:
         The axes.
     """
-    from ablate.report.figures import kind
-
-    ax = _axes(ax)
+    ax, looks = _axes(ax), looks or strokes(metrics)
     means = mean_curves(runs, curves, factor, metrics)
     means = means[means["label"] == label]
     single = _joined(runs, curves, factor)
     single = single[single["label"] == label]
-    for index, metric in enumerate(metrics):
-        look = stroke(metric, index)
-        rows = means[means["metric"] == metric]
+    for metric in metrics:
+        look = looks[metric.name]
+        rows = means[means["metric"] == metric.name]
         for _, run in single.groupby("digest", sort=False):
-            ax.plot(run["epoch"], run[metric], color=look.color, lw=0.35, alpha=0.35, zorder=1)
-        ax.fill_between(rows["epoch"], rows["low"], rows["high"], color=look.color, alpha=0.18, linewidth=0)
-        ax.plot(rows["epoch"], rows["mean"], look.dash, color=look.color, label=metric_name(metric), zorder=3)
-        value = (published or {}).get(metric, np.nan)
+            known = run[run[metric.name].notna()]
+            ax.plot(known["step"], known[metric.name], color=look.color, lw=0.35, alpha=0.35, zorder=1)
+        ax.fill_between(rows["step"], rows["low"], rows["high"], color=look.color, alpha=0.18, linewidth=0)
+        title = printable(metric.title)
+        ax.plot(rows["step"], rows["mean"], look.dash, color=look.color, label=title, zorder=3)
+        value = (published or {}).get(metric.name, np.nan)
         if np.isfinite(value) and len(rows):
             ax.scatter(
-                rows["epoch"].iloc[-1], value, s=16, marker="x", color=INK, linewidths=0.9, zorder=5, clip_on=False
+                rows["step"].iloc[-1], value, s=16, marker="x", color=INK, linewidths=0.9, zorder=5, clip_on=False
             )
-    _epoch_axis(ax, means)
-    ax.set_ylabel(kind(metrics))
+    _step_axis(ax, means, step)
+    ax.set_ylabel(printable(axis_label(metrics)))
     return ax
 
 
-def mean_curves(runs: pd.DataFrame, curves: pd.DataFrame, factor: FactorView, metrics: Sequence[str]) -> pd.DataFrame:
-    """Mean and 95 % interval over the complete runs of each level, metric and epoch.
+def mean_curves(
+    runs: pd.DataFrame, curves: pd.DataFrame, factor: FactorView, metrics: Sequence[Metric]
+) -> pd.DataFrame:
+    """Mean and 95 % interval over the complete runs of each level, metric and step, within the metric's range.
 
     Returns:
-        Columns ``label``, ``metric``, ``epoch``, ``n``, ``mean``, ``low``, ``high``, ordered by epoch.
+        Columns ``label``, ``metric`` (its name), ``step``, ``n``, ``mean``, ``low``, ``high``, ordered by step.
     """
     from ablate.analyse.curves import means
 
-    tall = _joined(runs, curves, factor).melt(["label", "epoch"], list(metrics), "metric").dropna(subset=["value"])
-    return means(tall, ["label", "metric", "epoch"], "value")
+    names = [metric.name for metric in metrics]
+    tall = _joined(runs, curves, factor).melt(["label", "step"], names, "metric").dropna(subset=["value"])
+    found = means(tall, ["label", "metric", "step"], "value")
+    for metric in metrics:
+        own = found["metric"] == metric.name
+        for end in ("low", "high"):
+            found.loc[own, end] = within(metric, found.loc[own, end])
+    return found
 
 
 def _joined(runs: pd.DataFrame, curves: pd.DataFrame, factor: FactorView) -> pd.DataFrame:
     of_factor = runs[(runs["factor"] == factor.path) & (runs["status"] == "complete")]
     joined: pd.DataFrame = of_factor[["digest", "label", "seed"]].merge(curves, on="digest")
-    return joined.sort_values(["label", "seed", "epoch"])
+    return joined.sort_values(["label", "seed", "step"])
 
 
 def _axes(ax: "Axes | None") -> "Axes":
@@ -125,10 +150,12 @@ def _axes(ax: "Axes | None") -> "Axes":
     return pyplot.subplots()[1]
 
 
-def _epoch_axis(ax: "Axes", means: pd.DataFrame) -> None:
+def _step_axis(ax: "Axes", means: pd.DataFrame, step: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
     ax.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
     if len(means):
-        ax.set_xlim(means["epoch"].min() - 0.15, means["epoch"].max() + 0.15)
-    ax.set_xlabel("epoch")
+        first, last = means["step"].min(), means["step"].max()
+        margin = max(0.15, 0.0015 * (last - first))
+        ax.set_xlim(first - margin, last + margin)
+    ax.set_xlabel(cut(step))

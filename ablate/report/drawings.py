@@ -1,4 +1,4 @@
-"""Whole figures from single axes: losses above accuracies, one legend, sized for one column."""
+"""Whole figures from single axes: one for each kind of metric, one legend, sized for one column."""
 
 import math
 from collections.abc import Iterator
@@ -12,9 +12,12 @@ from ablate.report import figure_style as look
 from ablate.report import figures
 from ablate.report.axis_limits import limits
 from ablate.report.factor_figures_data import Subject
+from ablate.report.file_names import unique_names
 from ablate.report.forest import forest, forest_height
+from ablate.report.metric_axes import drawn, split_kinds
 from ablate.report.summary import published_of
-from ablate.report.view import StudyView, metric_name
+from ablate.report.view import StudyView
+from ablate.task.metric import Metric
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,9 +27,9 @@ if TYPE_CHECKING:
 LEGENDS = {6: 6, 3: 14, 2: 40, 1: 1000}
 """Columns of a legend, and the longest name that they hold."""
 MOST_PAGES = 4
-"""Levels of a study of epochs that get a figure of their own (the longest ones)."""
-
-
+"""Levels of a factor that sets how long runs are that get a figure of their own (the longest ones)."""
+MOST_PANELS = 3
+"""Kinds of metrics up to which bars are drawn side by side."""
 MOST_BARS = 4
 """Kinds that are drawn as bars side by side; more of them, or long names, are drawn as rows."""
 MOST_ROWS = 14
@@ -75,11 +78,6 @@ def has_forest(view: StudyView, levels: pd.DataFrame) -> bool:
     return (len(view.factors) > 1 or combined) and bool(levels["difference"].notna().any())
 
 
-def slug(text: str) -> str:
-    """A dotted path as the name of a file."""
-    return "".join(c if c.isalnum() else "_" for c in text).strip("_") or "factor"
-
-
 def _far_levels(subject: Subject) -> bool:
     """Whether some level of a factor on an axis lies so far off that the others need a closer look."""
     if not (subject.factor.ordered and len(subject.factor.levels) > 2):
@@ -98,7 +96,7 @@ def _levels(subject: Subject, *, close: bool = False) -> Drawing:
     names = [level.label for level in factor.levels]
     if factor.ordered and len(names) > 2:
         figure, handles = _lines(subject, close=close)
-    elif len(names) > MOST_BARS or sum(map(len, names)) > 40:
+    elif len(names) > MOST_BARS or sum(map(len, names)) > 40 or len(split_kinds(subject.metrics)) > MOST_PANELS:
         figure, handles = _rows(subject)
     else:
         figure, handles = _bars(subject)
@@ -108,10 +106,9 @@ def _levels(subject: Subject, *, close: bool = False) -> Drawing:
     )
     figure.legend(handles=handles, loc="outside upper left", ncols=3, columnspacing=1.2)
     return Drawing(
-        name=f"{slug(factor.path)}-levels{'-close' if close else ''}",
+        name=f"{subject.name}-levels{'-close' if close else ''}",
         factor=factor.path,
-        title=f"{factor.name[:1].upper()}{factor.name[1:]}: last epoch"
-        + (", closer (levels far off are cut)" if close else ""),
+        title=f"{factor.title}: last {subject.step}" + (", closer (levels far off are cut)" if close else ""),
         alt=f"{_join(subject.metrics)} at {len(names)} levels of {factor.name}, {names[0]} to {names[-1]}; means with "
         "95 % intervals and single runs. The table holds the same numbers.",
         figure=figure,
@@ -119,17 +116,18 @@ def _levels(subject: Subject, *, close: bool = False) -> Drawing:
 
 
 def _lines(subject: Subject, *, close: bool) -> "tuple[Figure, list[Any]]":
-    kinds = figures.split_kinds(subject.metrics)
+    shown, looks = drawn(subject.metrics, subject.metric), look.strokes(subject.metrics)
+    kinds = split_kinds(shown)
     figure = _figure(1.35 * len(kinds) + 0.75)
     axes = figure.subplots(len(kinds), 1, sharex=True, squeeze=False)[:, 0]
     for ax, metrics in zip(axes, kinds, strict=True):
-        figures.lines(subject.levels, subject.runs, subject.factor, metrics, ax)
+        figures.lines(subject.levels, subject.runs, subject.factor, metrics, ax, looks)
         if close:
-            _close_up(ax, subject.levels[subject.levels["metric"].isin(metrics)])
+            _close_up(ax, subject.levels[subject.levels["metric"].isin([metric.name for metric in metrics])])
     for ax in axes[:-1]:
         ax.set_xlabel("")
     figures.mark_lost(axes[0], subject.levels, subject.factor)
-    return figure, figures.metric_handles(subject.metrics)
+    return figure, figures.metric_handles(shown, looks)
 
 
 def _close_up(ax: "Axes", rows: pd.DataFrame) -> None:
@@ -143,16 +141,17 @@ def _close_up(ax: "Axes", rows: pd.DataFrame) -> None:
 
 def _rows(subject: Subject) -> "tuple[Figure, list[Any]]":
     count = len(subject.factor.levels)
-    metrics = subject.metrics if count <= MOST_ROWS else (subject.metric,)
+    metrics = drawn(subject.metrics, subject.metric)[:MOST_ROWS] if count <= MOST_ROWS else (subject.metric,)
+    looks = look.strokes(subject.metrics)
     figure = _figure(0.4 + len(metrics) * (0.5 + 0.14 * count))
     axes = figure.subplots(len(metrics), 1, squeeze=False)[:, 0]
     for ax, metric in zip(axes, metrics, strict=True):
-        figures.rows(subject.levels, subject.runs, subject.factor, metric, ax)
+        figures.rows(subject.levels, subject.runs, subject.factor, metric, ax, looks[metric.name])
     return figure, []
 
 
 def _bars(subject: Subject) -> "tuple[Figure, list[Any]]":
-    kinds = figures.split_kinds(subject.metrics)
+    kinds = split_kinds(subject.metrics)
     figure = _figure(2.3)
     axes = figure.subplots(1, len(kinds), squeeze=False, width_ratios=[len(metrics) + 0.35 for metrics in kinds])[0]
     for ax, metrics in zip(axes, kinds, strict=True):
@@ -163,21 +162,33 @@ def _bars(subject: Subject) -> "tuple[Figure, list[Any]]":
 def _curves(subject: Subject) -> Iterator[Drawing]:
     if subject.curves.empty:
         return
-    if subject.factor.path.endswith("epochs"):
+    if sets_length(subject):
         complete = set(subject.runs.loc[subject.runs["status"] == "complete", "label"])
+        names = unique_names([level.label for level in subject.factor.levels])
         for level in subject.factor.levels[-MOST_PAGES:]:
             if level.label in complete:
-                yield _metric_curves(subject, level.label)
-    else:
+                yield _metric_curves(subject, level.label, names[level.label])
+    elif subject.curves["step"].nunique() > 1:
         yield _level_curves(subject)
 
 
+def sets_length(subject: Subject) -> bool:
+    """Whether the levels are how long runs are, so that their curves would lie upon each other."""
+    last = subject.curves.groupby("digest")["step"].max()
+    complete = subject.runs[subject.runs["status"] == "complete"]
+    lengths = complete["digest"].map(last).groupby(complete["label"]).agg(["min", "max"]).dropna()
+    alike = bool((lengths["min"] == lengths["max"]).all())
+    return len(lengths) > 1 and alike and lengths["max"].nunique() == len(lengths)
+
+
 def _level_curves(subject: Subject) -> Drawing:
-    factor, metrics = subject.factor, subject.metrics
+    factor, metrics = subject.factor, drawn(subject.metrics, subject.metric)[: 2 * MOST_PANELS]
+    if subject.metric not in metrics:
+        metrics = (*metrics[:-1], subject.metric)
     figure = _figure(1.3 * len(metrics) + 0.5 + 0.14 * -(-min(len(factor.levels), curve_figures.MOST_NAMES) // 4))
     axes = figure.subplots(len(metrics), 1, sharex=True, squeeze=False)[:, 0]
     for ax, metric in zip(axes, metrics, strict=True):
-        curve_figures.level_curves(subject.runs, subject.curves, factor, metric, ax)
+        curve_figures.level_curves(subject.runs, subject.curves, factor, metric, ax, step=subject.step)
     for ax in axes[:-1]:
         ax.set_xlabel("")
     handles, labels = axes[-1].get_legend_handles_labels()
@@ -193,36 +204,42 @@ def _level_curves(subject: Subject) -> Drawing:
         title_fontsize=7,
     )
     return Drawing(
-        name=f"{slug(factor.path)}-curves",
+        name=f"{subject.name}-curves",
         factor=factor.path,
-        title=f"{factor.name[:1].upper()}{factor.name[1:]}: over the epochs",
-        alt=f"{_join(metrics)} over the epochs, one line for each level of {factor.name}, mean over seeds. "
+        title=f"{factor.title}: over the {subject.step}s",
+        alt=f"{_join(metrics)} over the {subject.step}s, one line for each level of {factor.name}, mean over seeds. "
         "Every single run is in the section of curves.",
         figure=figure,
     )
 
 
-def _metric_curves(subject: Subject, label: str) -> Drawing:
-    factor = subject.factor
-    kinds = figures.split_kinds(subject.metrics)
+def _metric_curves(subject: Subject, label: str, name: str) -> Drawing:
+    factor, looks = subject.factor, look.strokes(subject.metrics)
+    shown = drawn(subject.metrics, subject.metric)
+    kinds = split_kinds(shown)
     published = published_of(factor, label)
     figure = _figure(1.35 * len(kinds) + 0.75)
     axes = figure.subplots(len(kinds), 1, sharex=True, squeeze=False)[:, 0]
     for ax, metrics in zip(axes, kinds, strict=True):
-        curve_figures.metric_curves(subject.runs, subject.curves, factor, label, metrics, ax, published=published)
+        curve_figures.metric_curves(
+            *(subject.runs, subject.curves, factor, label, metrics, ax),
+            published=published,
+            looks=looks,
+            step=subject.step,
+        )
     for ax in axes[:-1]:
         ax.set_xlabel("")
-    known = any(math.isfinite(published.get(metric, math.nan)) for metric in subject.metrics)
+    known = any(math.isfinite(published.get(metric.name, math.nan)) for metric in shown)
     handles = [
-        *figures.metric_handles(subject.metrics, markers=False),
+        *figures.metric_handles(shown, looks, markers=False),
         *figures.legend_handles(published=known, curves=True),
     ]
     figure.legend(handles=handles, loc="outside upper left", ncols=3, columnspacing=1.2)
     return Drawing(
-        name=f"{slug(factor.path)}-curves-{slug(label)}",
+        name=f"{subject.name}-curves-{name}",
         factor=factor.path,
-        title=f"{factor.name[:1].upper()}{factor.name[1:]} {label}",
-        alt=f"{_join(subject.metrics)} over the epochs at {factor.name} {label}: mean over seeds and every run.",
+        title=f"{factor.title} {label}",
+        alt=f"{_join(shown)} over the {subject.step}s at {factor.name} {label}: mean over seeds and every run.",
         figure=figure,
     )
 
@@ -233,9 +250,9 @@ def _forest(view: StudyView, levels: pd.DataFrame) -> Drawing:
     return Drawing(
         name="forest",
         factor="",
-        title=f"Difference from the baseline in {metric_name(view.metric)}",
+        title=f"Difference from the baseline in {view.metric.title}",
         alt=f"Forest plot: for every level of {len(view.factors)} factors the paired difference from the baseline in "
-        f"{metric_name(view.metric)} with its 95 % interval. The tables below hold the same numbers.",
+        f"{view.metric.title} with its 95 % interval. The tables below hold the same numbers.",
         figure=figure,
     )
 
@@ -246,7 +263,7 @@ def _figure(height: float) -> "Figure":
     return Figure(figsize=(look.WIDTH, height), layout="constrained")
 
 
-def _join(metrics: tuple[str, ...]) -> str:
-    names = [metric_name(metric) for metric in metrics]
+def _join(metrics: tuple[Metric, ...]) -> str:
+    names = [metric.title for metric in metrics]
     text = ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]
     return text[:1].upper() + text[1:]

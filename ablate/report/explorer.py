@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from ablate.report.figure_style import colors
-from ablate.report.view import StudyView, metric_name
+from ablate.report.printable import printable
+from ablate.report.view import StudyView
 
 MOST_VALUES = 400_000
 """Numbers that a page holds at most (about 3 MB); beyond it later seeds are left out, and the page says so."""
@@ -23,7 +24,7 @@ def explorer_data(view: StudyView, runs: pd.DataFrame, curves: pd.DataFrame) -> 
 
     Returns:
         ``metrics``, ``factors`` (with levels and their colours), ``runs`` (places as ``[factor, level]``, seed, status,
-        first epoch, and a list of values a metric), and ``left_out``, the number of runs that did not fit.
+        which of ``steps`` it has, and a list of values a metric), and ``left_out``: how many runs did not fit.
     """
     places: dict[str, list[list[int]]] = {}
     heads: dict[str, tuple[int, str]] = {}
@@ -34,7 +35,7 @@ def explorer_data(view: StudyView, runs: pd.DataFrame, curves: pd.DataFrame) -> 
             if label in order:
                 places.setdefault(digest, []).append([f, order[label]])
                 heads[digest] = (int(seed), str(status))
-    metrics = [m for m in view.metrics if m in curves and curves[m].notna().any()]
+    metrics = [m for m in view.names if m in curves and curves[m].notna().any()]
     counts = curves["digest"].value_counts()
     wanted = sorted((str(d) for d in counts.index if d in places), key=lambda d: (heads[d][0], places[d]))
     used, kept = 0, []
@@ -43,8 +44,8 @@ def explorer_data(view: StudyView, runs: pd.DataFrame, curves: pd.DataFrame) -> 
         if used > MOST_VALUES:
             break
         kept.append(digest)
-    rows_of = dict(iter(curves[curves["digest"].isin(kept)].sort_values("epoch").groupby("digest", sort=False)))
-    listed = []
+    rows_of = dict(iter(curves[curves["digest"].isin(kept)].sort_values("step").groupby("digest", sort=False)))
+    listed, steps = [], dict[tuple[int, ...], int]()
     for digest in kept:
         rows = rows_of[digest]
         seed, status = heads[digest]
@@ -54,13 +55,15 @@ def explorer_data(view: StudyView, runs: pd.DataFrame, curves: pd.DataFrame) -> 
                 "s": seed,
                 "st": status,
                 "d": digest[:10],
-                "e": int(rows["epoch"].iloc[0]),
+                "e": steps.setdefault(tuple(map(int, rows["step"])), len(steps)),
                 "v": [[_short(value) for value in rows[m]] for m in metrics],
             }
         )
-    return {
-        "metrics": [metric_name(m) for m in metrics],
-        "primary": metrics.index(view.metric) if view.metric in metrics else 0,
+    data = {
+        "metrics": [view.title(m) for m in metrics],
+        "primary": metrics.index(view.metric.name) if view.metric.name in metrics else 0,
+        "step": view.step,
+        "steps": [list(numbers) for numbers in steps],
         "factors": [
             {
                 "name": factor.name,
@@ -76,12 +79,22 @@ def explorer_data(view: StudyView, runs: pd.DataFrame, curves: pd.DataFrame) -> 
         "runs": listed,
         "left_out": len(wanted) - len(kept),
     }
+    fit: dict[str, Any] = _printable(data)
+    return fit
 
 
 def script_json(data: Any) -> str:
     """JSON that may stand inside a ``<script>`` element: nothing in it can end the element or start another."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _printable(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _printable(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_printable(value) for value in data]
+    return printable(data) if isinstance(data, str) else data
 
 
 def _short(value: float) -> float | None:

@@ -7,7 +7,9 @@ from functools import cached_property
 
 import pandas as pd
 
+from ablate.report.file_names import unique_names
 from ablate.report.view import FactorView, StudyView
+from ablate.task.metric import Metric
 
 LEVELS = (
     *("factor", "label", "metric", "mean", "interval_low", "interval_high", "published"),
@@ -23,20 +25,24 @@ class Subject:
     """All that the figures of one factor are drawn from."""
 
     factor: FactorView
-    metrics: tuple[str, ...]
-    metric: str
+    name: str
+    """Of the factor in names of files: unlike that of every other factor of the study."""
+    metrics: tuple[Metric, ...]
+    metric: Metric
     """The primary one."""
+    step: str
+    """What a step is called."""
     levels: pd.DataFrame
     runs: pd.DataFrame
     curves: pd.DataFrame
-    """Of complete runs, ordered by run and epoch."""
+    """Of complete runs, ordered by run and step."""
 
     @cached_property
     def key(self) -> str:
         """A digest of the content: of equal ones the same figures are drawn."""
         factor, published = self.factor, self.factor.published
-        words = (factor.path, factor.levels, factor.label, factor.ordered, factor.unit, factor.scale)
-        content = hashlib.sha256(repr((words, self.metrics, self.metric)).encode())
+        words = (factor.path, self.name, factor.levels, factor.label, factor.ordered, factor.unit, factor.scale)
+        content = hashlib.sha256(repr((words, self.metrics, self.metric, self.step)).encode())
         for frame in (self.levels, self.runs, self.curves, pd.DataFrame() if published is None else published):
             content.update(frame.to_csv(index=False).encode())
         return content.hexdigest()
@@ -51,14 +57,15 @@ def subjects(view: StudyView, levels: pd.DataFrame, runs: pd.DataFrame, curves: 
         runs: The frame of runs.
         curves: The frame of curves.
     """
-    curves = curves[["digest", "epoch", *view.metrics]].sort_values(["digest", "epoch"])
+    curves = curves[["digest", "step", *view.names]].sort_values(["digest", "step"])
+    names = unique_names([factor.path for factor in view.factors])
     for factor in view.factors:
-        own = runs.loc[runs["factor"] == factor.path, [*RUNS, *view.metrics]]
+        own = runs.loc[runs["factor"] == factor.path, [*RUNS, *view.names]]
         if own.empty:
             continue
         complete = own.loc[own["status"] == "complete", "digest"]
         yield Subject(
-            *(factor, view.metrics, view.metric),
+            *(factor, names[factor.path], view.metrics, view.metric, view.step),
             levels=levels.loc[levels["factor"] == factor.path, list(LEVELS)],
             runs=own,
             curves=curves[curves["digest"].isin(complete)],

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from ablate.task.metric import Metric
+
 WIDTH = 85 / 25.4
 """Width of one column, in inches."""
 DPI = 300
@@ -35,15 +37,12 @@ class Stroke:
     dash: str
 
 
-STROKES = {
-    "train_loss": Stroke(VERMILION, "^", "-"),
-    "train_acc": Stroke(BLUE, "o", "-"),
-    "val_loss": Stroke(PURPLE, "v", "--"),
-    "val_acc": Stroke(ORANGE, "D", "--"),
-    "test_loss": Stroke(ORANGE, "D", "--"),
-    "test_acc": Stroke(GREEN, "s", "-"),
-}
-"""A metric keeps its stroke through all figures."""
+STROKES = tuple(
+    Stroke(color, marker, dash)
+    for dash in ("-", "--", ":", "-.")
+    for color, marker in zip((VERMILION, BLUE, GREEN, ORANGE, PURPLE, SKY), "^osDvP", strict=True)
+)
+"""Of the metrics of a study, in its order: every colour, then every colour dashed. From the 25th they repeat."""
 
 STYLE: Any = {
     "figure.dpi": 100,
@@ -96,9 +95,9 @@ def styled() -> Iterator[None]:
         yield
 
 
-def stroke(metric: str, index: int = 0) -> Stroke:
-    """The stroke of a metric; one that is not known takes the next of the cycle."""
-    return STROKES.get(metric) or Stroke(CYCLE[index % len(CYCLE)], "o", "-")
+def strokes(metrics: "Sequence[Metric]") -> dict[str, Stroke]:
+    """The stroke of each of a study's metrics, by its name; a metric keeps it through all figures of the study."""
+    return {metric.name: STROKES[index % len(STROKES)] for index, metric in enumerate(metrics)}
 
 
 def colors(count: int, *, ordered: bool) -> list[str]:
@@ -171,6 +170,8 @@ def inline_svg(vector: bytes, name: str, alt: str) -> str:
     """
     from markupsafe import escape
 
+    from ablate.report.printable import printable
+
     text = vector.decode()
     size = re.search(r'viewBox="([^"]*)"', text)
     text = text[text.index("<svg") :]
@@ -181,7 +182,7 @@ def inline_svg(vector: bytes, name: str, alt: str) -> str:
     text = re.sub(r'(id="|xlink:href="#|url\(#)', rf"\g<1>{name}-", text)
     for color, replacement in _page_colors().items():
         text = text.replace(color, replacement)
-    head = f'<svg xmlns:xlink="http://www.w3.org/1999/xlink" role="img" aria-label="{escape(alt)}"'
+    head = f'<svg xmlns:xlink="http://www.w3.org/1999/xlink" role="img" aria-label="{escape(printable(alt))}"'
     return re.sub(r"<svg [^>]*>", lambda _: f'{head} viewBox="{size.group(1) if size else ""}">', text, count=1)
 
 

@@ -5,22 +5,34 @@ complete runs, bands and whiskers the 95 % interval, dots the single runs, cross
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from ablate.report.figure_style import CARD, DARK, INK, MUTED, VERMILION, colors, lighter, stroke
+from ablate.report.figure_style import CARD, DARK, INK, MUTED, VERMILION, Stroke, colors, lighter, strokes
+from ablate.report.metric_axes import axis_label, within
 from ablate.report.numbers import MINUS
-from ablate.report.view import FactorView, metric_name
+from ablate.report.printable import printable
+from ablate.report.view import FactorView
+from ablate.task.metric import Metric
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+Looks = Mapping[str, Stroke]
+"""Strokes of metrics by name."""
+
+
 def lines(
-    levels: pd.DataFrame, runs: pd.DataFrame, factor: FactorView, metrics: Sequence[str], ax: "Axes | None" = None
+    levels: pd.DataFrame,
+    runs: pd.DataFrame,
+    factor: FactorView,
+    metrics: Sequence[Metric],
+    ax: "Axes | None" = None,
+    looks: Looks | None = None,
 ) -> "Axes":
     """A line a metric over the levels of an ordered factor.
 
@@ -28,8 +40,9 @@ def lines(
         levels: As :func:`ablate.report.summary.summarise` returns it.
         runs: The frame of runs.
         factor: The factor.
-        metrics: Of one kind (losses or accuracies), as they share the axis.
+        metrics: Of one kind, as they share the axis.
         ax: Where to draw; None: a new figure.
+        looks: Strokes of the metrics; None: those of a study with these metrics alone.
 
     Returns:
         The axes.
@@ -37,14 +50,14 @@ def lines(
     ax = _axes(ax)
     levels = levels[levels["factor"] == factor.path]
     place = positions(factor)
-    for index, metric in enumerate(metrics):
-        rows = levels[levels["metric"] == metric]
-        look = stroke(metric, index)
+    looks = looks or strokes(metrics)
+    for metric in metrics:
+        rows = levels[levels["metric"] == metric.name]
+        look = looks[metric.name]
         x = np.array([place[label] for label in rows["label"]])
-        _dots(ax, runs, factor, metric, place, look.color)
-        ax.fill_between(
-            x, rows["interval_low"], rows["interval_high"], color=look.color, alpha=0.18, linewidth=0, zorder=2
-        )
+        _dots(ax, runs, factor, metric.name, place, look.color)
+        low, high = (within(metric, rows[end]) for end in ("interval_low", "interval_high"))
+        ax.fill_between(x, low, high, color=look.color, alpha=0.18, linewidth=0, zorder=2)
         ax.plot(
             x,
             rows["mean"],
@@ -54,65 +67,84 @@ def lines(
             markeredgecolor=CARD,
             markeredgewidth=0.5,
             zorder=4,
-            label=metric_name(metric),
+            label=printable(metric.title),
         )
         _crosses(ax, x, rows["published"].to_numpy(dtype=float))
     _level_axis(ax, factor, place)
-    ax.set_ylabel(kind(metrics))
+    ax.set_ylabel(printable(axis_label(metrics)))
     return ax
 
 
 def bars(
-    levels: pd.DataFrame, runs: pd.DataFrame, factor: FactorView, metrics: Sequence[str], ax: "Axes | None" = None
+    levels: pd.DataFrame, runs: pd.DataFrame, factor: FactorView, metrics: Sequence[Metric], ax: "Axes | None" = None
 ) -> "Axes":
     """Bars of the levels side by side, a group a metric. Arguments as of :func:`lines`."""
     ax = _axes(ax)
     levels = levels[levels["factor"] == factor.path]
-    labels = [level.label for level in factor.levels]
+    labels, names = [level.label for level in factor.levels], [metric.name for metric in metrics]
     lost = lost_runs(levels, factor)
     width = 0.84 / max(len(labels), 1)
     for position, (label, color) in enumerate(zip(labels, colors(len(labels), ordered=False), strict=True)):
-        rows = levels[levels["label"] == label].set_index("metric").reindex(list(metrics))
+        rows = levels[levels["label"] == label].set_index("metric").reindex(names)
         x = np.arange(len(metrics)) - 0.42 + width * (position + 0.5)
         mean = rows["mean"].to_numpy(dtype=float)
         name = f"{cut(label)} ({MINUS}{lost[label]})" if label in lost else cut(label)
         ax.bar(x, mean, width * 0.92, color=lighter(color), linewidth=0, label=name, zorder=2)
-        whiskers = np.stack(
-            [mean - rows["interval_low"].to_numpy(dtype=float), rows["interval_high"].to_numpy(dtype=float) - mean]
-        )
-        for at, y, whisker in zip(x, mean, whiskers.T, strict=True):
-            if np.isfinite(whisker).all():
+        for at, y, ends, metric in zip(x, mean, _ends(rows), metrics, strict=True):
+            low, high = within(metric, ends)
+            whisker = np.array([max(y - low, 0.0), max(high - y, 0.0)])
+            if np.isfinite(ends).all() and np.isfinite(y):
                 ax.errorbar(at, y, whisker[:, None], fmt="none", ecolor=DARK, elinewidth=0.9, capsize=1.8, zorder=4)
         for at, metric in zip(x, metrics, strict=True):
-            values = _complete(runs, factor, metric, label)
+            values = _complete(runs, factor, metric.name, label)
             spread = np.linspace(-0.36, -0.1, len(values)) * width if len(values) > 1 else [-0.2 * width] * len(values)
             ax.scatter(at + np.asarray(spread), values, s=3, color=color, linewidths=0, zorder=3)
         _crosses(ax, x + 0.27 * width, rows["published"].to_numpy(dtype=float), DARK)
-    ax.set_xticks(np.arange(len(metrics)), [metric_name(metric) for metric in metrics])
+    ax.set_xticks(np.arange(len(metrics)), [printable(metric.title) for metric in metrics])
     ax.tick_params(axis="x", length=0)
     ax.set_xlim(-0.5, len(metrics) - 0.5)
-    ax.set_ylim(bottom=0)
-    ax.set_ylabel(kind(metrics))
+    if ax.get_ylim()[0] < 0 <= _least(levels, runs, factor, names):
+        ax.set_ylim(bottom=0)
+    ax.set_ylabel(printable(axis_label(metrics)))
     return ax
 
 
-def rows(levels: pd.DataFrame, runs: pd.DataFrame, factor: FactorView, metric: str, ax: "Axes | None" = None) -> "Axes":
+def _ends(rows: pd.DataFrame) -> np.ndarray:
+    ends: np.ndarray = rows[["interval_low", "interval_high"]].to_numpy(dtype=float)
+    return ends
+
+
+def _least(levels: pd.DataFrame, runs: pd.DataFrame, factor: FactorView, names: Sequence[str]) -> float:
+    """The lowest value that bars of these metrics show; 0 where they show none."""
+    shown = levels[levels["metric"].isin(names)][["mean", "published"]].min().min()
+    single = runs[(runs["factor"] == factor.path) & (runs["status"] == "complete")][list(names)].min().min()
+    return float(np.nanmin([0.0, shown, single]))
+
+
+def rows(
+    levels: pd.DataFrame,
+    runs: pd.DataFrame,
+    factor: FactorView,
+    metric: Metric,
+    ax: "Axes | None" = None,
+    look: Stroke | None = None,
+) -> "Axes":
     """A row a level, for many kinds or long names: mean and whisker, dots and cross. Arguments as of :func:`lines`."""
     from matplotlib.ticker import MaxNLocator
 
     ax = _axes(ax)
-    shown = levels[(levels["factor"] == factor.path) & (levels["metric"] == metric)].set_index("label")
-    color = stroke(metric).color
+    shown = levels[(levels["factor"] == factor.path) & (levels["metric"] == metric.name)].set_index("label")
+    look = look or strokes([metric])[metric.name]
+    color = look.color
     for y, level in enumerate(factor.levels):
         if level.label not in shown.index:
             continue
-        values = _complete(runs, factor, metric, level.label)
+        values = _complete(runs, factor, metric.name, level.label)
         ax.scatter(values, np.full(len(values), y), s=3, color=color, alpha=0.45, linewidths=0, zorder=3)
         row = shown.loc[level.label]
-        ax.plot(
-            [row["interval_low"], row["interval_high"]], [y, y], color=color, lw=1.6, solid_capstyle="butt", zorder=2
-        )
-        ax.plot(row["mean"], y, stroke(metric).marker, color=color, markeredgecolor=CARD, markeredgewidth=0.5, zorder=4)
+        ends = within(metric, [row["interval_low"], row["interval_high"]])
+        ax.plot(ends, [y, y], color=color, lw=1.6, solid_capstyle="butt", zorder=2)
+        ax.plot(row["mean"], y, look.marker, color=color, markeredgecolor=CARD, markeredgewidth=0.5, zorder=4)
         if np.isfinite(row["published"]):
             ax.scatter(row["published"], y, s=16, marker="x", color=INK, linewidths=0.9, zorder=5)
     lost = lost_runs(levels, factor)
@@ -125,20 +157,8 @@ def rows(levels: pd.DataFrame, runs: pd.DataFrame, factor: FactorView, metric: s
     ax.grid(visible=False, axis="y")
     ax.tick_params(axis="y", length=0)
     ax.xaxis.set_major_locator(MaxNLocator(4))
-    ax.set_xlabel(metric_name(metric))
+    ax.set_xlabel(printable(metric.title))
     return ax
-
-
-def kind(metrics: Sequence[str]) -> str:
-    """The name of the axis that metrics of one kind share."""
-    return "accuracy (fraction)" if metrics and metrics[0].endswith("_acc") else "loss (nats)"
-
-
-def split_kinds(metrics: Sequence[str]) -> list[list[str]]:
-    """Losses and accuracies apart, each kind in its order; a kind without a metric is left out."""
-    losses = [metric for metric in metrics if not metric.endswith("_acc")]
-    accuracies = [metric for metric in metrics if metric.endswith("_acc")]
-    return [group for group in (losses, accuracies) if group]
 
 
 def positions(factor: FactorView) -> dict[str, float]:
@@ -205,6 +225,7 @@ def _level_axis(ax: "Axes", factor: FactorView, place: dict[str, float]) -> None
 
 def cut(text: str, most: int = 26) -> str:
     """A name that leaves room for the figure; the table has all of it."""
+    text = printable(text)
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
@@ -251,14 +272,13 @@ def lost_runs(levels: pd.DataFrame, factor: FactorView) -> dict[str, int]:
     return {str(label): int(count) for label, count in counts.items() if count}
 
 
-def metric_handles(metrics: Sequence[str], *, markers: bool = True) -> list[Any]:
+def metric_handles(metrics: Sequence[Metric], looks: Looks, *, markers: bool = True) -> list[Any]:
     """Legend entries of the series of a figure of lines, with or without their markers."""
     from matplotlib.lines import Line2D
 
-    looks = [stroke(metric, index) for index, metric in enumerate(metrics)]
     return [
-        Line2D([], [], color=look.color, marker=look.marker if markers else "", ls=look.dash, label=metric_name(metric))
-        for metric, look in zip(metrics, looks, strict=True)
+        Line2D([], [], color=look.color, marker=look.marker if markers else "", ls=look.dash, label=cut(metric.title))
+        for metric, look in ((metric, looks[metric.name]) for metric in metrics)
     ]
 
 

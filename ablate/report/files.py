@@ -61,5 +61,32 @@ def write_folder(out: Path, write: Callable[[Path], object]) -> list[Path]:
 
 
 def write_csv(path: Path, frame: "pd.DataFrame") -> Path:
-    """Write a frame atomically; floats in the shortest form that reads back to the same number."""
-    return write_text(path, frame.to_csv(index=False, lineterminator="\n"))
+    """Write a frame atomically; floats in the shortest form that reads back to the same number.
+
+    Text that a spreadsheet would take for a formula has an apostrophe before it (see :func:`harmless`).
+    """
+    return write_text(path, csv_text(frame))
+
+
+def csv_text(frame: "pd.DataFrame") -> str:
+    """A frame as CSV for people and their spreadsheets."""
+    safe = frame.copy()
+    for name in frame.columns:
+        if frame[name].dtype.kind not in "biufcmM":
+            safe[name] = [harmless(value) if isinstance(value, str) else value for value in frame[name]]
+    safe.columns = [harmless(str(name)) for name in frame.columns]
+    return safe.to_csv(index=False, lineterminator="\n")
+
+
+def harmless(text: str) -> str:
+    """Text as a cell that no spreadsheet runs: one that starts as a formula does gets an apostrophe before it.
+
+    Numbers keep their sign: ``-0.5`` stays.
+    """
+    if not text.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return text
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}"
+    return text

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ablate.report.numbers import number, probability
-from ablate.report.view import FactorView, StudyView, metric_name
+from ablate.report.view import FactorView, StudyView
 
 if TYPE_CHECKING:
     from ablate.analyse import Best, StudyAnalysis
@@ -51,12 +51,10 @@ def published_line(analysis: "StudyAnalysis") -> str:
 
 def factor_findings(view: StudyView, factor: FactorView, analysis: "StudyAnalysis") -> list[str]:
     """Best level and trend of a factor in the primary metric."""
-    metric = metric_name(view.metric)
-    result = [
-        _best(best, metric) for best in analysis.best if best.factor == factor.path and best.metric == view.metric
-    ]
+    name, metric = view.metric.name, view.metric.title
+    result = [_best(best, metric) for best in analysis.best if best.factor == factor.path and best.metric == name]
     for trend in analysis.trends:
-        if trend.factor == factor.path and trend.metric == view.metric and trend.direction != "undecided":
+        if trend.factor == factor.path and trend.metric == name and trend.direction != "undecided":
             verb = {"rising": "rises", "falling": "falls"}[trend.direction]
             p = min(trend.p_rising, trend.p_falling)
             result.append(
@@ -70,13 +68,13 @@ def importance_shares(view: StudyView, analysis: "StudyAnalysis") -> Shares | No
     """Shares of variance in the primary metric, largest first; None where the design does not allow them."""
     names = {factor.path: factor.name for factor in view.factors}
     for importance in analysis.importance:
-        if importance.metric == view.metric:
+        if importance.metric == view.metric.name:
             return Shares(
                 shares=tuple(
                     Share(TIMES.join(names.get(f, f) for f in term.factors), round(100 * term.share))
                     for term in importance.terms
                 ),
-                note=f"Share of the variance in {metric_name(view.metric)}"
+                note=f"Share of the variance in {view.metric.title}"
                 + (
                     " over the whole grid."
                     if importance.design == "grid"

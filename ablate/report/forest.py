@@ -9,8 +9,10 @@ import pandas as pd
 from ablate.report.axis_limits import limits
 from ablate.report.figure_style import BLUE, CARD, INK, MUTED, VERMILION
 from ablate.report.figures import cut
+from ablate.report.metric_axes import within_difference
 from ablate.report.numbers import signed
-from ablate.report.view import StudyView, higher_is_better, metric_name
+from ablate.report.view import StudyView
+from ablate.task.metric import Metric
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,13 +22,13 @@ ROW = 0.155
 """Height of a row, in inches."""
 
 
-def forest(levels: pd.DataFrame, view: StudyView, metric: str = "", ax: "Axes | None" = None) -> "Axes":
+def forest(levels: pd.DataFrame, view: StudyView, metric: Metric | None = None, ax: "Axes | None" = None) -> "Axes":
     """A row a level: the paired difference from the baseline, its 95 % interval, and the verdict beside it.
 
     Args:
         levels: As :func:`ablate.report.summary.summarise` returns it.
         view: The study.
-        metric: Empty: the study's primary metric.
+        metric: None: the study's primary metric.
         ax: Where to draw; None: a new figure.
 
     Returns:
@@ -37,8 +39,9 @@ def forest(levels: pd.DataFrame, view: StudyView, metric: str = "", ax: "Axes | 
 
         ax = pyplot.subplots()[1]
     metric = metric or view.metric
-    shown = levels[(levels["metric"] == metric) & ~levels["is_baseline"]]
-    low, high = limits([0.0, *shown["difference"], *shown["difference_low"], *shown["difference_high"]])
+    shown = levels[(levels["metric"] == metric.name) & ~levels["is_baseline"]]
+    ends = (end for name in ("difference_low", "difference_high") for end in within_difference(metric, shown[name]))
+    low, high = limits([0.0, *shown["difference"], *ends])
     margin = 0.06 * (high - low) or 0.01
     ax.set_xlim(low - margin, high + margin)
     y, ticks, names = 0.0, [], []
@@ -51,7 +54,7 @@ def forest(levels: pd.DataFrame, view: StudyView, metric: str = "", ax: "Axes | 
             y += 1
             ticks.append(y)
             names.append(cut(str(row["label"])))
-            _row(ax, y, row)
+            _row(ax, y, row, metric)
         y += 1.35
     ax.axvline(0, color=MUTED, lw=0.7, zorder=1)
     ax.set_yticks(ticks, names)
@@ -61,22 +64,22 @@ def forest(levels: pd.DataFrame, view: StudyView, metric: str = "", ax: "Axes | 
     ax.grid(visible=False, axis="y")
     ax.spines["left"].set_visible(False)
     ax.locator_params(axis="x", nbins=5)
-    left, right = ("worse", "better") if higher_is_better(metric) else ("better", "worse")
-    ax.set_xlabel(f"difference in {metric_name(metric)}\n← {left}        {right} →")
+    left, right = ("worse", "better") if metric.goal == "max" else ("better", "worse")
+    ax.set_xlabel(f"difference in {cut(metric.title, 48)}\n← {left}        {right} →")
     return ax
 
 
-def forest_height(levels: pd.DataFrame, view: StudyView, metric: str = "") -> float:
+def forest_height(levels: pd.DataFrame, view: StudyView, metric: Metric | None = None) -> float:
     """Height in inches that the rows of a forest plot need."""
     counts = [len(_rows(levels, factor.path, metric or view.metric)) for factor in view.factors]
     return 0.62 + ROW * sum(count + 1.35 for count in counts if count)
 
 
-def _rows(levels: pd.DataFrame, factor: str, metric: str) -> pd.DataFrame:
-    return levels[(levels["factor"] == factor) & (levels["metric"] == metric) & ~levels["is_baseline"]]
+def _rows(levels: pd.DataFrame, factor: str, metric: Metric) -> pd.DataFrame:
+    return levels[(levels["factor"] == factor) & (levels["metric"] == metric.name) & ~levels["is_baseline"]]
 
 
-def _row(ax: "Axes", y: float, row: Mapping[Any, Any]) -> None:
+def _row(ax: "Axes", y: float, row: Mapping[Any, Any], metric: Metric) -> None:
     verdict = str(row.get("standing") or "")
     color = VERDICT_COLORS.get(verdict, MUTED)
     value = float(row["difference"])
@@ -84,7 +87,7 @@ def _row(ax: "Axes", y: float, row: Mapping[Any, Any]) -> None:
     if not left <= value <= right and np.isfinite(value):
         _off_scale(ax, y, value, color)
     elif np.isfinite(value):
-        ends = [float(row["difference_low"]), float(row["difference_high"])]
+        ends = within_difference(metric, [row["difference_low"], row["difference_high"]])
         if np.isfinite(ends).all():
             ax.plot(ends, [y, y], color=color, lw=1.4, solid_capstyle="butt", zorder=3)
         face = color if verdict in VERDICT_COLORS else CARD

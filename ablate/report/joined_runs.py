@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ablate.images.metrics import METRICS
 from ablate.plan.plan import Plan
+from ablate.task.identity import flatten
 from ablate.task.record import Record
 
 if TYPE_CHECKING:
@@ -20,18 +20,26 @@ def frame_of_runs(plan: Plan, records: Mapping[str, Record], study: str | None =
         study: Name to give to all rows (of a union); None: each study's own.
 
     Returns:
-        Columns study, factor, level, label, order, is_baseline, seed, digest, status, epochs, the six metrics of the
-        last epoch (NaN where not measured), seconds, engine, error and ``config.<path>``.
+        Columns study, factor, level, label, order, is_baseline, seed, digest, status, steps (number of measurements),
+        last_step (0: none), the last value of every metric that the studies name or a record holds (NaN where not
+        measured), seconds, engine, error and ``config.<path>``.
     """
     import pandas as pd
 
+    wanted = {point.run.digest for point in plan.points}
+    metrics = list(
+        dict.fromkeys(
+            [name for s in plan.studies for name in s.metrics]
+            + [name for digest in wanted if digest in records for name in records[digest].result.metrics]
+        )
+    )
     rows, settings, places = [], dict[int, int](), []
     configs: list[dict[str, Any]] = []
     for point in plan.points:
         setting = point.setting
         if id(setting) not in settings:
             settings[id(setting)] = len(configs)
-            configs.append(dict(flatten(setting.config.identity, "config.")))
+            configs.append({f"config.{path}": value for path, value in flatten(setting.config.identity).items()})
         places.append(settings[id(setting)])
         record = records.get(point.run.digest)
         # One that a search stopped early is a part of a run, and no record of it.
@@ -47,15 +55,18 @@ def frame_of_runs(plan: Plan, records: Mapping[str, Record], study: str | None =
                 "seed": point.run.seed,
                 "digest": point.run.digest,
                 "status": result.status if result is not None else "missing",
-                "epochs": len(result.curves) if result is not None else 0,
-                **{metric: _number(result.last(metric) if result is not None else None) for metric in METRICS},
-                "seconds": sum(e.seconds for e in result.curves) if result is not None else float("nan"),
-                "engine": point.run.identity["engine"],
+                "steps": len(result.curves) if result is not None else 0,
+                "last_step": result.curves[-1].step if result is not None and result.curves else 0,
+                **{metric: _number(result.last(metric) if result is not None else None) for metric in metrics},
+                "seconds": result.seconds if result is not None else float("nan"),
+                "engine": point.run.identity.get("engine"),
                 "error": result.error if result is not None else None,
             }
         )
+    kinds = dict.fromkeys([*metrics, "seconds"], "float64") | dict.fromkeys(["level", "error"], "object")
     columns = {
-        key: pd.Series([row[key] for row in rows], dtype=_dtype(key)) for key in (rows[0] if rows else dict[str, Any]())
+        key: pd.Series([row[key] for row in rows], dtype=kinds.get(key))
+        for key in (rows[0] if rows else dict[str, Any]())
     }
     for key in dict.fromkeys(key for config in configs for key in config):
         of_settings = pd.Series([config.get(key) for config in configs], dtype="object")
@@ -65,19 +76,10 @@ def frame_of_runs(plan: Plan, records: Mapping[str, Record], study: str | None =
     return pd.DataFrame(columns)
 
 
-def flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Nested mappings as dotted paths and values."""
-    items: list[tuple[str, Any]] = []
-    for key, value in values.items():
-        items += flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [(f"{prefix}{key}", value)]
-    return items
+def by_step(curves: "pd.DataFrame") -> "pd.DataFrame":
+    """The frame of curves with its steps in the column ``step``, whatever the store calls them."""
+    return curves.rename(columns={"epoch": "step"})
 
 
 def _number(value: float | None) -> float:
     return float("nan") if value is None else value
-
-
-def _dtype(column: str) -> str | None:
-    if column in METRICS or column == "seconds":
-        return "float64"
-    return "object" if column in ("level", "error") else None

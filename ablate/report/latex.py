@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from ablate.report.printable import one_line
 from ablate.report.tables import Sheet, explanation, sheets
 from ablate.report.view import StudyView
 
@@ -48,7 +49,7 @@ def latex(view: StudyView, levels: pd.DataFrame, printed: Sequence[Sheet] | None
 
 def escape(text: str) -> str:
     """Text that LaTeX prints as it is."""
-    safe = "".join(SPECIAL.get(c, c) for c in " ".join(text.split()))
+    safe = "".join(SPECIAL.get(c, c) for c in one_line(text))
     return "{}" + safe if safe.startswith(("[", "*")) else safe
 
 

@@ -35,7 +35,7 @@ class Cost:
     estimate: str
     actual: str
     runs: int
-    epochs: int
+    steps: int
 
 
 def lost_runs(view: StudyView, runs: pd.DataFrame, records: pd.DataFrame) -> list[LostRun]:
@@ -57,7 +57,7 @@ def lost_runs(view: StudyView, runs: pd.DataFrame, records: pd.DataFrame) -> lis
             traceback = error.strip() if isinstance(error, str) else ""
             reason = {
                 "failed": traceback.splitlines()[-1] if traceback else "no traceback was kept",
-                "diverged": f"a loss became infinite or not a number in epoch {int(first['epochs'])}",
+                "diverged": f"a metric became infinite or not a number in {view.step} {int(first['last_step'])}",
                 "missing": "not in the store yet",
             }[status]
             result.append(LostRun(status, ", ".join(places), int(first["seed"]), str(digest), reason, traceback))

@@ -11,6 +11,7 @@ from ablate.report import page_tables
 from ablate.report.explorer import explorer_data, script_json
 from ablate.report.findings import factor_findings, importance_shares, published_line, tally
 from ablate.report.origin import LostRun, cost, lost_runs, provenance
+from ablate.report.printable import printable
 from ablate.report.tables import explanation
 from ablate.report.view import FactorView, StudyView
 from ablate.report.warnings import warnings
@@ -78,7 +79,7 @@ def render_page(
         view: The study.
         runs: The frame of runs.
         curves: The frame of curves.
-        records: A row a record, a row a record and epoch.
+        records: A row a record, a row a record and step.
         levels: From :func:`ablate.report.summary.summarise`.
         analysis: Of the same runs.
         pictures: The figures in order.
@@ -136,7 +137,15 @@ def _environment() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_shown_text,
     )
+
+
+def _shown_text(value: Any) -> Any:
+    """Text of others without characters that an HTML file cannot hold; markup of our own as it is."""
+    from markupsafe import Markup
+
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def template_text(name: str) -> str:
@@ -161,7 +170,7 @@ def _section(
 
     return Section(
         factor=factor,
-        title=f"{factor.name[:1].upper()}{factor.name[1:]}",
+        title=factor.title,
         findings=factor_findings(view, factor, analysis),
         drawings=[replace(p, svg=Markup(p.svg)) for p in pictures if p.factor == factor.path],
         tables=page_tables.tables(view, factor, levels),

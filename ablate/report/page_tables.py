@@ -9,7 +9,8 @@ import pandas as pd
 from ablate.report import numbers
 from ablate.report.axis_limits import limits
 from ablate.report.tables import outside
-from ablate.report.view import FactorView, StudyView, metric_name
+from ablate.report.view import FactorView, StudyView
+from ablate.task.metric import Metric
 
 
 @dataclass(frozen=True)
@@ -67,14 +68,14 @@ def tables(view: StudyView, factor: FactorView, levels: pd.DataFrame) -> list[Ta
     """
     rows = levels[levels["factor"] == factor.path]
     metrics = sorted(view.metrics, key=lambda metric: metric != view.metric)
-    return [_table(metric, rows[rows["metric"] == metric]) for metric in metrics]
+    return [_table(metric, rows[rows["metric"] == metric.name]) for metric in metrics]
 
 
-def _table(metric: str, rows: pd.DataFrame) -> Table:
+def _table(metric: Metric, rows: pd.DataFrame) -> Table:
     means = _Scale(rows, ["mean", "interval_low", "interval_high", "published"])
     return Table(
-        metric=metric,
-        name=metric_name(metric),
+        metric=metric.name,
+        name=metric.title,
         rows=tuple(_row(row, means) for row in rows.to_dict("records")),
         compared="difference" in rows and bool(rows["difference"].notna().any()),
         published=bool(rows["published"].notna().any()),

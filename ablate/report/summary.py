@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from ablate.report.metric_axes import within, within_difference
 from ablate.report.view import FactorView, StudyView
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def analyse_study(view: StudyView, runs: pd.DataFrame, *, resamples: int = 2000)
 
     return analyse(
         runs.assign(study=view.name),
-        metrics=view.metrics,
+        metrics=view.names,
         claims=view.claims,
         published=list(published_numbers(view, runs)),
         families={factor.path: factor.family for factor in view.factors},
@@ -87,6 +88,7 @@ def summarise(view: StudyView, runs: pd.DataFrame, analysis: "StudyAnalysis | No
             frame[name] = None
     for name in NUMBERS:
         frame[name] = pd.to_numeric(frame[name])
+    _keep_within(frame, view)
     position = {factor.path: i for i, factor in enumerate(view.factors)}
     frame = frame[frame["factor"].isin(position)]
     return frame.sort_values(
@@ -102,7 +104,7 @@ def published_numbers(view: StudyView, runs: pd.DataFrame) -> "Iterator[Publishe
         if factor.published is None or not factor.repeats:
             continue
         labels = set(runs.loc[runs["factor"] == factor.path, "label"])
-        for metric in view.metrics:
+        for metric in view.names:
             values = factor.published[metric].dropna() if metric in factor.published else pd.Series(dtype=float)
             rounding = 0.5 * 10.0 ** -max((_decimals(value) for value in values), default=0)
             for label, value in zip(factor.published.loc[values.index, "label"].astype(str), values, strict=True):
@@ -110,11 +112,21 @@ def published_numbers(view: StudyView, runs: pd.DataFrame) -> "Iterator[Publishe
                     yield Published(factor.path, label, metric, float(value), factor.repeats, rounding)
 
 
+def _keep_within(frame: pd.DataFrame, view: StudyView) -> None:
+    """Cut every interval to what its metric can be."""
+    for metric in view.metrics:
+        own = frame["metric"] == metric.name
+        for name in ("interval_low", "interval_high", "prediction_low", "prediction_high"):
+            frame.loc[own, name] = within(metric, frame.loc[own, name])
+        for name in ("difference_low", "difference_high"):
+            frame.loc[own, name] = within_difference(metric, frame.loc[own, name])
+
+
 def _published(view: StudyView) -> pd.DataFrame:
     """Published means, tall: factor, label, metric, published."""
     parts = [
         factor.published.assign(label=factor.published["label"].astype(str), factor=factor.path).melt(
-            ["factor", "label"], [m for m in view.metrics if m in factor.published], "metric", "published"
+            ["factor", "label"], [m for m in view.names if m in factor.published], "metric", "published"
         )
         for factor in view.factors
         if factor.published is not None

@@ -8,7 +8,8 @@ import pandas as pd
 
 from ablate.report import numbers
 from ablate.report.findings import published_line
-from ablate.report.view import FactorView, StudyView, metric_name
+from ablate.report.printable import one_line
+from ablate.report.view import FactorView, StudyView
 from ablate.report.warnings import warnings
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def wide(view: StudyView, levels: pd.DataFrame) -> pd.DataFrame:
     ]
     base = levels.drop_duplicates(["factor", "order"])
     table = base[[*keys, "order"]]
-    for metric in view.metrics:
+    for metric in view.names:
         part = levels[levels["metric"] == metric]
         names = {old: f"{metric}_{new}" for old, new in WIDE.items() if old in part}
         table = table.merge(part[["factor", "order", *names]].rename(columns=names), on=["factor", "order"], how="left")
@@ -176,9 +177,9 @@ def _means(view: StudyView, factor: FactorView, rows: pd.DataFrame) -> Sheet:
     per_metric = ("mean ± sd", "95 % interval", "published") if compared else ("mean ± sd", "95 % interval")
     cells, emphasised = [], []
     for i, level in enumerate(by_level(rows)):
-        first = level[view.metrics[0]]
+        first = level[view.names[0]]
         line = [str(first["label"]), numbers.count_runs(first)]
-        for metric in view.metrics:
+        for metric in view.names:
             row = level[metric]
             line += [
                 numbers.spread(row["mean"], row["sd"]),
@@ -188,8 +189,8 @@ def _means(view: StudyView, factor: FactorView, rows: pd.DataFrame) -> Sheet:
         cells.append(tuple(line))
         emphasised += [i] if first["is_baseline"] else []
     return Sheet(
-        title=f"{factor.name[:1].upper()}{factor.name[1:]}",
-        groups=(("", 2), *((metric_name(m), len(per_metric)) for m in view.metrics)),
+        title=factor.title,
+        groups=(("", 2), *((m.title, len(per_metric)) for m in view.metrics)),
         columns=(factor.axis, "runs", *(per_metric * len(view.metrics))),
         rows=tuple(cells),
         emphasised=tuple(emphasised),
@@ -199,8 +200,8 @@ def _means(view: StudyView, factor: FactorView, rows: pd.DataFrame) -> Sheet:
 def _differences(view: StudyView, factor: FactorView, rows: pd.DataFrame) -> Sheet:
     cells = []
     for level in by_level(rows[~rows["is_baseline"]]):
-        line = [str(level[view.metrics[0]]["label"])]
-        for metric in view.metrics:
+        line = [str(level[view.names[0]]["label"])]
+        for metric in view.names:
             row = level[metric]
             line += [
                 numbers.signed(row["difference"]),
@@ -210,8 +211,8 @@ def _differences(view: StudyView, factor: FactorView, rows: pd.DataFrame) -> She
             ]
         cells.append(tuple(line))
     return Sheet(
-        title=f"{factor.name[:1].upper()}{factor.name[1:]}: difference from the baseline",
-        groups=(("", 1), *((metric_name(m), 4) for m in view.metrics)),
+        title=f"{factor.title}: difference from the baseline",
+        groups=(("", 1), *((m.title, 4) for m in view.metrics)),
         columns=(factor.axis, *(("difference", "95 % interval", "p", "standing") * len(view.metrics))),
         rows=tuple(cells),
     )
@@ -234,5 +235,5 @@ def _md_row(cells: Sequence[str], *, escaped: bool = False) -> str:
 
 def _md(text: str) -> str:
     """Text that Markdown prints as it is."""
-    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return "".join(f"\\{c}" if c in "\\`*_|[]~#$" else c for c in text)

@@ -4,20 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from ablate.task.metric import Metric
+
 if TYPE_CHECKING:
     import pandas as pd
 
     from ablate.analyse import Claim
-
-METRIC_NAMES = {
-    "train_loss": "train loss",
-    "train_acc": "train accuracy",
-    "val_loss": "validation loss",
-    "val_acc": "validation accuracy",
-    "test_loss": "test loss",
-    "test_acc": "test accuracy",
-}
-"""How a metric is printed."""
 
 Scale = Literal["auto", "linear", "log2", "log10"]
 
@@ -62,6 +54,11 @@ class FactorView:
         return self.label or self.path.rsplit(".", 1)[-1].replace("_", " ")
 
     @property
+    def title(self) -> str:
+        """The printed name with a capital, as a heading."""
+        return f"{self.name[:1].upper()}{self.name[1:]}"
+
+    @property
     def axis(self) -> str:
         """The name with its unit, as an axis carries it."""
         return f"{self.name} ({self.unit})" if self.unit else self.name
@@ -73,17 +70,21 @@ class StudyView:
 
     name: str
     factors: tuple[FactorView, ...]
+    metrics: tuple[Metric, ...]
+    """At least one; each is a column of the frame of runs by its name, in the order of the tables."""
+    step: str = "epoch"
+    """What one step of a run is called."""
     question: str = ""
     design: str = "one-at-a-time"
     baseline: Mapping[str, Any] = field(default_factory=dict)
     """The baseline's differences from the default configuration: dotted path to value."""
-    metrics: tuple[str, ...] = ("train_loss", "train_acc", "test_acc")
-    """Columns of the frame of runs, in the order of the tables."""
     primary: str = ""
-    """The metric that the forest plot and the first table show; empty: the last of ``metrics``."""
+    """Name of the metric that the forest plot and the first table show; empty: the last of ``metrics``."""
     claims: "tuple[Claim, ...]" = ()
     remarks: tuple[str, ...] = ()
     """Sentences about the published numbers and ours, by the study's author."""
+    notices: tuple[str, ...] = ()
+    """What a reader has to know before all numbers: where this is not the study that its file states."""
     command: str = ""
     """The command that trains the study and rebuilds the report."""
     estimate: float | None = None
@@ -92,9 +93,29 @@ class StudyView:
     """Measured cost in seconds of all workers together; None: the sum over the records."""
 
     @property
-    def metric(self) -> str:
+    def names(self) -> tuple[str, ...]:
+        """Names of the metrics, which are columns of the frames."""
+        return tuple(metric.name for metric in self.metrics)
+
+    @property
+    def metric(self) -> Metric:
         """The primary metric."""
-        return self.primary or self.metrics[-1]
+        return self.named(self.primary) if self.primary else self.metrics[-1]
+
+    def named(self, name: str) -> Metric:
+        """The metric of this name.
+
+        Raises:
+            KeyError: The study has none.
+        """
+        for metric in self.metrics:
+            if metric.name == name:
+                return metric
+        raise KeyError(name)
+
+    def title(self, name: str) -> str:
+        """How a metric is printed; one that the study does not declare by its own name with blanks."""
+        return next((m.title for m in self.metrics if m.name == name), name.replace("_", " "))
 
     def factor(self, path: str) -> FactorView:
         """The factor with this path.
@@ -106,13 +127,3 @@ class StudyView:
             if candidate.path == path:
                 return candidate
         raise KeyError(path)
-
-
-def metric_name(metric: str) -> str:
-    """How a metric is printed; an unknown one by its own name."""
-    return METRIC_NAMES.get(metric, metric.replace("_", " "))
-
-
-def higher_is_better(metric: str) -> bool:
-    """Accuracies are to be high, losses (and anything else) low."""
-    return metric.endswith("_acc")

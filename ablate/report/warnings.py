@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ablate.report.view import StudyView, metric_name
+from ablate.report.view import StudyView
 
 if TYPE_CHECKING:
     from ablate.analyse import StudyAnalysis
@@ -82,7 +82,7 @@ class _Kinds:
     def _line(self, kind: _Kind) -> str:
         about = []
         if 0 < len(kind.metrics) < len(self._view.metrics):
-            about.append("in " + ", ".join(map(metric_name, kind.metrics)))
+            about.append("in " + ", ".join(map(self._view.title, kind.metrics)))
         about += [self._place(factor, list(labels)) for factor, labels in kind.places.items()]
         text = _with_ranges(kind.texts)
         return f"{text.removesuffix('.')} ({'; '.join(about)})." if about else text

@@ -30,9 +30,9 @@ def write_report(
     Args:
         view: The study.
         runs: The frame of runs: a row a (factor, level, seed).
-        curves: The frame of curves: a row a run and epoch.
+        curves: The frame of curves: a row a run and step.
         out: The study's folder, made where needed.
-        records: The study's records as frames: a row a record (with ``error`` and ``provenance.*``), a row an epoch.
+        records: The study's records as frames: a row a record (with ``error`` and ``provenance.*``), a row a step.
         save_records: Writes ``runs.csv`` and ``curves.csv`` into an empty folder, from where they are moved into
             place, in a form from which records can be restored; None: the frames of ``records`` are written.
         analysis: Of ``runs``, where the caller has it already; None: made here.

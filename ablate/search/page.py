@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ablate.images.metrics import METRICS
 from ablate.report.numbers import NONE
 from ablate.report.search_page import Grid, SearchView
-from ablate.report.view import metric_name
 from ablate.search.proof import Confirmed, additivity, alone_labels, curse
 from ablate.search.request import SearchRequest
 from ablate.search.trial import PROBLEM, SAMPLES, STATUS, VALUES
@@ -47,7 +47,7 @@ def search_view(
         *learnt.warnings,
         *([f"{counts['failed']} settings failed; the first: {failures[0]}"] if failures else []),
     ]
-    measures = [metric_name(search.metric), *([f"{search.against} of a run"] if search.against else [])]
+    measures = [METRICS[search.metric].title, *([f"{search.against} of a run"] if search.against else [])]
     return SearchView(
         name=order.study.name,
         question=order.study.question,
@@ -83,7 +83,7 @@ def _found(order: SearchRequest, study: "Study") -> Grid:
     heads = (
         "rank",
         "trial",
-        metric_name(search.metric),
+        METRICS[search.metric].title,
         "seeds",
         *([f"{search.against} of a run"] if search.against else []),
     )
@@ -103,7 +103,7 @@ def _curse(order: SearchRequest, confirmed: Sequence[Confirmed]) -> Grid | None:
         rows.append(
             (entry.label, str(entry.trial), f"{entry.found:.4f}", f"{entry.seeds}", mean, f"{entry.n}", interval, luck)
         )
-    metric = metric_name(order.search.metric)
+    metric = METRICS[order.search.metric].title
     heads = ("setting", "trial", f"{metric} found", "seeds", "confirmed", "fresh seeds", "95 % interval", "luck")
     note = "Found minus confirmed is the winner's curse: what choosing the best of noisy values adds to them."
     return Grid("Found and confirmed", heads, tuple(rows), note)

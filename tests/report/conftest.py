@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from ablate.analyse import Claim
+from ablate.images import metrics as images
 from ablate.report import FactorView, LevelView, StudyView, write_report
 
 BROWSER = shutil.which("chromium")
@@ -58,7 +59,7 @@ PUBLISHED = {
 LABELS = {"optimizer.lr": "learning rate", "train.batch_size": "batch size"}
 UNITS = {"train.batch_size": "images", "model.kernel_size": "pixels"}
 METRICS = ("train_loss", "train_acc", "test_acc")
-ALL_METRICS = ("train_loss", "train_acc", "val_loss", "val_acc", "test_loss", "test_acc")
+ALL_METRICS = tuple(images.METRICS)
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,8 @@ def article(
                         "seed": seed,
                         "digest": digest,
                         "status": status,
-                        "epochs": len(curve),
+                        "steps": len(curve),
+                        "last_step": len(curve),
                         **{m: last.get(m, math.nan) for m in ALL_METRICS},
                         "seconds": sum(e["seconds"] for e in curve),
                         "engine": 1,
@@ -112,7 +114,7 @@ def article(
                     }
                 )
     runs = pd.DataFrame(points)
-    columns = ["digest", "epoch", *ALL_METRICS, "seconds"]
+    columns = ["digest", "step", *ALL_METRICS, "seconds"]
     curves = pd.DataFrame([row for rows in epochs.values() for row in rows], columns=columns)
     return Synthetic(
         view=StudyView(
@@ -121,7 +123,7 @@ def article(
             **{
                 "question": "Which learning rate suits plain SGD on LeNet?",
                 "baseline": BASELINE,
-                "metrics": METRICS,
+                "metrics": tuple(images.METRICS[name] for name in METRICS),
                 "command": f"ablate sweep {name}",
                 "estimate": 5400.0,
             }
@@ -162,7 +164,7 @@ def _curve(digest: str, seed: int, means: tuple[float, ...], count: int, status:
         rows.append(
             {
                 "digest": digest,
-                "epoch": epoch,
+                "step": epoch,
                 "train_loss": loss + (2.3 - loss) * left,
                 "train_acc": train + (0.1 - train) * left + 0.002 * wobble[0],
                 "val_loss": math.nan,
@@ -211,7 +213,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write_line("tests/report/test_browser.py was not run: there is no chromium here")
 
 
-NASTY = '</script><script>alert(1)</script> _x_ & 50% $y$ {z} #1 "q" \u2028'
+NASTY = '</script><script>alert(1)</script> _x_ & 50% $y$ {z} #1 "q" \u2028[/red] --> \x1b[31m\x00\u202e'
 
 
 def nasty() -> Synthetic:

@@ -8,6 +8,8 @@ import subprocess
 
 import pytest
 
+from ablate.report.printable import printable
+
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage", "--mute-audio"),
@@ -124,7 +126,7 @@ def test_hovering_shows_value_level_seed_and_epoch(visit, nasty_study):
     runs = nasty_study.runs
     digest = runs[(runs["label"] == label) & (runs["seed"] == int(seed))]["digest"].iloc[0]
     rows = nasty_study.curves[nasty_study.curves["digest"] == digest]
-    assert float(value) == pytest.approx(rows[rows["epoch"] == int(epoch)]["test_acc"].iloc[0], rel=1e-4)
+    assert float(value) == pytest.approx(rows[rows["step"] == int(epoch)]["test_acc"].iloc[0], rel=1e-4)
     assert found["readout"].startswith(f"test accuracy {value} at kernel size {label}, seed {seed}, epoch {epoch}")
 
 
@@ -139,7 +141,7 @@ def test_the_curves_follow_the_selectors(visit, nasty_study):
     assert found["paths"] == 17
     assert found["none"] == 0
     assert found["second"] == 11
-    assert found["chips"] == [level.label for level in nasty_study.view.factors[1].levels]
+    assert found["chips"] == [printable(level.label) for level in nasty_study.view.factors[1].levels]
     assert "train loss" in found["axis"]
 
 

@@ -5,14 +5,18 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from ablate.images.metrics import METRICS
 from ablate.report import FactorView, LevelView
 from ablate.report.curves import level_curves, mean_curves, metric_curves
-from ablate.report.drawings import factor_drawings, slug, study_drawings
+from ablate.report.drawings import factor_drawings, study_drawings
 from ablate.report.factor_figures_data import subjects
 from ablate.report.figure_style import colors, settle, styled
 from ablate.report.figures import bars, lines, positions, rows, scale
 from ablate.report.forest import forest
 from ablate.report.summary import summarise
+
+TEST = METRICS["test_acc"]
+ACCURACIES = [METRICS["train_acc"], TEST]
 
 
 def factor(*values, ordered=True, **fields):
@@ -46,7 +50,7 @@ def test_lines_draw_means_runs_and_published_numbers_on_the_given_axes(make_stud
     study = make_study(["train.batch_size"], seeds=4, statuses={("train.batch_size", 1024, 1): "diverged"})
     levels = summarise(study.view, study.runs)
     ax = Figure().subplots()
-    assert lines(levels, study.runs, study.view.factors[0], ["test_acc"], ax) is ax
+    assert lines(levels, study.runs, study.view.factors[0], [TEST], ax) is ax
     (line,) = ax.lines
     assert line.get_xdata().tolist() == [2.0**i for i in range(1, 11)]
     expected = study.runs[study.runs["status"] == "complete"].groupby("level")["test_acc"].mean()
@@ -61,7 +65,7 @@ def test_lines_draw_means_runs_and_published_numbers_on_the_given_axes(make_stud
 def test_bars_start_at_zero_and_reach_the_means(make_study):
     study = make_study(["model.activation"], seeds=3)
     levels = summarise(study.view, study.runs)
-    ax = bars(levels, study.runs, study.view.factors[0], ["train_acc", "test_acc"], Figure().subplots())
+    ax = bars(levels, study.runs, study.view.factors[0], ACCURACIES, Figure().subplots())
     heights = [patch.get_height() for patch in ax.patches]
     means = study.runs.groupby("label")[["train_acc", "test_acc"]].mean()
     np.testing.assert_allclose(heights, [*means.loc["sigmoid"], *means.loc["relu"]])
@@ -70,7 +74,7 @@ def test_bars_start_at_zero_and_reach_the_means(make_study):
 
 def test_rows_name_every_level_and_its_lost_runs(make_study):
     study = make_study(["model.kernel_size"], seeds=3, statuses={("model.kernel_size", 4, 1): "failed"})
-    ax = rows(summarise(study.view, study.runs), study.runs, study.view.factors[0], "test_acc", Figure().subplots())
+    ax = rows(summarise(study.view, study.runs), study.runs, study.view.factors[0], TEST, Figure().subplots())
     assert [label.get_text() for label in ax.get_yticklabels()] == ["3", "4 (\u22121)", "5"]
 
 
@@ -88,10 +92,10 @@ def test_the_forest_has_a_row_a_level_but_the_baselines(make_study):
 
 def test_mean_curves_are_means_of_complete_runs_at_each_epoch(make_study):
     study = make_study(["model.activation"], seeds=4, statuses={("model.activation", "relu", 0): "diverged"})
-    means = mean_curves(study.runs, study.curves, study.view.factors[0], ["test_acc"])
-    row = means[(means["label"] == "relu") & (means["epoch"] == 3)].iloc[0]
+    means = mean_curves(study.runs, study.curves, study.view.factors[0], [TEST])
+    row = means[(means["label"] == "relu") & (means["step"] == 3)].iloc[0]
     digests = study.runs[(study.runs["label"] == "relu") & (study.runs["seed"] > 0)]["digest"]
-    values = study.curves[study.curves["digest"].isin(digests) & (study.curves["epoch"] == 3)]["test_acc"]
+    values = study.curves[study.curves["digest"].isin(digests) & (study.curves["step"] == 3)]["test_acc"]
     assert row["n"] == 3
     assert row["mean"] == pytest.approx(values.mean())
     assert row["low"] < row["mean"] < row["high"]
@@ -100,8 +104,8 @@ def test_mean_curves_are_means_of_complete_runs_at_each_epoch(make_study):
 def test_curves_draw_a_line_a_level_and_a_line_a_run(make_study):
     study = make_study(["train.epochs"], seeds=3)
     view = study.view.factors[0]
-    assert len(level_curves(study.runs, study.curves, view, "test_acc", Figure().subplots()).lines) == 3
-    ax = metric_curves(study.runs, study.curves, view, "50", ["train_acc", "test_acc"], Figure().subplots())
+    assert len(level_curves(study.runs, study.curves, view, TEST, Figure().subplots()).lines) == 3
+    ax = metric_curves(study.runs, study.curves, view, "50", ACCURACIES, Figure().subplots())
     assert len(ax.lines) == 2 * (3 + 1)
     assert ax.get_xlim()[1] == pytest.approx(50.15)
 
@@ -152,8 +156,3 @@ def _texts(figure):
                 if not low <= tick.get_loc() <= high or not tick.label1.get_visible():
                     hidden.add(tick.label1)
     return [t for t in figure.findobj(Text) if t.get_text().strip() and t.get_visible() and t not in hidden]
-
-
-def test_a_slug_is_a_file_name():
-    assert slug("train/../batch size <x>") == "train____batch_size__x"
-    assert slug("///") == "factor"

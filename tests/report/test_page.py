@@ -8,6 +8,7 @@ import pytest
 from ablate.report import explorer
 from ablate.report.explorer import explorer_data, script_json
 from ablate.report.page import render_page
+from ablate.report.printable import printable
 from ablate.report.summary import analyse_study, summarise
 
 VOID = {"meta", "br", "input", "link", "hr", "img"}
@@ -112,7 +113,7 @@ def test_the_data_of_the_curves_is_that_of_the_frame(nasty_study, page):
     text = re.search(r'<script type="application/json" id="runs">(.*?)</script>', page, re.DOTALL).group(1)
     data = json.loads(text)
     assert data == explorer_data(nasty_study.view, nasty_study.runs, nasty_study.curves)
-    assert data["factors"][1]["levels"][1]["label"] == nasty_study.view.factors[1].levels[1].label
+    assert data["factors"][1]["levels"][1]["label"] == printable(nasty_study.view.factors[1].levels[1].label)
     with_curves = set(nasty_study.curves["digest"])
     assert len(data["runs"]) == len(with_curves)
     run = next(run for run in data["runs"] if run["st"] == "diverged")

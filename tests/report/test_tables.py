@@ -132,7 +132,7 @@ def test_what_a_user_named_is_no_markup_in_the_terminal(make_study):
         type(level)(level.value, "[bold]relu[/bold]" if level.value == "relu" else level.label)
         for level in factor.levels
     )
-    view = type(study.view)(study.view.name, (type(factor)(factor.path, levels),))
+    view = type(study.view)(study.view.name, (type(factor)(factor.path, levels),), study.view.metrics)
     out = io.StringIO()
     print_report(view, runs, Console(file=out, width=100))
     assert "[bold]relu[/bold]" in out.getvalue()

@@ -4,6 +4,7 @@ import re
 import pytest
 from rich.console import Console
 
+from ablate.images.metrics import METRICS
 from ablate.report import analyse_study, print_report, write_report
 from ablate.report.warnings import MOST_LABELS, warnings
 
@@ -61,7 +62,7 @@ def test_a_list_of_levels_has_an_end(make_study, monkeypatch):
 
 
 def test_a_complete_study_has_no_warning(make_study):
-    assert warned(make_study(["model.kernel_size", "model.activation"], seeds=10, metrics=("test_acc",))) == []
+    assert warned(make_study(["model.kernel_size", "model.activation"], seeds=10, metrics=(METRICS["test_acc"],))) == []
 
 
 def test_names_of_users_are_left_as_they_are(nasty_study):

@@ -107,10 +107,10 @@
     shown = [];
     readout.textContent = "";
     svg = make("svg", { viewBox: `0 0 ${width} ${height}`, tabindex: 0, role: "img" }, chart);
-    svg.setAttribute("aria-label", `${data.metrics[m]} over the epochs of every run, by ${data.factors[f].name}. Arrow keys move from point to point.`);
+    svg.setAttribute("aria-label", `${data.metrics[m]} along every run, by ${data.factors[f].name}. Arrow keys move from point to point.`);
     for (const run of data.runs) {
       const place = run.p.find(([factor, level]) => factor === f && levels.has(level));
-      if (place && run.v[m].some((v) => v !== null)) shown.push({ run, level: data.factors[f].levels[place[1]], values: run.v[m] });
+      if (place && run.v[m].some((v) => v !== null)) shown.push({ run, level: data.factors[f].levels[place[1]], values: run.v[m], steps: data.steps[run.e] });
     }
     if (!shown.length) {
       make("text", { x: width / 2, y: height / 2, "text-anchor": "middle" }, svg, "No runs to show: choose a level.");
@@ -119,7 +119,7 @@
     const scaled = shown.some((s) => s.run.st === "complete") ? shown.filter((s) => s.run.st === "complete") : shown;
     let low = Infinity, high = -Infinity, first = Infinity, last = -Infinity;
     for (const s of scaled) for (const v of s.values) if (v !== null) { low = Math.min(low, v); high = Math.max(high, v); }
-    for (const s of shown) { first = Math.min(first, s.run.e); last = Math.max(last, s.run.e + s.values.length - 1); }
+    for (const s of shown) { first = Math.min(first, s.steps[0]); last = Math.max(last, s.steps.at(-1)); }
     if (high === low) { low -= 0.5; high += 0.5; }
     const pad = (high - low) * 0.04;
     low -= pad; high += pad;
@@ -132,18 +132,15 @@
     for (const e of ticks(first, Math.max(last, first + 1), Math.min(10, width / 60)).filter((e) => Number.isInteger(e) && e <= last)) {
       make("text", { x: x(e), y: bottom + 17, "text-anchor": "middle" }, svg, e);
     }
-    make("text", { x: right, y: height - 4, "text-anchor": "end" }, svg, "epoch");
+    make("text", { x: right, y: height - 4, "text-anchor": "end" }, svg, data.step);
     make("text", { x: left, y: height - 4 }, svg, data.metrics[m]);
     const clip = make("clipPath", { id: "chart-area" }, make("defs", {}, svg));
     make("rect", { x: left - 4, y: top - 4, width: right - left + 8, height: bottom - top + 8 }, clip);
     layer = make("g", { "clip-path": "url(#chart-area)" }, svg);
     for (const s of shown) {
-      s.points = s.values.map((v, i) => (v === null ? null : [x(s.run.e + i), y(v)]));
-      let d = "", pen = false;
-      for (const p of s.points) {
-        if (p) d += `${pen ? "L" : "M"}${p[0].toFixed(1)} ${p[1].toFixed(1)}`;
-        pen = Boolean(p);
-      }
+      s.points = s.values.map((v, i) => (v === null ? null : [x(s.steps[i]), y(v)]));
+      const known = s.points.filter(Boolean);
+      const d = "M" + known.map((p) => `${p[0].toFixed(1)} ${p[1].toFixed(1)}`).join("L") + (known.length > 1 ? "" : "h.01");
       s.path = make("path", { class: `run ${s.run.st}`, d, stroke: s.level.color }, layer);
     }
     tip = document.createElement("div");
@@ -183,11 +180,12 @@
     layer.append(s.path);
     make("circle", { class: "dot", cx: px, cy: py, r: 4 }, svg);
     const state = s.run.st === "complete" ? "" : `, ${s.run.st}`;
+    const at = `${data.step} ${s.steps[i]}`;
     const where = `${data.factors[factorIndex()].name} ${s.level.label}`;
     const strong = document.createElement("strong");
     strong.textContent = s.values[i];
-    tip.replaceChildren(strong, `${where}, seed ${s.run.s}, epoch ${s.run.e + i}${state}`);
-    readout.textContent = `${data.metrics[metricIndex()]} ${s.values[i]} at ${where}, seed ${s.run.s}, epoch ${s.run.e + i}${state} (run ${s.run.d})`;
+    tip.replaceChildren(strong, `${where}, seed ${s.run.s}, ${at}${state}`);
+    readout.textContent = `${data.metrics[metricIndex()]} ${s.values[i]} at ${where}, seed ${s.run.s}, ${at}${state} (run ${s.run.d})`;
     const k = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width || 1;
     const room = chart.clientWidth - tip.offsetWidth - 8;
     tip.style.left = `${Math.max(4, Math.min(room, px * k + 20))}px`;
@@ -206,14 +204,15 @@
     }
     const { s, i } = chosen;
     if (step[1]) {
-      const j = i + step[1];
+      let j = i + step[1];
+      while (j in s.points && !s.points[j]) j += step[1];
       if (s.points[j]) choose({ s, i: j });
       return;
     }
-    const epoch = s.run.e + i;
-    const column = shown.filter((o) => o.points[epoch - o.run.e]).sort((a, b) => a.values[epoch - a.run.e] - b.values[epoch - b.run.e]);
+    const there = (o) => o.steps.indexOf(s.steps[i]);
+    const column = shown.filter((o) => o.points[there(o)]).sort((a, b) => a.values[there(a)] - b.values[there(b)]);
     const other = column[column.indexOf(s) + step[0]];
-    if (other) choose({ s: other, i: epoch - other.run.e });
+    if (other) choose({ s: other, i: there(other) });
   }
 
   pickFactor.addEventListener("change", () => { fillLevels(); draw(); });
