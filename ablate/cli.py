@@ -90,9 +90,9 @@ def _split(words: Sequence[str]) -> list[str]:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, shell_complete=_complete_override)
 def run(arguments: tuple[str, ...]) -> None:
     """Train one run, a multirun (-m) or a study (sweeps=NAME); Hydra's flags work (--help, --cfg job, --info)."""
-    from ablate.commands.run import run_hydra
+    from ablate.commands.run import run_arguments
 
-    run_hydra(arguments)
+    run_arguments(arguments)
 
 
 @_study_command()

@@ -180,7 +180,7 @@ main(["sweep", "lr", f"optimizer.lr=0.5,{{fakes.FAILS}}", "study.seeds=2", f"dat
         (["report", "lr"], "study lr: there is no record of it"),
         (["sweep", "empty"], "study.factors.optimizer.lr: has no levels"),
         (["sweep", "evil"], "optimizer._target_ = 'os.system': configuration is data"),
-        (["run", "sweeps=worse"], "hydra.callbacks.x._target_ = 'os.system': configuration is data"),
+        (["run", "sweeps=worse"], "study worse: hydra: a study file says nothing about Hydra"),
         (["sweep", "lr", "store=/proc/nowhere/ablate.db"], "/proc/nowhere"),
     ],
 )

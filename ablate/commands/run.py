@@ -1,86 +1,137 @@
-"""``ablate run`` as a Hydra application: its flags, its grammar, its multirun."""
+"""``ablate run``: one run, or with ``-m`` a sweep, in Hydra's grammar and with such flags as make sense."""
 
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import TaskFunction
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from ablate.commands.exits import user_errors
 from ablate.commands.studies import train_arguments
-from ablate.plan.compose import CODE_KEYS, composer, hydra_errors, parse_overrides
-from ablate.plan.sources import check_study_name, offer_studies
+from ablate.plan.command_line import parse_command_line, parse_overrides
+from ablate.plan.compose import option_names, sources
+from ablate.plan.launch import Launch, launch_key
+from ablate.plan.study_file import read_study_file
+from ablate.plan.suggestions import did_you_mean
 from ablate.task.errors import ConfigError
-from ablate.task.packaged import packaged
+
+FLAGS = {
+    "-m": "multirun",
+    "--multirun": "multirun",
+    "-c": "cfg",
+    "--cfg": "cfg",
+    "-h": "help",
+    "--help": "help",
+}
+
+HELP = """Usage: ablate run [-m] [OVERRIDES]
+
+  Train one run, and print what it reached; with -m every combination of the overrides' values, which is a sweep.
+  A study is run with: ablate sweep STUDY, or: ablate run -m sweeps=STUDY
+
+  -m, --multirun  Several values of an override make runs: optimizer.lr=0.5,0.9 'seed=range(0,3)'.
+  -c, --cfg job   Print the configuration and train nothing.
+  -h, --help      This text.
+
+Configuration groups (GROUP=OPTION):
+"""
 
 
-def run_hydra(arguments: Sequence[str]) -> None:
-    """Run Hydra's application with these arguments and flags; ends the process with its exit code."""
+def run_arguments(arguments: Sequence[str]) -> None:
+    """Do what ``ablate run`` was asked for.
+
+    Args:
+        arguments: Overrides, and flags anywhere among them.
+
+    Raises:
+        SystemExit: 1 where a run failed, 2 for bad input, 130 after an interruption.
+    """
     with user_errors():
-        _check_studies(arguments)
-    offer_studies()
-    # Hydra's parser wants all overrides in one piece; flags may stand anywhere here.
-    flags = [a for a in arguments if a.startswith("-") or "=" not in a]
-    sys.argv = ["ablate run", *flags, *(a for a in arguments if a not in flags)]
-    hydra.main(config_path=str(packaged() / "conf"), config_name="config", version_base="1.3")(_run)()
+        words, flags = _split(arguments)
+        if "help" in flags:
+            print(_help(words))
+        elif "cfg" in flags:
+            print("---\n".join(OmegaConf.to_yaml(dict(source.baseline)) for source in sources(words)), end="")
+        else:
+            _check_multirun(words, "multirun" in flags)
+            train_arguments(words)
 
 
-def _run(config: DictConfig) -> None:
-    """The job without -m: one run, or a study, which needs no -m."""
-    with user_errors():
-        train_arguments(list(HydraConfig.get().overrides.task))
-
-
-def sweep_function(function: TaskFunction, arguments: Sequence[str]) -> None:
+def sweep_function(function: Callable[..., Any], arguments: Sequence[str]) -> None:
     """What ``hydra/sweeper=ablate`` does with a multirun; ends the process with its exit code.
 
     Args:
         function: Of the Hydra application whose multirun it is.
         arguments: Overrides, sweeps among them.
     """
-    if function is not _run:
-        with user_errors():
-            place = f"{function.__module__}.{getattr(function, '__qualname__', function)}"
-            raise ConfigError(f"hydra/sweeper=ablate: {place} is not ablate's own application, which is all it can run")
-    train_arguments(arguments)
+    with user_errors():
+        place = f"{function.__module__}.{getattr(function, '__qualname__', function)}"
+        raise ConfigError(f"hydra/sweeper=ablate: {place} is not ablate's own application, which is all it can run")
 
 
-def _check_studies(arguments: Sequence[str]) -> None:
-    """Studies exist and leave alone what Hydra would instantiate: a study file is data.
+def _split(arguments: Sequence[str]) -> tuple[list[str], set[str]]:
+    """Words and flags.
 
     Raises:
-        ConfigError: Names the study, or the key.
+        ConfigError: Lists every argument that is neither.
     """
-    given = [a for a in arguments if a.startswith("sweeps=")]
-    names = [name for override in parse_overrides(given) for name in _names(override)]
-    if not names:
+    words, flags, problems = [], set[str](), []
+    left = list(arguments)
+    while left:
+        word = left.pop(0)
+        name, has_value, value = word.partition("=")
+        if not word.startswith("-"):
+            words.append(word)
+        elif name in FLAGS and FLAGS[name] == "cfg":
+            value = value if has_value else left.pop(0) if left else ""
+            flags.add("cfg")
+            if value != "job":
+                problems.append(f"{name} {value}: must be job: there is no other configuration here")
+        elif word in FLAGS:
+            flags.add(FLAGS[word])
+        else:
+            problems.append(f"{word}: there is no such flag{did_you_mean(name, FLAGS)}; flags are {', '.join(FLAGS)}")
+    if problems:
+        raise ConfigError(problems)
+    return words, flags
+
+
+def _check_multirun(words: Sequence[str], is_multirun: bool) -> None:
+    """What trains many runs must have been asked for as such.
+
+    Raises:
+        ConfigError: It was not.
+    """
+    if is_multirun:
         return
-    with composer(with_hydra=True) as compose, hydra_errors():
-        allowed = _code(OmegaConf.to_container(compose([]).hydra, resolve=False))
-        for name in names:
-            check_study_name(name)
-            named = _code(OmegaConf.to_container(compose([f"sweeps={name}"]).hydra, resolve=False))
-            for place, value in named.items():
-                if allowed.get(place) != value:
-                    raise ConfigError(
-                        f"study {name}: hydra.{place} = {value!r}: configuration is data and cannot name code"
-                    )
+    asked = parse_command_line(words)
+    for name in asked.studies:
+        read_study_file(name)
+    if asked.studies:
+        names = " ".join(asked.studies)
+        raise ConfigError(
+            f"sweeps={','.join(asked.studies)}: a study is many runs; train it with: ablate sweep {names} "
+            "(or ablate run -m)"
+        )
+    several = [o for o in parse_overrides([w for w in asked.words if launch_key(w) is None]) if o.is_sweep_override()]
+    if several:
+        raise ConfigError(
+            [
+                f"{o.input_line}: several values make several runs; say so with -m, or write a list as [1,2] and "
+                "a text with commas in quotes"
+                for o in several
+            ]
+        )
 
 
-def _names(override: Any) -> list[str]:
-    if override.is_sweep_override():
-        return list(override.sweep_string_iterator())
-    return [] if override.value() is None else [str(override.value())]
-
-
-def _code(node: Any, place: str = "") -> dict[str, Any]:
-    """Every key in Hydra's own configuration that names code, by its path."""
-    found: dict[str, Any] = {}
-    items = node.items() if isinstance(node, Mapping) else enumerate(node) if isinstance(node, list) else ()
-    for key, value in items:
-        here = f"{place}.{key}" if place else str(key)
-        found |= {here: value} if key in CODE_KEYS else _code(value, here)
-    return found
+def _help(words: Sequence[str]) -> str:
+    groups, values = option_names(words)
+    lines = [f"  {group}: {', '.join(options)}" for group, options in groups.items()]
+    settings = [f"  {name}={field.default}" for name, field in Launch.model_fields.items()]
+    return (
+        HELP
+        + "\n".join(lines)
+        + "\n\nWhere things go and what trains:\n"
+        + "\n".join(settings)
+        + "\n\nConfiguration (override anything, KEY=VALUE):\n\n"
+        + OmegaConf.to_yaml(values)
+    )

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from ablate.commands.studies import named, order
 from ablate.images.metrics import METRICS
-from ablate.plan.compose import composer, to_plain
-from ablate.plan.launch import Launch, parse_launch
+from ablate.plan.compose import launch_of
 from ablate.store import open_store
 from ablate.task.record import Record
 
@@ -29,9 +28,7 @@ def list_runs(overrides: Sequence[str], study: str | None, status: str | None, f
         wanted = order(named([study], overrides))
         digests, launch = {run.digest for run in wanted.plan.runs}, wanted.launch
     else:
-        with composer() as compose:
-            values = to_plain(compose(list(overrides)))
-        launch = parse_launch({key: values[key] for key in Launch.model_fields if key in values})
+        launch = launch_of(overrides)
     with open_store(launch.store_location, read_only=True) as store:
         records = list(store.get(digests).values()) if digests is not None else store.all()
     records = [record for record in records if status in (None, record.result.status)]

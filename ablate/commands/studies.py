@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ablate.commands.exits import INTERRUPTED, user_errors
 from ablate.images.config import ImageFolder
 from ablate.images.task import IMAGES
-from ablate.plan.compose import Compose, composer, sources
+from ablate.plan.compose import sources
 from ablate.plan.launch import Launch
 from ablate.plan.plan import Plan, make_plan
 from ablate.plan.study import Study
@@ -37,20 +37,16 @@ class StudyRequest:
         return any(study.search is not None for study in self.plan.studies)
 
 
-def order(arguments: Sequence[str], compose: Compose | None = None) -> StudyRequest:
+def order(arguments: Sequence[str]) -> StudyRequest:
     """Plan what a command line asks for; trains nothing.
 
     Args:
         arguments: Overrides, ``sweeps=STUDY`` among them.
-        compose: How to compose inside a Hydra application; None: outside one.
 
     Raises:
         ConfigError: Lists every problem.
     """
-    if compose is None:
-        with composer() as own:
-            return order(arguments, own)
-    found = sources(arguments, compose)
+    found = sources(arguments)
     included = {name for source in found for name in source.study.includes}
     plan = make_plan(found)
     return StudyRequest(plan, found[-1].launch, tuple(s.study.name for s in found if s.study.name not in included))
@@ -81,17 +77,16 @@ def train(wanted: StudyRequest, *, quiet: bool = False) -> "Summary":
         )
 
 
-def train_arguments(arguments: Sequence[str], compose: Compose | None = None) -> None:
+def train_arguments(arguments: Sequence[str]) -> None:
     """Train what a command line asks for, print tables, and end with exit code 1 where a run failed.
 
     Args:
         arguments: As for :func:`order`.
-        compose: As for :func:`order`.
     """
     from ablate.execute import Interrupted
 
     with user_errors():
-        wanted = order(arguments, compose)
+        wanted = order(arguments)
         if wanted.is_search:
             name = wanted.asked[0] if wanted.asked else "STUDY"
             raise ConfigError(f"study {name}: is a search; run it with: ablate search {name}")
@@ -224,8 +219,7 @@ def print_model(arguments: Sequence[str]) -> None:
     from ablate.images.networks import build
     from ablate.images.networks.table import layer_table
 
-    with composer() as compose:
-        run = make_plan(sources(arguments, compose)).runs[0]
+    run = make_plan(sources(arguments)).runs[0]
     channels = run.model.in_channels or (3 if isinstance(run.data, ImageFolder) else 1)
     with torch.device("meta"):
         network = build(run.model, channels, run.data.input_size, 10)

@@ -1,29 +1,27 @@
-"""Hydra's part of planning: composed configuration and command-line overrides in, studies and baselines out."""
+"""From a command line to studies with what they depart from: a task's configuration, a study file, overrides."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
-from ablate.plan.design import GROUPS
-from ablate.plan.launch import Launch, parse_launch
-from ablate.plan.sources import check_study_name, offer_studies
-from ablate.plan.space_overrides import is_of_space, override_space
+from ablate.plan.command_line import TASK, Overrides, parse_command_line, parse_overrides, sort_overrides, values_of
+from ablate.plan.configuration import Composer, changed, to_plain, unknown
+from ablate.plan.launch import LAUNCH_KEYS, PREFIX, Launch, split_launch
+from ablate.plan.links import has_links, resolve_links
 from ablate.plan.study import Study, parse_study
+from ablate.plan.study_file import DEFAULT_TASK, StudyFile, read_study_file
+from ablate.plan.study_overrides import override_study
+from ablate.plan.suggestions import did_you_mean
 from ablate.task.errors import ConfigError
-from ablate.task.packaged import packaged
+from ablate.task.finding import find_task
+from ablate.task.identity import flatten
 
-Compose = Callable[[list[str]], DictConfig]
-"""Overrides (no sweeps among them) to composed configuration."""
+LEVELS = ("factors", "search")
+"""Fields of a study that hold values of the configuration."""
+
+ComposeGroup = Callable[[str, str], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -32,171 +30,292 @@ class Source:
 
     study: Study
     baseline: Mapping[str, Any]
-    """Nested values of a run."""
+    """Nested values of a run; links (``${optimizer.lr}``) stand in it as text, to be followed once a level is set."""
     launch: Launch
-    compose_group: Callable[[str, str], Mapping[str, Any]]
+    compose_group: ComposeGroup
+    """``(group, option)`` to that option's values: its own, and of :attr:`given` what it has fields for."""
+    task: str = DEFAULT_TASK
+    """Name of the task that its runs are of."""
+    given: Mapping[str, Any] = field(default_factory=dict)
+    """Dotted path to value: what the study file, and after it the command line, say of the baseline."""
 
 
-@contextmanager
-def composer(with_hydra: bool = False) -> Iterator[Compose]:
-    """Composition outside a Hydra application; ``with_hydra`` keeps Hydra's own node."""
-    GlobalHydra.instance().clear()
-    offer_studies()
-    with initialize_config_dir(config_dir=str(packaged() / "conf"), version_base="1.3"):
-        yield lambda overrides: compose("config", overrides=overrides, return_hydra_config=with_hydra)
-    GlobalHydra.instance().clear()
-
-
-def sources(arguments: Sequence[str], compose: Compose) -> list[Source]:
+def sources(arguments: Sequence[str]) -> list[Source]:
     """The studies that a command line asks for.
 
     ``sweeps=a,b`` names studies (each with the studies it includes); other sweeps (``optimizer.lr=0.1,0.2``) replace
     the levels of a study's factor of that name, or else become a further factor; ``seed=0,1,2`` replaces the seeds.
-    Without a study, the sweeps make a grid of their own, the study ``multirun``.
+    Without a study, the sweeps make a grid of their own, the study ``multirun``, of the task that ``task=NAME`` names.
 
     Args:
         arguments: Overrides in Hydra's grammar, without flags.
-        compose: How to compose.
 
     Returns:
         One source a study, included ones before the union that includes them.
 
     Raises:
-        ConfigError: For anything that Hydra, a study file or an override has wrong.
+        ConfigError: For anything that a task's configuration, a study file or an override has wrong.
     """
-    with hydra_errors():
-        parsed = parse_overrides(arguments)
-        names = [name for o in parsed if o.key_or_group == "sweeps" for name in _values(o)]
-        rest = [o for o in parsed if o.key_or_group != "sweeps"]
-        found: dict[str, Source] = {}
-        wanted: list[str | None] = [str(name) for name in names if name is not None]
-        for name in wanted or [None]:
-            for source in _study(name, rest, compose, including=()):
-                found[source.study.name] = source
-    return list(found.values())
+    asked = parse_command_line(arguments)
+    composing = _Composing(asked.words)
+    if not asked.studies:
+        return [composing.source(None)]
+    for name in asked.studies:
+        composing.add(name, including=())
+    return list(composing.found.values())
 
 
-def parse_overrides(arguments: Sequence[str]) -> list[Override]:
-    """Hydra's grammar, with the override named in the error.
+def launch_of(arguments: Sequence[str]) -> Launch:
+    """The launch settings of a command line that asks for nothing else.
 
     Raises:
-        ConfigError: Lists every override that cannot be parsed.
+        ConfigError: Lists every problem; any other word is one.
     """
-    parser, parsed, problems = OverridesParser.create(), [], []
-    for argument in arguments:
-        try:
-            parsed.append(parser.parse_override(argument))
-        except HydraException as error:
-            problems.append(f"{argument}: is no override such as optimizer.lr=0.5: {str(error).splitlines()[0]}")
-    if problems:
-        raise ConfigError(problems)
-    return parsed
+    launch, rest = split_launch(arguments, lambda key: False)
+    if rest:
+        raise ConfigError(
+            [
+                f"{word}: is no setting that counts here{did_you_mean(word.partition('=')[0], LAUNCH_KEYS)}"
+                for word in rest
+            ]
+        )
+    return launch
 
 
-def _study(
-    name: str | None, overrides: list[Override], compose: Compose, including: tuple[str, ...]
-) -> Iterator[Source]:
-    if name is not None:
-        check_study_name(name)
+def option_names(arguments: Sequence[str]) -> tuple[dict[str, tuple[str, ...]], dict[str, Any]]:
+    """The configuration groups of a command line's task with their options, and its values.
+
+    Raises:
+        ConfigError: As :func:`sources`.
+    """
+    asked = parse_command_line(arguments)
+    composing = _Composing(asked.words)
+    (first, *_) = [composing.source(composing.read(name)) for name in asked.studies] or [composing.source(None)]
+    configuration = find_task(first.task).configuration
+    return {group: composing.composer(first.task).options(group) for group in configuration.groups}, dict(
+        first.baseline
+    )
+
+
+class _Composing:
+    """Everything that one command line asks for; tasks are composed and study files are read once."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self._words = words
+        self._composers: dict[str, Composer] = {}
+        self._files: dict[str, StudyFile] = {}
+        self.found: dict[str, Source] = {}
+
+    def add(self, name: str, including: tuple[str, ...]) -> None:
+        """A study, after those that it includes."""
         if name in including:
             raise ConfigError(f"study {name}: includes itself by way of {' > '.join(including)}")
-    others = [o for o in overrides if not is_of_space(o)]
-    plain = [str(o.input_line) for o in others if not o.is_sweep_override()]
-    base = [f"sweeps={name}"] if name is not None else []
-    values = to_plain(compose([*base, *plain]))
-    launch = parse_launch({key: values.pop(key) for key in Launch.model_fields if key in values})
-    node = values.pop("study", None)
-    if name is not None and not isinstance(node, Mapping):
-        raise ConfigError(f"study {name}: the file has no study: node")
-    node = override_space(node, [o for o in overrides if is_of_space(o)])
-    study = parse_study(name or "multirun", _with_sweeps(node, others))
-    refuse_code(values)
+        if name in self.found:
+            return
+        file = self.read(name)
+        source = self.source(file)
+        for included in source.study.includes:
+            self.add(included, (*including, name))
+        self.found[name] = source
 
-    @cache
-    def compose_group(group: str, option: str) -> Mapping[str, Any]:
-        with hydra_errors():
-            chosen = to_plain(compose([*base, *plain, f"{group}={option}"]))[group]
-        return dict(chosen)
+    def source(self, file: StudyFile | None) -> Source:
+        """A study, or without a file the grid of the command line's sweeps."""
+        task, composer, words = self._task(file)
+        launch, words = split_launch(words, composer.owns)
+        overrides = sort_overrides(parse_overrides(words), lambda key: bool(composer.options(key)))
+        with _in_study(file):
+            choices = _choices(file, overrides, composer)
+            values = to_plain(composer.compose(choices))
+            given: dict[str, Any] = {}
+            if file is not None:
+                own = _own_values(file, composer, values)
+                values, given = _merged(values, own), flatten(own)
+        values = changed(values, overrides.fields)
+        given |= {o.key_or_group: values_of(o)[0] for o in overrides.fields if not o.is_delete()}
+        node = override_study(file.node if file is not None else None, overrides.study)
+        _check_sweeps(node, overrides, values, composer)
+        study = parse_study(
+            file.name if file is not None else "multirun", _with_sweeps(_linked(node, values), overrides)
+        )
 
-    for included in study.includes:
-        yield from _study(included, overrides, compose, (*including, name or ""))
-    yield Source(study, values, launch, compose_group)
+        @cache
+        def compose_group(group: str, option: str) -> Mapping[str, Any]:
+            _check_option(group, option, composer)
+            others = [choice for choice in choices if choice.partition("=")[0].lstrip("+~") != group]
+            chosen: Any = to_plain(composer.compose([*others, f"{group}={option}"]))
+            for part in group.split("/"):
+                chosen = chosen[part]
+            return _carried(dict(chosen), group, option, given)
+
+        return Source(study, values, launch, compose_group, task, given)
+
+    def _task(self, file: StudyFile | None) -> tuple[str, Composer, list[str]]:
+        """The task's name, its composer, and the command line without the words that name it."""
+        asked = {word.partition("=")[2] for word in self._words if word.partition("=")[0] == TASK}
+        if file is None:
+            if len(asked) > 1:
+                raise ConfigError(f"task={','.join(sorted(asked))}: one task at a time")
+            name = next(iter(asked), DEFAULT_TASK)
+        else:
+            name = self._task_of(file, ())
+        with _in_study(file):
+            composer = self.composer(name)
+        if file is not None and composer.owns(TASK):
+            return name, composer, list(self._words)
+        if asked - {name}:
+            raise ConfigError(f"task={', '.join(asked - {name})}: study {file.name if file else ''} is of task {name}")
+        return name, composer, [word for word in self._words if word.partition("=")[0] != TASK]
+
+    def _task_of(self, file: StudyFile, including: tuple[str, ...]) -> str:
+        """As the file names it; a mere union of studies is of the task of its first one."""
+        includes = file.node.get("includes")
+        if file.task is not None or file.node.get("factors") or not isinstance(includes, list) or not includes:
+            return file.task or DEFAULT_TASK
+        first = str(includes[0])
+        return DEFAULT_TASK if first in including else self._task_of(self.read(first), (*including, file.name))
+
+    def composer(self, task: str) -> Composer:
+        if task not in self._composers:
+            self._composers[task] = Composer(find_task(task).configuration)
+        return self._composers[task]
+
+    def read(self, name: str) -> StudyFile:
+        if name not in self._files:
+            self._files[name] = read_study_file(name)
+        return self._files[name]
 
 
-def _with_sweeps(node: Mapping[str, Any] | None, overrides: list[Override]) -> dict[str, Any]:
-    """The study node with the command line's sweeps and seed in it."""
+def _choices(file: StudyFile | None, overrides: Overrides, composer: Composer) -> list[str]:
+    """What chooses options, as Hydra takes it: of the study file, then of the command line."""
+    chosen = dict(file.choices) if file is not None else {}
+    if file is not None:
+        chosen |= {key: value for key, value in file.values.items() if isinstance(value, str) and composer.options(key)}
+    for group, option in chosen.items():
+        _check_option(group, option, composer)
+    for override in overrides.choices:
+        if not override.is_delete() and override.value() is not None:
+            _check_option(override.key_or_group, str(values_of(override)[0]), composer)
+    return [f"{group}={option}" for group, option in chosen.items()] + [str(o.input_line) for o in overrides.choices]
+
+
+def _check_option(group: str, option: str, composer: Composer) -> None:
+    options = composer.options(group)
+    if not options:
+        raise ConfigError(f"{group} = {option!r}: {group} is no configuration group")
+    if option not in options:
+        raise ConfigError(
+            f"{group} = {option!r}: there is no such option{did_you_mean(option, options)}; options are "
+            f"{', '.join(options)}"
+        )
+
+
+def _own_values(file: StudyFile, composer: Composer, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a study file sets of the configuration, and of nothing else.
+
+    Raises:
+        ConfigError: Lists every key that is not the configuration's.
+    """
+    own = {key: value for key, value in file.values.items() if not (isinstance(value, str) and composer.options(key))}
+    problems = []
+    for key in own:
+        if key in values:
+            continue
+        if key in LAUNCH_KEYS or key == PREFIX.rstrip("."):
+            problems.append(f"{key}: where things go and what trains is said on the command line, not by a study file")
+        elif "." in key and key.partition(".")[0] in values:
+            problems.append(
+                f"{key}: is written as nested keys in a study file, {{{key.replace('.', ': {', 1)}: ...}}}}"
+            )
+        else:
+            problems.append(f"{key}: there is no such field{did_you_mean(key, [*values, 'study'])}")
+    if problems:
+        raise ConfigError(problems)
+    return own
+
+
+def _merged(values: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(values)
+    for key, value in own.items():
+        old = merged.get(key)
+        merged[key] = _merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _linked(node: Mapping[str, Any] | None, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """A study node with links followed, but for those of levels, which are followed with each level set."""
+    if node is None:
+        return None
+    words = {key: value for key, value in node.items() if key not in LEVELS}
+    if not has_links(words):
+        return node
+    return {**node, **resolve_links({**values, "study": words})["study"]}
+
+
+def _check_sweeps(
+    node: Mapping[str, Any] | None, overrides: Overrides, values: Mapping[str, Any], composer: Composer
+) -> None:
+    """Refuse sweeps over what neither the study nor the configuration has.
+
+    Raises:
+        ConfigError: Lists every one.
+    """
+    factors = node.get("factors") if node is not None else None
+    problems = []
+    for override in overrides.sweeps:
+        key = override.key_or_group
+        known = isinstance(factors, Mapping) and key in factors
+        if not known and not composer.options(key) and ("." not in key or key.partition(".")[0] not in values):
+            problems.append(f"{override.input_line}: {unknown(key, values)}")
+        for option in values_of(override) if composer.options(key) and not known else ():
+            try:
+                _check_option(key, str(option), composer)
+            except ConfigError as error:
+                problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+
+
+def _with_sweeps(node: Mapping[str, Any] | None, overrides: Overrides) -> dict[str, Any]:
+    """The study node with the command line's sweeps and seeds in it."""
     own = node is None
     study: dict[str, Any] = {"design": "grid", "seeds": [0], "metrics": None} if node is None else dict(node)
-    factors = dict(study.get("factors") or {})
-    for override in overrides:
-        path = override.key_or_group
-        if path == "seed" and (own or override.is_sweep_override() or study.get("factors")):
-            study["seeds"] = _values(override)
-        elif override.is_sweep_override() and not (study.get("includes") and not study.get("factors")):
-            factors[path] = _values(override)
+    given = study.get("factors") or {}
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"study.factors = {given!r}: must map factors to levels")
+    is_union = bool(study.get("includes")) and not given
+    factors = dict(given)
+    for override in overrides.seed:
+        if not is_union:
+            seeds = values_of(override)
+            study["seeds"] = seeds[0] if len(seeds) == 1 and isinstance(seeds[0], list) else seeds
+    for override in overrides.sweeps if not is_union else ():
+        factors[override.key_or_group] = values_of(override)
     if own and not factors:
         # One setting is a grid of one level: plain multirun over seeds alone.
         factors = {"baseline": {"baseline": {}}}
-    replaced = [path for path in factors if factors[path] is not (study.get("factors") or {}).get(path)]
+    replaced = [path for path in factors if factors[path] is not given.get(path)]
     return study | {"factors": factors, "replaced": replaced}
 
 
-def _values(override: Override) -> list[Any]:
-    """The values of a choice, range or glob sweep, or the one value of a plain override."""
-    if not override.is_sweep_override():
-        return [_native(override.value())]
-    if override.sweep_string_iterator is None:
-        return []
-    return [
-        _native(OverridesParser.create().parse_override(f"x={text}").value())
-        for text in override.sweep_string_iterator()
-    ]
+def _carried(values: dict[str, Any], group: str, option: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """An option's values with those that were given for the group, where it has such fields.
 
-
-def _native(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_native(v) for v in value]
-    return value.text if hasattr(value, "text") else value
-
-
-def to_plain(config: DictConfig) -> dict[str, Any]:
-    """Plain nested data of a composed configuration, interpolations resolved."""
-    plain = OmegaConf.to_container(config, resolve=True)
-    if not isinstance(plain, dict):
-        raise ConfigError("the composed configuration is no mapping")
-    values: dict[str, Any] = {str(k): v for k, v in plain.items() if k not in ("sweeps", "hydra")}
-    for group in GROUPS:
-        if isinstance(values.get(group), dict):
-            values[group] = dict(values[group])
+    A field that says which option it is keeps doing so.
+    """
+    prefix = f"{group.replace('/', '.')}."
+    for path, value in given.items():
+        field = path.removeprefix(prefix)
+        if path.startswith(prefix) and field in values and values[field] != option:
+            values[field] = value
     return values
 
 
-CODE_KEYS = ("_target_", "()", "class")
-
-
-def refuse_code(values: Any, place: str = "") -> None:
-    """Refuse configuration that names code to run: a study file is data.
-
-    Raises:
-        ConfigError: Names the key.
-    """
-    if isinstance(values, Mapping):
-        for key, value in values.items():
-            here = f"{place}.{key}" if place else str(key)
-            if key in CODE_KEYS:
-                raise ConfigError(f"{here} = {value!r}: configuration is data and cannot name code")
-            refuse_code(value, here)
-    elif isinstance(values, list | tuple):
-        for index, value in enumerate(values):
-            refuse_code(value, f"{place}.{index}")
-
-
 @contextmanager
-def hydra_errors() -> Iterator[None]:
-    """Hydra's and OmegaConf's errors as one line for the user."""
+def _in_study(file: StudyFile | None) -> Iterator[None]:
+    """Problems name the study whose they are."""
     try:
         yield
-    except (HydraException, OmegaConfBaseException) as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        keep = [line for line in lines if not line.startswith(("full_key:", "object_type=", "reference_type="))]
-        raise ConfigError(" ".join(keep[:8])) from None
+    except ConfigError as error:
+        if file is None:
+            raise
+        raise ConfigError([f"study {file.name}: {problem}" for problem in error.problems]) from None

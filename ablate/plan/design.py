@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ablate.images.run import RunConfig, parse_run
+from ablate.plan.links import resolve_links
 from ablate.plan.study import Study
 from ablate.task.errors import ConfigError
 
@@ -63,7 +64,7 @@ def expand(study: Study, baseline: Mapping[str, Any], compose_group: ComposeGrou
     settings = []
     for factor, levels in groups.items():
         if study.design != "grid" and not any(config.digest == builder.baseline.digest for _, _, config in levels):
-            levels = _with_baseline(levels, _lookup(baseline, factor), builder.baseline)
+            levels = _with_baseline(levels, _lookup(resolve_links(baseline), factor), builder.baseline)
         settings += [
             Setting(factor, level, label, order, config.digest == builder.baseline.digest, config)
             for order, (level, label, config) in enumerate(levels)
@@ -87,7 +88,7 @@ def configure(
     values: Values = {**baseline, "seed": 0}
     for path, value in sorted(changes, key=lambda change: change[0] not in GROUPS):
         _change(values, path, value, compose_group)
-    return parse_run(values)
+    return parse_run(resolve_links(values))
 
 
 Row = tuple[str, Any, str, list[tuple[str, Any]]]
@@ -203,7 +204,7 @@ class _Builder:
     def __init__(self, study: Study, baseline: Mapping[str, Any], compose_group: ComposeGroup) -> None:
         self._values, self._compose_group = baseline, compose_group
         self._problems: list[str] = []
-        self.baseline = parse_run({**baseline, "seed": 0})
+        self.baseline = parse_run(resolve_links({**baseline, "seed": 0}))
         self._built: dict[str, RunConfig] = {}
 
     def build(self, place: str, changes: list[tuple[str, Any]]) -> RunConfig | None:

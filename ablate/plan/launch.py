@@ -1,27 +1,42 @@
 """How and where runs are executed: nothing here can change a result, so nothing here is part of a run's identity."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from ablate.task.errors import ConfigError
 from ablate.task.fields import Fields, problems_of
 
+PREFIX = "launch."
+"""Before a key of ours, where a task has one of the same name."""
+
 
 class Launch(Fields):
-    """Where records and reports lie, and what trains."""
+    """Where records and reports lie, and what trains; said on the command line, never by a study file."""
 
-    results: str = "results"
-    """Folder for everything that is written."""
-    store: str | None = None
+    results: Annotated[str, Field(min_length=1)] = "results"
+    """Folder for everything that is written; a leading ``~`` is the home folder."""
+    store: Annotated[str, Field(min_length=1)] | None = None
     """SQLite file or SQLAlchemy URL; null: ``ablate.db`` in ``results``."""
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda|cuda:\d+)$")] = "auto"
     workers: Annotated[int, Field(ge=1, le=1024)] | None = None
     """Worker processes; null: one a core, on CUDA one a GPU."""
     cohort_size: Annotated[int, Field(ge=1)] | None = None
     """Most runs trained together; null: bounded by measurement and memory."""
+    executor: Annotated[str, Field(min_length=1)] = "local"
+    """Where engines run, by name."""
+
+    @field_validator("results", "store")
+    @classmethod
+    def _at_home(cls, place: str | None) -> str | None:
+        if place is None or not place.startswith("~"):
+            return place
+        try:
+            return str(Path(place).expanduser())
+        except RuntimeError:
+            raise ValueError(f"{place}: there is no such home folder") from None
 
     @property
     def store_location(self) -> str:
@@ -29,16 +44,53 @@ class Launch(Fields):
         return self.store if self.store is not None else str(Path(self.results) / "ablate.db")
 
 
-def parse_launch(values: Mapping[str, Any]) -> Launch:
-    """Turn composed configuration into its typed form.
+LAUNCH_KEYS = tuple(Launch.model_fields)
+
+
+def launch_key(word: str) -> str | None:
+    """The launch setting that a word of the command line may be about; ``launch.results=x`` is about nothing else."""
+    key = word.partition("=")[0].lstrip("+").removeprefix(PREFIX)
+    return key if "=" in word and key in LAUNCH_KEYS else None
+
+
+def split_launch(words: Sequence[str], is_of_task: Callable[[str], bool]) -> tuple[Launch, list[str]]:
+    """Take the launch settings out of a command line.
 
     Args:
-        values: Plain data, as Hydra composes it.
+        words: ``key=value`` among others. A value is taken as it stands, whatever characters it has; in quotes, without
+            them.
+        is_of_task: Whether the task has a configuration key of this name, to which the bare word then belongs.
+
+    Returns:
+        The settings, the last of each key, and all other words in order.
 
     Raises:
         ConfigError: Lists every problem.
     """
+    given: dict[str, Any] = {}
+    rest, problems = [], []
+    for word in words:
+        name, _, text = word.partition("=")
+        key = launch_key(word)
+        is_ours = name.lstrip("+").startswith(PREFIX)
+        if key is not None and (is_ours or not is_of_task(key)):
+            given[key] = _value(key, text)
+        elif is_ours:
+            problems.append(f"{word}: there is no such setting; they are {', '.join(PREFIX + k for k in LAUNCH_KEYS)}")
+        else:
+            rest.append(word)
     try:
-        return Launch.model_validate(dict(values))
+        launch = Launch.model_validate(given)
     except ValidationError as error:
-        raise ConfigError(problems_of(error)) from None
+        problems += problems_of(error)
+    if problems:
+        raise ConfigError(problems)
+    return launch, rest
+
+
+def _value(key: str, text: str) -> Any:
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        text = text[1:-1]
+    if key in ("workers", "cohort_size") and text.isascii() and text.removeprefix("-").isdigit() and len(text) < 20:
+        return int(text)
+    return None if text == "null" and key in ("store", "workers", "cohort_size") else text

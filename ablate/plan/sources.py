@@ -1,53 +1,44 @@
 """Where configuration and study files lie: the user's own ``./conf`` and ``./sweeps`` first, then the packaged ones."""
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
-from hydra.core.config_store import ConfigStore
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
-
+from ablate.plan.suggestions import did_you_mean
 from ablate.task.errors import ConfigError
 from ablate.task.packaged import packaged
 
+MAX_TABLE_BYTES = 1024 * 1024
+
+_PART = re.compile(r"[\w+][\w+\- .]*", re.UNICODE)
+_OWN_GROUPS = ("model", "data", "optimizer", "schedule", "train")
+
 
 def own_conf() -> Path | None:
-    """The user's own ``./conf``, whose options come before the packaged ones."""
+    """The user's own ``./conf``, whose options come before the packaged ones; None: there is none, or not for us.
+
+    A ``config.yaml`` in it that does not name our groups is some other application's, and so is then all of the folder.
+    """
     folder = Path.cwd() / "conf"
-    return folder if folder.is_dir() and folder != packaged() / "conf" else None
+    if not folder.is_dir() or folder == packaged() / "conf":
+        return None
+    primary = folder / "config.yaml"
+    return folder if not primary.exists() or _names_our_groups(primary) else None
 
 
-def offer_studies() -> None:
-    """Make every study file an option of the configuration group ``sweeps``, merged into the whole configuration.
+def _names_our_groups(primary: Path) -> bool:
+    from omegaconf import DictConfig, ListConfig, OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
 
-    The files are put into Hydra's store of configurations and not onto its search path, where every other folder beside
-    ``./sweeps`` would become a configuration group as well. One that is no YAML is left out; naming it says why.
-    """
-    offered = ConfigStore.instance()
-    offered.repo.pop("sweeps", None)
-    for name in study_names():
-        *groups, last = name.split("/")
-        try:
-            node = read_study_file(name)
-        except ConfigError:
-            continue
-        offered.store(last, node, group="/".join(["sweeps", *groups]), package="_global_", provider="ablate")
-
-
-def read_study_file(name: str) -> DictConfig:
-    """A study file as it stands.
-
-    Raises:
-        ConfigError: There is none of that name, or it is no YAML mapping.
-    """
-    file = sweep_file(f"{name}.yaml")
     try:
-        node = OmegaConf.load(file)
-    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: is no YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(node, DictConfig):
-        raise ConfigError(f"{file}: must be a mapping with a study: node")
-    return node
+        config = OmegaConf.load(primary)
+    except (YAMLError, OmegaConfBaseException, OSError, UnicodeDecodeError):
+        return False
+    defaults = config.get("defaults") if isinstance(config, DictConfig) else None
+    entries = OmegaConf.to_container(defaults) if isinstance(defaults, ListConfig) else []
+    named = {str(key) for entry in entries or () if isinstance(entry, dict) for key in entry}
+    return named >= set(_OWN_GROUPS)
 
 
 def sweep_folders() -> list[Path]:
@@ -56,13 +47,49 @@ def sweep_folders() -> list[Path]:
 
 
 def study_names() -> list[str]:
-    """Every study that can be named, sorted."""
-    return sorted(
-        {
-            file.relative_to(folder).with_suffix("").as_posix()
-            for folder in sweep_folders()
-            for file in folder.rglob("*.yaml")
-        }
+    """Every study that can be named, sorted; by the names of files alone, none of which is read."""
+    return sorted({name for folder in sweep_folders() for name in _names_below(folder)})
+
+
+def _names_below(folder: Path) -> Iterator[str]:
+    for file in folder.rglob("*.yaml"):
+        name = file.relative_to(folder).with_suffix("").as_posix()
+        if is_study_name(name):
+            yield name
+
+
+def is_study_name(name: str) -> bool:
+    """Whether a study file may be called so: it also names a folder of results and stands in addresses and figures.
+
+    Letters, digits and ``_ + - .`` and blanks (no part begins with a dot, a dash or a blank, or ends with a blank),
+    ``/`` for folders.
+    """
+    return len(name) <= 200 and all(_PART.fullmatch(part) and not part.endswith((" ", ".")) for part in name.split("/"))
+
+
+def study_path(name: str) -> Path:
+    """The file of a study.
+
+    Raises:
+        ConfigError: There is none; says which there are.
+    """
+    if is_study_name(name):
+        for folder in sweep_folders():
+            file = _below(folder, f"{name}.yaml")
+            if file is not None:
+                return file
+    names = study_names()
+    plain = name.removeprefix("./").removeprefix("sweeps/").removesuffix(".yaml")
+    if any(
+        (folder / f"{name}.yaml").is_file() for folder in sweep_folders() if not is_study_name(name) and _fits(name)
+    ):
+        raise ConfigError(
+            f"study {name!r}: a study file's name has letters, digits, '_', '-', '+', '.' and blanks in it and begins "
+            "with none of '-', '.' and blank; rename the file"
+        )
+    hint = f"; did you mean {plain}?" if plain != name and plain in names else did_you_mean(plain, names)
+    raise ConfigError(
+        f"study {name!r}: there is none of that name{hint or ''}; studies are {', '.join(names) or '(none)'}"
     )
 
 
@@ -70,22 +97,33 @@ def sweep_file(name: str) -> Path:
     """A file below a folder of study files, such as a published table.
 
     Raises:
-        ConfigError: There is none.
+        ConfigError: There is none, or it is larger than :data:`MAX_TABLE_BYTES`.
     """
     for folder in sweep_folders():
-        file = (folder / name).resolve()
-        if file.is_file() and file.is_relative_to(folder.resolve()):
+        file = _below(folder, name)
+        if file is not None:
+            if file.stat().st_size > MAX_TABLE_BYTES:
+                raise ConfigError(f"{file}: is too large for a table: more than {MAX_TABLE_BYTES // 1024} KiB")
             return file
     raise ConfigError(f"{name}: there is no such file below {' or '.join(str(f) for f in sweep_folders())}")
 
 
-def check_study_name(name: str) -> None:
-    """Refuse a name that is no study, or the name of a file that cannot be read.
+def _below(folder: Path, name: str) -> Path | None:
+    """A regular file that really lies in a folder, whatever links lead to it."""
+    if not _fits(name):
+        return None
+    try:
+        file = (folder / name).resolve()
+        return file if file.is_file() and file.is_relative_to(folder.resolve()) else None
+    except (OSError, RuntimeError):
+        # Links that go in a circle, folders that may not be looked into.
+        return None
 
-    Raises:
-        ConfigError: Lists the studies that exist, or says what is wrong with the file.
-    """
-    names = study_names()
-    if name not in names:
-        raise ConfigError(f"study {name!r}: there is none of that name; studies are {', '.join(names) or '(none)'}")
-    read_study_file(name)
+
+def _fits(name: str) -> bool:
+    """Whether the system takes it for a path at all."""
+    return (
+        "\0" not in name
+        and all(len(part.encode(errors="replace")) < 255 for part in name.split("/"))
+        and len(name) < 2000
+    )

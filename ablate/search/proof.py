@@ -73,6 +73,8 @@ def proof_plan(order: SearchRequest, study: "OptunaStudy") -> Plan:
                 with_protocol(order.source.baseline, protocol),
                 order.launch,
                 order.source.compose_group,
+                order.source.task,
+                order.source.given,
             )
         )
     return make_plan(sources)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ablate.images.config import ImageFolder
 from ablate.images.run import RunConfig
-from ablate.plan.compose import Compose, Source, composer, sources
+from ablate.plan.compose import Source, sources
 from ablate.plan.design import configure, label_of
 from ablate.plan.launch import Launch
 from ablate.plan.study import Study
@@ -189,22 +189,16 @@ class SearchRequest:
         return None
 
 
-def search_request(arguments: Sequence[str], compose: Compose | None = None) -> SearchRequest:
+def search_request(arguments: Sequence[str]) -> SearchRequest:
     """The search that a command line asks for.
 
     Args:
         arguments: Overrides, with ``sweeps=STUDY`` for one study that has a search.
-        compose: How to compose; None: outside a Hydra application.
 
     Raises:
         ConfigError: Lists every problem.
     """
-    if compose is None:
-        with composer() as own:
-            order = search_request(arguments, own)
-            order.check()
-            return order
-    found = sources(arguments, compose)
+    found = sources(arguments)
     with_search = [source for source in found if source.study.search is not None]
     if len(with_search) != 1:
         names = ", ".join(source.study.name for source in found)
@@ -213,6 +207,7 @@ def search_request(arguments: Sequence[str], compose: Compose | None = None) -> 
     search = parse_search(source.study.search or {}, source.study.seeds)
     order = SearchRequest(replace(source, baseline=_with_content(source.baseline)), search, parse_space(search.space))
     _check_clashes(order)
+    order.check()
     return order
 
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from ablate.plan.compose import composer, sources
+from ablate.plan.compose import sources
 from ablate.plan.plan import make_plan
 from ablate.plan.sources import study_names
 from ablate.task.errors import ConfigError
@@ -11,8 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def plan(*arguments):
-    with composer() as compose:
-        return make_plan(sources(arguments, compose))
+    return make_plan(sources(arguments))
 
 
 def levels(found, factor):
@@ -134,7 +133,7 @@ def test_the_user_s_own_studies_come_first(tmp_path, monkeypatch):
         (["device=tpu"], "device = 'tpu'"),
         (["workers=0"], "workers = 0"),
         (["model.kernel_size_2=15"], "its input of 14x14"),
-        (["optimizer=lion"], "Could not find 'optimizer/lion'"),
+        (["optimizer=lion"], "optimizer = 'lion': there is no such option; options are adagrad, adam, adamw"),
     ],
 )
 def test_bad_arguments_name_the_place(arguments, message):

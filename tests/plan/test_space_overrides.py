@@ -1,19 +1,18 @@
 import pytest
 
-from ablate.plan.compose import composer, sources
+from ablate.plan.compose import sources
 from ablate.task.errors import ConfigError
 
 
 @pytest.fixture(scope="module")
 def space_of():
     """The space of the packaged search with overrides, as plain data."""
-    with composer() as compose:
 
-        def space_of(*overrides):
-            (source,) = sources(["sweeps=search", *overrides], compose)
-            return source.study.search["space"]
+    def space_of(*overrides):
+        (source,) = sources(["sweeps=search", *overrides])
+        return source.study.search["space"]
 
-        yield space_of
+    return space_of
 
 
 def test_an_entry_is_replaced_whatever_it_was(space_of):
@@ -62,5 +61,5 @@ def test_both_spellings_mean_the_same(space_of):
     ],
 )
 def test_an_override_that_fits_nothing_is_refused(study, override, message):
-    with composer() as compose, pytest.raises(ConfigError, match=message):
-        sources([f"sweeps={study}", override], compose)
+    with pytest.raises(ConfigError, match=message):
+        sources([f"sweeps={study}", override])

@@ -3,7 +3,6 @@ import pytest
 import search_fakes as fakes
 
 from ablate.images.run import RunConfig
-from ablate.plan.compose import composer
 from ablate.search.request import search_request
 from ablate.search.settings import parse_search
 from ablate.search.space_file import parse_space
@@ -177,9 +176,8 @@ def test_a_setting_to_start_from_comes_first_and_lies_in_the_space():
 
 
 def test_the_packaged_search_composes_and_passes_its_check():
-    with composer() as compose:
-        order = search_request(["sweeps=search"], compose)
-        order.check()
+    order = search_request(["sweeps=search"])
+    order.check()
     assert order.search == parse_search(order.study.search, order.study.seeds)
     assert order.start
     assert max(run.train.epochs for run in order.corners) <= 50
@@ -188,5 +186,5 @@ def test_the_packaged_search_composes_and_passes_its_check():
 
 
 def test_a_study_without_a_search_is_refused():
-    with composer() as compose, pytest.raises(ConfigError, match="exactly one study with a search"):
-        search_request(["sweeps=lr"], compose)
+    with pytest.raises(ConfigError, match="exactly one study with a search"):
+        search_request(["sweeps=lr"])

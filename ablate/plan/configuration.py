@@ -1,0 +1,180 @@
+"""A task's configuration, composed once for each choice of its groups' options."""
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from ablate.plan.command_line import plain
+from ablate.plan.suggestions import did_you_mean
+from ablate.task.errors import ConfigError
+from ablate.task.identity import flatten
+from ablate.task.task import Configuration
+
+
+class Composer:
+    """Composes one task's configuration; every composition is kept, as each costs some 50 ms."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._composed: dict[tuple[str, ...], DictConfig] = {}
+        self._options: dict[str, tuple[str, ...]] = {}
+
+    def options(self, group: str) -> tuple[str, ...]:
+        """The options of a configuration group; none: it is no group."""
+        if self._configuration.folder is None:
+            return ()
+        if group not in self._options:
+            with self._hydra() as loader:
+                self._options[group] = tuple(loader.get_group_options(group)) if _is_path(group) else ()
+        return self._options[group]
+
+    def compose(self, choices: Sequence[str] = ()) -> DictConfig:
+        """The configuration, links kept.
+
+        Args:
+            choices: Hydra's overrides that choose options.
+
+        Returns:
+            A copy, closed to unknown keys.
+
+        Raises:
+            ConfigError: An option does not exist, or the files are faulty.
+        """
+        key = tuple(choices)
+        if key not in self._composed:
+            self._composed[key] = self._compose(key)
+        return copy.deepcopy(self._composed[key])
+
+    @cached_property
+    def roots(self) -> frozenset[str]:
+        """The keys at the top of the configuration as it is without any choice."""
+        return frozenset(map(str, self.compose()))
+
+    def owns(self, key: str) -> bool:
+        """Whether a word of the command line about this key is about the configuration."""
+        return key in self.roots or bool(self.options(key))
+
+    def _compose(self, choices: tuple[str, ...]) -> DictConfig:
+        configuration = self._configuration
+        if configuration.folder is None:
+            if choices:
+                raise ConfigError(f"{choices[0]}: there are no groups in this configuration")
+            composed = OmegaConf.create(dict(configuration.defaults))
+        else:
+            with hydra_errors(), self._hydra():
+                composed = compose(configuration.name, overrides=[*configuration.overrides, *choices])
+        OmegaConf.set_readonly(composed, False)
+        OmegaConf.set_struct(composed, True)
+        return composed
+
+    @contextmanager
+    def _hydra(self) -> Iterator[ConfigLoader]:
+        """Hydra's state for this configuration; what it was before, in an application of its own, is put back."""
+        state = GlobalHydra.instance()
+        before, state.hydra = state.hydra, None
+        try:
+            with initialize_config_dir(config_dir=str(self._configuration.folder), version_base="1.3"):
+                yield GlobalHydra.instance().config_loader()
+        finally:
+            GlobalHydra.instance().hydra = before
+
+
+def to_plain(config: DictConfig) -> dict[str, Any]:
+    """Plain nested data, links kept as text."""
+    values = OmegaConf.to_container(config, resolve=False, enum_to_str=True)
+    if not isinstance(values, dict):
+        raise ConfigError("the composed configuration is no mapping")
+    return {str(key): value for key, value in values.items()}
+
+
+def changed(values: Mapping[str, Any], overrides: Sequence[Override]) -> dict[str, Any]:
+    """Nested values with a command line's changes, by Hydra's rules: ``+`` adds, ``++`` does either, ``~`` leaves out.
+
+    Raises:
+        ConfigError: Lists every override that fits nothing.
+    """
+    if not overrides:
+        return dict(values)
+    config = OmegaConf.create(dict(values))
+    OmegaConf.set_struct(config, True)
+    problems = []
+    for override in overrides:
+        try:
+            with hydra_errors():
+                _change(config, override)
+        except ConfigError as error:
+            problems += [f"{override.input_line}: {problem}" for problem in error.problems]
+    if problems:
+        raise ConfigError(problems)
+    return to_plain(config)
+
+
+def _change(config: DictConfig, override: Override) -> None:
+    key = override.key_or_group
+    exists = _exists(config, key)
+    if override.package is not None:
+        raise ConfigError(f"there is no configuration group {key}")
+    if override.is_delete():
+        if not exists:
+            raise ConfigError(unknown(key, to_plain(config)))
+        parent, _, last = key.rpartition(".")
+        node = OmegaConf.select(config, parent) if parent else config
+        with open_dict(node):
+            del node[last]
+        return
+    value = plain(override.value())
+    is_added = override.is_add() or override.is_force_add()
+    if not exists and not is_added:
+        raise ConfigError(unknown(key, to_plain(config)))
+    if override.is_add() and exists and not isinstance(value, Mapping | list):
+        raise ConfigError(f"there is a {key} already; without the + it is changed")
+    OmegaConf.update(config, key, value, merge=True, force_add=is_added)
+
+
+def unknown(key: str, values: Mapping[str, Any]) -> str:
+    """That there is no such field, and what may have been meant."""
+    hint = did_you_mean(key, flatten(values))
+    return f"{key}: there is no such field{hint}" + ("" if hint else "; one that the files leave out is added with a +")
+
+
+def _exists(config: DictConfig, key: str) -> bool:
+    node: Any = config
+    for part in key.replace("[", ".").replace("]", "").split("."):
+        if OmegaConf.is_interpolation(node) or not OmegaConf.is_config(node):
+            return False
+        if isinstance(node, DictConfig):
+            if OmegaConf.is_missing(node, part):
+                return True
+            if part not in node.keys():
+                return False
+            node = node._get_node(part)
+        else:
+            if not part.isdigit() or int(part) >= len(node):
+                return False
+            node = node._get_node(int(part))
+    return True
+
+
+def _is_path(group: str) -> bool:
+    return all(part.replace("_", "").replace("-", "").isalnum() for part in group.split("/"))
+
+
+@contextmanager
+def hydra_errors() -> Iterator[None]:
+    """Hydra's and OmegaConf's errors as one line for the user."""
+    try:
+        yield
+    except (HydraException, OmegaConfBaseException) as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        keep = [line for line in lines if not line.startswith(("full_key:", "object_type=", "reference_type="))]
+        raise ConfigError(" ".join(keep[:8])) from None
