@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from ablate.task.fields import IDENTITY_IF_SET, NOT_IDENTITY, Fields, Positive
 
 Protocol = Literal["article", "holdout", "holdout_test"]
+Background = Literal["white", "grey", "black"]
 
 
 class Found(Fields):
@@ -149,6 +150,8 @@ class ImageFolder(Images):
     test_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.2
     """Share of the files held back as the test set (a fixed seeded split, the same for every run); without effect where
     the folder has a ``test`` folder of its own."""
+    background: Background = Field(default="white", json_schema_extra=IDENTITY_IF_SET)
+    """What is seen through transparent pixels."""
 
     @property
     def whole(self) -> Found | None:

@@ -4,8 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from ablate.images.config import DataConfig, FashionMNIST, ImageFolder, Mnist
+from ablate.images.data.names import shown
 from ablate.images.data.sources import source
+from ablate.images.data.survey import Finding
 from ablate.task.errors import ConfigError
+
+MOST_KINDS = 12
+"""Sizes, and kinds of pixels, that are named; of more, the number is said."""
 
 NAMES = ("fashion_mnist", "mnist", "image_folder")
 
@@ -46,10 +51,12 @@ def describe(name: str, root: str | None = None) -> dict[str, Any]:
     Returns:
         JSON data: ``name``, ``title`` and ``folder`` (null where it would have to be downloaded, then with the places
         ``searched``); otherwise the numbers of ``train`` and ``test`` images, the ``shape`` of one, the ``classes``,
-        and the verified ``files`` (path, bytes, SHA-256 of the decompressed content) or the folder's ``content``.
+        and the verified ``files`` (path, bytes, SHA-256 of the decompressed content). Of an image folder: see
+        :meth:`ablate.images.data.image_folder.FolderSource.describe`.
 
     Raises:
-        ConfigError: There is no such data set, ``root`` does not hold it, or a file is damaged.
+        ConfigError: There is no such data set, ``root`` does not hold it, or a file is damaged; what is wrong with
+            pictures in an image folder is part of its description.
     """
     return source(data_config(name, root)).describe()
 
@@ -64,6 +71,8 @@ def lines(description: Mapping[str, Any]) -> list[str]:
         Lines without a final newline.
     """
     head = f"{description['name']} ({description['title']})"
+    if "refused" in description:
+        return [f"{head}: {shown(description['folder'])}", *_folder_lines(description)]
     if description["folder"] is None:
         return [f"{head}: not on this machine", *(f"  looked in {place}" for place in description["searched"])]
     channels, height, width = description["shape"]
@@ -75,6 +84,34 @@ def lines(description: Mapping[str, Any]) -> list[str]:
     ]
     for file in description.get("files", ()):
         text.append(f"  verified  {file['path']}  {file['bytes']:,} bytes  content SHA-256 {file['sha256']}")
+    return text
+
+
+def _folder_lines(description: Mapping[str, Any]) -> list[str]:
+    """Of an image folder, all but what is refused: that is an error of its own."""
+    text = []
+    if "classes" in description:
+        height, width = description["shape"][1:]
+        counts = description["counts"]
+        text += [
+            f"  {description['train']:,} training and {description['test']:,} test images, {height}x{width} colour, "
+            f"{len(description['classes'])} classes",
+            f"  images of each class ({', '.join(counts)}):",
+            *(
+                f"    {shown(name)}: {', '.join(f'{counts[part][i]:,}' for part in counts)}"
+                for i, name in enumerate(description["classes"])
+            ),
+        ]
+    for title, key in (("as stored", "kinds"), ("sizes in pixels", "sizes")):
+        if description[key]:
+            named = [f"{n:,} {name}" for name, n in list(description[key].items())[:MOST_KINDS]]
+            more = len(description[key]) - len(named)
+            text.append(f"  {title}: {', '.join(named)}{f' and {more:,} more' if more else ''}")
+    for title, key in (("left out", "left_out"), ("converted", "converted"), ("notes", "remarks")):
+        if description[key]:
+            text.append(f"  {title}:")
+            for finding in description[key]:
+                text += [f"    {line}" for line in Finding(finding["text"], tuple(finding["paths"])).lines()]
     if "content" in description:
         text.append(f"  content SHA-256 {description['content']}")
     return text

@@ -63,7 +63,7 @@ def prepared(configs: Iterable[DataConfig]) -> list[DataConfig]:
     Raises:
         ConfigError: Lists everything that is wrong with any of the folders.
     """
-    contents: dict[str, str] = {}
+    contents: dict[tuple[str, str], str] = {}
     found: dict[tuple[object, ...], Found] = {}
     done: list[DataConfig] = []
     problems: dict[str, None] = {}
@@ -76,12 +76,12 @@ def prepared(configs: Iterable[DataConfig]) -> list[DataConfig]:
                     layout = FolderSource(config).layout()
                     counts = {part: layout.counts(part) for part in layout.parts}
                     found[key] = _found(counts, len(layout.classes))
-                if config.content is None and root not in contents:
-                    contents[root] = content_digest(root)
+                if config.content is None and (root, config.background) not in contents:
+                    contents[root, config.background] = content_digest(root, config.background)
             except ConfigError as error:
                 problems |= dict.fromkeys(error.problems)
                 continue
-            content = config.content if config.content is not None else contents[root]
+            content = config.content if config.content is not None else contents[root, config.background]
             config = config.model_copy(update={"content": content, "found": found[key]})
         done.append(config)
     if problems:

@@ -105,13 +105,19 @@ def test_places_that_are_no_folder_of_classes(tmp_path):
     ] * 2
 
 
-@pytest.mark.parametrize("content", [b"", b"no image", None])
-def test_an_unreadable_image_is_named(photos, content):
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "is empty"),
+        (b"no image", "is no picture of a format that is read, or its beginning is damaged"),
+        (None, "is damaged, or of a kind that is not read (image file is truncated)"),
+    ],
+)
+def test_an_unreadable_image_is_named(photos, content, reason):
     path = photos / "ant" / "0.png"
     path.write_bytes(path.read_bytes()[:60] if content is None else content)
-    (line,) = problems(lambda: load(folder(photos), CPU))
-    assert line.startswith(f"{path}: is no readable image (")
-    assert line.endswith("; repair or remove it")
+    for action in (verify, lambda config: load(config, CPU)):
+        assert problems(action, folder(photos)) == [f"{path}: {reason}; repair or remove it"]
 
 
 def test_content_digest_is_what_sha256sum_says(photos):
@@ -145,9 +151,18 @@ def test_images_that_changed_since_planning_are_refused(photos):
 def test_description(photos):
     description = describe("image_folder", str(photos))
     assert (description["train"], description["test"], description["shape"]) == (24, 6, [3, 256, 256])
-    assert lines(description) == [
+    assert lines(description)[:7] == [
         f"image_folder (3 classes of images): {photos}",
         "  24 training and 6 test images, 256x256 colour, 3 classes",
+        "  images of each class (train, test):",
+        "    Cat: 8, 2",
+        "    ant: 8, 2",
+        "    bee: 8, 2",
+        "  as stored: 10 PNG RGBA, 10 PNG RGB, 10 PNG L",
+    ]
+    assert lines(description)[-5:] == [
+        "    3 no picture by its ending (.txt)",
+        *(f"      {name}/notes.txt" for name in ("Cat", "ant", "bee")),
         f"  content SHA-256 {content_digest(photos)}",
     ]
 
