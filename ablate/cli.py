@@ -199,13 +199,17 @@ def merge(folders: tuple[Path, ...], store: str | None) -> None:
 
 @main.command()
 @click.argument("name", required=False, type=click.Choice(["fashion_mnist", "mnist", "image_folder"]))
+@click.argument("fields", nargs=-1)
 @click.option("--root", help="Folder that holds the files.")
-def data(name: str | None, root: str | None) -> None:
-    """Fetch or verify a data set (default: fashion_mnist) and say where it lies."""
+def data(name: str | None, fields: tuple[str, ...], root: str | None) -> None:
+    """Fetch or verify a data set (default: fashion_mnist) and say where it lies.
+
+    Of an image_folder everything is looked at and every finding is listed: image_folder root=FOLDER test_fraction=0.3.
+    """
     from ablate.commands.studies import print_data
 
     with user_errors():
-        print_data(name or "fashion_mnist", root)
+        print_data(name or "fashion_mnist", root, fields)
 
 
 @main.command()

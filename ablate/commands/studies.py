@@ -1,10 +1,13 @@
 """The way of the data in one place: plan, train what the store lacks, report. The command line only calls this."""
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from ablate.commands.exits import INTERRUPTED, user_errors
 from ablate.images.config import ImageFolder
@@ -184,23 +187,43 @@ def merge_folders(folders: Sequence[Path], location: str | None) -> None:
     print(f"{len(found)} records read, {new} new in {launch.store_location}")
 
 
-def print_data(name: str, root: str | None) -> None:
-    """Fetch a data set where it is missing, verify it, and say where it lies.
+def print_data(name: str, root: str | None, words: Sequence[str] = ()) -> None:
+    """Fetch a data set where it is missing, verify it, and say where it lies and all that was found.
 
     Args:
         name: fashion_mnist, mnist or image_folder.
         root: Its folder; None: look in the places that the data source knows.
+        words: Fields of its configuration, ``root`` among them, as ``field=value``.
 
     Raises:
-        ConfigError: It is missing or damaged.
+        ConfigError: It is missing or damaged; of an image folder, lists every file that cannot be used.
     """
     from ablate.images.data import fetch, where
     from ablate.images.data.describe import data_config, describe, lines
 
-    config = data_config(name, root)
+    fields = _fields(words)
+    root = fields.pop("root", root)
+    config = data_config(name, root, fields)
     if where(config) is None:
         fetch(config)
-    print("\n".join(lines(describe(name, root))))
+    description = describe(name, root, fields)
+    print("\n".join(lines(description)))
+    if description.get("refused"):
+        raise ConfigError(description["refused"])
+
+
+def _fields(words: Sequence[str]) -> dict[str, Any]:
+    """Fields of a data set from ``field=value``, each value as YAML has it."""
+    fields: dict[str, Any] = {}
+    for word in words:
+        name, equals, text = word.removeprefix("data.").partition("=")
+        if not equals:
+            raise ConfigError(f"{word}: write field=value, such as root=FOLDER")
+        try:
+            fields[name] = os.path.expanduser(text) if name == "root" else yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise ConfigError(f"data.{name} = {text!r}: is no value") from None
+    return fields
 
 
 def print_model(arguments: Sequence[str]) -> None:

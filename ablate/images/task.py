@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, get_args
 
 from ablate import __version__
-from ablate.images.config import DataConfig, ScheduleConfig
+from ablate.images.config import DataConfig, ImageFolder, ScheduleConfig
 from ablate.images.data import fetch, verify, where
 from ablate.images.data.facts import prepared
 from ablate.images.metrics import DEFAULT_METRICS, METRICS, guesses_of
@@ -109,8 +109,13 @@ IMAGES = ImageClassification()
 
 
 def sources_of(runs: Sequence[RunConfig]) -> list[DataConfig]:
-    """One configuration for each place that data comes from."""
-    return list({(run.data.name, run.data.root): run.data for run in runs}.values())
+    """One configuration for each place that data comes from, and each way of reading it."""
+    return list({_place(run.data): run.data for run in runs}.values())
+
+
+def _place(data: DataConfig) -> tuple[object, ...]:
+    ways = (data.test_fraction, data.background) if isinstance(data, ImageFolder) else ()
+    return (data.name, data.root, *ways)
 
 
 def _with_data(run: RunConfig, data: DataConfig) -> RunConfig:

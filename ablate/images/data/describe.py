@@ -3,11 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ablate.images.config import DataConfig, FashionMNIST, ImageFolder, Mnist
+from pydantic import TypeAdapter, ValidationError
+
+from ablate.images.config import DataConfig
 from ablate.images.data.names import shown
 from ablate.images.data.sources import source
 from ablate.images.data.survey import Finding
 from ablate.task.errors import ConfigError
+from ablate.task.fields import problems_of
+
+_CONFIG: TypeAdapter[DataConfig] = TypeAdapter(DataConfig)
 
 MOST_KINDS = 12
 """Sizes, and kinds of pixels, that are named; of more, the number is said."""
@@ -15,38 +20,39 @@ MOST_KINDS = 12
 NAMES = ("fashion_mnist", "mnist", "image_folder")
 
 
-def data_config(name: str, root: str | None = None) -> DataConfig:
+def data_config(name: str, root: str | None = None, fields: Mapping[str, Any] | None = None) -> DataConfig:
     """The configuration of a data set with its defaults.
 
     Args:
         name: One of :data:`NAMES`.
         root: Its folder; null: look in the places that the data source knows.
+        fields: Further fields, such as ``test_fraction``.
 
     Returns:
         A configuration for ``where``, ``fetch`` and ``load``.
 
     Raises:
-        ConfigError: There is no such data set, or it needs a ``root``.
+        ConfigError: There is no such data set, it needs a ``root``, or has no such field or value.
     """
-    match name:
-        case "fashion_mnist":
-            return FashionMNIST(root=root)
-        case "mnist":
-            return Mnist(root=root)
-        case "image_folder" if root is not None:
-            return ImageFolder(root=root)
-        case "image_folder":
-            raise ConfigError("data.root: an image_folder needs the folder that holds one folder per class")
-        case _:
-            raise ConfigError(f"data = {name!r}: there is no such data set; there are {', '.join(NAMES)}")
+    if name not in NAMES:
+        raise ConfigError(f"data = {name!r}: there is no such data set; there are {', '.join(NAMES)}")
+    if name == "image_folder" and root is None:
+        raise ConfigError("data.root: an image_folder needs the folder that holds one folder per class")
+    try:
+        return _CONFIG.validate_python({**(fields or {}), "name": name, "root": root})
+    except ValidationError as error:
+        raise ConfigError(
+            [problem.replace(f"data.{name}.", "data.") for problem in problems_of(error, "data.")]
+        ) from None
 
 
-def describe(name: str, root: str | None = None) -> dict[str, Any]:
+def describe(name: str, root: str | None = None, fields: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Look for a data set and verify it; downloads nothing.
 
     Args:
         name: One of :data:`NAMES`.
         root: Its folder; null: look in the places that the data source knows.
+        fields: Further fields of its configuration.
 
     Returns:
         JSON data: ``name``, ``title`` and ``folder`` (null where it would have to be downloaded, then with the places
@@ -58,7 +64,7 @@ def describe(name: str, root: str | None = None) -> dict[str, Any]:
         ConfigError: There is no such data set, ``root`` does not hold it, or a file is damaged; what is wrong with
             pictures in an image folder is part of its description.
     """
-    return source(data_config(name, root)).describe()
+    return source(data_config(name, root, fields)).describe()
 
 
 def lines(description: Mapping[str, Any]) -> list[str]:

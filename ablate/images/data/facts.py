@@ -7,6 +7,7 @@ from ablate.images.config import DataConfig, ImageFolder
 from ablate.images.config.data import Found
 from ablate.images.data.fingerprint import content_digest
 from ablate.images.data.image_folder import FolderSource
+from ablate.images.data.layout import Layout
 from ablate.images.data.sources import published_set
 from ablate.task.errors import ConfigError
 
@@ -61,10 +62,10 @@ def prepared(configs: Iterable[DataConfig]) -> list[DataConfig]:
         As many, in order; of other data sets as they are.
 
     Raises:
-        ConfigError: Lists everything that is wrong with any of the folders.
+        ConfigError: Lists everything that is wrong with any of the folders, and sizes that do not fit.
     """
     contents: dict[tuple[str, str], str] = {}
-    found: dict[tuple[object, ...], Found] = {}
+    layouts: dict[tuple[str, float], Layout] = {}
     done: list[DataConfig] = []
     problems: dict[str, None] = {}
     for config in configs:
@@ -72,17 +73,19 @@ def prepared(configs: Iterable[DataConfig]) -> list[DataConfig]:
             root = str(config.root)
             key = (root, config.test_fraction)
             try:
-                if key not in found:
-                    layout = FolderSource(config).layout()
-                    counts = {part: layout.counts(part) for part in layout.parts}
-                    found[key] = _found(counts, len(layout.classes))
+                if key not in layouts:
+                    layouts[key] = FolderSource(config).layout()
                 if config.content is None and (root, config.background) not in contents:
                     contents[root, config.background] = content_digest(root, config.background)
             except ConfigError as error:
                 problems |= dict.fromkeys(error.problems)
                 continue
+            layout = layouts[key]
+            problems |= dict.fromkeys(FolderSource(config).misfits(layout))
+            counts = {part: layout.counts(part) for part in layout.parts}
             content = config.content if config.content is not None else contents[root, config.background]
-            config = config.model_copy(update={"content": content, "found": found[key]})
+            found = _found(counts, len(layout.classes))
+            config = config.model_copy(update={"content": content, "found": found})
         done.append(config)
     if problems:
         raise ConfigError(list(problems))

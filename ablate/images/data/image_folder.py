@@ -85,7 +85,7 @@ class FolderSource:
             ConfigError: Also where there are too few images for them.
         """
         layout = self.layout()
-        problems = self._misfits(layout)
+        problems = self.misfits(layout)
         if problems:
             raise ConfigError(problems)
         return layout
@@ -100,7 +100,7 @@ class FolderSource:
         """
         root = self.where()
         found = survey(self.config, root)
-        refused = [*found.refused, *(self._misfits(found.layout) if found.layout is not None else ())]
+        refused = [*found.refused, *(self.misfits(found.layout) if found.layout is not None else ())]
         if refused:
             raise ConfigError(refused)
         for line in found.warnings():
@@ -183,7 +183,8 @@ class FolderSource:
             },
         }
 
-    def _misfits(self, layout: Layout) -> list[str]:
+    def misfits(self, layout: Layout) -> list[str]:
+        """What of ``data.train_size`` and ``data.val_size`` there are too few images for."""
         images = len(layout.parts["train"])
         problems = []
         if self.config.train_size is not None:
