@@ -39,6 +39,12 @@ def study(folder, name, text):
     (folder / "sweeps" / f"{name}.yaml").write_text(text)
 
 
+def folder_of(ablate, study):
+    """The folder of a study's report; these are changed on the command line, so that it has the overrides' digest."""
+    (folder,) = (ablate.folder / "results").glob(f"{study}@*")
+    return folder
+
+
 def records(ablate, *arguments):
     return [json.loads(line) for line in ablate("runs", "--json", *arguments).stdout.splitlines()]
 
@@ -54,7 +60,7 @@ def test_a_study_from_file_to_figures(ablate):
     assert "4 already in the store" in again.stdout
     assert "nothing to train" in ablate("plan", "mine", *SMALL).stdout
     ablate("report", "mine", *SMALL)
-    out = ablate.folder / "results" / "mine"
+    out = folder_of(ablate, "mine")
     expected = {
         "runs.csv",
         "curves.csv",
@@ -83,7 +89,7 @@ def test_a_study_from_file_to_figures(ablate):
         database.unlink()
     ablate("report", "mine", *SMALL)
     assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == files
-    assert "4 records read, 4 new" in ablate("merge", "results/mine").stdout
+    assert "4 records read, 4 new" in ablate("merge", str(out)).stdout
     assert "4 already in the store" in ablate("sweep", "mine", *SMALL).stdout
 
 
@@ -133,7 +139,7 @@ def test_a_level_that_diverges_is_counted_and_stops_nothing(ablate):
     assert "2 complete, 2 diverged, 0 failed" in done.stdout
     assert {r["status"] for r in records(ablate, "--status", "diverged")} == {"diverged"}
     ablate("report", "mixed", *SMALL, "model.activation=relu", "model.activation_c5=relu", "model.activation_f6=relu")
-    text = (ablate.folder / "results" / "mixed" / "table.csv").read_text()
+    text = (folder_of(ablate, "mixed") / "table.csv").read_text()
     counts = [(row["label"], row["complete"], row["diverged"]) for row in csv.DictReader(io.StringIO(text))]
     assert counts == [("0.1", "2", "0"), ("1e+30", "0", "2")]
 
@@ -160,10 +166,10 @@ main(["sweep", "lr", f"optimizer.lr=0.5,{{fakes.FAILS}}", "study.seeds=2", f"dat
     assert {r["config"]["optimizer"]["lr"] for r in failed} == {102.0}
     assert all("Traceback" in r["error"] for r in failed)
     ablate("report", "lr", "optimizer.lr=0.5,102.0", "study.seeds=2", "data.train_size=100")
-    text = (ablate.folder / "results" / "lr" / "table.csv").read_text()
+    text = (folder_of(ablate, "lr") / "table.csv").read_text()
     counts = {row["label"]: (row["complete"], row["failed"]) for row in csv.DictReader(io.StringIO(text))}
     assert counts == {"0.5": ("2", "0"), "0.9": ("2", "0"), "102.0": ("0", "2")}
-    assert "an injected fault" in (ablate.folder / "results" / "lr" / "report.html").read_text()
+    assert "an injected fault" in (folder_of(ablate, "lr") / "report.html").read_text()
 
 
 @pytest.mark.parametrize(

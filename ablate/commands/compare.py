@@ -1,13 +1,18 @@
 """``ablate compare``: two studies, stores or reports side by side."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ablate.commands.declared import metrics_of
 from ablate.plan.sources import study_names
 from ablate.task.errors import ConfigError
+from ablate.task.identity import task_name_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ablate.task.record import Record
 
 
 def compare(a: str, b: str, *, markdown: bool) -> None:
@@ -21,16 +26,21 @@ def compare(a: str, b: str, *, markdown: bool) -> None:
     Raises:
         ConfigError: There is nothing of that name, or the two have nothing in common.
     """
-    from ablate.images.metrics import METRICS
     from ablate.report import compare_runs, comparison_markdown, print_comparison
 
-    metrics = list(METRICS.values())
-    left, right = _runs(a), _runs(b)
+    (left, tasks), (right, others) = _runs(a), _runs(b)
+    metrics = metrics_of([*tasks, *others])
     table = compare_runs(left, right, metrics)
     if not (table["pairs"] > 0).any():
         held = "; ".join(f"{name} has {_counted(frame)}" for name, frame in ((a, left), (b, right)))
         raise ConfigError(f"{a} and {b}: have no setting with a common seed; they cannot be compared ({held})")
     print(comparison_markdown(table, metrics, (a, b))) if markdown else print_comparison(table, metrics, (a, b))
+
+
+def _of_records(records: "Sequence[Record]") -> "tuple[pd.DataFrame, set[str]]":
+    from ablate.store.frames import to_frames
+
+    return to_frames(records)[0], {task_name_of(record.config) for record in records}
 
 
 def _counted(frame: "pd.DataFrame") -> str:
@@ -39,22 +49,26 @@ def _counted(frame: "pd.DataFrame") -> str:
     return f"{ended} {'run' if ended == 1 else 'runs'}"
 
 
-def _runs(name: str) -> "pd.DataFrame":
+def _runs(name: str) -> "tuple[pd.DataFrame, set[str]]":
+    """The frame of runs of what is called so, and the tasks that they are of."""
     from ablate.store import open_store
-    from ablate.store.frames import read_folder, to_frames
+    from ablate.store.frames import read_folder
 
     path = Path(name)
     if path.is_dir() and (path / "runs.csv").is_file():
-        return to_frames(read_folder(path))[0]
+        return _of_records(read_folder(path))
     if path.is_file() and path.suffix == ".csv":
-        return to_frames(read_folder(path.parent))[0]
+        if path.name != "runs.csv":
+            raise ConfigError(f"{name}: must be a runs.csv with the curves.csv beside it")
+        return _of_records(read_folder(path.parent))
     if path.is_file() or "://" in name:
         with open_store(name, read_only=True) as store:
-            return to_frames(store.all())[0]
+            return _of_records(store.all())
     if name in study_names():
         from ablate.notebook import load
 
-        return load(name).runs
+        study = load(name)
+        return study.runs, {run.task for run in study.plan.runs}
     raise ConfigError(
         f"{name}: is no study, no store, no runs.csv and no folder with one; studies are {', '.join(study_names())}"
     )

@@ -1,8 +1,11 @@
 """``ablate plan``: what would be trained, what the store already holds, and what it would cost; trains nothing."""
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+from ablate.commands.declared import step_of
+from ablate.commands.kept_records import final_in
 from ablate.commands.studies import StudyRequest
 from ablate.execute.devices import speed_device, worker_settings
 from ablate.execute.estimate import Speeds, estimate
@@ -23,7 +26,8 @@ def outlook(wanted: StudyRequest) -> dict[str, Any]:
 
     Returns:
         JSON data: the studies with their factors, levels, seeds and runs; how many runs there are before and after
-        sharing and prefixes; how many the store holds, would be read off or trained; the cohorts; samples, seconds.
+        sharing and prefixes; how many the store and the reports hold, would be read off or trained; the cohorts;
+        samples, seconds.
 
     Raises:
         ConfigError: The store cannot be read.
@@ -33,7 +37,8 @@ def outlook(wanted: StudyRequest) -> dict[str, Any]:
         held = {
             digest for digest, status in store.status_of(run.digest for run in plan.runs).items() if status in FINAL
         }
-        lacking = [run for run in plan.runs if run.digest not in held]
+        reported = final_in(Path(launch.results), {run.digest for run in plan.runs} - held)
+        lacking = [run for run in plan.runs if run.digest not in held | reported]
         readable = read_off(lacking, store.along(run.trajectory for run in lacking))
         known = store.speeds(collect()["host"])
     prefixes = find_prefixes(run for run in lacking if run.digest not in readable)
@@ -52,15 +57,19 @@ def outlook(wanted: StudyRequest) -> dict[str, Any]:
         "runs_asked": len(plan.points),
         "runs_distinct": len(plan.runs),
         "in_store": len(held),
+        "in_reports": len(reported),
         "read_off": len(readable) + sum(map(len, prefixes.read_off.values())),
         "to_train": len(prefixes.trained),
         "workers": workers,
+        "step": step_of(run.task for run in plan.runs),
         "cohorts": [_cohort(cohort, speeds) for cohort in cohorts],
         "samples_without_sharing": sum(point.run.samples for point in plan.points),
         "samples": cost.samples,
         "seconds": round(cost.seconds, 1),
         "measured": round(cost.measured, 3),
         "store": launch.store_location,
+        "results": launch.results,
+        "folders": {study.name: str(wanted.folder(study.name)) for study in plan.studies},
     }
 
 
@@ -88,37 +97,48 @@ def print_outlook(found: dict[str, Any]) -> None:
     Args:
         found: As :func:`outlook` returns it.
     """
-    from rich.console import Console
-    from rich.table import Table
-
     from ablate.execute.summary import clock
+    from ablate.report.console import add_column, add_row, output, plain, table
 
-    console = Console()
-    studies = Table("study", "factor", "levels", "seeds", "runs", title="Studies", title_justify="left")
+    console = output()
+    studies = table("Studies")
+    for heading in ("study", "factor", "levels", "seeds", "runs"):
+        add_column(studies, heading, left=heading not in ("seeds", "runs"))
     for study in found["studies"]:
         for factor, levels in study["factors"].items():
             runs = str(len(levels) * study["seeds"])
-            studies.add_row(study["name"], factor, ", ".join(levels), str(study["seeds"]), runs)
+            add_row(studies, study["name"], factor, ", ".join(levels), study["seeds"], runs)
     console.print(studies)
     if found["cohorts"]:
-        cohorts = Table("members", "seeds", "epochs", "batch", "samples", "samples/s", "time", "batches")
-        cohorts.title, cohorts.title_justify = f"Cohorts on {found['workers']} workers, in this order", "left"
-        for cohort in _merged(found["cohorts"]):
-            cohorts.add_row(*cohort)
+        cohorts = table(f"Cohorts on {found['workers']} workers, in this order")
+        headings = ("members", "seeds", f"{found['step']}s", "batch", "samples", "samples/s", "time", "batches")
+        rows = _merged(found["cohorts"])
+        shown = [i for i in range(len(headings)) if any(row[i] for row in rows)]
+        for i in shown:
+            add_column(cohorts, headings[i])
+        for row in rows:
+            add_row(cohorts, *(row[i] for i in shown))
         console.print(cohorts)
-    console.print(
+    reports = f"{found['in_reports']} in reports below {found['results']}, " if found["in_reports"] else ""
+    text = (
         f"{found['runs_asked']} runs asked for, {found['runs_distinct']} distinct: {found['in_store']} in the store "
-        f"({found['store']}), {found['read_off']} read off longer runs, {found['to_train']} to train"
+        f"({found['store']}), {reports}{found['read_off']} read off longer runs, {found['to_train']} to train"
     )
+    console.print(plain(text))
+    for study in found["studies"]:
+        if Path(found["folders"][study["name"]]).name != Path(study["name"]).name:
+            line = f"study {study['name']} is changed by the command line: its report goes to "
+            console.print(plain(line + found["folders"][study["name"]]))
     if not found["to_train"]:
         console.print("nothing to train")
         return
     basis = {1.0: "speeds measured on this machine", 0.0: "a guess: nothing like it was measured on this machine yet"}
     share = f"{found['measured']:.0%} of it by speeds measured on this machine, the rest a guess"
-    console.print(
+    cost = (
         f"{found['samples']:,} training samples ({found['samples_without_sharing']:,} without sharing), "
         f"about {clock(found['seconds'])} ({basis.get(found['measured'], share)})"
     )
+    console.print(plain(cost))
 
 
 def _study(plan: Plan, name: str) -> dict[str, Any]:
@@ -141,7 +161,7 @@ def _cohort(cohort: Cohort, speeds: Speeds) -> dict[str, Any]:
     return {
         "members": len(cohort.runs),
         "seeds": len({run.seed for run in cohort.runs}),
-        "epochs": cohort.length,
+        "length": cohort.length,
         "batch_size": first.config.get("train", {}).get("batch_size"),
         "samples": cohort.samples,
         "samples_per_second": round(speeds.of(cohort)),
@@ -162,12 +182,12 @@ def _merged(cohorts: list[dict[str, Any]]) -> list[list[str]]:
         [
             f"{count} x {members}" if count > 1 else str(members),
             str(seeds),
-            str(epochs),
-            str(batch),
+            "" if length is None else str(length),
+            "" if batch is None else str(batch),
             f"{samples:,}",
             f"{speed:,}",
             clock(seconds),
             "shared" if shared else "own",
         ]
-        for (members, seeds, epochs, batch, samples, speed, seconds, shared, _), count in rows.items()
+        for (members, seeds, length, batch, samples, speed, seconds, shared, _), count in rows.items()
     ]

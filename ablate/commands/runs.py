@@ -1,18 +1,26 @@
 """``ablate runs``: the records of a store as a table, CSV or JSON lines."""
 
 import json
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from pathlib import Path
 
-from ablate.commands.studies import named, order
-from ablate.images.metrics import METRICS
+from ablate.commands.declared import default_identity, default_metrics
+from ablate.commands.kept_records import digests_of, folders
+from ablate.commands.nearby import ASIDE
+from ablate.commands.studies import StudyRequest, named, order, other_records, records_of
 from ablate.plan.compose import launch_of
+from ablate.plan.launch import Launch
+from ablate.plan.study import Study
+from ablate.report.printable import printable
 from ablate.store import open_store
+from ablate.task.identity import flatten, task_name_of
 from ablate.task.record import Record
 
 
 def list_runs(overrides: Sequence[str], study: str | None, status: str | None, form: str | None) -> None:
-    """Print records.
+    """Print the records of a store; of a study, also those that lie in reports of the results folder.
 
     Args:
         overrides: ``store=`` or ``results=``; with a study also what its runs differ by.
@@ -23,31 +31,57 @@ def list_runs(overrides: Sequence[str], study: str | None, status: str | None, f
     Raises:
         ConfigError: The study or an override is bad, or the store cannot be read.
     """
-    digests = None
+    wanted = None
     if study is not None:
         wanted = order(named([study], overrides))
-        digests, launch = {run.digest for run in wanted.plan.runs}, wanted.launch
+        launch = wanted.launch
     else:
         launch = launch_of(overrides)
-    with open_store(launch.store_location, read_only=True) as store:
-        records = list(store.get(digests).values()) if digests is not None else store.all()
-    records = [record for record in records if status in (None, record.result.status)]
-    {"csv": _csv, "json": _json, None: _table}[form](records)
+    if wanted is not None:
+        records = list(records_of(wanted.plan, launch).values())
+    else:
+        with open_store(launch.store_location, read_only=True) as store:
+            records = store.all()
+    shown = [record for record in records if status in (None, record.result.status)]
+    {"csv": _csv, "json": _json, None: _table}[form](shown)
+    _say_what_else(launch, {record.digest for record in records}, wanted, study)
+
+
+def _say_what_else(launch: Launch, shown: Collection[str], wanted: StudyRequest | None, study: str | None) -> None:
+    """Which records lie there beside those shown, and how to reach them; to standard error, as it is no record."""
+    results = Path(launch.results)
+    if wanted is not None and study is not None:
+        if not shown:
+            print(f"study {study}: none of its runs is there as the command line has it", file=sys.stderr)
+            for line in other_records(wanted, wanted.plan.of(own_study(wanted, study)), study):
+                print(printable(line.replace("ablate report", "ablate runs --study")), file=sys.stderr)
+        return
+    elsewhere = {folder: len(digests_of(folder) - set(shown)) for folder in folders(results)}
+    for folder, count in elsewhere.items():
+        if count:
+            print(f"{count} more runs lie in {printable(str(folder))}: ablate merge {folder}", file=sys.stderr)
+
+
+def own_study(wanted: StudyRequest, name: str) -> Study:
+    """The study of this name among those that a command line asks for."""
+    return next(study for study in reversed(wanted.plan.studies) if study.name == name)
 
 
 def _csv(records: Sequence[Record]) -> None:
+    from ablate.report.files import csv_text
     from ablate.store.frames import to_frames
 
-    to_frames(records)[0].to_csv(sys.stdout, index=False)
+    sys.stdout.write(csv_text(to_frames(records)[0]))
 
 
 def _json(records: Sequence[Record]) -> None:
     for record in records:
+        values = {name: record.result.last(name) for name in record.result.metrics}
         row = {
             "digest": record.digest,
             "status": record.result.status,
-            "epochs": len(record.result.curves),
-            **{metric: record.result.last(metric) for metric in METRICS},
+            "steps": len(record.result.curves),
+            **{name: value if value is not None and math.isfinite(value) else None for name, value in values.items()},
             "error": record.result.error,
             "config": dict(record.config),
             "notes": dict(record.result.notes),
@@ -57,30 +91,28 @@ def _json(records: Sequence[Record]) -> None:
 
 
 def _table(records: Sequence[Record]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from ablate.report.console import add_column, add_row, output, table
+    from ablate.report.numbers import number
 
-    from ablate.images.run import RunConfig
-    from ablate.task.identity import flatten
-
-    default = flatten(RunConfig().identity)
-    table = Table(box=None, pad_edge=False)
+    shown = default_metrics(task_name_of(record.config) for record in records)
+    made = table(box=None, pad_edge=False)
     for heading in ("run", "status"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("seed", "epochs", "train loss", "train acc", "test acc"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("differs from the default by", overflow="fold")
+        add_column(made, heading, left=True)
+    for heading in ("seed", "steps", *(metric.title for metric in shown)):
+        add_column(made, heading)
+    add_column(made, "differs from the default by", left=True)
     for record in records:
-        flat = flatten(record.config)
-        changes = [f"{k}={v}" for k, v in flat.items() if k not in ("seed", "engine") and default.get(k, k) != v]
-        numbers = [record.result.last(metric) for metric in ("train_loss", "train_acc", "test_acc")]
-        table.add_row(
+        flat, default = flatten(record.config), default_identity(task_name_of(record.config))
+        changes = [f"{k}={v}" for k, v in flat.items() if k not in ASIDE and (k not in default or default[k] != v)]
+        values = [record.result.last(metric.name) for metric in shown]
+        add_row(
+            made,
             record.digest[:10],
             record.result.status,
-            str(flat["seed"]),
-            str(len(record.result.curves)),
-            *("" if number is None else f"{number:.4f}" for number in numbers),
+            flat.get("seed", ""),
+            len(record.result.curves),
+            *("" if value is None else number(value) for value in values),
             (record.result.error or "").strip().rsplit("\n", 1)[-1] or " ".join(changes),
         )
-    Console().print(table)
+    output().print(made)
     print(f"{len(records)} runs")

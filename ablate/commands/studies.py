@@ -2,14 +2,16 @@
 
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from ablate.commands.exits import INTERRUPTED, user_errors
+from ablate.commands.kept_records import records_in, take_up, with_kept
+from ablate.commands.study_folders import Words, changed_studies, folder_names, words_of
 from ablate.images.config import ImageFolder
 from ablate.images.task import IMAGES
 from ablate.plan.compose import sources
@@ -33,6 +35,18 @@ class StudyRequest:
     launch: Launch
     asked: tuple[str, ...]
     """Names of the studies that were named."""
+    words: Words = field(default_factory=Words)
+    """What the command line says beside names of studies."""
+    folders: Mapping[str, str] = field(default_factory=dict)
+    """Of each study that is not what its file states, the name of its folder in the results."""
+
+    def folder(self, study: str) -> Path:
+        """Where a study's report belongs."""
+        return Path(self.launch.results) / self.folders.get(study, study)
+
+    def command(self, study: str, *verbs: str) -> str:
+        """What does something with a study just as it is here, as a shell takes it."""
+        return " && ".join(self.words.command(verb, study, changed=study in self.folders) for verb in verbs)
 
     @property
     def is_search(self) -> bool:
@@ -51,8 +65,10 @@ def order(arguments: Sequence[str]) -> StudyRequest:
     """
     found = sources(arguments)
     included = {name for source in found for name in source.study.includes}
-    plan = make_plan(found)
-    return StudyRequest(plan, found[-1].launch, tuple(s.study.name for s in found if s.study.name not in included))
+    plan, words = make_plan(found), words_of(arguments, found)
+    folders = folder_names(changed_studies(found, arguments), words)
+    asked = tuple(s.study.name for s in found if s.study.name not in included)
+    return StudyRequest(plan, found[-1].launch, asked, words, folders)
 
 
 def named(studies: Sequence[str], overrides: Sequence[str]) -> list[str]:
@@ -70,6 +86,9 @@ def train(wanted: StudyRequest, *, quiet: bool = False) -> "Summary":
 
     IMAGES.provide(wanted.plan.runs)
     with _store(wanted.launch) as store:
+        taken = take_up(store, Path(wanted.launch.results), [run.digest for run in wanted.plan.runs])
+        for file, count in taken.items():
+            print(f"{count} records taken up from {file} into the store; elsewhere (results=DIR) all are trained anew")
         return execute(
             wanted.plan.runs,
             store,
@@ -101,6 +120,9 @@ def train_arguments(arguments: Sequence[str]) -> None:
             sys.exit(INTERRUPTED)
         print_studies(wanted)
         print(summary)
+        for study in wanted.asked:
+            if study in wanted.folders:
+                print(f"tables, figures and page: {wanted.command(study, 'report')}")
     if summary.failures:
         sys.exit(1)
 
@@ -127,11 +149,56 @@ def report_studies(wanted: StudyRequest) -> None:
     from ablate.report import write_index
 
     records = records_of(wanted.plan, wanted.launch)
-    out, drawn = Path(wanted.launch.results), dict[str, "list[Picture]"]()
+    check_records(wanted, records)
+    drawn = dict[str, "list[Picture]"]()
     for study in wanted.plan.studies:
-        files = write_study(study, wanted.plan.of(study), records, out / study.name, drawn)
-        print(f"{out / study.name}: {len(files)} files; read {out / study.name / 'report.html'} first")
-    print(f"{write_index(out)}: all studies")
+        out, command = wanted.folder(study.name), wanted.command(study.name, "sweep", "report")
+        notices: tuple[str, ...] = ()
+        if study.name in wanted.folders:
+            notices = (f"It is study {study.name} with {' '.join(wanted.words.changes)}.",)
+            print(f"study {study.name} is changed by the command line: it goes to {out}, not to that of its file")
+        files = write_study(study, wanted.plan.of(study), records, out, drawn, command=command, notices=notices)
+        print(f"{out}: {len(files)} files; read {out / 'report.html'} first")
+    print(f"{write_index(Path(wanted.launch.results))}: all studies")
+
+
+def check_records(wanted: StudyRequest, records: "Mapping[str, Record]") -> None:
+    """Refuse to report a study of which there is no record, and say what there is instead.
+
+    Raises:
+        ConfigError: Lists every such study.
+    """
+    problems = []
+    for study in wanted.plan.studies:
+        part = wanted.plan.of(study)
+        if part.runs and not any(run.digest in records for run in part.runs):
+            stated = "" if study.name in wanted.folders else " as its file states it"
+            text = f"study {study.name}: there is no record of it{stated}; train it with: "
+            problems += [text + wanted.command(study.name, "sweep"), *other_records(wanted, part, study.name)]
+    if problems:
+        raise ConfigError(problems)
+
+
+def other_records(wanted: StudyRequest, plan: Plan, study: str) -> list[str]:
+    """What the store and the reports hold of a study with other values, and how to reach it, a line each.
+
+    Args:
+        wanted: What was asked for.
+        plan: The study's part of the plan.
+        study: Its name.
+    """
+    from ablate.commands.kept_records import all_in
+    from ablate.commands.nearby import nearby
+
+    with _store(wanted.launch, read_only=True) as store:
+        held = store.all(curves=False)
+    there = {record.digest: record for record in [*all_in(Path(wanted.launch.results)), *held]}
+    lines = []
+    for found in nearby(plan, there.values()):
+        words = Words((*wanted.words.changes, *found.words), wanted.words.places)
+        reach = words.command("report", study, changed=True)
+        lines.append(f"study {study}: there are {found.records} runs of it with {' '.join(found.words)}: {reach}")
+    return lines
 
 
 def records_of(plan: Plan, launch: Launch) -> "dict[str, Record]":
@@ -142,17 +209,22 @@ def records_of(plan: Plan, launch: Launch) -> "dict[str, Record]":
         launch: Where the store and the reports lie.
     """
     from ablate.plan.prefixes import read_off
-    from ablate.store.frames import read_folder
 
     with _store(launch, read_only=True) as store:
         records = store.get(run.digest for run in plan.runs)
         lacking = [run for run in plan.runs if run.digest not in records]
         records |= read_off(lacking, store.along(run.trajectory for run in lacking))
-    for folder in sorted(Path(launch.results).glob("*/runs.csv")):
-        wanted = {run.digest for run in plan.runs if run.digest not in records}
-        if wanted:
-            records |= {record.digest: record for record in read_folder(folder.parent) if record.digest in wanted}
-    return records
+    lacking_final = [run.digest for run in plan.runs if not _is_final(records.get(run.digest))]
+    if not lacking_final:
+        return records
+    found = records_in(Path(launch.results), lacking_final)
+    return records | {d: record for d, record in found.items() if d not in records or _is_final(record)}
+
+
+def _is_final(record: "Record | None") -> bool:
+    from ablate.store import FINAL
+
+    return record is not None and record.result.status in FINAL
 
 
 def reproduce(overrides: Sequence[str]) -> None:
@@ -266,8 +338,11 @@ def write_study(
     records: "dict[str, Record]",
     out: Path,
     drawn: "dict[str, list[Picture]] | None" = None,
+    *,
+    command: str,
+    notices: Sequence[str] = (),
 ) -> list[Path]:
-    """Write the report of one study.
+    """Write the report of one study; records that lie in its folder already are kept, whatever the study asks for now.
 
     Args:
         study: A study, or a union of studies.
@@ -275,9 +350,11 @@ def write_study(
         records: By digest.
         out: The report's folder.
         drawn: Figures that studies of one command share; see :func:`ablate.report.write_report`.
+        command: What trains the study and rebuilds the report.
+        notices: What a reader has to know before all numbers.
 
     Raises:
-        ConfigError: There is no record of the study.
+        ConfigError: There is no record of the study, or what lies in the folder is damaged.
     """
     from ablate.commands.study_view import view_of
     from ablate.report import write_report
@@ -286,23 +363,24 @@ def write_study(
 
     own = [records[run.digest] for run in plan.runs if run.digest in records]
     if not own:
-        raise ConfigError(f"study {study.name}: there is no record of it; train it with: ablate sweep {study.name}")
+        raise ConfigError(f"study {study.name}: there is no record of it; train it with: {command.partition(' &&')[0]}")
+    kept = with_kept(out, own)
     frames = to_frames(own)
     trained = [record.result.notes for record in own if "prefix_of" not in record.provenance]
     estimates = [float(notes["estimated_seconds"]) for notes in trained if "estimated_seconds" in notes]
     view = view_of(
         study,
         plan,
-        command=f"ablate sweep {study.name} && ablate report {study.name}",
+        command=command,
         estimate=sum(estimates) if trained and len(estimates) == len(trained) else None,
     )
     return write_report(
-        view,
+        replace(view, notices=tuple(notices)),
         frame_of_runs(plan, records, study.name),
         by_step(frames[1]),
         out,
         records=frames,
-        save_records=lambda folder: write_folder(folder, own),
+        save_records=lambda folder: write_folder(folder, kept),
         drawn=drawn,
     )
 

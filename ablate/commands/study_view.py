@@ -1,14 +1,15 @@
 """What a report has to know of a study, made from its file and its plan."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ablate.images.metrics import METRICS
-from ablate.images.run import RunConfig
+from ablate.commands.declared import default_identity, metrics_of, step_of
 from ablate.plan.plan import Plan
 from ablate.plan.sources import sweep_file
 from ablate.plan.study import Study
 from ablate.task.errors import ConfigError
 from ablate.task.identity import flatten
+from ablate.task.run import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +47,7 @@ def view_of(study: Study, plan: Plan, *, command: str, estimate: float | None = 
     from ablate.report.view import StudyView
 
     parts = [s for s in plan.studies if s.factors]
+    tasks = [point.run.task for point in plan.points]
     shared = [point.setting.config for point in plan.points if point.setting.is_baseline]
     return StudyView(
         name=study.name,
@@ -53,7 +55,8 @@ def view_of(study: Study, plan: Plan, *, command: str, estimate: float | None = 
         design=" + ".join(dict.fromkeys(s.design for s in parts)),
         factors=tuple(view for part in parts for view in _factors(part, plan)),
         baseline=differences(shared[0]) if shared else {},
-        metrics=tuple(metric for name, metric in METRICS.items() if any(name in s.metrics for s in parts)),
+        metrics=tuple(m for m in metrics_of(tasks) if any(m.name in s.metrics for s in parts)),
+        step=step_of(tasks),
         claims=claims_of(plan),
         remarks=tuple(remark for part in parts for remark in part.remarks),
         command=command,
@@ -97,9 +100,9 @@ def _levels(plan: Plan, study: Study, factor: str) -> list[Any]:
     return list(dict.fromkeys([*(s.level for s in settings), *(s.label for s in settings)]))
 
 
-def differences(config: RunConfig) -> dict[str, Any]:
+def differences(config: Run) -> dict[str, Any]:
     """A setting's fields that are not the default configuration's, by dotted path."""
-    default = flatten(RunConfig().identity)
+    default = default_identity(config.task)
     return {
         path: value for path, value in flatten(config.identity).items() if path != "seed" and default.get(path) != value
     }
@@ -110,6 +113,7 @@ def _factors(study: Study, plan: Plan) -> "list[FactorView]":
 
     views = []
     own = [point for point in plan.points if point.study.name == study.name]
+    metrics = [metric.name for metric in metrics_of(point.run.task for point in own)]
     for path in dict.fromkeys(point.setting.factor for point in own):
         settings = {p.setting.order: p.setting for p in own if p.setting.factor == path}
         levels = [settings[order] for order in sorted(settings)]
@@ -122,7 +126,7 @@ def _factors(study: Study, plan: Plan) -> "list[FactorView]":
                 family=study.name,
                 unit=UNITS.get(path, ""),
                 ordered=all(isinstance(s.level, int | float) and not isinstance(s.level, bool) for s in levels),
-                published=published_table(published[0].table) if published else None,
+                published=published_table(published[0].table, metrics) if published else None,
                 source=published[0].source if published else "",
                 repeats=published[0].repeats if published else None,
             )
@@ -130,11 +134,12 @@ def _factors(study: Study, plan: Plan) -> "list[FactorView]":
     return views
 
 
-def published_table(name: str) -> "pd.DataFrame":
+def published_table(name: str, metrics: Sequence[str]) -> "pd.DataFrame":
     """A published table: ``label`` and metrics, NaN where nothing was printed.
 
     Args:
         name: CSV file below a folder of study files; its first column holds the labels of levels.
+        metrics: Names that its other columns may have.
 
     Raises:
         ConfigError: The file is missing or is no such table.
@@ -145,10 +150,10 @@ def published_table(name: str) -> "pd.DataFrame":
     try:
         table = pd.read_csv(file, dtype={0: str})
         table = table.rename(columns={table.columns[0]: "label"}).astype({"label": str})
-        unknown = [c for c in table.columns[1:] if c not in METRICS]
+        unknown = [c for c in table.columns[1:] if c not in metrics]
         if unknown or table.shape[1] < 2:
             raise ValueError(
-                f"columns {', '.join(unknown) or '(none)'} are no metrics; allowed are {', '.join(METRICS)}"
+                f"columns {', '.join(unknown) or '(none)'} are no metrics; allowed are {', '.join(metrics)}"
             )
         return table.astype(dict.fromkeys(table.columns[1:], float))
     except (ValueError, IndexError, UnicodeDecodeError) as error:

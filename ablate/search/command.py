@@ -37,7 +37,7 @@ def search_arguments(arguments: Sequence[str], *, quiet: bool = False) -> None:
             print(interrupt.summary, file=sys.stderr)
         print("ablate: interrupted; the same command goes on from here", file=sys.stderr)
         sys.exit(INTERRUPTED)
-    for line in write_search_report(order, study):
+    for line in write_search_report(order, trials_of(order) if study.trials else study):
         print(line)
 
 
@@ -116,25 +116,35 @@ def report_search(arguments: Sequence[str]) -> list[str]:
 
 
 def trials_of(order: SearchRequest) -> "Study":
-    """The trials of a search: from the store's database, else from an earlier report.
+    """The trials of a search: from the store's database, or from an earlier report that has more of them.
 
     Raises:
         ConfigError: There are none.
     """
     from ablate.search.storage import load_study
-    from ablate.search.trials import in_memory, read_trials
+    from ablate.search.trials import in_memory
     from ablate.task.errors import ConfigError
 
     study = load_study(order.name, order.launch.store_location)
+    reported = reported_trials(order)
     if study is not None and study.trials:
-        return in_memory(study)
-    file = Path(order.launch.results) / order.study.name / "trials.json"
-    if not file.exists():
+        same = reported is not None and reported.study_name == order.name
+        if reported is None or not same or len(reported.trials) <= len(study.trials):
+            return in_memory(study)
+    if reported is None:
         raise ConfigError(
             f"study {order.study.name}: there are no trials of this search; start it with: "
             f"ablate search {order.study.name}"
         )
-    return read_trials(file)
+    return reported
+
+
+def reported_trials(order: SearchRequest) -> "Study | None":
+    """The trials in the search's report; None: there is none."""
+    from ablate.search.trials import read_trials
+
+    file = Path(order.launch.results) / f"{order.study.name}{order.suffix}" / "trials.json"
+    return read_trials(file) if file.exists() else None
 
 
 def write_search_report(order: SearchRequest, study: "Study") -> list[str]:
@@ -155,6 +165,11 @@ def write_search_report(order: SearchRequest, study: "Study") -> list[str]:
     from ablate.search.trials import dump_trials, frame_of_trials
 
     results = Path(order.launch.results)
+
+    def place(study: str) -> str:
+        """A folder's name, as for any study: one changed on the command line does not take its place."""
+        return f"{study}{order.suffix}"
+
     plan = proof_plan(order, study)
     records = records_of(plan, order.launch)
     proofs: dict[str, pd.DataFrame] = {}
@@ -164,12 +179,13 @@ def write_search_report(order: SearchRequest, study: "Study") -> list[str]:
         own = plan.of(part)
         if not any(run.digest in records for run in own.runs):
             continue
-        write_study(part, own, records, results / part.name)
+        write_study(part, own, records, results / place(part.name), command=order.command)
         proofs[protocol] = frame_of_runs(own, records)
-        reports[f"{part.name} ({protocol})"] = f"../{part.name}/report.html"
+        reports[f"{part.name} ({protocol})"] = f"../{place(part.name)}/report.html"
         sentences += [f"{protocol}: {line}" for line in verdicts(own, proofs[protocol])]
     view = search_view(order, study, proofs, sentences, reports)
-    out = results / order.study.name
+    out = results / place(order.study.name)
+    _keep_other_trials(order, out / "trials.json")
     files = write_search(view, study, frame_of_trials(study, order.search), dump_trials(study), out)
     _write_trained(order, study, out / "trained")
     if reports:
@@ -177,8 +193,18 @@ def write_search_report(order: SearchRequest, study: "Study") -> list[str]:
     return [*view.findings, f"{out}: {len(files)} files; read {files[-1]} first"]
 
 
+def _keep_other_trials(order: SearchRequest, file: Path) -> None:
+    """Trials of another question under the same name (the study's file was changed since) are put aside, not lost."""
+    from ablate.search.trials import read_trials
+    from ablate.task.identity import digest_of
+
+    if file.exists() and (name := read_trials(file).study_name) != order.name:
+        file.rename(file.with_name(f"trials@{digest_of(name)[:8]}.json"))
+
+
 def _write_trained(order: SearchRequest, study: "Study", folder: Path) -> None:
     """The records of a search's own runs; without a store that holds them, what is there already is left."""
+    from ablate.commands.kept_records import with_kept
     from ablate.search.budget import runs_of
     from ablate.store import open_store
     from ablate.store.frames import write_folder
@@ -187,7 +213,7 @@ def _write_trained(order: SearchRequest, study: "Study", folder: Path) -> None:
     with open_store(order.launch.store_location, read_only=True) as store:
         records = store.get(digests)
     if records:
-        write_folder(folder, [records[digest] for digest in sorted(records)])
+        write_folder(folder, with_kept(folder, [records[digest] for digest in sorted(records)]))
 
 
 def verdicts(plan: Plan, runs: "pd.DataFrame") -> list[str]:

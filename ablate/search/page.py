@@ -68,7 +68,7 @@ def search_view(
         measures=tuple(measures),
         factors=tuple(i.name for i in learnt.importances) or tuple(f.name for f in order.space.factors),
         reports=reports,
-        command=f"ablate search {order.study.name}",
+        command=order.command,
     )
 
 

@@ -1,10 +1,11 @@
 """From a study file to what a search works with: the typed node, the space, and how a setting becomes a run."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from ablate.commands.study_folders import Words, changed_studies, words_of
 from ablate.images.config import ImageFolder
 from ablate.images.run import RunConfig
 from ablate.plan.compose import Source, sources
@@ -29,6 +30,20 @@ class SearchRequest:
     source: Source
     search: Search
     space: Space
+    words: Words = field(default_factory=Words)
+    """What the command line says beside the study's name."""
+    is_changed: bool = False
+    """Whether it changes what the study's file states."""
+
+    @property
+    def suffix(self) -> str:
+        """What is put behind the name of a folder: nothing for the study of the file."""
+        return f"@{self.words.digest}" if self.is_changed else ""
+
+    @property
+    def command(self) -> str:
+        """What searches, proves and reports just this."""
+        return self.words.command("search", self.study.name, changed=self.is_changed)
 
     @property
     def study(self) -> Study:
@@ -205,7 +220,9 @@ def search_request(arguments: Sequence[str]) -> SearchRequest:
         raise ConfigError(f"study {names}: needs exactly one study with a search (study.search)")
     source = with_search[0]
     search = parse_search(source.study.search or {}, source.study.seeds)
-    order = SearchRequest(replace(source, baseline=_with_content(source.baseline)), search, parse_space(search.space))
+    words, changed = words_of(arguments, found), source.study.name in changed_studies(found, arguments)
+    source = replace(source, baseline=_with_content(source.baseline))
+    order = SearchRequest(source, search, parse_space(search.space), words, changed)
     _check_clashes(order)
     order.check()
     return order
