@@ -6,6 +6,7 @@ Source: http://yann.lecun.com/exdb/mnist/, "File formats for the MNIST database"
 import gzip
 import hashlib
 import math
+import os
 import struct
 import zlib
 from dataclasses import dataclass
@@ -43,22 +44,33 @@ def read_idx(path: Path, file: IdxFile, remedy: str) -> NDArray[np.uint8]:
     Raises:
         ConfigError: Names the file, what is wrong with it and the remedy.
     """
+    expected = _header_size(file) + math.prod(file.shape)
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        # No more than is wanted is ever read, whatever a header or a compressed file promises. The byte beyond it shows
+        # that a file is too long, and makes gzip check the whole.
+        with open(path, "rb") as raw, gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw as stream:
+            content = stream.read(expected + 1)
+            size = len(content) if path.suffix == ".gz" else os.fstat(raw.fileno()).st_size
     except EOFError:
         raise ConfigError(f"{path}: is truncated (the compressed data ends early); {remedy}") from None
     except (gzip.BadGzipFile, zlib.error) as error:
         raise ConfigError(f"{path}: cannot be decompressed ({error}); {remedy}") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror or error}); {remedy}") from None
-    problem = _problem(content, file)
+    problem = _problem(content, size, file)
     if problem is not None:
         raise ConfigError(f"{path}: {problem}; {remedy}")
     return np.frombuffer(content, np.uint8, offset=_header_size(file)).reshape(file.shape)
 
 
-def _problem(content: bytes, file: IdxFile) -> str | None:
-    """What is wrong with a file's content, from the coarse to the fine, or None."""
+def _problem(content: bytes, length: int, file: IdxFile) -> str | None:
+    """What is wrong with a file's content, from the coarse to the fine, or None.
+
+    Args:
+        content: At most one byte more than is wanted.
+        length: Bytes in the file; of a compressed one, in ``content``.
+        file: What it has to be.
+    """
     size = _header_size(file)
     if len(content) < size:
         return f"is truncated (only {len(content)} bytes)"
@@ -69,9 +81,10 @@ def _problem(content: bytes, file: IdxFile) -> str | None:
     if tuple(shape) != file.shape:
         return f"holds {_shape(shape)} bytes, not the {_shape(file.shape)} that were published"
     expected_bytes = size + math.prod(file.shape)
-    if len(content) != expected_bytes:
-        fault = "is truncated" if len(content) < expected_bytes else "is too long"
-        return f"{fault} ({len(content)} of {expected_bytes} bytes)"
+    if length < expected_bytes:
+        return f"is truncated ({length} of {expected_bytes} bytes)"
+    if length > expected_bytes:
+        return f"is too long ({length} of {expected_bytes} bytes, or more)"
     digest = hashlib.sha256(content).hexdigest()
     if digest != file.sha256:
         return f"is corrupt (its content's SHA-256 is {digest}, not {file.sha256})"

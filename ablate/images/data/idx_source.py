@@ -56,7 +56,7 @@ class IdxSource:
             if len(self._found(folder)) == len(self.published.files):
                 return folder
         if self.root is not None:
-            raise ConfigError(self._missing_in_root(Path(self.root).expanduser()))
+            raise ConfigError(self._missing_in_root(Path(os.path.expanduser(self.root))))
         return None
 
     def verify(self) -> Path | None:
@@ -131,7 +131,7 @@ class IdxSource:
 
     def _places(self) -> Iterator[Path]:
         if self.root is not None:
-            yield from self._layouts(Path(self.root).expanduser())
+            yield from self._layouts(Path(os.path.expanduser(self.root)))
         else:
             yield from self.published.system
             yield from self._layouts(cache_folder())
@@ -142,7 +142,9 @@ class IdxSource:
     def _found(self, folder: Path) -> list[Path]:
         """The files in a folder, decompressed ones first choice; fewer than four where some are missing."""
         candidates = ((folder / file.name, folder / f"{file.name}.gz") for file in self.published.files)
-        return [next(p for p in pair if p.is_file()) for pair in candidates if any(p.is_file() for p in pair)]
+        return [
+            next(p for p in pair if os.path.isfile(p)) for pair in candidates if any(os.path.isfile(p) for p in pair)
+        ]
 
     def _read(self, folder: Path) -> Arrays:
         found = self._found(folder)
@@ -161,7 +163,7 @@ class IdxSource:
         )
 
     def _missing_in_root(self, root: Path) -> str:
-        if not root.is_dir():
+        if not os.path.isdir(root):
             problem = "there is no such folder"
         else:
             folder = max(self._layouts(root), key=lambda place: len(self._found(place)))

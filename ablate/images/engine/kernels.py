@@ -12,12 +12,9 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import hashlib
-import os
 import platform
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +23,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from ablate.images.engine.kernel_cache import library
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda z: z,
@@ -247,16 +246,12 @@ def _compile(macros: dict[str, int]) -> Path:
     flags += ["-march=native", "-mprefer-vector-width=512"] if platform.machine() in ("x86_64", "AMD64") else []
     flags += [f"-D{name}={value}" for name, value in macros.items()]
     key = "\0".join([_SOURCE.read_text(encoding="utf-8"), *flags, compiler, version, cpu])
-    folder = _cache_folder()
-    target = folder / f"{hashlib.sha256(key.encode()).hexdigest()}.so"
-    if not target.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as aside:  # another worker may compile the same thing
-            made = Path(aside) / "kernel.so"
-            command = [compiler, *flags, str(_SOURCE), "-o", str(made), "-lm"]
-            subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
-            os.replace(made, target)
-    return target
+
+    def build(target: Path) -> None:
+        command = [compiler, *flags, str(_SOURCE), "-o", str(target), "-lm"]
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
+
+    return library(key, build)
 
 
 @functools.cache
@@ -271,11 +266,6 @@ def _toolchain() -> tuple[str, str, str]:
         wanted = ("model name", "flags", "Features")  # -march=native depends on the flags; the rest varies (MHz)
         cpu += "".join(sorted({line for line in info.read_text().splitlines() if line.startswith(wanted)}))
     return compiler, done.stdout, cpu
-
-
-def _cache_folder() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "ablate" / "kernels"
 
 
 def _wrong(built: Block) -> str | None:

@@ -1,5 +1,6 @@
 """The compiled blocks against torch in float64, member by member."""
 
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -218,11 +219,30 @@ def test_a_miscompiled_kernel_is_refused(fresh, monkeypatch):
     assert "differs from torch" in unavailable_reason(LENET[0])
 
 
-def test_a_damaged_cache_entry_is_no_exception(fresh):
+@pytest.mark.parametrize("kept", [0, 100, 0.5, 0.9, None])
+def test_a_damaged_library_is_built_again(fresh, kept):
     compiled = kernels._compile(LENET[0].macros())
-    compiled.write_bytes(b"not a library")
+    sound = compiled.read_bytes()
+    if kept is None:
+        damaged = b"not a library"
+    else:
+        damaged = sound[: kept if isinstance(kept, int) else int(kept * len(sound))]
+    compiled.write_bytes(damaged)
+    # In a process of its own: loading what was cut off ends a process with SIGBUS.
+    code = (
+        "from ablate.images.engine.kernels import *\n"
+        f"spec = {LENET[0]!r}\n"
+        "assert block(spec) is not None, unavailable_reason(spec)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(kernels.__file__).parents[3])
+    (left,) = (fresh / "ablate" / "kernels").iterdir()
+    assert hashlib.sha256(left.read_bytes()).hexdigest() in left.name
+
+
+def test_a_cache_that_cannot_be_written_is_no_exception(fresh):
+    (fresh / "ablate").write_text("in the way")
     assert block(LENET[0]) is None
-    assert str(compiled) in unavailable_reason(LENET[0])
+    assert "ablate" in unavailable_reason(LENET[0])
 
 
 def test_two_processes_compile_at_once(fresh):
