@@ -126,6 +126,18 @@ def plan(words: tuple[str, ...], as_json: bool, measure: bool) -> None:
         print(json.dumps(found, indent=2)) if as_json else print_outlook(found)
 
 
+@main.command()
+@click.argument("overrides", nargs=-1, shell_complete=_complete_override)
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+def studies(overrides: tuple[str, ...], as_json: bool) -> None:
+    """List every study: its question and factors, what is there of it, and what the rest would cost."""
+    from ablate.commands.list_studies import list_studies, print_studies
+
+    with user_errors():
+        found = list_studies(overrides)
+        print(json.dumps(found, indent=2)) if as_json else print_studies(found)
+
+
 @_study_command()
 def report(words: tuple[str, ...]) -> None:
     """Write tables, figures and a page of studies into results/STUDY/, from records alone."""

@@ -230,12 +230,13 @@ def _standing(row: Any, goal: Goal) -> str:
 def _sheets(table: pd.DataFrame, metrics: Sequence[Metric], names: tuple[str, str]) -> Iterator[Sheet]:
     titles = {metric.name: metric.title for metric in metrics}
     for metric, rows in table.groupby("metric", sort=False):
+        digits = numbers.decimals([*rows["a_mean"], *rows["b_mean"]], [*rows["a_sd"], *rows["b_sd"]])
         cells = [
             (
                 row["setting"],
-                *(_side(row, side) for side in "ab"),
-                numbers.signed(row["difference"]),
-                numbers.interval(row["difference_low"], row["difference_high"]),
+                *(_side(row, side, digits) for side in "ab"),
+                numbers.signed(row["difference"], digits),
+                numbers.interval(row["difference_low"], row["difference_high"], digits),
                 numbers.probability(row["p_holm"]),
                 f"{row['identical']} of {row['pairs']}",
                 row["standing"],
@@ -246,9 +247,9 @@ def _sheets(table: pd.DataFrame, metrics: Sequence[Metric], names: tuple[str, st
         yield Sheet(titles[str(metric)], (("", len(columns)),), columns, tuple(cells))
 
 
-def _side(row: Any, side: str) -> str:
+def _side(row: Any, side: str, digits: int) -> str:
     runs = ", ".join([str(row[f"{side}_n"]), *([row[f"{side}_lost"]] if row[f"{side}_lost"] else [])])
-    return f"{numbers.spread(row[f'{side}_mean'], row[f'{side}_sd'])} ({runs})"
+    return f"{numbers.spread(row[f'{side}_mean'], row[f'{side}_sd'], digits)} ({runs})"
 
 
 def _explanation(names: tuple[str, str]) -> str:

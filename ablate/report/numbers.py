@@ -1,44 +1,74 @@
 """How numbers are printed: the same in every table, and a dash where there is none."""
 
 import math
+from collections.abc import Iterable
+from statistics import median
 from typing import Any
 
 NONE, MINUS = "\u2013", "\u2212"
 """An absent number, and the sign of a negative one."""
+DIGITS = 4
+"""Decimals of numbers of the order of one."""
 
 
-def number(value: Any, digits: int = 4) -> str:
-    """A mean or difference with a fixed number of decimals (fewer before the point, large values in ``g`` form).
+def number(value: Any, digits: int = DIGITS) -> str:
+    """A mean or difference with a fixed number of decimals (values out of all proportion in ``g`` form).
 
     Args:
         value: A number; None and NaN give a dash, an infinity its sign and ``∞``.
-        digits: Decimals.
+        digits: Decimals, as :func:`decimals` gives them.
     """
     if _absent(value):
         return NONE
     value = float(value)
     if math.isinf(value):
         return "∞" if value > 0 else f"{MINUS}∞"
-    text = f"{value:.{digits}f}" if abs(value) < 1000 else f"{value:.{digits}g}"
+    proportionate = abs(value) < (1000 if digits >= DIGITS else 1e9)
+    text = f"{value:.{digits}f}" if proportionate else f"{value:.{DIGITS}g}"
     return NEGATIVE_ZERO.get(text, text).replace("-", MINUS)
 
 
-NEGATIVE_ZERO = {f"-{0:.{d}f}": f"{0:.{d}f}" for d in range(9)}
+NEGATIVE_ZERO = {f"-{0:.{d}f}": f"{0:.{d}f}" for d in range(16)}
 
 
-def signed(value: Any, digits: int = 4) -> str:
+def decimals(means: Iterable[Any], spreads: Iterable[Any] = ()) -> int:
+    """Decimals with which numbers of one kind are printed, so that about four digits of them count.
+
+    Args:
+        means: The numbers; None and what is not finite are passed over.
+        spreads: Their standard deviations, of which two digits are to be seen.
+
+    Returns:
+        4 for accuracies, losses and whatever else lies between 0.05 and 10; fewer for larger numbers, more for smaller.
+    """
+    sizes = _sizes(means)
+    typical = median(sizes) if sizes else 1.0
+    if 0.05 <= typical < 10:
+        return DIGITS
+    wanted = [3 - math.floor(math.log10(typical))]
+    deviations = _sizes(spreads)
+    wanted += [1 - math.floor(math.log10(median(deviations)))] if deviations else []
+    return min(max(0, *wanted), 15)
+
+
+def _sizes(values: Iterable[Any]) -> list[float]:
+    known = (abs(float(value)) for value in values if not _absent(value))
+    return [size for size in known if math.isfinite(size) and size > 0]
+
+
+def signed(value: Any, digits: int = DIGITS) -> str:
     """A difference, always with its sign; zero has none."""
     text = number(value, digits)
     plain = text.strip("0.") == "" or text in (NONE, "∞") or text.startswith(MINUS)
     return text if plain else f"+{text}"
 
 
-def interval(low: Any, high: Any, digits: int = 4) -> str:
+def interval(low: Any, high: Any, digits: int = DIGITS) -> str:
     """``[low, high]``, or a dash where either end is absent."""
     return NONE if _absent(low) or _absent(high) else f"[{number(low, digits)}, {number(high, digits)}]"
 
 
-def spread(mean: Any, sd: Any, digits: int = 4) -> str:
+def spread(mean: Any, sd: Any, digits: int = DIGITS) -> str:
     """``mean ± sd``; the mean alone where there is no standard deviation."""
     return number(mean, digits) if _absent(sd) else f"{number(mean, digits)} ± {number(sd, digits)}"
 

@@ -84,18 +84,18 @@ def _table(metric: Metric, rows: pd.DataFrame) -> Table:
 
 
 def _row(row: Any, means: "_Scale") -> Row:
-    known = _number(row["published"]) is not None
+    known, digits = _number(row["published"]) is not None, int(row["digits"])
     texts = {
-        "mean": numbers.number(row["mean"]),
-        "sd": numbers.number(row["sd"]),
-        "interval": numbers.interval(row["interval_low"], row["interval_high"]),
+        "mean": numbers.number(row["mean"], digits),
+        "sd": numbers.number(row["sd"], digits),
+        "interval": numbers.interval(row["interval_low"], row["interval_high"], digits),
         "seconds": numbers.duration(row["seconds"]),
     }
     values = {"mean": row["mean"], "sd": row["sd"], "interval": row["interval_low"], "seconds": row["seconds"]}
     if "difference" in row:
         texts |= {
-            "difference": numbers.signed(row["difference"]),
-            "difference_interval": numbers.interval(row["difference_low"], row["difference_high"]),
+            "difference": numbers.signed(row["difference"], digits),
+            "difference_interval": numbers.interval(row["difference_low"], row["difference_high"], digits),
             "p": numbers.probability(row["p_holm"]),
         }
         values |= {"difference": row["difference"], "difference_interval": row["difference_low"], "p": row["p_holm"]}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ablate.report.metric_axes import within, within_difference
+from ablate.report.numbers import decimals
 from ablate.report.view import FactorView, StudyView
 
 if TYPE_CHECKING:
@@ -57,8 +58,9 @@ def summarise(view: StudyView, runs: pd.DataFrame, analysis: "StudyAnalysis | No
 
     Returns:
         A row a factor, level and metric, in the study's order: the columns of ``StudyAnalysis.to_frame``, and
-        ``seeds_needed``, ``seconds`` (mean of a complete run), ``published``, ``prediction_low``, ``prediction_high``
-        and ``inside`` (None where it cannot be said). NaN where the data cannot carry a number.
+        ``seeds_needed``, ``seconds`` (mean of a complete run), ``published``, ``prediction_low``, ``prediction_high``,
+        ``inside`` (None where it cannot be said) and ``digits`` (decimals to print). NaN where the data cannot carry a
+        number. Intervals are cut to what the metric can be.
     """
     analysis = analysis or analyse_study(view, runs, resamples=0)
     frame = analysis.to_frame()
@@ -89,6 +91,8 @@ def summarise(view: StudyView, runs: pd.DataFrame, analysis: "StudyAnalysis | No
     for name in NUMBERS:
         frame[name] = pd.to_numeric(frame[name])
     _keep_within(frame, view)
+    digits = {name: decimals(rows["mean"], rows["sd"]) for name, rows in frame.groupby("metric")}
+    frame["digits"] = frame["metric"].map(digits).astype(int)
     position = {factor.path: i for i, factor in enumerate(view.factors)}
     frame = frame[frame["factor"].isin(position)]
     return frame.sort_values(

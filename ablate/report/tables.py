@@ -182,8 +182,8 @@ def _means(view: StudyView, factor: FactorView, rows: pd.DataFrame) -> Sheet:
         for metric in view.names:
             row = level[metric]
             line += [
-                numbers.spread(row["mean"], row["sd"]),
-                numbers.interval(row["interval_low"], row["interval_high"]),
+                numbers.spread(row["mean"], row["sd"], row["digits"]),
+                numbers.interval(row["interval_low"], row["interval_high"], row["digits"]),
             ]
             line += [published_cell(row)] if compared else []
         cells.append(tuple(line))
@@ -204,8 +204,8 @@ def _differences(view: StudyView, factor: FactorView, rows: pd.DataFrame) -> She
         for metric in view.names:
             row = level[metric]
             line += [
-                numbers.signed(row["difference"]),
-                numbers.interval(row["difference_low"], row["difference_high"]),
+                numbers.signed(row["difference"], row["digits"]),
+                numbers.interval(row["difference_low"], row["difference_high"], row["digits"]),
                 numbers.probability(row["p_holm"]),
                 row["standing"] if isinstance(row["standing"], str) else numbers.NONE,
             ]

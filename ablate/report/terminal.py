@@ -97,11 +97,12 @@ def _stacked_factor(factor: FactorView, metrics: Sequence[Metric], rows: pd.Data
         cells = [str(first["label"]), "\n".join([numbers.count_runs(first).partition(" (")[0], *numbers.losses(first)])]
         for metric in metrics:
             row = level[metric.name]
-            lines = [numbers.spread(row["mean"], row["sd"])]
+            digits = int(row["digits"])
+            lines = [numbers.spread(row["mean"], row["sd"], digits)]
             if pd.notna(row["interval_low"]):
-                lines.append(numbers.interval(row["interval_low"], row["interval_high"]))
+                lines.append(numbers.interval(row["interval_low"], row["interval_high"], digits))
             if pd.notna(row.get("difference")):
-                lines.append(f"Δ {numbers.signed(row['difference'])}")
+                lines.append(f"Δ {numbers.signed(row['difference'], digits)}")
                 lines.append(f"p {numbers.probability(row['p_holm'])}")
             if pd.notna(row["published"]):
                 lines.append(f"published {published_cell(row)}")

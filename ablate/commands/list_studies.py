@@ -1,0 +1,109 @@
+"""``ablate studies``: every study that can be named, with its question, factors, cost and what is there of it."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ablate.commands.plan import outlook
+from ablate.commands.studies import StudyRequest, named, order
+from ablate.plan.sources import study_names
+from ablate.task.errors import ConfigError
+
+
+def list_studies(overrides: Sequence[str]) -> list[dict[str, Any]]:
+    """What can be said of every study without training.
+
+    Args:
+        overrides: ``results=`` and ``store=`` say where to look; others change the studies.
+
+    Returns:
+        JSON data, by name: ``name``, ``question``, ``design``, ``factors`` (printed name to number of levels),
+        ``seeds``, ``runs`` (distinct), ``there`` (of these, those that the store or a report holds, or that can be read
+        off others), ``seconds`` (to train the rest) and ``search`` (the budget of a search, whose ``there`` are
+        settings); for a study that cannot be read ``name`` and ``problem``.
+    """
+    return [_entry(name, overrides) for name in study_names()]
+
+
+def print_studies(entries: Sequence[dict[str, Any]]) -> None:
+    """Print studies for people.
+
+    Args:
+        entries: As :func:`list_studies` returns them.
+    """
+    from ablate.execute.summary import clock
+    from ablate.report.console import add_column, add_row, output, table
+
+    made = table(box=None, pad_edge=False)
+    for heading in ("study", "factors (levels)", "seeds", "there", "to train", "question"):
+        add_column(made, heading, left=heading not in ("seeds", "there", "to train"))
+    for entry in entries:
+        if "problem" in entry:
+            add_row(made, entry["name"], "", "", "", "", entry["problem"], style="red")
+            continue
+        factors = ", ".join(f"{name} ({count})" for name, count in entry["factors"].items())
+        there = f"{entry['there']} of {entry['runs']}" if not entry["search"] else f"{entry['there']} settings"
+        cost = entry["search"] or (f"about {clock(entry['seconds'])}" if entry["seconds"] else "nothing")
+        add_row(made, entry["name"], factors, entry["seeds"], there, cost, entry["question"])
+    output().print(made)
+
+
+def _entry(name: str, overrides: Sequence[str]) -> dict[str, Any]:
+    try:
+        wanted = order(named([name], overrides))
+        return _search(wanted, name) if wanted.is_search else _study(wanted, name)
+    except ConfigError as error:
+        return {"name": name, "problem": "; ".join(error.problems)}
+
+
+def _study(wanted: StudyRequest, name: str) -> dict[str, Any]:
+    found = outlook(wanted)
+    study = next(study for study in reversed(wanted.plan.studies) if study.name == name)
+    factors = {
+        other.label(path) if path in other.factors else path: len(levels)
+        for shown in found["studies"]
+        for other in [next(s for s in wanted.plan.studies if s.name == shown["name"])]
+        for path, levels in shown["factors"].items()
+    }
+    return {
+        "name": name,
+        "question": study.question,
+        "design": study.design,
+        "factors": factors,
+        "seeds": len({point.run.seed for point in wanted.plan.points}),
+        "runs": found["runs_distinct"],
+        "there": found["runs_distinct"] - found["to_train"],
+        "seconds": found["seconds"],
+        "search": "",
+    }
+
+
+def _search(wanted: StudyRequest, name: str) -> dict[str, Any]:
+    study = next(study for study in wanted.plan.studies if study.search is not None)
+    search = study.search or {}
+    file = wanted.folder(study.name) / "trials.json"
+    budget = ", ".join(f"{value} {key}" for key, value in dict(search.get("budget") or {}).items() if value is not None)
+    return {
+        "name": name,
+        "question": study.question,
+        "design": "search",
+        "factors": {str(path): _size(levels) for path, levels in dict(search.get("space") or {}).items()},
+        "seeds": len(study.seeds),
+        "runs": 0,
+        "there": _trials(file),
+        "seconds": 0.0,
+        "search": f"search: {budget}",
+    }
+
+
+def _size(levels: Any) -> str | int:
+    """How many values a factor of a search has; a range has no number of them."""
+    return len(levels) if isinstance(levels, list) and not any(isinstance(v, dict) for v in levels) else "range"
+
+
+def _trials(file: Path) -> int:
+    try:
+        return len(json.loads(file.read_text(encoding="utf-8"))["trials"]) if file.exists() else 0
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{file}: holds no trials of a search: {error}") from None

@@ -1,0 +1,24 @@
+import json
+
+
+def test_every_study_is_listed_with_what_is_there(results, ablate, tmp_path):
+    results("pooling", "search")
+    (tmp_path / "sweeps").mkdir()
+    (tmp_path / "sweeps" / "mine.yaml").write_text(
+        "study:\n  question: Is [bold]slower[/bold] better?\n  factors: {optimizer.lr: [0.1, 0.9]}\n  seeds: 2\n"
+    )
+    (tmp_path / "sweeps" / "broken.yaml").write_text("study: {factors: {optimizer.rate: [1]}}\n")
+    found = {entry["name"]: entry for entry in json.loads(ablate("studies", "--json"))}
+    pooling = found["pooling"]
+    assert (pooling["runs"], pooling["there"], pooling["seconds"], pooling["seeds"]) == (20, 20, 0.0, 10)
+    assert pooling["factors"] == {"pooling": 2}
+    assert pooling["question"]
+    mine = found["mine"]
+    assert (mine["runs"], mine["there"], mine["factors"]) == (4, 2, {"lr": 2}), "its baseline is pooling's, too"
+    assert mine["seconds"] > 0
+    assert "optimizer.rate" in found["broken"]["problem"]
+    assert found["search"]["there"] == len(json.loads((tmp_path / "results/search/trials.json").read_text())["trials"])
+    text = ablate("studies")
+    assert "Is [bold]slower[/bold] better?" in text
+    assert "20 of 20" in text
+    assert max(map(len, text.splitlines())) > 80, "no terminal, nothing is folded"
