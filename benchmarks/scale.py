@@ -23,7 +23,7 @@ import numpy as np
 
 import ablate.cli  # noqa: F401 (its settings of the interpreter)
 from ablate.commands.plan import outlook
-from ablate.commands.studies import Order, named, order, records_of
+from ablate.commands.studies import StudyRequest, named, order, records_of
 from ablate.commands.study_view import view_of
 from ablate.images.metrics import measured_epoch
 from ablate.images.run import RunConfig
@@ -83,7 +83,7 @@ def measure(study: str, folder: Path) -> tuple[int, dict[str, float]]:
     return len(wanted.plan.runs), seconds
 
 
-def make_studies(levels: Sequence[int], seeds: int) -> Order:
+def make_studies(levels: Sequence[int], seeds: int) -> StudyRequest:
     """Write the study files into the working folder and plan the grid.
 
     Args:
@@ -99,7 +99,7 @@ def make_studies(levels: Sequence[int], seeds: int) -> Order:
     return order(named([GRID], []))
 
 
-def make_store(wanted: Order) -> None:
+def make_store(wanted: StudyRequest) -> None:
     """Put a made-up record of every run into the store: the learning rate helps, seeds scatter.
 
     Args:

@@ -92,7 +92,7 @@ def _left_behind(results: Path, study: str, codes: list[int], logs: Sequence[str
     with open_store(location, read_only=True) as store:
         records, mark = sum(store.count().values()), store.mark()
     with closing(sqlite3.connect(location)) as connection:
-        (leases,) = connection.execute("SELECT count(*) FROM leases").fetchone()
+        (leases,) = connection.execute("SELECT count(*) FROM ablate_leases").fetchone()
     trials = optuna.load_study(study_name=None, storage=f"sqlite:///{location}").trials
     trained = [sum(map(int, TRAINED.findall(log))) for log in logs]
     return Shared(

@@ -25,9 +25,22 @@ class Owner:
         return cls(uuid.uuid4().hex, machine(), os.getpid(), _process_started(os.getpid()) or "")
 
     @property
+    def is_here(self) -> bool:
+        """Whether the process is, or was, on this machine."""
+        return self.machine == machine()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is known to be alive here and not to be stopped (``SIGSTOP``, Ctrl-Z, a debugger)."""
+        try:
+            return self.is_here and not self.is_dead and _fields(self.pid)[0] not in "Tt"
+        except OSError:
+            return False
+
+    @property
     def is_dead(self) -> bool:
         """Whether the process is known to have ended; False for one on another machine, of which nothing is known."""
-        if self.machine != machine():
+        if not self.is_here:
             return False
         started = _process_started(self.pid)
         return started is None or started != self.process_started
@@ -56,8 +69,17 @@ def _process_started(pid: int) -> str | None:
             pass
         return ""
     try:
-        # The name in parentheses may hold spaces; state is the 3rd field, start time the 22nd (proc(5)).
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = _fields(pid)
     except OSError:
         return None
     return None if fields[0] in "ZX" else fields[19]
+
+
+def _fields(pid: int) -> list[str]:
+    """What the system says of a process, from its state (the 3rd field, proc(5)) on; its start time is the 22nd.
+
+    Raises:
+        OSError: There is no such process, or no /proc.
+    """
+    # The name in parentheses may hold spaces.
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import delete, insert, select
 from sqlalchemy.engine import Connection
 
+from ablate.store import version1
 from ablate.store.schema import speeds
 
 
@@ -36,6 +37,7 @@ def write_speeds(connection: Connection, measured: Sequence[Speed]) -> None:
         connection.execute(insert(speeds).values(values))
 
 
-def read_speeds(connection: Connection, host: str) -> list[Speed]:
-    """All measurements of a host."""
-    return [Speed(**row) for row in connection.execute(select(speeds).where(speeds.c.host == host)).mappings()]
+def read_speeds(connection: Connection, host: str, version: int) -> list[Speed]:
+    """All measurements of a host, from tables of a version."""
+    table = speeds if version > 1 else version1.speeds
+    return [Speed(**row) for row in connection.execute(select(table).where(table.c.host == host)).mappings()]

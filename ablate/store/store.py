@@ -1,33 +1,35 @@
 """The store: what finished runs left, by digest."""
 
-import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Self, get_args
+from typing import Any, Self
 
 from sqlalchemy import ColumnElement, delete, func, insert, select
-from sqlalchemy.engine import Connection, Engine, Row
+from sqlalchemy.engine import Connection, Row
 
-from ablate.images.config import ScheduleConfig
-from ablate.images.metrics import METRICS
-from ablate.store import leases, schema
+from ablate.store import leases, version1
 from ablate.store.chunks import chunks
+from ablate.store.curves import checksum, pack, unpack
+from ablate.store.database import Database, Garbled, open_database
 from ablate.store.owner import Owner
-from ablate.store.schema import epochs, reading, records, writing
+from ablate.store.schema import curves as curve_rows
+from ablate.store.schema import info, records
 from ablate.store.speeds import Speed, read_speeds, write_speeds
-from ablate.task.record import Measurement, Record, Result, Status
+from ablate.store.trajectories import trajectory_of
+from ablate.task.record import Guess, Measurement, Record, Result, Status
 
 FINAL: frozenset[Status] = frozenset({"complete", "diverged"})
 """Statuses of a run that is not trained again; a failed one is, by the next sweep."""
 
 
 def open_store(location: str, *, read_only: bool = False) -> "Store":
-    """Open the store at ``location``; see :func:`ablate.store.schema.connect`.
+    """Open the store at ``location``; see :func:`ablate.store.database.open_database`.
 
     Args:
         location: Path of an SQLite file (on a local disk: its write-ahead log needs one) or an SQLAlchemy URL.
-        read_only: Neither create nor change anything; a file that does not exist is an empty store.
+        read_only: Neither create nor change anything; a file that does not exist is an empty store, and one of an
+            older version is read as it is (it is migrated by the first that writes).
 
     Returns:
         The store; close it, or use it in a ``with`` statement.
@@ -35,17 +37,27 @@ def open_store(location: str, *, read_only: bool = False) -> "Store":
     Raises:
         ConfigError: The place cannot be opened or written, holds no store, or one of a newer version.
     """
-    return Store(schema.connect(location, read_only=read_only))
+    return Store(open_database(location, read_only=read_only))
 
 
 class Store:
     """Records by digest, in a database that several sweeps may use at once.
 
     A record is written in one transaction with its curves and never changed; only a failed one is replaced by a later.
+    Every method reads one state of the database. Every method raises
+    :class:`ablate.store.faults.StoreUnavailable` where the database does not answer or cannot be written, after it was
+    tried for a while, and :class:`ablate.store.faults.StoreDamaged` where it is not whole.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._watch = leases.Watch()
+        self._records = records if database.version > 1 else version1.records
+
+    @property
+    def location(self) -> str:
+        """As it was opened."""
+        return self._database.location
 
     def __enter__(self) -> Self:
         return self
@@ -55,7 +67,7 @@ class Store:
 
     def close(self) -> None:
         """Close all connections."""
-        self._engine.dispose()
+        self._database.close()
 
     # Records
 
@@ -64,30 +76,26 @@ class Store:
 
         Args:
             digests: Of runs.
-            curves: Whether to read the epochs, too; without, ``result.curves`` is empty.
+            curves: Whether to read the measurements, too; without, ``result.curves`` is empty.
 
         Returns:
             By digest.
         """
-        found: dict[str, Record] = {}
-        with reading(self._engine) as connection:
-            for chunk in chunks(sorted(set(digests))):
-                found |= _read(connection, records.c.digest.in_(chunk), curves)
-        return found
+        wanted = sorted(set(digests))
+        return self._database.read(lambda connection: self._get(connection, wanted, curves))
 
     def all(self, *, status: Status | None = None, curves: bool = True) -> list[Record]:
         """All records in the order in which they were added.
 
         Args:
             status: Only those with this one.
-            curves: Whether to read the epochs, too.
+            curves: Whether to read the measurements, too.
 
         Returns:
             The records.
         """
-        with reading(self._engine) as connection:
-            chosen = records.c.status == status if status is not None else records.c.id > 0
-            return list(_read(connection, chosen, curves).values())
+        chosen = self._records.c.status == status if status is not None else self._records.c.id > 0
+        return self._database.read(lambda connection: list(self._read(connection, chosen, curves).values()))
 
     def status_of(self, digests: Iterable[str], *, since: int | None = None) -> dict[str, Status]:
         """The statuses of those of ``digests`` that have a record.
@@ -99,40 +107,48 @@ class Store:
         Returns:
             By digest.
         """
-        found: dict[str, Status] = {}
-        with reading(self._engine) as connection:
-            for chunk in chunks(sorted(set(digests))):
-                query = select(records.c.digest, records.c.status, records.c.id).where(records.c.digest.in_(chunk))
+        wanted, table = sorted(set(digests)), self._records
+
+        def work(connection: Connection) -> dict[str, Status]:
+            found: dict[str, Status] = {}
+            for chunk in chunks(wanted):
+                query = select(table.c.digest, table.c.status, table.c.id).where(table.c.digest.in_(chunk))
                 for digest, status, number in connection.execute(query):
                     if since is None or status in FINAL or number > since:
                         found[digest] = status
-        return found
+            return found
+
+        return self._database.read(work)
 
     def count(self) -> dict[Status, int]:
         """How many records there are of each status."""
-        with reading(self._engine) as connection:
-            rows = connection.execute(select(records.c.status, func.count()).group_by(records.c.status)).all()
+        query = select(self._records.c.status, func.count()).group_by(self._records.c.status)
+        rows = self._database.read(lambda connection: connection.execute(query).all())
         return {status: number for status, number in rows}
 
     def along(self, trajectories: Iterable[str]) -> dict[str, Record]:
         """For each of ``trajectories`` the final record that says most about it: one that diverged, else the longest.
 
         Args:
-            trajectories: ``RunConfig.trajectory`` of runs.
+            trajectories: ``Run.trajectory`` of runs.
 
         Returns:
             By trajectory.
         """
-        best: dict[str, tuple[tuple[bool, int], str]] = {}
-        with reading(self._engine) as connection:
-            for chunk in chunks(sorted(set(trajectories))):
-                query = select(records.c.trajectory, records.c.digest, records.c.status, records.c.epochs)
-                query = query.where(records.c.trajectory.in_(chunk)).where(records.c.status.in_(FINAL))
+        wanted, table = sorted(set(trajectories)), self._records
+
+        def work(connection: Connection) -> dict[str, Record]:
+            best: dict[str, tuple[tuple[bool, int], str]] = {}
+            for chunk in chunks(wanted):
+                query = select(table.c.trajectory, table.c.digest, table.c.status, table.c.last_step)
+                query = query.where(table.c.trajectory.in_(chunk)).where(table.c.status.in_(FINAL))
                 for trajectory, digest, status, length in connection.execute(query):
                     rank = ((status == "diverged", length), digest)
                     best[trajectory] = max(rank, best.get(trajectory, rank))
-        found = self.get(digest for _, digest in best.values())
-        return {trajectory: found[digest] for trajectory, (_, digest) in best.items()}
+            found = self._get(connection, sorted(digest for _, digest in best.values()), True)
+            return {trajectory: found[digest] for trajectory, (_, digest) in best.items()}
+
+        return self._database.read(work)
 
     def add(self, *added: Record) -> int:
         """Add records with their curves in one transaction.
@@ -145,7 +161,8 @@ class Store:
         Returns:
             How many were written.
         """
-        with writing(self._engine, new_ids=len(added)) as (connection, first_id):
+
+        def work(connection: Connection, first_id: int) -> int:
             known: dict[str, tuple[int, Status]] = {}
             for chunk in chunks([record.digest for record in added]):
                 query = select(records.c.digest, records.c.id, records.c.status).where(records.c.digest.in_(chunk))
@@ -157,10 +174,13 @@ class Store:
                     continue
                 fresh[record.digest] = (number, record)
             for replaced in chunks([known[digest][0] for digest in fresh if digest in known]):
-                connection.execute(delete(epochs).where(epochs.c.record.in_(replaced)))
+                connection.execute(delete(curve_rows).where(curve_rows.c.record.in_(replaced)))
                 connection.execute(delete(records).where(records.c.id.in_(replaced)))
-            _write(connection, list(fresh.values()))
+            for part in chunks(list(fresh.values())):
+                _write(connection, part)
             return len(fresh)
+
+        return self._database.write(work, new_ids=len(added))
 
     def merge(self, others: Iterable[Record]) -> int:
         """Add records that were read elsewhere; returns how many were new."""
@@ -168,98 +188,102 @@ class Store:
 
     def mark(self) -> int:
         """A number below that of every record added from now on."""
-        with reading(self._engine) as connection:
-            return int(connection.scalar(select(schema.info.c.next_id)) or 1) - 1
+        return self._database.read(lambda connection: int(connection.scalar(select(info.c.next_id)) or 1) - 1)
 
     # Leases
 
     def lease(self, digests: Iterable[str], owner: Owner, *, since: int | None = None) -> set[str]:
         """See :func:`ablate.store.leases.grant`."""
-        with writing(self._engine) as (connection, _):
-            return leases.grant(connection, digests, owner, since)
+        wanted = set(digests)
+        return self._database.write(lambda connection, _: leases.grant(connection, wanted, owner, since, self._watch))
 
-    def renew(self, owner: Owner) -> None:
+    def renew(self, owner: Owner) -> set[str]:
         """See :func:`ablate.store.leases.extend`."""
-        with writing(self._engine) as (connection, _):
-            leases.extend(connection, owner)
+        return self._database.write(lambda connection, _: leases.extend(connection, owner))
 
     def release(self, owner: Owner, digests: Iterable[str] | None = None) -> None:
         """End ``owner``'s leases on ``digests``; None: all of them."""
-        with writing(self._engine) as (connection, _):
-            leases.end(connection, owner, digests)
+        ended = None if digests is None else set(digests)
+        self._database.write(lambda connection, _: leases.end(connection, owner, ended))
 
     # Speeds
 
     def add_speeds(self, measured: Sequence[Speed]) -> None:
         """Keep ``measured`` instead of earlier ones of the same shapes."""
-        with writing(self._engine) as (connection, _):
-            write_speeds(connection, measured)
+        self._database.write(lambda connection, _: write_speeds(connection, measured))
 
     def speeds(self, host: str) -> list[Speed]:
         """All measurements of a host."""
-        with reading(self._engine) as connection:
-            return read_speeds(connection, host)
+        return self._database.read(lambda connection: read_speeds(connection, host, self._database.version))
+
+    def _get(self, connection: Connection, wanted: Sequence[str], curves: bool) -> dict[str, Record]:
+        found: dict[str, Record] = {}
+        for chunk in chunks(wanted):
+            found |= self._read(connection, self._records.c.digest.in_(chunk), curves)
+        return found
+
+    def _read(self, connection: Connection, chosen: ColumnElement[bool], curves: bool) -> dict[str, Record]:
+        if self._database.version > 1:
+            return dict(_read(connection, chosen, curves))
+        try:
+            found = version1.read(connection, chosen, curves)
+        except (ValueError, TypeError) as error:
+            raise Garbled(str(error)) from None
+        return {digest: record for digest, (_, record) in found.items()}
 
 
-def trajectory_of(identity: Mapping[str, Any]) -> str:
-    """``RunConfig.trajectory`` from a run's identity alone, which is all that a record keeps."""
-    if not _DEPENDS_ON_EPOCHS.get(identity.get("schedule", {}).get("name"), True):
-        identity = {**identity, "train": {k: v for k, v in identity["train"].items() if k != "epochs"}}
-    return hashlib.sha256(json.dumps(identity, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+def _read(connection: Connection, chosen: ColumnElement[bool], with_curves: bool) -> Iterator[tuple[str, Record]]:
+    query = select(records).where(chosen).order_by(records.c.id)
+    if with_curves:
+        extra = (curve_rows.c.layout, curve_rows.c.data, curve_rows.c.checksum.label("curve_checksum"))
+        query = query.add_columns(*extra).outerjoin(curve_rows, curve_rows.c.record == records.c.id)
+    for row in connection.execute(query):
+        try:
+            yield row.digest, _record(row, with_curves)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise Garbled(f"record {str(row.digest)[:12]}: {error}") from None
 
 
-_DEPENDS_ON_EPOCHS: dict[str, bool] = {
-    schedule.model_fields["name"].default: schedule.depends_on_epochs
-    for schedule in get_args(get_args(ScheduleConfig)[0])
-}
-
-
-def _read(connection: Connection, chosen: ColumnElement[bool], curves: bool) -> dict[str, Record]:
-    points: dict[int, list[Measurement]] = {}
-    if curves:
-        query = select(epochs).join(records, records.c.id == epochs.c.record).where(chosen)
-        for record, *values in connection.execute(query.order_by(epochs.c.record, epochs.c.epoch)):
-            points.setdefault(record, []).append(_measurement(values))
-    rows = connection.execute(select(records).where(chosen).order_by(records.c.id))
-    return {row.digest: _record(row, tuple(points.get(row.id, ()))) for row in rows}
-
-
-def _record(row: Row[Any], curves: tuple[Measurement, ...]) -> Record:
-    result = Result(status=row.status, curves=curves, error=row.error, notes=json.loads(row.notes))
-    return Record(row.digest, json.loads(row.config), result, json.loads(row.provenance))
-
-
-def _measurement(values: Sequence[Any]) -> Measurement:
-    step, *measured, seconds = values
-    named = zip(METRICS, measured, strict=True)
-    return Measurement(step, {name: value for name, value in named if value is not None}, seconds)
+def _record(row: Row[Any], with_curves: bool) -> Record:
+    texts = (row.error, row.config, row.notes, row.guesses, row.provenance)
+    if row.checksum != checksum(row.digest, row.status, *texts):
+        raise ValueError("it is not what was written")
+    curves: tuple[Measurement, ...] = ()
+    if with_curves:
+        if row.layout is None:
+            raise ValueError("its measurements are missing")
+        if row.curve_checksum != checksum(row.digest, row.layout, row.data):
+            raise ValueError("its measurements are not what was written")
+        curves = unpack(row.layout, row.data)
+    error, config, notes, guesses, provenance = map(json.loads, texts)
+    guessed = {metric: Guess(*values) for metric, values in guesses.items()}
+    return Record(row.digest, config, Result(row.status, curves, error, notes, guessed), provenance)
 
 
 def _write(connection: Connection, numbered: Sequence[tuple[int, Record]]) -> None:
-    if not numbered:
-        return
-    connection.execute(
-        insert(records),
-        [
+    rows, points = [], []
+    for number, record in numbered:
+        result = record.result
+        fields = {
+            "error": json.dumps(result.error),
+            "config": json.dumps(dict(record.config)),
+            "notes": json.dumps(dict(result.notes)),
+            "guesses": json.dumps({name: [guess.value, guess.samples] for name, guess in result.guesses.items()}),
+            "provenance": json.dumps(dict(record.provenance)),
+        }
+        rows.append(
             {
                 "id": number,
                 "digest": record.digest,
-                "trajectory": trajectory_of(record.config),
-                "status": record.result.status,
-                "epochs": int(record.config.get("train", {}).get("epochs", len(record.result.curves))),
-                "error": record.result.error,
-                "config": json.dumps(dict(record.config)),
-                "notes": json.dumps(dict(record.result.notes)),
-                "provenance": json.dumps(dict(record.provenance)),
+                "trajectory": trajectory_of(record.config, record.digest),
+                "status": result.status,
+                "last_step": result.curves[-1].step if result.curves else 0,
+                **fields,
+                "checksum": checksum(record.digest, result.status, *fields.values()),
             }
-            for number, record in numbered
-        ],
-    )
-    points: list[dict[str, Any]] = [
-        {"record": number, "epoch": point.step, "seconds": point.seconds}
-        | {metric: point.values.get(metric) for metric in METRICS}
-        for number, record in numbered
-        for point in record.result.curves
-    ]
-    if points:
-        connection.execute(insert(epochs), points)
+        )
+        layout, data = pack(result.curves)
+        check = checksum(record.digest, layout, data)
+        points.append({"record": number, "layout": layout, "data": data, "checksum": check})
+    connection.execute(insert(records), rows)
+    connection.execute(insert(curve_rows), points)

@@ -87,7 +87,7 @@ def test_killed_five_times(tmp_path):
     # A record that is refused or replaced has used up a number, too.
     with open_store(str(killed / "results" / "ablate.db"), read_only=True) as store:
         assert store.mark() == len(final), "a run was trained twice"
-    assert asked(killed, "SELECT count(*) FROM leases") == 0
+    assert asked(killed, "SELECT count(*) FROM ablate_leases") == 0
     assert "Traceback" not in (killed / "log").read_text()
     assert (killed / "results" / "small" / "search.html").exists()
 
@@ -151,8 +151,8 @@ def exists(folder):
 
 def is_at_work(folder, pid, trained):
     """Whether this searcher holds trials, and so many runs are there."""
-    holds = asked(folder, f"SELECT count(*) FROM leases WHERE pid = {pid}")
-    return holds > 0 and asked(folder, "SELECT count(*) FROM records") >= trained
+    holds = asked(folder, f"SELECT count(*) FROM ablate_leases WHERE pid = {pid}")
+    return holds > 0 and asked(folder, "SELECT count(*) FROM ablate_records") >= trained
 
 
 def asked(folder, query):

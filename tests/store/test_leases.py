@@ -1,4 +1,6 @@
 import dataclasses
+import os
+import signal
 import subprocess
 import sys
 
@@ -6,6 +8,7 @@ import pytest
 
 from ablate.images.run import RunConfig
 from ablate.store import Owner, leases, open_store
+from ablate.store.owner import _process_started
 from ablate.task.record import Record, Result
 
 RUNS = [RunConfig(seed=seed) for seed in range(3)]
@@ -20,11 +23,37 @@ def store(tmp_path):
 
 @pytest.fixture
 def clock(monkeypatch):
-    class Clock:
-        now = 1e9
+    """A wall clock and a monotonic one."""
 
-    monkeypatch.setattr(leases.time, "time", lambda: Clock.now)
+    class Clock:
+        wall, monotonic = 1e9, 5e4
+
+        @classmethod
+        def pass_by(cls, seconds):
+            cls.wall += seconds
+            cls.monotonic += seconds
+
+    monkeypatch.setattr(leases.time, "time", lambda: Clock.wall)
+    monkeypatch.setattr(leases.time, "monotonic", lambda: Clock.monotonic)
     return Clock
+
+
+@pytest.fixture
+def process():
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def owner_of(process):
+    return dataclasses.replace(
+        Owner.current(), name="other", pid=process.pid, process_started=_process_started(process.pid)
+    )
+
+
+def there():
+    return dataclasses.replace(Owner.current(), name="there", machine="elsewhere", pid=1, process_started="1")
 
 
 def add(store, run, status):
@@ -53,21 +82,12 @@ def test_only_what_has_no_final_record_is_leased(store):
     assert store.lease(DIGESTS, owner, since=store.mark()) == {RUNS[2].digest}
 
 
-def test_the_lease_of_a_process_that_has_ended_is_free_at_once(store):
-    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+def test_the_lease_of_a_process_that_has_ended_is_free_at_once(store, process):
     here = Owner.current()
-    started = leases_of_pid(process.pid)
-    gone = dataclasses.replace(here, name="gone", pid=process.pid, process_started=started)
-    store.lease(DIGESTS, gone)
+    store.lease(DIGESTS, owner_of(process))
     assert store.lease(DIGESTS, here) == set()
     process.communicate(b"\n")
     assert store.lease(DIGESTS, here) == DIGESTS
-
-
-def leases_of_pid(pid):
-    from ablate.store.owner import _process_started
-
-    return _process_started(pid)
 
 
 def test_a_process_number_used_again_is_another_process(store):
@@ -77,20 +97,66 @@ def test_a_process_number_used_again_is_another_process(store):
     assert store.lease(DIGESTS, here) == DIGESTS
 
 
+def test_a_living_process_keeps_its_lease_however_late_it_is_and_whatever_the_clock_says(store, process, clock):
+    store.lease(DIGESTS, owner_of(process))
+    clock.wall += 3600
+    assert store.lease(DIGESTS, Owner.current()) == set()
+    clock.pass_by(10 * leases.LEASE)
+    assert store.lease(DIGESTS, Owner.current()) == set()
+
+
+def test_a_stopped_process_loses_its_lease_in_the_end_and_notices(store, process, clock):
+    sleeper, here = owner_of(process), Owner.current()
+    store.lease(DIGESTS, sleeper)
+    os.kill(process.pid, signal.SIGSTOP)
+    os.waitpid(process.pid, os.WUNTRACED)
+    clock.wall += 3600
+    assert store.lease(DIGESTS, here) == set(), "a clock that jumps is no time that has passed"
+    clock.pass_by(leases.LEASE + 1)
+    assert store.lease({RUNS[0].digest}, here) == {RUNS[0].digest}
+    os.kill(process.pid, signal.SIGCONT)
+    assert store.renew(sleeper) == {RUNS[1].digest, RUNS[2].digest}
+    assert store.renew(here) == {RUNS[0].digest}
+    assert store.lease(DIGESTS, here) == {RUNS[0].digest}
+
+
 def test_a_lease_on_another_machine_lasts_until_it_expires(store, clock):
     here = Owner.current()
-    there = dataclasses.replace(here, name="there", machine="elsewhere", pid=1, process_started="1")
-    store.lease(DIGESTS, there)
-    clock.now += leases.LEASE
-    assert store.lease(DIGESTS, here) == set()
-    store.renew(there)
-    clock.now += leases.LEASE
-    assert store.lease(DIGESTS, here) == set()
-    clock.now += 1
+    store.lease(DIGESTS, there())
+    for _ in range(6):
+        clock.pass_by(leases.LEASE / 6)
+        assert store.lease(DIGESTS, here) == set()
+    clock.pass_by(1)
     assert store.lease(DIGESTS, here) == DIGESTS
-    store.renew(there)
-    store.release(there)
-    assert store.lease(DIGESTS, there) == set()
+    assert store.renew(there()) == set()
+
+
+def test_a_lease_that_is_renewed_elsewhere_survives_a_jump_of_the_databases_clock(store, clock):
+    here = Owner.current()
+    store.lease(DIGESTS, there())
+    for _ in range(10):
+        clock.pass_by(leases.RENEWAL)
+        store.renew(there())
+        clock.wall += 3600
+        assert store.lease(DIGESTS, here) == set()
+
+
+def test_a_lease_left_long_ago_ends_after_a_moment_of_watching(store, clock):
+    here = Owner.current()
+    store.lease(DIGESTS, there())
+    clock.pass_by(86400)
+    assert store.lease(DIGESTS, here) == set()
+    clock.pass_by(leases.STILL + 1)
+    assert store.lease(DIGESTS, here) == DIGESTS
+
+
+def test_a_lease_ends_also_where_the_databases_clock_was_set_back(store, clock):
+    here = Owner.current()
+    store.lease(DIGESTS, there())
+    clock.wall -= 86400
+    assert store.lease(DIGESTS, here) == set()
+    clock.pass_by(leases.LEASE + 1)
+    assert store.lease(DIGESTS, here) == DIGESTS
 
 
 def test_many_at_once(store):

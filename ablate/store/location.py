@@ -1,0 +1,77 @@
+"""Where a store is: a file or a URL, and how that is said to people."""
+
+import re
+from pathlib import Path
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+_SECRET = re.compile(r"pass|pwd|secret|token|key", re.IGNORECASE)
+
+
+def shown(location: str) -> str:
+    """A store's place for people: never with a password, wherever in a URL it stands.
+
+    Args:
+        location: A path or an SQLAlchemy URL, also one that is none.
+    """
+    if "://" not in location:
+        return location
+    try:
+        url = make_url(location)
+    except (ArgumentError, ValueError):
+        return f"{location.partition('://')[0]}://***"
+    query = {name: "***" if _SECRET.search(name) else value for name, value in url.query.items()}
+    return url.set(query=query).render_as_string(hide_password=True)
+
+
+def without_secrets(text: str, location: str) -> str:
+    """What a database said of ``location``, for people: a password in it becomes ``***``."""
+    if "://" not in location:
+        return text
+    try:
+        url = make_url(location)
+    except (ArgumentError, ValueError):
+        return text.replace(location.partition("://")[2], "***")
+    secrets = [url.password, *(value for name, value in url.query.items() if _SECRET.search(name))]
+    for secret in secrets:
+        if secret and isinstance(secret, str):
+            text = text.replace(secret, "***")
+    return text
+
+
+def url_of(location: str) -> URL:
+    """A path or URL as a URL.
+
+    Raises:
+        ArgumentError: It is none.
+    """
+    return make_url(location) if "://" in location else URL.create("sqlite", database=location)
+
+
+def file_of(location: str) -> Path | None:
+    """The SQLite file at a location; None: it is a server's.
+
+    Raises:
+        ArgumentError: It is no URL.
+    """
+    url = url_of(location)
+    if url.get_backend_name() != "sqlite":
+        return None
+    database = url.database or ""
+    if url.query.get("uri"):
+        database = database.removeprefix("file:").partition("?")[0]
+    return Path(database)
+
+
+def is_in_memory(location: str) -> bool:
+    """Whether it names an SQLite database that nobody could open again.
+
+    Raises:
+        ArgumentError: It is no URL.
+    """
+    url = url_of(location)
+    if url.get_backend_name() != "sqlite":
+        return False
+    database = url.database or ""
+    return database in ("", ":memory:") or ":memory:" in database or url.query.get("mode") == "memory"
