@@ -27,10 +27,12 @@ def compare(a: str, b: str, *, markdown: bool) -> None:
         ConfigError: There is nothing of that name, or the two have nothing in common.
     """
     from ablate.report import compare_runs, comparison_markdown, print_comparison
+    from ablate.store import shown
 
     (left, tasks), (right, others) = _runs(a), _runs(b)
     metrics = metrics_of([*tasks, *others])
     table = compare_runs(left, right, metrics)
+    a, b = shown(a), shown(b)
     if not (table["pairs"] > 0).any():
         held = "; ".join(f"{name} has {_counted(frame)}" for name, frame in ((a, left), (b, right)))
         raise ConfigError(f"{a} and {b}: have no setting with a common seed; they cannot be compared ({held})")

@@ -14,7 +14,7 @@ from ablate.execute.sizing import members_by
 from ablate.plan.cohorts import Cohort, default_members, form_cohorts
 from ablate.plan.plan import Plan
 from ablate.plan.prefixes import find_prefixes, read_off
-from ablate.store import FINAL, open_store
+from ablate.store import FINAL, open_store, shown
 from ablate.store.provenance import collect
 
 
@@ -67,7 +67,7 @@ def outlook(wanted: StudyRequest) -> dict[str, Any]:
         "samples": cost.samples,
         "seconds": round(cost.seconds, 1),
         "measured": round(cost.measured, 3),
-        "store": launch.store_location,
+        "store": shown(launch.store_location),
         "results": launch.results,
         "folders": {study.name: str(wanted.folder(study.name)) for study in plan.studies},
     }

@@ -250,13 +250,14 @@ def merge_folders(folders: Sequence[Path], location: str | None) -> None:
     Raises:
         ConfigError: A file is no such table, or the store cannot be written.
     """
+    from ablate.store import shown
     from ablate.store.frames import read_folder
 
     found = [record for folder in folders for record in read_folder(folder)]
     launch = Launch(store=location)
     with _store(launch) as store:
         new = store.merge(found)
-    print(f"{len(found)} records read, {new} new in {launch.store_location}")
+    print(f"{len(found)} records read, {new} new in {shown(launch.store_location)}")
 
 
 def print_data(name: str, root: str | None, words: Sequence[str] = ()) -> None:

@@ -88,6 +88,11 @@ class ImageClassification:
             identity = {**identity, "train": {k: v for k, v in identity["train"].items() if k != "epochs"}}
         return digest_of(identity)
 
+    def length_of(self, identity: Mapping[str, Any]) -> int | None:
+        """See :class:`ablate.task.task.Task`."""
+        epochs = identity["train"]["epochs"]
+        return int(epochs)
+
     def guesses(self, record: Record) -> Mapping[str, Guess]:
         """What the engine counted; for older records, what is known of published data sets."""
         classes = BALANCED.get(record.config.get("data", {}).get("name", ""))

@@ -53,7 +53,7 @@ class Trainer:
         launch: Launch,
         *,
         progress: Progress | None = None,
-        renew: Callable[[], None] | None = None,
+        renew: Callable[[], object] | None = None,
         engine: str | None = None,
     ) -> None:
         self._store = store
@@ -116,7 +116,7 @@ def _weight(run: RunConfig, result: Result) -> float:
 class _Renewing(Progress):
     """Passes everything on, and renews leases on the way."""
 
-    def __init__(self, shown: Progress, renew: Callable[[], None]) -> None:
+    def __init__(self, shown: Progress, renew: Callable[[], object]) -> None:
         self._shown, self._renew = shown, renew
         self._next = time.monotonic() + RENEW_SECONDS
 

@@ -12,7 +12,7 @@ from ablate.search.racing import rung_epochs, seed_counts
 from ablate.search.request import SearchRequest
 from ablate.search.settings import Search
 from ablate.search.storage import load_study
-from ablate.store import FINAL, Store, open_store
+from ablate.store import FINAL, Store, open_store, shown
 from ablate.store.provenance import collect
 from ablate.task.errors import ConfigError
 
@@ -68,7 +68,7 @@ def search_outlook(order: SearchRequest) -> dict[str, Any]:
         "settings_raced": math.floor(total / (mean * share)),
         "search_seconds": round(total / mean * of_run["seconds"], 1),
         "proof": proof,
-        "store": launch.store_location,
+        "store": shown(launch.store_location),
     }
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ablate.store import Owner, Store
+from ablate.store.location import without_secrets
 from ablate.task.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def _open(location: str) -> "RDBStorage":
     try:
         storage = RDBStorage(url, engine_kwargs=options)
     except (SQLAlchemyError, RuntimeError, ImportError) as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        reason = without_secrets(str(getattr(error, "orig", None) or error).splitlines()[0], location)
         raise ConfigError(f"store: Optuna's tables cannot be used there: {reason}") from None
     if storage.engine.dialect.name == "sqlite":
         storage.engine.dispose()

@@ -32,7 +32,7 @@ def without_secrets(text: str, location: str) -> str:
     try:
         url = make_url(location)
     except (ArgumentError, ValueError):
-        return text.replace(location.partition("://")[2], "***")
+        return "is no URL that can be read"
     secrets = [url.password, *(value for name, value in url.query.items() if _SECRET.search(name))]
     for secret in secrets:
         if secret and isinstance(secret, str):

@@ -16,7 +16,7 @@ from ablate.store.owner import Owner
 from ablate.store.schema import curves as curve_rows
 from ablate.store.schema import info, records
 from ablate.store.speeds import Speed, read_speeds, write_speeds
-from ablate.store.trajectories import trajectory_of
+from ablate.store.tasks import Tasks
 from ablate.task.record import Guess, Measurement, Record, Result, Status
 
 FINAL: frozenset[Status] = frozenset({"complete", "diverged"})
@@ -261,7 +261,7 @@ def _record(row: Row[Any], with_curves: bool) -> Record:
 
 
 def _write(connection: Connection, numbered: Sequence[tuple[int, Record]]) -> None:
-    rows, points = [], []
+    rows, points, tasks = [], [], Tasks()
     for number, record in numbered:
         result = record.result
         fields = {
@@ -275,7 +275,7 @@ def _write(connection: Connection, numbered: Sequence[tuple[int, Record]]) -> No
             {
                 "id": number,
                 "digest": record.digest,
-                "trajectory": trajectory_of(record.config, record.digest),
+                "trajectory": tasks.trajectory_of(record.config, record.digest),
                 "status": result.status,
                 "last_step": result.curves[-1].step if result.curves else 0,
                 **fields,

@@ -175,6 +175,10 @@ class DeclaredTask:
             return digest_of(trajectory_identity(identity, self.table.steps))
         return digest_of(identity)
 
+    def length_of(self, identity: Mapping[str, Any]) -> int | None:
+        """See :class:`ablate.task.task.Task`."""
+        return None
+
     def guesses(self, record: Record) -> Mapping[str, Guess]:
         """See :class:`ablate.task.task.Task`: nothing is known of somebody else's data."""
         return {}

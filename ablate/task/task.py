@@ -85,6 +85,9 @@ class Task(Protocol):
     def trajectory_of(self, identity: Mapping[str, Any]) -> str:
         """``Run.trajectory`` from a run's identity alone, which is all that a record keeps."""
 
+    def length_of(self, identity: Mapping[str, Any]) -> int | None:
+        """Last step of a complete run, from its identity alone; None: that is not known."""
+
     def guesses(self, record: Record) -> Mapping[str, Guess]:
         """What guessing scores on the data of a record, by metric; empty where it is not known."""
 

@@ -13,7 +13,7 @@ from ablate.images.run import RunConfig
 from ablate.store import SCHEMA_VERSION, Speed, open_store
 from ablate.store.database import open_database
 from ablate.store.schema import info
-from ablate.store.trajectories import trajectory_of
+from ablate.store.tasks import Tasks
 from ablate.task.errors import ConfigError
 from ablate.task.record import Record, Result
 
@@ -117,8 +117,11 @@ def test_merging_into_an_empty_store(store, tmp_path):
 @pytest.mark.parametrize("schedule", [Step(), Cosine(), OneCycle(), WarmUp()])
 def test_trajectory_from_the_identity(schedule):
     run = RunConfig(schedule=schedule, train=Train(epochs=3))
-    assert trajectory_of(run.identity, run.digest) == run.trajectory
-    assert trajectory_of({"task": "of another machine"}, run.digest) == run.digest
+    assert Tasks().trajectory_of(run.identity, run.digest) == run.trajectory
+    assert Tasks().length_of(run.identity) == 3
+    for unknown in ({"task": "of another machine"}, {"engine": 1}, {"train": {}}):
+        assert Tasks().length_of(unknown) is None
+    assert Tasks().trajectory_of({"task": "of another machine"}, run.digest) == run.digest
 
 
 def test_along_a_trajectory_divergence_says_most_then_length(store):

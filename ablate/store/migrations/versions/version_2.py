@@ -40,7 +40,10 @@ def upgrade() -> None:
 def _copy(connection: sa.Connection, records: sa.Table, curves: sa.Table, after: int, last: int) -> None:
     old = version1.records
     chosen = sa.and_(old.c.id > after, old.c.id <= last)
-    trajectories = {row.digest: row.trajectory for row in connection.execute(sa.select(old.c.digest, old.c.trajectory).where(chosen))}
+    trajectories = {
+        row.digest: row.trajectory
+        for row in connection.execute(sa.select(old.c.digest, old.c.trajectory).where(chosen))
+    }
     rows, points = [], []
     for digest, (number, record) in version1.read(connection, chosen, with_curves=True).items():
         result = record.result
