@@ -1,17 +1,23 @@
 # make demo    train a small study on real Fashion-MNIST, write its table and figure
+# make pages  build every committed study's page and vector figures from its records, without training
 # make test    linters, types and tests, as CI runs them
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DEBIAN_DATA := /usr/share/datasets/fashion-mnist
 APT := DEBIAN_FRONTEND=noninteractive apt-get
-RESULTS ?= results
+RESULTS ?= outputs
 
-.PHONY: demo test lint data bench clean
+.PHONY: demo pages test lint data bench clean
 
 demo: $(VENV)/.installed data
 	$(BIN)/ablate sweep quickstart results=$(RESULTS)
 	$(BIN)/ablate report quickstart results=$(RESULTS)
+
+# Committed are records, tables and PNG figures; pages and SVG are made from them.
+pages: $(VENV)/.installed
+	$(BIN)/ablate report quickstart lenet_article combination_readings
+	$(BIN)/ablate report search
 
 test: lint data
 	$(BIN)/pytest -n 2 -q

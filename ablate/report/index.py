@@ -29,7 +29,8 @@ def write_index(out: Path) -> Path:
     """Write ``index.html`` over every study below ``out`` that has a report.
 
     Args:
-        out: The folder of results; a study is a folder in it with ``summary.json``.
+        out: The folder of results; a study is a folder in it with ``summary.json``, below another one where its name
+            has a ``/``.
 
     Returns:
         The page.
@@ -40,9 +41,9 @@ def write_index(out: Path) -> Path:
     from ablate.report.page import render, template_text
 
     studies = []
-    for path in sorted(out.glob(f"*/{SUMMARY}")):
+    for path in sorted(file for depth in ("*", "*/*") for file in out.glob(f"{depth}/{SUMMARY}")):
         summary = json.loads(path.read_text(encoding="utf-8"))
-        studies.append(_entry(summary, path.parent.name))
+        studies.append(_entry(summary, path.parent.relative_to(out).as_posix()))
     page = render("index.html", studies=studies, heads=HEADS, script=Markup(template_text("page.js")))
     return write_text(out / "index.html", page)
 
@@ -56,7 +57,7 @@ def study_summary(
     statuses = Counter(runs.drop_duplicates("digest")["status"])
     data = {
         "study": view.name,
-        "question": view.question,
+        "question": " ".join([view.question, *view.notices]).strip(),
         "runs": {status: statuses[status] for status in ("complete", "diverged", "failed", "missing")},
         "verdicts": [
             {
@@ -88,7 +89,7 @@ def _entry(summary: dict[str, Any], folder: str) -> dict[str, Any]:
     runs, published = summary["runs"], summary["published"]
     checked = published["inside"] + published["outside"]
     return {
-        "name": summary["study"],
+        "name": folder,
         "href": f"{quote(folder)}/report.html",
         "question": summary["question"],
         "count": count_runs(runs).partition(" (")[0],
