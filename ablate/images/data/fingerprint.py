@@ -7,8 +7,7 @@ from pathlib import Path
 
 from ablate.images.data.inspection import inspect
 from ablate.images.data.known import Inspection
-from ablate.images.data.layout import Layout, layout_of
-from ablate.images.data.listing import list_folder
+from ablate.images.data.layout import Layout, checked_layout
 from ablate.images.data.names import shown
 from ablate.images.data.picture import RULE
 from ablate.task.errors import ConfigError
@@ -36,7 +35,7 @@ def content_digest(root: Path | str, background: str = "white") -> str:
         ConfigError: The folder is missing, is no folder of classes, or files cannot be read.
     """
     root = Path(os.path.expanduser(root))
-    layout = layout_of(list_folder(root))
+    layout = checked_layout(root)
     return digest_of_layout(root, layout, inspect(root, layout.used, background, decode=False))
 
 

@@ -41,8 +41,7 @@ from ablate.images.config import ImageFolder
 from ablate.images.data.arrays import Arrays
 from ablate.images.data.fingerprint import content_digest, digest_of_layout
 from ablate.images.data.known import Inspection
-from ablate.images.data.layout import Layout, Picture, layout_of
-from ablate.images.data.listing import list_folder
+from ablate.images.data.layout import Layout, Picture, checked_layout
 from ablate.images.data.names import shown
 from ablate.images.data.picture import UnreadableError, opened, read_picture, square
 from ablate.images.data.survey import refusals, survey
@@ -76,7 +75,7 @@ class FolderSource:
         Raises:
             ConfigError: It is no folder of classes; see :func:`ablate.images.data.layout.layout_of`.
         """
-        return layout_of(list_folder(self.where())).with_test_part(self.config.test_fraction)
+        return checked_layout(self.where(), self.config.test_fraction)
 
     def checked_layout(self) -> Layout:
         """The same, held against ``data.train_size`` and ``data.val_size``.

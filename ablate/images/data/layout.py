@@ -4,8 +4,9 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from ablate.images.data.listing import LeftOut, Listing
+from ablate.images.data.listing import LeftOut, Listing, list_folder
 from ablate.images.data.names import ENDINGS, shown
 from ablate.task.errors import ConfigError
 
@@ -63,6 +64,29 @@ class Layout:
         return replace(self, parts={**self.parts, "train": train, "test": test})
 
 
+def checked_layout(root: Path, fraction: float | None = None) -> Layout:
+    """List a folder and sort its pictures into classes and parts.
+
+    Args:
+        root: The folder.
+        fraction: Of a test part that the folder does not hold itself; None: no test part is drawn.
+
+    Raises:
+        ConfigError: Also where something cannot be listed; see :func:`layout_of`.
+    """
+    listing = list_folder(root)
+    problems = list(listing.problems)
+    try:
+        layout = layout_of(listing)
+        if fraction is not None:
+            layout = layout.with_test_part(fraction)
+    except ConfigError as error:
+        problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return layout
+
+
 def layout_of(listing: Listing) -> Layout:
     """Sort a folder's pictures into classes and parts.
 
@@ -70,25 +94,16 @@ def layout_of(listing: Listing) -> Layout:
         listing: What lies below it.
 
     Raises:
-        ConfigError: Lists all that is wrong: what cannot be listed, fewer than two classes, a class without a picture
+        ConfigError: Lists all that is wrong: fewer than two classes, a class without a picture
             in one of the parts, folders that may be parts as well as classes.
     """
-    problems = list(listing.problems)
     top = sorted(folder for folder in listing.folders if "/" not in folder)
     parts = {name: part for name in top for part, names in PARTS.items() if name.lower() in names}
-    found = None
-    try:
-        if "train" in parts.values() and len(set(parts.values())) > 1:
-            found = _split_already(listing, top, parts)
-        elif top and len(parts) == len(top) > 1:
-            raise ConfigError(f"{_root(listing)}: holds {_names(top)} but no train folder; which part is trained on?")
-        else:
-            found = _classes(listing, top)
-    except ConfigError as error:
-        problems += error.problems
-    if problems or found is None:
-        raise ConfigError(problems)
-    return found
+    if "train" in parts.values() and len(set(parts.values())) > 1:
+        return _split_already(listing, top, parts)
+    if len(parts) == len(top) > 1:
+        raise ConfigError(f"{_root(listing)}: holds {_names(top)} but no train folder; which part is trained on?")
+    return _classes(listing, top)
 
 
 def _classes(listing: Listing, classes: list[str]) -> Layout:

@@ -81,7 +81,7 @@ def survey(config: ImageFolder, root: Path, *, decode: bool = True) -> Survey:
         ConfigError: There is no such folder.
     """
     listing = list_folder(root)
-    refused: list[str] = []
+    refused = list(listing.problems)
     layout = None
     try:
         layout = layout_of(listing)
