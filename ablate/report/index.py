@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ablate.report.printable import printable
 from ablate.report.view import StudyView
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def study_summary(
         "seconds": view.actual if view.actual is not None else float(records[0]["seconds"].sum()),
         "warnings": warnings(view, analysis),
     }
-    return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+    return printable(json.dumps(data, indent=1, ensure_ascii=False)) + "\n"
 
 
 def _entry(summary: dict[str, Any], folder: str) -> dict[str, Any]:
