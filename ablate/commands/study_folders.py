@@ -92,13 +92,7 @@ def _same(a: Source, b: Source) -> bool:
 
 
 def _without_password(word: str) -> str:
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
+    from ablate.store import shown
 
     key, _, value = word.partition("=")
-    if "://" not in value:
-        return word
-    try:
-        return f"{key}={make_url(value).render_as_string(hide_password=True)}"
-    except (ArgumentError, ValueError):
-        return f"{key}=URL"
+    return f"{key}={shown(value)}"

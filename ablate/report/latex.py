@@ -1,5 +1,6 @@
 """The sheets of a study as LaTeX tables (packages booktabs and, for wide ones, graphicx)."""
 
+import unicodedata
 from collections.abc import Sequence
 
 import pandas as pd
@@ -31,26 +32,42 @@ SPECIAL = {
     "\u2013": "--",
     "—": "---",
     "→": r"$\rightarrow$",
-    "\u03c3": r"$\sigma$",
+    "µ": r"$\mu$",
 }
+ACCENTS = frozenset("\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327")
+"""Combining marks that every font encoding of LaTeX can put on a letter."""
+LETTERS = frozenset("ßøØæÆœŒåÅ")
+GREEK = frozenset(
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi "
+    "omega".split()
+)
+HEAD = r"% needs \usepackage{booktabs,graphicx}"
+ANY = r'\providecommand{\anychar}[1]{\ifdefined\Umathchar\char"#1\relax\else U+#1\fi}'
+"""A character that pdfLaTeX does not know is printed by its number there, by itself in XeLaTeX and LuaLaTeX."""
 
 
 def latex(view: StudyView, levels: pd.DataFrame, printed: Sequence[Sheet] | None = None) -> str:
     """Every sheet (``printed``, where they are made already) as a floating table, to be read in by a paper."""
-    head = "% needs \\usepackage{booktabs,graphicx}"
     note = explanation(view, levels)
-    return (
-        "\n\n".join(
-            [head, *(_table(view, sheet, i, note) for i, sheet in enumerate(printed or sheets(view, levels), 1))]
-        )
-        + "\n"
-    )
+    tables = [_table(view, sheet, i, note) for i, sheet in enumerate(printed or sheets(view, levels), 1)]
+    head = [HEAD, ANY] if any(r"\anychar" in text for text in tables) else [HEAD]
+    return "\n\n".join([*head, *tables]) + "\n"
 
 
 def escape(text: str) -> str:
     """Text that LaTeX prints as it is."""
-    safe = "".join(SPECIAL.get(c, c) for c in one_line(text))
+    safe = "".join(map(_letter, one_line(text)))
     return "{}" + safe if safe.startswith(("[", "*")) else safe
+
+
+def _letter(c: str) -> str:
+    if c in SPECIAL or c.isascii() or c in LETTERS:
+        return SPECIAL.get(c, c)
+    parts = unicodedata.normalize("NFD", c)
+    if len(parts) == 2 and parts[0].isascii() and parts[1] in ACCENTS:
+        return c
+    name = unicodedata.name(c, "").removeprefix("GREEK SMALL LETTER ").lower().replace("lamda", "lambda")
+    return rf"$\{name}$" if name in GREEK else rf"\anychar{{{ord(c):04X}}}"
 
 
 def _table(view: StudyView, sheet: Sheet, index: int, note: str) -> str:

@@ -3,6 +3,8 @@
 import csv
 import io
 import re
+import shutil
+import subprocess
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -10,6 +12,7 @@ from rich.console import Console
 
 from ablate.report import print_report
 from ablate.report.files import csv_text, harmless
+from ablate.report.latex import ANY, escape
 from ablate.report.printable import UNSAFE, one_line
 
 TEXTS = ("table.md", "table.tex", "report.html", "summary.json")
@@ -23,7 +26,7 @@ def test_no_file_holds_a_character_that_cannot_be_seen(nasty_report, name):
 
 def test_latex_has_no_special_character_that_is_not_meant(nasty_report):
     text = (nasty_report[0] / "table.tex").read_text(encoding="utf-8")
-    cells = re.sub(r"\$\^\\dagger\$|%$", "", text.partition("\n")[2], flags=re.MULTILINE)
+    cells = re.sub(r"\$\^\\dagger\$|%$", "", text.partition(r"\begin{table}")[2], flags=re.MULTILINE)
     cells = re.sub(r"\\[a-zA-Z]+|\\[&%$#_{}\\]", "", cells)
     assert not set("#%~^") & set(cells), "escaped everywhere"
     assert re.sub(r"\$[-]?\$", "", cells).count("$") % 2 == 0
@@ -101,3 +104,17 @@ def test_every_text_of_a_table_is_harmless(make_study):
     assert {row["label"] for row in rows} == {"'=cmd|x"}
     assert {row["level"] for row in rows} == {"-1.5"}
     assert {row["error"] for row in rows} == {""}
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="there is no pdflatex here")
+def test_a_hostile_table_compiles(nasty_report, tmp_path):
+    every = "".join(
+        map(escape, [*map(chr, range(32, 127)), *"éüñçšßøæÅłđąþ", *"αλμωΩ", *"中文ไทย🙂±∞†—→█\u2212\u00d7\u2013"])
+    )
+    start = r"\documentclass{article}\usepackage{booktabs,graphicx}\begin{document}" + ANY + r"\input{table}"
+    paper = f"{start} {every}" + r"\end{document}"
+    (tmp_path / "table.tex").write_bytes((nasty_report[0] / "table.tex").read_bytes())
+    (tmp_path / "paper.tex").write_text(paper, encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
+    assert done.returncode == 0, done.stdout[-2000:]
