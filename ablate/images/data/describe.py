@@ -1,5 +1,6 @@
 """What ``ablate data`` says of a data set."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -93,6 +94,11 @@ def lines(description: Mapping[str, Any]) -> list[str]:
     return text
 
 
+def _size(description: Mapping[str, Any]) -> str:
+    images = sum(sum(counts) for counts in description["counts"].values())
+    return f"{images * math.prod(description['shape']) / 2**20:,.0f} MiB"
+
+
 def _folder_lines(description: Mapping[str, Any]) -> list[str]:
     """Of an image folder, all but what is refused: that is an error of its own."""
     text = []
@@ -102,6 +108,7 @@ def _folder_lines(description: Mapping[str, Any]) -> list[str]:
         text += [
             f"  {description['train']:,} training and {description['test']:,} test images, {height}x{width} colour, "
             f"{len(description['classes'])} classes",
+            f"  in the memory of each worker: {_size(description)}",
             f"  images of each class ({', '.join(counts)}):",
             *(
                 f"    {shown(name)}: {', '.join(f'{counts[part][i]:,}' for part in counts)}"

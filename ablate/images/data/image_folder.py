@@ -100,8 +100,9 @@ class FolderSource:
         root = self.where()
         found = survey(self.config, root)
         refused = [*found.refused, *(self.misfits(found.layout) if found.layout is not None else ())]
-        if refused:
+        if refused or found.layout is None:
             raise ConfigError(refused)
+        self._check_content(digest_of_layout(root, found.layout, found.inspections))
         for line in found.warnings():
             log.warning("data.root = %s: %s", shown(root), line)
         return root
@@ -118,11 +119,8 @@ class FolderSource:
                 that the run was planned with.
         """
         root, layout = self.where(), self.layout()
-        if self.config.content is not None and content_digest(root, self.config.background) != self.config.content:
-            raise ConfigError(
-                f"data.root = {shown(repr(self.config.root))}: the images have changed since the study was planned; "
-                "plan anew"
-            )
+        if self.config.content is not None:
+            self._check_content(content_digest(root, self.config.background))
         labels = {name: label for label, name in enumerate(layout.classes)}
         seen: dict[str, Inspection] = {}
         pixels = {part: self._pixels(root, pictures, seen) for part, pictures in layout.parts.items()}
@@ -195,6 +193,13 @@ class FolderSource:
                 f"data.val_size = {self.config.val_size}: must be below the {images} training images in use"
             )
         return problems
+
+    def _check_content(self, content: str) -> None:
+        if self.config.content is not None and content != self.config.content:
+            raise ConfigError(
+                f"data.root = {shown(repr(self.config.root))}: the images have changed since the study was planned; "
+                "plan anew"
+            )
 
     def _pixels(self, root: Path, part: Sequence[Picture], seen: dict[str, Inspection]) -> NDArray[np.uint8]:
         side = self.config.stored

@@ -73,6 +73,8 @@ class _Walk:
         self.found = Listing(root)
         self.links: list[tuple[str, str]] = []
         """Not followed yet: relative path and place."""
+        self.pending: list[tuple[str, str]] = []
+        """Folders not listed yet: place, and what paths of their entries begin with."""
         self.entries = 0
         self.walked: set[Key] = {_key(os.stat(root))}
         self.known: set[Key] | None = None
@@ -81,29 +83,35 @@ class _Walk:
 
     def walk(self, place: str, prefix: str) -> None:
         """List a folder that is no link, and all below it."""
-        pending = [(place, prefix)]
-        while pending:
-            folder, prefix = pending.pop()
+        self.pending = [(place, prefix)]
+        while self.pending:
+            folder, prefix = self.pending.pop()
             for entry in self._entries(folder, prefix):
-                path = prefix + entry.name
-                if entry.is_symlink():
-                    if not self._passes_over(path, entry.name, folder=False):
-                        self.links.append((path, entry.path))
-                elif entry.is_dir(follow_symlinks=False):
-                    if self._passes_over(path, entry.name, folder=True):
-                        continue
-                    key = _key(entry.stat(follow_symlinks=False))
-                    if key in self.walked:
-                        self._leave_out(path + "/", "the same folder as one that is listed already")
-                    else:
-                        self.walked.add(key)
-                        self.found.folders.append(path)
-                        pending.append((entry.path, path + "/"))
-                elif not self._passes_over(path, entry.name, folder=False):
-                    if entry.is_file(follow_symlinks=False):
-                        self._take(path)
-                    else:
-                        self._leave_out(path, f"{_kind(entry.stat(follow_symlinks=False).st_mode)}, never opened")
+                try:
+                    self._sort(entry, prefix + entry.name)
+                except OSError as error:  # gone while the folder was listed, say
+                    self._cannot_list(prefix + entry.name, error)
+
+    def _sort(self, entry: os.DirEntry[str], path: str) -> None:
+        """Decide what becomes of an entry, by its kind and name."""
+        if entry.is_symlink():
+            if not self._passes_over(path, entry.name, folder=False):
+                self.links.append((path, entry.path))
+        elif entry.is_dir(follow_symlinks=False):
+            if self._passes_over(path, entry.name, folder=True):
+                return
+            key = _key(entry.stat(follow_symlinks=False))
+            if key in self.walked:
+                self._leave_out(path + "/", "the same folder as one that is listed already")
+            else:
+                self.walked.add(key)
+                self.found.folders.append(path)
+                self.pending.append((entry.path, path + "/"))
+        elif not self._passes_over(path, entry.name, folder=False):
+            if entry.is_file(follow_symlinks=False):
+                self._take(path)
+            else:
+                self._leave_out(path, f"{_kind(entry.stat(follow_symlinks=False).st_mode)}, never opened")
 
     def follow(self, path: str, place: str) -> None:
         """List what a link leads to."""
@@ -181,7 +189,10 @@ class _Walk:
                         )
                     yield entry
         except OSError as error:
-            self.found.problems.append(f"{self._shown(prefix)}: cannot be listed ({error.strerror or error})")
+            self._cannot_list(prefix, error)
+
+    def _cannot_list(self, path: str, error: OSError) -> None:
+        self.found.problems.append(f"{self._shown(path)}: cannot be listed ({error.strerror or error})")
 
     def _shown(self, path: str) -> str:
         return shown(self.found.root / path)

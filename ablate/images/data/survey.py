@@ -37,7 +37,7 @@ class Finding:
         """For people: the finding with the number of files, then each of them."""
         if not self.paths:
             return [self.text]
-        return [f"{len(self.paths):,} {self.text}", *(f"  {shown(path)}" for path in self.paths)]
+        return [f"{self.text}: {len(self.paths):,}", *(f"  {shown(path)}" for path in self.paths)]
 
 
 @dataclass(frozen=True)

@@ -144,16 +144,19 @@ def test_content_digest_follows_the_images_and_nothing_else(photos, tmp_path):
 def test_images_that_changed_since_planning_are_refused(photos):
     config = folder(photos, content=content_digest(photos))
     assert len(load(config, CPU).train_labels) == 24
+    assert verify(config) == photos
     Image.new("RGB", (9, 9)).save(photos / "bee" / "0.png")
-    assert "the images have changed since the study was planned" in problems(lambda: load(config, CPU))[0]
+    for action in (verify, lambda config: load(config, CPU)):
+        assert "the images have changed since the study was planned" in problems(action, config)[0]
 
 
 def test_description(photos):
     description = describe("image_folder", str(photos))
     assert (description["train"], description["test"], description["shape"]) == (24, 6, [3, 256, 256])
-    assert lines(description)[:7] == [
+    assert lines(description)[:8] == [
         f"image_folder (3 classes of images): {photos}",
         "  24 training and 6 test images, 256x256 colour, 3 classes",
+        "  in the memory of each worker: 6 MiB",
         "  images of each class (train, test):",
         "    Cat: 8, 2",
         "    ant: 8, 2",
@@ -161,7 +164,7 @@ def test_description(photos):
         "  as stored: 10 PNG RGBA, 10 PNG RGB, 10 PNG L",
     ]
     assert lines(description)[-5:] == [
-        "    3 no picture by its ending (.txt)",
+        "    no picture by its ending (.txt): 3",
         *(f"      {name}/notes.txt" for name in ("Cat", "ant", "bee")),
         f"  content SHA-256 {content_digest(photos)}",
     ]
