@@ -133,18 +133,20 @@ def trials_of(order: SearchRequest) -> "Study":
             return in_memory(study)
     if reported is None:
         raise ConfigError(
-            f"study {order.study.name}: there are no trials of this search; start it with: "
-            f"ablate search {order.study.name}"
+            f"study {order.study.name}: there are no trials of this search; start it with: {order.command}"
         )
     return reported
 
 
 def reported_trials(order: SearchRequest) -> "Study | None":
-    """The trials in the search's report; None: there is none."""
+    """The trials in the search's report, or in that of its file where both ask the same; None: there are none."""
     from ablate.search.trials import read_trials
 
-    file = Path(order.launch.results) / f"{order.study.name}{order.suffix}" / "trials.json"
-    return read_trials(file) if file.exists() else None
+    stated, own = (Path(order.launch.results) / f"{order.study.name}{s}" / "trials.json" for s in ("", order.suffix))
+    if own.exists():
+        return read_trials(own)
+    found = read_trials(stated) if stated.exists() else None
+    return found if found is not None and found.study_name == order.name else None
 
 
 def write_search_report(order: SearchRequest, study: "Study") -> list[str]:
