@@ -31,9 +31,9 @@ def compare(a: str, b: str, *, markdown: bool) -> None:
 
     (left, tasks), (right, others) = _runs(a), _runs(b)
     metrics = metrics_of([*tasks, *others])
-    table = compare_runs(left, right, metrics)
     a, b = shown(a), shown(b)
-    if not (table["pairs"] > 0).any():
+    table = compare_runs(left, right, metrics) if len(left) and len(right) else None
+    if table is None or not (table["pairs"] > 0).any():
         held = "; ".join(f"{name} has {_counted(frame)}" for name, frame in ((a, left), (b, right)))
         raise ConfigError(f"{a} and {b}: have no setting with a common seed; they cannot be compared ({held})")
     print(comparison_markdown(table, metrics, (a, b))) if markdown else print_comparison(table, metrics, (a, b))

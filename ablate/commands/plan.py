@@ -1,5 +1,6 @@
 """``ablate plan``: what would be trained, what the store already holds, and what it would cost; trains nothing."""
 
+import math
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from ablate.plan.plan import Plan
 from ablate.plan.prefixes import find_prefixes, read_off
 from ablate.store import FINAL, open_store, shown
 from ablate.store.provenance import collect
+
+ALPHA = 0.05
+"""Level of the tests that the analysis makes."""
 
 
 def outlook(wanted: StudyRequest) -> dict[str, Any]:
@@ -109,6 +113,14 @@ def print_outlook(found: dict[str, Any]) -> None:
             runs = str(len(levels) * study["seeds"])
             add_row(studies, study["name"], factor, ", ".join(levels), study["seeds"], runs)
     console.print(studies)
+    for study in found["studies"]:
+        if study["seeds"] < study["seeds_needed"]:
+            text = (
+                f"study {study['name']}: {study['seeds']} seeds cannot decide any of its {study['comparisons']} "
+                f"comparisons with the baseline at 5 %, however large the differences: that takes "
+                f"{study['seeds_needed']} seeds"
+            )
+            console.print(plain(text, "yellow"))
     if found["cohorts"]:
         cohorts = table(f"Cohorts on {found['workers']} workers, in this order")
         headings = ("members", "seeds", f"{found['step']}s", "batch", "samples", "samples/s", "time", "batches")
@@ -141,17 +153,33 @@ def print_outlook(found: dict[str, Any]) -> None:
     console.print(plain(cost))
 
 
+def seeds_needed(comparisons: int) -> int:
+    """The fewest seeds with which any of a study's comparisons with the baseline can be decided at 5 %.
+
+    The smallest two-sided p of a sign-flip test over n pairs is 2 / 2^n, and Holm's correction multiplies it by the
+    number of comparisons: with fewer seeds nothing is decided, however large the differences.
+
+    Args:
+        comparisons: Levels of all factors but the baselines, at least 1.
+    """
+    return math.ceil(math.log2(2 * comparisons / ALPHA) - 1e-9)
+
+
 def _study(plan: Plan, name: str) -> dict[str, Any]:
     points = [point for point in plan.points if point.study.name == name]
     factors: dict[str, dict[str, None]] = {}
     for point in points:
         factors.setdefault(point.setting.factor, {})[point.setting.label] = None
     study = points[0].study
+    compared = {(p.setting.factor, p.setting.order) for p in points if not p.setting.is_baseline}
+    has_baseline = any(point.setting.is_baseline for point in points)
     return {
         "name": name,
         "question": study.question,
         "design": study.design,
         "seeds": len(study.seeds),
+        "seeds_needed": seeds_needed(len(compared)) if compared and has_baseline else 0,
+        "comparisons": len(compared),
         "factors": {factor: list(labels) for factor, labels in factors.items()},
     }
 

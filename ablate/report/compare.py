@@ -256,5 +256,5 @@ def _explanation(names: tuple[str, str]) -> str:
     return (
         "Mean ± standard deviation (complete runs). "
         f"Differences are {names[1]} minus {names[0]} over the seeds that are complete on both sides, with their 95 % "
-        "interval; p after Holm's correction over the settings; identical: seeds with exactly the same value."
+        "interval; p after Holm's correction over the settings; identical counts seeds with exactly the same value."
     )
