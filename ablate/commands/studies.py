@@ -317,8 +317,10 @@ def print_model(arguments: Sequence[str]) -> None:
 
     run = make_plan(sources(arguments)).runs[0]
     channels = run.model.in_channels or (3 if isinstance(run.data, ImageFolder) else 1)
+    whole = run.data.whole
+    assert whole is not None  # a plan has looked
     with torch.device("meta"):
-        network = build(run.model, channels, run.data.input_size, 10)
+        network = build(run.model, channels, run.data.input_size, whole.classes)
     rows = layer_table(network, (channels, *run.data.input_size))
     table = Table(title=f"{run.model.name} on {channels} x {run.data.input_size[0]} x {run.data.input_size[1]}")
     for heading in ("layer", "kind"):

@@ -26,7 +26,7 @@ def content_digest(root: Path | str, background: str = "white") -> str:
 
     Args:
         root: Holds one folder for each class.
-        background: ``data.background``; decides no digest but that of a folder that cannot be read on it.
+        background: ``data.background``; what is known of files is kept for each, the digest is the same.
 
     Returns:
         64 hex digits.

@@ -46,6 +46,6 @@ def inspect_file(path: Path, background: str, *, decode: bool) -> Inspection:
                 return Inspection(digest, read_picture(file, path.name, background)[1], decoded=True)
             return Inspection(digest, look_at(file, path.name, background))
     except UnreadableError as error:
-        return Inspection(digest, None, str(error), decoded=True)
+        return Inspection(digest, error.picture, str(error), decoded=True)
     except OSError as error:
         return Inspection("", None, f"cannot be read ({error.strerror or error})")

@@ -26,8 +26,9 @@ class Inspection:
     sha256: str
     """Of its bytes, in hex; empty where they cannot be read."""
     picture: Picture | None
-    """None: it is not read as a picture; :attr:`problem` says why."""
+    """None: it cannot be read as one."""
     problem: str | None = None
+    """Why it cannot be used; None: it can."""
     decoded: bool = False
     """Whether all of it was decoded: damage shows only then."""
 

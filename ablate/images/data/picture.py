@@ -5,7 +5,7 @@ import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from io import BufferedReader
 from pathlib import Path
@@ -28,10 +28,6 @@ BACKGROUNDS = {"white": (255, 255, 255), "grey": (128, 128, 128), "black": (0, 0
 _ORIENTATION = 0x0112
 """EXIF: which side of the stored picture is up; 1: as stored."""
 _TIFF_BITS, _TIFF_PHOTOMETRIC = 258, 262
-
-
-class UnreadableError(ValueError):
-    """A file that is no picture, a damaged one, or one whose values have no meaning as colours; says why."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +74,17 @@ def read_picture(file: BufferedReader, name: str, background: str) -> tuple[Imag
             if depth is not None:
                 rgb, brightest = _scaled(upright, depth, BACKGROUNDS[background])
             elif upright.has_transparency_data:
-                rgb, shines_through = _on_background(upright, BACKGROUNDS[background], background)
+                rgb, shines_through, left = _on_background(upright, BACKGROUNDS[background])
                 changed += ("transparent",) if shines_through else ()
+                if not left:
+                    raise UnreadableError(
+                        "holds all that it shows in its alpha channel: nothing of it is left on "
+                        f"{background} (data.background)",
+                        replace(picture, changed=changed),
+                    )
             else:
                 rgb = upright.convert("RGB")
-        return rgb, Picture(
-            picture.format, picture.mode, picture.width, picture.height, changed, picture.remarks, brightest
-        )
+        return rgb, replace(picture, changed=changed, brightest=brightest)
 
 
 def look_at(file: BufferedReader, name: str, background: str) -> Picture:
@@ -106,6 +106,19 @@ def look_at(file: BufferedReader, name: str, background: str) -> Picture:
         file.seek(0)
         return read_picture(file, name, background)[1]
     return picture
+
+
+class UnreadableError(ValueError):
+    """A file that is no picture, a damaged one, or one whose values have no meaning as colours; says why.
+
+    Args:
+        reason: What is wrong.
+        picture: What is known of a picture that can be decoded, but not used.
+    """
+
+    def __init__(self, reason: str, picture: Picture | None = None) -> None:
+        super().__init__(reason)
+        self.picture = picture
 
 
 @contextmanager
@@ -259,23 +272,15 @@ def _scaled(image: Image.Image, depth: _Depth, background: tuple[int, int, int])
     return Image.fromarray(grey).convert("RGB"), brightest
 
 
-def _on_background(image: Image.Image, colour: tuple[int, int, int], name: str) -> tuple[Image.Image, bool]:
-    """A picture on a ground of one colour, and whether any of it shines through.
-
-    Raises:
-        UnreadableError: Nothing of the picture is left on this ground.
-    """
+def _on_background(image: Image.Image, colour: tuple[int, int, int]) -> tuple[Image.Image, bool, bool]:
+    """A picture on a ground of one colour, whether any of it shines through, and whether the picture is still seen."""
     layers = image.convert("LA") if image.mode == "La" else image
     layers = layers.convert("RGBA")
     alpha = np.asarray(layers.getchannel("A"))
     if alpha.min() == 255:
-        return image.convert("RGB"), False
+        return image.convert("RGB"), False, True
     ground = Image.new("RGBA", layers.size, (*colour, 255))
     ground.alpha_composite(layers)
     flat = ground.convert("RGB")
     left = int(np.ptp(np.asarray(flat), axis=(0, 1)).max())
-    if int(np.ptp(alpha)) > 16 * left:
-        raise UnreadableError(
-            f"holds all that it shows in its alpha channel: nothing of it is left on {name} (data.background)"
-        )
-    return flat, True
+    return flat, True, int(np.ptp(alpha)) <= 16 * left

@@ -134,7 +134,7 @@ def _converted(inspections: Mapping[str, Inspection], background: str) -> tuple[
     pairs = [
         (path, CHANGES[change].format(background=background))
         for path, inspection in inspections.items()
-        if inspection.picture is not None
+        if inspection.picture is not None and inspection.problem is None
         for change in inspection.picture.changed
     ]
     return _grouped(pairs)

@@ -141,6 +141,15 @@ def test_content_digest_follows_the_images_and_nothing_else(photos, tmp_path):
     assert len(seen) == 4
 
 
+def test_content_digest_is_the_same_on_every_background(photos):
+    layers = np.full((9, 9, 4), 255, np.uint8)
+    layers[2:5, 2:5, 3] = 0
+    Image.fromarray(layers).save(photos / "ant" / "0.png")
+    assert "nothing of it is left on white" in problems(verify, folder(photos))[0]
+    assert verify(folder(photos, background="black")) == photos
+    assert len({content_digest(photos, background) for background in ("white", "grey", "black")}) == 1
+
+
 def test_images_that_changed_since_planning_are_refused(photos):
     config = folder(photos, content=content_digest(photos))
     assert len(load(config, CPU).train_labels) == 24
