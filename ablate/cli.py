@@ -175,6 +175,34 @@ def compare(a: str, b: str, markdown: bool) -> None:
 
 
 @main.command()
+@click.argument("table", type=click.Path(path_type=Path))
+@click.option("--factor", "-f", "factors", multiple=True, required=True, help="Column of levels; NAME:text for texts.")
+@click.option("--seed", "-s", required=True, help="Column of seeds.")
+@click.option("--metric", "-m", "metrics", multiple=True, required=True, help="NAME:max or :min, [LOW..HIGH], :UNIT.")
+@click.option("--baseline", "-b", multiple=True, help="Level that others are compared with; FACTOR=LEVEL for several.")
+@click.option("--design", type=click.Choice(["one-at-a-time", "grid"]), help="Default: found.")
+@click.option("--where", multiple=True, help="COLUMN=VALUE of the rows that count.")
+@click.option("--step", help="Column of steps, where a run has a row for each. Default: found.")
+@click.option("--long", nargs=2, help="Columns with a metric's name and value. Default: found.")
+@click.option("--status", help="Column that says how a run ended. Default: State or status.")
+@click.option("--guess", "guesses", multiple=True, help="METRIC=VALUE[:SAMPLES] that guessing scores.")
+@click.option("--claim", "claims", multiple=True, help="Such as '{kind: better, levels: [0.1, 0.5]}'.")
+@click.option("--study", type=click.Path(path_type=Path), help="Study file with question, labels, claims, remarks.")
+@click.option("--name", help="Of the report's folder. Default: the table's.")
+@click.option("--results", type=click.Path(path_type=Path), default=Path("results"), help="Folder of all reports.")
+def judge(table: Path, **options: Any) -> None:
+    """Judge a table of results that somebody else made: intervals, verdicts, figures and a page.
+
+    TABLE is a CSV file (a row a run, or a run and step, or a run and metric), JSON lines, Parquet, or what MLflow and
+    W&B export.
+    """
+    from ablate.commands.judge import judge_command
+
+    with user_errors():
+        judge_command(table, **options)
+
+
+@main.command()
 @click.argument("overrides", nargs=-1, shell_complete=_complete_override)
 def reproduce(overrides: tuple[str, ...]) -> None:
     """Train all studies of the article and write all reports; resumes by itself."""

@@ -1,7 +1,7 @@
 """Which design a table's runs follow, and its settings: levels of factors, with their place and the baseline."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -41,7 +41,7 @@ class JudgedStudy:
 
 
 def arrange(
-    found: JudgedRuns, baseline: Sequence[str], design: JudgedDesign | None, printed: dict[str, str] | None = None
+    found: JudgedRuns, baseline: Sequence[str], design: JudgedDesign | None, printed: Mapping[str, str] | None = None
 ) -> JudgedStudy:
     """Find the settings of a table's runs.
 
@@ -178,7 +178,7 @@ def _grid(
     there: Sequence[Levels],
     based: Levels | None,
     levels: Sequence[Sequence[Level]],
-    printed: dict[str, str],
+    printed: Mapping[str, str],
 ) -> list[JudgedSetting]:
     single = len(found.factors) == 1
     places = [{level: place for place, level in enumerate(of_factor)} for of_factor in levels]

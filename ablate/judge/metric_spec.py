@@ -16,11 +16,12 @@ TAKEN = frozenset(
 """Columns of the frame of runs, which no metric may be called."""
 
 
-def parse_metric(text: str) -> Metric:
+def parse_metric(text: str, place: str = "--metric ") -> Metric:
     """Turn a declaration into a metric.
 
     Args:
         text: ``NAME:max`` or ``NAME:min``, then where wanted ``[LOW..HIGH]`` (an end may be left out) and ``:UNIT``.
+        place: Before the text in messages.
 
     Raises:
         ConfigError: It is no such declaration.
@@ -28,21 +29,21 @@ def parse_metric(text: str) -> Metric:
     found = _SPEC.fullmatch(text)
     if found is None:
         raise ConfigError(
-            f"--metric {text}: must say whether high or low is good, such as {text.partition(':')[0] or 'acc'}:max, "
+            f"{place}{text}: must say whether high or low is good, such as {text.partition(':')[0] or 'acc'}:max, "
             "with a range and a unit where wanted: acc:max[0..1], loss:min[0..]:nats"
         )
-    low, high = (_end(text, found[end]) for end in ("low", "high"))
+    low, high = (_end(text, found[end], place) for end in ("low", "high"))
     if low is not None and high is not None and low >= high:
-        raise ConfigError(f"--metric {text}: the range must go from low to high")
+        raise ConfigError(f"{place}{text}: the range must go from low to high")
     name = found["name"]
     if name in TAKEN:
-        raise ConfigError(f"--metric {text}: a metric cannot be called {name!r} here; rename the column")
+        raise ConfigError(f"{place}{text}: a metric cannot be called {name!r} here; rename the column")
     return Metric(
         name=name, goal="max" if found["goal"] == "max" else "min", unit=found["unit"] or "", low=low, high=high
     )
 
 
-def _end(text: str, end: str | None) -> float | None:
+def _end(text: str, end: str | None, place: str) -> float | None:
     if not end:
         return None
     try:
@@ -50,5 +51,5 @@ def _end(text: str, end: str | None) -> float | None:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise ConfigError(f"--metric {text}: {end!r} is no end of a range")
+        raise ConfigError(f"{place}{text}: {end!r} is no end of a range")
     return value

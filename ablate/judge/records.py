@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ablate.judge.design import JudgedStudy, Levels
@@ -10,7 +11,7 @@ from ablate.judge.runs import JudgedRuns
 from ablate.judge.table import RawTable
 from ablate.task.identity import digest_of
 from ablate.task.metric import Metric
-from ablate.task.record import Record, Result
+from ablate.task.record import Guess, Record, Result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,20 +20,24 @@ TASK = "table"
 """What the identity of a judged run names as its task: nobody can train it."""
 
 
-def records_of_table(name: str, table: RawTable, found: JudgedRuns) -> dict[tuple[Levels, int], Record]:
+def records_of_table(
+    name: str, table: RawTable, found: JudgedRuns, guesses: Mapping[str, Guess]
+) -> dict[tuple[Levels, int], Record]:
     """A record for every run that ended, by its levels and seed.
 
     Args:
         name: Of the study, which is a part of the runs' identity: another table's runs are others.
         table: Where they come from.
         found: The runs.
+        guesses: What guessing scores, by metric, where somebody said so.
     """
     origin = {"table": table.path.name, "sha256": hashlib.sha256(table.path.read_bytes()).hexdigest()}
     records = {}
     for run in found.runs:
         if run.result is not None:
             identity = _identity(name, found.factors, run.levels, run.seed)
-            records[run.levels, run.seed] = Record(digest_of(identity), identity, run.result, origin)
+            result = replace(run.result, guesses=guesses)
+            records[run.levels, run.seed] = Record(digest_of(identity), identity, result, origin)
     return records
 
 
@@ -75,18 +80,28 @@ def frame_of_study(
                     "seconds": result.seconds if result is not None else math.nan,
                     "engine": None,
                     "error": result.error if result is not None else None,
+                    **_guesses(result),
                     **{f"config.{path}": level for path, level in zip(found.factors, setting.levels, strict=True)},
                     "config.seed": seed,
                 }
             )
     objects = {"level": object, "error": object, "engine": object}
-    frame = pd.DataFrame({key: pd.Series([row[key] for row in rows], dtype=objects.get(key)) for key in rows[0]})
+    names = dict.fromkeys(key for row in rows for key in row)
+    frame = pd.DataFrame({key: pd.Series([row.get(key) for row in rows], dtype=objects.get(key)) for key in names})
     return frame.astype({metric.name: "float64" for metric in metrics} | {"seconds": "float64"})
 
 
 def _identity(name: str, factors: Sequence[str], levels: Levels, seed: int) -> dict[str, Any]:
     setting = {factor.replace(".", "/"): level for factor, level in zip(factors, levels, strict=True)}
     return {"task": TASK, "study": name, "setting": setting, "seed": seed}
+
+
+def _guesses(result: Result | None) -> dict[str, float | None]:
+    """Columns that the analysis reads what guessing scores from."""
+    if result is None:
+        return {}
+    values = {f"guess.{metric}": guess.value for metric, guess in result.guesses.items()}
+    return values | {f"guess_samples.{metric}": guess.samples for metric, guess in result.guesses.items()}
 
 
 def _last(result: Result | None, metric: str) -> float:
