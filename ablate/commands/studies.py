@@ -13,12 +13,13 @@ from ablate.commands.exits import INTERRUPTED, user_errors
 from ablate.commands.kept_records import records_in, take_up, with_kept
 from ablate.commands.study_folders import Words, changed_studies, folder_names, words_of
 from ablate.images.config import ImageFolder
-from ablate.images.task import IMAGES
+from ablate.images.run import RunConfig
 from ablate.plan.compose import sources
 from ablate.plan.launch import Launch
 from ablate.plan.plan import Plan, make_plan
 from ablate.plan.study import Study
 from ablate.task.errors import ConfigError
+from ablate.task.finding import find_task
 
 if TYPE_CHECKING:
     from ablate.execute import Summary
@@ -84,7 +85,8 @@ def train(wanted: StudyRequest, *, quiet: bool = False) -> "Summary":
     """
     from ablate.execute import execute, make_progress
 
-    IMAGES.provide(wanted.plan.runs)
+    for name in dict.fromkeys(run.task for run in wanted.plan.runs):
+        find_task(name).provide([run for run in wanted.plan.runs if run.task == name])
     with _store(wanted.launch) as store:
         taken = take_up(store, Path(wanted.launch.results), [run.digest for run in wanted.plan.runs])
         for file, count in taken.items():
@@ -316,6 +318,8 @@ def print_model(arguments: Sequence[str]) -> None:
     from ablate.images.networks.table import layer_table
 
     run = make_plan(sources(arguments)).runs[0]
+    if not isinstance(run, RunConfig):
+        raise ConfigError(f"task {run.task}: has no networks of ours to print")
     channels = run.model.in_channels or (3 if isinstance(run.data, ImageFolder) else 1)
     whole = run.data.whole
     assert whole is not None  # a plan has looked

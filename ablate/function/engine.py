@@ -42,6 +42,9 @@ class FunctionEngine:
         """Nothing is known of what the function uses."""
         return {"gpu": None}
 
+    def load(self, runs: Sequence[Run]) -> None:
+        """Nothing is known of what the function's runs share."""
+
     def train(self, runs: Sequence[Run], on_step: OnStep, stops: Mapping[int, StopRule]) -> Sequence[Result]:
         """See :class:`ablate.task.engine.Engine`.
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from ablate.plan.application import ApplicationBaseline, ApplicationComposer
+from ablate.plan.baseline import Baseline
 from ablate.plan.command_line import TASK, Overrides, parse_command_line, parse_overrides, sort_overrides, values_of
 from ablate.plan.configuration import Composer, changed, to_plain, unknown
 from ablate.plan.launch import LAUNCH_KEYS, PREFIX, Launch, split_launch
@@ -17,9 +19,12 @@ from ablate.plan.suggestions import did_you_mean
 from ablate.task.errors import ConfigError
 from ablate.task.finding import find_task
 from ablate.task.identity import flatten
+from ablate.task.task import composes_itself
 
 LEVELS = ("factors", "search")
 """Fields of a study that hold values of the configuration."""
+
+AnyComposer = Composer | ApplicationComposer
 
 ComposeGroup = Callable[[str, str], Mapping[str, Any]]
 
@@ -38,6 +43,15 @@ class Source:
     """Name of the task that its runs are of."""
     given: Mapping[str, Any] = field(default_factory=dict)
     """Dotted path to value: what the study file, and after it the command line, say of the baseline."""
+    application: ApplicationBaseline | None = None
+    """What every level departs from, where the task composes itself."""
+
+    @property
+    def departing(self) -> Baseline | ApplicationBaseline:
+        """What every level departs from."""
+        if self.application is not None:
+            return self.application
+        return Baseline(find_task(self.task), self.baseline, {}, self.compose_group)
 
 
 def sources(arguments: Sequence[str]) -> list[Source]:
@@ -102,7 +116,7 @@ class _Composing:
 
     def __init__(self, words: Sequence[str]) -> None:
         self._words = words
-        self._composers: dict[str, Composer] = {}
+        self._composers: dict[str, AnyComposer] = {}
         self._files: dict[str, StudyFile] = {}
         self.found: dict[str, Source] = {}
 
@@ -122,6 +136,8 @@ class _Composing:
         """A study, or without a file the grid of the command line's sweeps."""
         task, composer, words = self._task(file)
         launch, words = split_launch(words, composer.owns)
+        if isinstance(composer, ApplicationComposer):
+            return _of_application(task, composer, file, launch, words)
         overrides = sort_overrides(parse_overrides(words), lambda key: bool(composer.options(key)))
         with _in_study(file):
             choices = _choices(file, overrides, composer)
@@ -135,7 +151,8 @@ class _Composing:
         node = override_study(file.node if file is not None else None, overrides.study)
         _check_sweeps(node, overrides, values, composer)
         study = parse_study(
-            file.name if file is not None else "multirun", _with_sweeps(_linked(node, values), overrides)
+            file.name if file is not None else "multirun",
+            _with_sweeps(_linked(node, values), overrides) | {"task": task},
         )
 
         @cache
@@ -149,7 +166,7 @@ class _Composing:
 
         return Source(study, values, launch, compose_group, task, given)
 
-    def _task(self, file: StudyFile | None) -> tuple[str, Composer, list[str]]:
+    def _task(self, file: StudyFile | None) -> tuple[str, AnyComposer, list[str]]:
         """The task's name, its composer, and the command line without the words that name it."""
         asked = {word.partition("=")[2] for word in self._words if word.partition("=")[0] == TASK}
         if file is None:
@@ -174,10 +191,11 @@ class _Composing:
         first = str(includes[0])
         return DEFAULT_TASK if first in including else self._task_of(self.read(first), (*including, file.name))
 
-    def composer(self, task: str) -> Composer:
-        if task not in self._composers:
-            self._composers[task] = Composer(find_task(task).configuration)
-        return self._composers[task]
+    def composer(self, name: str) -> AnyComposer:
+        if name not in self._composers:
+            task = find_task(name)
+            self._composers[name] = ApplicationComposer(task) if composes_itself(task) else Composer(task.configuration)
+        return self._composers[name]
 
     def read(self, name: str) -> StudyFile:
         if name not in self._files:
@@ -185,7 +203,38 @@ class _Composing:
         return self._files[name]
 
 
-def _choices(file: StudyFile | None, overrides: Overrides, composer: Composer) -> list[str]:
+def _of_application(
+    task: str, composer: ApplicationComposer, file: StudyFile | None, launch: Launch, words: Sequence[str]
+) -> Source:
+    """A study of a task that composes itself: what it says of the baseline are overrides, as its levels are."""
+    overrides = sort_overrides(parse_overrides(words), lambda key: bool(composer.options(key)))
+    application = find_task(task)
+    assert composes_itself(application)
+    with _in_study(file):
+        own: dict[str, Any] = {}
+        changes: list[tuple[str, Any]] = []
+        if file is not None:
+            own = _own_values(file, composer, composer.compose())
+            chosen = {key: value for key, value in file.values.items() if key not in own}
+            changes += [*file.choices.items(), *chosen.items(), *flatten(own).items()]
+        plainly = [o for o in (*overrides.choices, *overrides.fields) if not (o.is_delete() or o.package)]
+        changes += [(o.key_or_group, values_of(o)[0]) for o in plainly if not (o.is_add() or o.is_force_add())]
+        others = tuple(
+            str(o.input_line)
+            for o in (*overrides.choices, *overrides.fields)
+            if o.is_delete() or o.package or o.is_add() or o.is_force_add()
+        )
+        baseline = ApplicationBaseline(application, tuple(changes), others)
+        values = baseline.values
+    node = override_study(file.node if file is not None else None, overrides.study)
+    _check_sweeps(node, overrides, values, composer)
+    study = parse_study(
+        file.name if file is not None else "multirun", _with_sweeps(_linked(node, values), overrides) | {"task": task}
+    )
+    return Source(study, values, launch, baseline.option, task, {}, baseline)
+
+
+def _choices(file: StudyFile | None, overrides: Overrides, composer: AnyComposer) -> list[str]:
     """What chooses options, as Hydra takes it: of the study file, then of the command line."""
     chosen = dict(file.choices) if file is not None else {}
     if file is not None:
@@ -198,7 +247,7 @@ def _choices(file: StudyFile | None, overrides: Overrides, composer: Composer) -
     return [f"{group}={option}" for group, option in chosen.items()] + [str(o.input_line) for o in overrides.choices]
 
 
-def _check_option(group: str, option: str, composer: Composer) -> None:
+def _check_option(group: str, option: str, composer: AnyComposer) -> None:
     options = composer.options(group)
     if not options:
         raise ConfigError(f"{group} = {option!r}: {group} is no configuration group")
@@ -209,7 +258,7 @@ def _check_option(group: str, option: str, composer: Composer) -> None:
         )
 
 
-def _own_values(file: StudyFile, composer: Composer, values: Mapping[str, Any]) -> dict[str, Any]:
+def _own_values(file: StudyFile, composer: AnyComposer, values: Mapping[str, Any]) -> dict[str, Any]:
     """What a study file sets of the configuration, and of nothing else.
 
     Raises:
@@ -252,7 +301,10 @@ def _linked(node: Mapping[str, Any] | None, values: Mapping[str, Any]) -> Mappin
 
 
 def _check_sweeps(
-    node: Mapping[str, Any] | None, overrides: Overrides, values: Mapping[str, Any], composer: Composer
+    node: Mapping[str, Any] | None,
+    overrides: Overrides,
+    values: Mapping[str, Any],
+    composer: AnyComposer,
 ) -> None:
     """Refuse sweeps over what neither the study nor the configuration has.
 

@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ablate.images.run import RunConfig, parse_run
+from ablate.plan.application import ApplicationBaseline
+from ablate.plan.baseline import Baseline
 from ablate.plan.links import resolve_links
 from ablate.plan.study import Study
 from ablate.task.errors import ConfigError
+from ablate.task.identity import lookup
+from ablate.task.run import Run
 
 GROUPS = ("model", "data", "optimizer", "schedule", "train")
 """Configuration groups: a factor of this name has the group's options as levels."""
@@ -28,21 +32,20 @@ class Setting:
     order: int
     """Position of the level among its factor's."""
     is_baseline: bool
-    config: RunConfig
+    config: Run
     """With seed 0."""
 
-    def run(self, seed: int) -> RunConfig:
+    def run(self, seed: int) -> Run:
         """This setting with a seed."""
         return self.config if seed == self.config.seed else self.config.with_seed(seed)
 
 
-def expand(study: Study, baseline: Mapping[str, Any], compose_group: ComposeGroup) -> list[Setting]:
+def expand(study: Study, baseline: Baseline | ApplicationBaseline) -> list[Setting]:
     """All settings of a study, level by level; the baseline is a level of every factor.
 
     Args:
         study: What varies.
-        baseline: Nested values that every level departs from.
-        compose_group: Gives the values of another option of a configuration group.
+        baseline: What every level departs from.
 
     Returns:
         Settings in the order of the factors and of their levels.
@@ -50,23 +53,25 @@ def expand(study: Study, baseline: Mapping[str, Any], compose_group: ComposeGrou
     Raises:
         ConfigError: Lists the problems of every level that is no valid configuration.
     """
-    builder = _Builder(study, baseline, compose_group)
+    builder = _Builder(baseline)
     rows = list({"one-at-a-time": _one_at_a_time, "grid": _grid, "leave-one-out": _leave_one_out}[study.design](study))
-    groups: dict[str, list[tuple[Any, str, RunConfig]]] = {}
+    groups: dict[str, list[tuple[Any, str, Run]]] = {}
     for factor, level, label, changes in rows:
         config = builder.build(label if study.design == "grid" else f"{factor} = {label}", changes)
         if config is not None:
-            if study.design == "one-at-a-time" and factor not in study.level_names and factor not in GROUPS:
+            is_field = factor not in study.level_names and factor not in baseline.groups
+            if study.design == "one-at-a-time" and is_field:
                 level = _typed(config, factor)
                 label = label_of(level)
             groups.setdefault(factor, []).append((level, label, config))
     builder.raise_problems()
     settings = []
     for factor, levels in groups.items():
-        if study.design != "grid" and not any(config.digest == builder.baseline.digest for _, _, config in levels):
-            levels = _with_baseline(levels, _lookup(resolve_links(baseline), factor), builder.baseline)
+        if study.design != "grid" and not any(config.digest == baseline.run.digest for _, _, config in levels):
+            value = baseline.chosen.get(factor) if factor in baseline.groups else _lookup(baseline.run.config, factor)
+            levels = _with_baseline(levels, value, baseline.run)
         settings += [
-            Setting(factor, level, label, order, config.digest == builder.baseline.digest, config)
+            Setting(factor, level, label, order, config.digest == baseline.run.digest, config)
             for order, (level, label, config) in enumerate(levels)
         ]
     return settings
@@ -147,9 +152,7 @@ def label_of(level: Any) -> str:
     return str(level)
 
 
-def _with_baseline(
-    levels: list[tuple[Any, str, RunConfig]], value: Any, config: RunConfig
-) -> list[tuple[Any, str, RunConfig]]:
+def _with_baseline(levels: list[tuple[Any, str, Run]], value: Any, config: Run) -> list[tuple[Any, str, Run]]:
     """The baseline among its factor's levels: by size where they are numbers in order, else first."""
     entry = (value, "baseline" if value is None or isinstance(value, Mapping) else label_of(value), config)
     numbers = [level for level, _, _ in levels]
@@ -158,12 +161,10 @@ def _with_baseline(
     return [entry, *levels]
 
 
-def _typed(config: RunConfig, path: str) -> Any:
+def _typed(config: Run, path: str) -> Any:
     """A field's validated value, so that the level 1 of a learning rate is 1.0 everywhere."""
-    node: Any = config
-    for part in path.split("."):
-        node = getattr(node, part)
-    return node
+    value = lookup(config.config, path)
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _is_number(value: Any) -> bool:
@@ -201,15 +202,14 @@ def _change(values: Values, path: str, value: Any, compose_group: ComposeGroup) 
 class _Builder:
     """Applies changes to the baseline and collects the problems of all of them."""
 
-    def __init__(self, study: Study, baseline: Mapping[str, Any], compose_group: ComposeGroup) -> None:
-        self._values, self._compose_group = baseline, compose_group
+    def __init__(self, baseline: Baseline | ApplicationBaseline) -> None:
+        self._baseline = baseline
         self._problems: list[str] = []
-        self.baseline = parse_run(resolve_links({**baseline, "seed": 0}))
-        self._built: dict[str, RunConfig] = {}
+        self._built: dict[str, Run] = {baseline.run.digest: baseline.run}
 
-    def build(self, place: str, changes: list[tuple[str, Any]]) -> RunConfig | None:
+    def build(self, place: str, changes: list[tuple[str, Any]]) -> Run | None:
         try:
-            config = configure(self._values, changes, self._compose_group)
+            config = self._baseline.configure(changes)
         except ConfigError as error:
             self._problems += [f"{place}: {p}" for p in error.problems]
             return None

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from ablate.images.run import RunConfig
-from ablate.images.task import IMAGES
 from ablate.plan.compose import Source
 from ablate.plan.design import Setting, expand
 from ablate.plan.study import Study
 from ablate.task.errors import ConfigError
+from ablate.task.finding import find_task
+from ablate.task.run import Run
 
 MAX_RUNS = 1_000_000
 
@@ -20,7 +20,7 @@ class Point:
 
     study: Study
     setting: Setting
-    run: RunConfig
+    run: Run
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Plan:
     """In the order of studies, factors, levels and seeds; a run may appear at several."""
 
     @cached_property
-    def runs(self) -> tuple[RunConfig, ...]:
+    def runs(self) -> tuple[Run, ...]:
         """Distinct runs, in order of first appearance."""
         return tuple({point.run.digest: point.run for point in self.points}.values())
 
@@ -60,11 +60,11 @@ def make_plan(sources: Iterable[Source]) -> Plan:
     studies: list[Study] = []
     points: list[Point] = []
     problems: list[str] = []
-    known: dict[tuple[str, int], RunConfig] = {}
+    known: dict[tuple[str, int], Run] = {}
     for source in sources:
         studies.append(source.study)
         try:
-            settings = _prepared(expand(source.study, source.baseline, source.compose_group))
+            settings = _prepared(source.task, expand(source.study, source.departing))
         except ConfigError as error:
             problems += [
                 f"study {source.study.name}: {p}" if source.study.name != "multirun" else p for p in error.problems
@@ -83,7 +83,7 @@ def make_plan(sources: Iterable[Source]) -> Plan:
     return Plan(tuple(studies), tuple(points))
 
 
-def _prepared(settings: Sequence[Setting]) -> list[Setting]:
+def _prepared(task: str, settings: Sequence[Setting]) -> list[Setting]:
     """The settings with what only the disk knows of their runs."""
-    runs = IMAGES.prepare([setting.config for setting in settings])
+    runs = find_task(task).prepare([setting.config for setting in settings])
     return [replace(setting, config=run) for setting, run in zip(settings, runs, strict=True)]

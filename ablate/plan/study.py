@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from ablate.images.metrics import METRICS
 from ablate.task.errors import ConfigError
 from ablate.task.fields import Fields, Positive, problems_of
+from ablate.task.finding import find_task
 
 Design = Literal["one-at-a-time", "grid", "leave-one-out"]
 MAX_LEVELS = 10_000
@@ -31,6 +31,8 @@ class Study(Fields):
     """One file of ``sweeps/``, without the baseline (which is the rest of the composed configuration)."""
 
     name: str
+    task: str = "images"
+    """What its runs do."""
     question: str = ""
     design: Design = "one-at-a-time"
     factors: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
@@ -40,7 +42,7 @@ class Study(Fields):
     includes: tuple[str, ...] = ()
     """Other studies, of which this one is the union."""
     seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = tuple(range(10))
-    metrics: tuple[str, ...] = ("train_loss", "train_acc", "test_acc")
+    metrics: tuple[str, ...] = Field(default_factory=lambda data: find_task(data["task"]).default_metrics)
     labels: dict[str, str] = Field(default_factory=dict)
     """A factor's name for tables and axes; default: the last part of its path."""
     published: tuple[Published, ...] = ()
@@ -64,19 +66,14 @@ class Study(Fields):
             raise ValueError(f"seeds = {list(seeds)}: a seed is listed twice")
         return seeds
 
-    @field_validator("metrics")
-    @classmethod
-    def _metrics(cls, metrics: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = [m for m in metrics if m not in METRICS]
-        if unknown or not metrics:
-            raise ValueError(f"metrics = {list(metrics)}: allowed are {', '.join(METRICS)}")
-        return metrics
-
     @model_validator(mode="after")
     def _factors(self) -> "Study":
         if not self.factors and not self.includes and self.search is None:
             raise ValueError("factors: a study needs at least one factor with levels, or includes, or a search")
         problems = [f"factors.{path}: has no levels" for path, levels in self.factors.items() if not levels]
+        known = find_task(self.task).metrics
+        if not self.metrics or any(metric not in known for metric in self.metrics):
+            problems.append(f"metrics = {list(self.metrics)}: allowed are {', '.join(known)}")
         for name in [*self.labels, *self.curves, *(p.factor for p in self.published)]:
             if not self.includes and name not in self.factors:
                 problems.append(f"{name}: is no factor of this study; factors are {', '.join(self.factors)}")

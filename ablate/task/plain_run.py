@@ -60,6 +60,11 @@ class PlainRun:
         """Its own: it trains alone."""
         return self.digest
 
+    @property
+    def data_order(self) -> str:
+        """Its own, too."""
+        return self.digest
+
     def with_seed(self, seed: int) -> "PlainRun":
         """The same setting with another seed (0 to 2**31 - 1)."""
         return replace(self, seed=seed)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 from ablate.task.metric import Metric
 from ablate.task.record import Guess, Record
@@ -26,6 +26,16 @@ class Configuration:
     """Hydra overrides that always apply."""
     searches_own_conf: bool = False
     """Whether options in the user's ``./conf`` come before those of the folder."""
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A setting as a task that composes itself makes it of overrides."""
+
+    values: Mapping[str, Any]
+    """Nested plain data, links followed; what differs from run to run (folders, times) by its name."""
+    choices: Mapping[str, str | None]
+    """By configuration group, the option that is in it."""
 
 
 class Task(Protocol):
@@ -97,3 +107,40 @@ class Task(Protocol):
         A record whose digest is still that of a run can be told of as well: its author gives versions by hand, and
         changed the code without a new one.
         """
+
+
+class ComposesItself(Task, Protocol):
+    """A task whose settings are overrides of a configuration of its own (see :mod:`ablate.hydra_app`)."""
+
+    composes_itself: bool
+    """True."""
+
+    @property
+    def groups(self) -> Mapping[str, tuple[str, ...]]:
+        """Every configuration group, with its options."""
+
+    def compose(self, overrides: Sequence[str]) -> Composed:
+        """The configuration with some overrides, in Hydra's grammar.
+
+        Raises:
+            ConfigError: They are refused, or a mandatory value is missing.
+        """
+
+    def override(self, path: str, value: Any) -> str:
+        """A change of a value, or the choice of a group's option, as an override.
+
+        Raises:
+            ConfigError: A study must not change it.
+        """
+
+    def configure(self, overrides: Sequence[str]) -> Run:
+        """A setting as a run with seed 0.
+
+        Raises:
+            ConfigError: Lists every problem.
+        """
+
+
+def composes_itself(task: Task) -> TypeGuard[ComposesItself]:
+    """Whether settings of a task are overrides; nothing of the application is started for the answer."""
+    return bool(getattr(task, "composes_itself", False))

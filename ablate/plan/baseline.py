@@ -1,0 +1,134 @@
+"""What every setting departs from, and how a setting's changes become a run.
+
+Links (``activation_c5: ${model.activation}``) are followed after the changes have been made, so that they follow every
+level.
+
+Configuration groups: an option that a level chooses (``optimizer: [sgd, adam]``) brings its own values. What a study
+file or a command line changes in the group (``optimizer: {lr: 0.1, momentum: 0.9}``) belongs to the option that the
+baseline has, and does not carry over to another: a learning rate for SGD is none for Adam, and no level is altered
+without a word. :meth:`Baseline.note` says what does not carry over; a level that should have it sets it itself, by a
+name (``adam 0.1: {optimizer: adam, optimizer.lr: 0.1}``).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from ablate.plan.links import resolve_links
+from ablate.task.errors import ConfigError
+from ablate.task.identity import flatten
+from ablate.task.run import Run
+from ablate.task.task import Task
+
+Change = tuple[str, Any]
+"""Dotted path, or configuration group, and its value."""
+
+
+def no_options(group: str, option: str) -> Mapping[str, Any]:
+    """For a baseline whose groups have no further options."""
+    raise ConfigError(f"{group} = {option!r}: there is no such option")
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Nested values, their links unresolved, of a task's runs."""
+
+    task: Task
+    values: Mapping[str, Any]
+    chosen: Mapping[str, str] = field(default_factory=dict)
+    """By configuration group, the option that the baseline has."""
+    own_values: Callable[[str, str], Mapping[str, Any]] = no_options
+    """``(group, option)`` to the values that the option brings, links unresolved."""
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Configuration groups, whose options may be levels."""
+        return self.task.configuration.groups
+
+    def configure(self, changes: Sequence[Change] = ()) -> Run:
+        """The baseline with changes, as a run with seed 0.
+
+        Args:
+            changes: Made in order, but for options of groups, which are set first.
+
+        Raises:
+            ConfigError: Lists every problem.
+        """
+        values: dict[str, Any] = {key: value for key, value in self.values.items() if key != "seed"}
+        for path, value in sorted(changes, key=lambda change: change[0] not in self.groups):
+            if path in self.groups:
+                values[path] = dict(self.option(path, value))
+            else:
+                _set(values, path, value)
+        return self.task.parse({**resolve_links(values), "seed": 0})
+
+    @cached_property
+    def run(self) -> Run:
+        """The baseline itself, with seed 0.
+
+        Raises:
+            ConfigError: Lists every problem.
+        """
+        return self.configure()
+
+    def option(self, group: str, option: Any) -> Mapping[str, Any]:
+        """The values of a group under one of its options.
+
+        Raises:
+            ConfigError: There is no such option.
+        """
+        if not isinstance(option, str):
+            raise ConfigError(f"{group} = {option!r}: the levels of a configuration group are names of its options")
+        found = self.values.get(group) if self.chosen.get(group) == option else self.own_values(group, option)
+        if not isinstance(found, Mapping):
+            raise ConfigError(f"{group} = {option!r}: the option is no mapping of fields to values")
+        return found
+
+    def note(self, group: str, option: str) -> str:
+        """What of the baseline's changes in a group an option does not take over, as a sentence; empty: nothing.
+
+        Raises:
+            ConfigError: There is no such option.
+        """
+        has = self.chosen.get(group)
+        if has is None or has == option:
+            return ""
+        own, now = flatten(self.own_values(group, has)), flatten(self.option(group, has))
+        other = flatten(self.option(group, option))
+        changed = {path: value for path, value in now.items() if path not in own or own[path] != value}
+        if not changed:
+            return ""
+        said = [
+            f"{path} {_printed(other[path])} (its own)" if path in other else f"{path} left out" for path in changed
+        ]
+        of_baseline = ", ".join(f"{path} {_printed(value)}" for path, value in changed.items())
+        return f"{group} = {option}: {', '.join(said)}; the baseline's {of_baseline} is for {has} alone."
+
+
+def _set(values: dict[str, Any], path: str, value: Any) -> None:
+    """Set a value, the mappings on the way to it copied.
+
+    Raises:
+        ConfigError: There is no such place.
+    """
+    *parents, last = path.split(".")
+    if path == "seed" or (not parents and path not in values):
+        raise ConfigError(f"{path}: is no factor; seeds belong to study.seeds, factors are paths such as optimizer.lr")
+    node = values
+    for depth, part in enumerate(parents, start=1):
+        child = node.get(part)
+        if isinstance(child, str) and "${" in child:
+            raise ConfigError(
+                f"{path}: {'.'.join(parents[:depth])} is the link {child} in the baseline; nothing in it can be "
+                "changed by itself"
+            )
+        if not isinstance(child, Mapping):
+            raise ConfigError(f"{path}: there is no such field")
+        node[part] = dict(child)
+        node = node[part]
+    node[last] = value
+
+
+def _printed(value: Any) -> str:
+    return "none" if value is None else str(value)
