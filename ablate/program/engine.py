@@ -1,0 +1,231 @@
+"""The engine of program tasks: starts the program, reads what it writes while it runs, and tells how it ended."""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ablate.program.curves import Curves
+from ablate.program.lines import Lines
+from ablate.program.process import Ended, Program
+from ablate.program.reading import ReadTable, Source, open_source
+from ablate.program.task import interpreter
+from ablate.program.template import Template
+from ablate.task.engine import OnStep, Speed
+from ablate.task.errors import ConfigError
+from ablate.task.plain_run import PlainRun
+from ablate.task.record import Result, Status, StopRule
+from ablate.task.run import Run
+
+POLL_SECONDS = 0.2
+"""Between two looks at what a program has written."""
+
+SHOWN_LINES = 20
+"""Last lines of a program's errors in the reason why it failed."""
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+class ProgramEngine:
+    """Runs programs, one at a time; see :class:`ablate.task.engine.Engine`.
+
+    Args:
+        device: ``cpu`` or ``cuda:N``; the program sees no other GPU.
+        threads: For numerical libraries.
+    """
+
+    def __init__(self, device: str, threads: int) -> None:
+        self._environment = dict.fromkeys(THREAD_VARIABLES, str(threads))
+        self._environment |= {"CUDA_VISIBLE_DEVICES": device.partition(":")[2], "PYTHONUNBUFFERED": "1"}
+        self._has_measured_all: set[str] = set()
+
+    @property
+    def hardware(self) -> Mapping[str, Any]:
+        """Nothing is known of what the program uses."""
+        return {"gpu": None}
+
+    def load(self, runs: Sequence[Run]) -> None:
+        """Nothing is shared between programs."""
+
+    def train(self, runs: Sequence[Run], on_step: OnStep, stops: Mapping[int, StopRule]) -> Sequence[Result]:
+        """See :class:`ablate.task.engine.Engine`.
+
+        Raises:
+            ConfigError: The first program that ended well wrote some metrics, and never others.
+        """
+        results: list[Result] = []
+        for position, run in enumerate(runs):
+            assert isinstance(run, PlainRun)
+            results.append(self._train(run, position, on_step, stops.get(position)))
+        return results
+
+    def probe(self, runs: Sequence[Run], seconds: float) -> Speed | None:
+        """Runs do not train together."""
+        return None
+
+    def _train(self, run: PlainRun, position: int, on_step: OnStep, rule: StopRule | None) -> Result:
+        retries = run.details["retries"] or {"codes": [], "times": 0}
+        tries = 0
+        while True:
+            with _folder(run) as folder:
+                attempt = _Attempt(run, folder, self._environment, position, on_step, rule)
+                ended = attempt.follow()
+                if ended.code in retries["codes"] and tries < retries["times"] and attempt.left is None:
+                    tries += 1
+                    continue
+                return self._result(attempt, ended, tries)
+
+    def _result(self, attempt: "_Attempt", ended: Ended, tries: int) -> Result:
+        run, problems = attempt.run, attempt.finish()
+        notes = attempt.notes(ended) | ({"retries": tries} if tries else {})
+        curves = attempt.curves.measurements(attempt.upto)
+        if attempt.left in ("diverged", "stopped"):
+            status: Status = "diverged" if attempt.left == "diverged" else "stopped"
+            return Result(status, curves, None, notes)
+        fault = attempt.left or ended.fault
+        if fault is not None:
+            shown = attempt.program.errors.last_lines(SHOWN_LINES) or attempt.program.output.last_lines(SHOWN_LINES)
+            again = f" (after {tries} retries)" if tries else ""
+            return Result("failed", curves, f"{fault}{again}\n{shown}".rstrip(), notes)
+        if problems:
+            return Result("failed", curves, "\n".join(problems[:SHOWN_LINES]), notes)
+        if attempt.curves.has_diverged:
+            return Result("diverged", curves, None, notes)
+        metrics = run.details["metrics"]
+        missing = [name for name in metrics if not any(name in measured.values for measured in curves)]
+        if missing and (len(missing) == len(metrics) or run.task in self._has_measured_all):
+            return Result("failed", curves, "\n".join(attempt.not_found(missing)), notes)
+        if missing:
+            raise ConfigError(attempt.not_found(missing))
+        self._has_measured_all.add(run.task)
+        return Result("complete", curves, None, notes)
+
+
+class _Attempt:
+    """One try of one run."""
+
+    def __init__(
+        self,
+        run: PlainRun,
+        folder: Path,
+        environment: Mapping[str, str],
+        position: int,
+        on_step: OnStep,
+        rule: StopRule | None,
+    ) -> None:
+        details = run.details
+        self.run, self.folder = run, folder
+        self.position, self.on_step, self.rule = position, on_step, rule
+        self.curves = Curves(tuple(details["metrics"]))
+        self.tables = [ReadTable.model_validate(table) for table in details["read"]]
+        self.sources: list[Source] = [
+            open_source(table, folder, details["metrics"], self.curves) for table in self.tables
+        ]
+        self.left: str | None = None
+        """Why it was ended by us: ``diverged``, ``stopped``, or a fault."""
+        self.upto: int | None = None
+        """The step with which it was left."""
+        self._told: set[int] = set()
+        template = Template(details["command"], details["flags"], details["switches"], details["environment"])
+        reserved = {"seed": str(run.seed), "folder": str(folder), "project": details["project"]}
+        self.command = interpreter(template.words(run.config, reserved))
+        cwd = folder if details["cwd"] == "{folder}" else Path(details["project"]) / details["cwd"]
+        readers = [
+            source
+            for source, table in zip(self.sources, self.tables, strict=True)
+            if isinstance(source, Lines) and table.file is None
+        ]
+
+        def take(line: bytes) -> None:
+            for reader in readers:
+                reader.take(line)
+
+        self.program = Program(
+            self.command,
+            cwd,
+            {**environment, **template.variables(run.config, reserved)},
+            on_line=take if readers else None,
+            scratch=folder if details["keep"] is None and not details.get("folder") else None,
+        )
+
+    def follow(self) -> Ended:
+        """Look at what the program writes until it has ended, or is ended."""
+        limit = self.run.details["timeout"]
+        try:
+            while (ended := self.program.wait(POLL_SECONDS)) is None:
+                for source in self.sources:
+                    source.poll()
+                self._hear()
+                if self.left is None and limit is not None and time.monotonic() - self.program.started > limit:
+                    self.left = f"took longer than its limit of {limit:g} s"
+                if self.left is not None:
+                    return self.program.terminate()
+            return ended
+        except BaseException:
+            self.program.kill()
+            raise
+
+    def finish(self) -> list[str]:
+        """Read the rest; returns what cannot be read."""
+        problems = [problem for source in self.sources for problem in source.finish()]
+        if self.left is None:
+            self._hear(is_over=True)
+        return problems
+
+    def notes(self, ended: Ended) -> dict[str, Any]:
+        """What the record keeps of how it went."""
+        notes: dict[str, Any] = {"code": self.run.details["code"], "command": self.command, "exit": ended.code}
+        if self.program.output.size:
+            notes["output"] = self.program.output.text
+        if self.program.errors.size:
+            notes["errors"] = self.program.errors.text
+        if ended.left_behind:
+            notes["left_behind"] = list(ended.left_behind)
+        if self.run.details["keep"] is not None or self.run.details.get("folder"):
+            notes["folder"] = str(self.folder)
+        return notes
+
+    def not_found(self, missing: Sequence[str]) -> list[str]:
+        """One line for each metric that was looked for in vain."""
+        places = " or ".join(dict.fromkeys(table.place for table in self.tables))
+        files = sorted(str(file.relative_to(self.folder)) for file in self.folder.rglob("*") if file.is_file())
+        there = f"its folder holds {', '.join(files[:8])}" if files else "its folder is empty"
+        return [
+            f"task {self.run.task}: metric {name!r} was never found in {places}, though the program ended well; {there}"
+            for name in missing
+        ]
+
+    def _hear(self, *, is_over: bool = False) -> None:
+        """Tell of new steps, and leave where the run has diverged or lost its race."""
+        for step in self.curves.steps:
+            if step not in self._told:
+                self._told.add(step)
+                self.on_step(step, (self.position,))
+            if not is_over and self.rule is not None and self.rule.stops(self.curves.at(step)):
+                self.left, self.upto = "stopped", step
+                return
+        if not is_over and self.curves.has_diverged:
+            self.left = "diverged"
+
+
+@contextmanager
+def _folder(run: PlainRun) -> Iterator[Path]:
+    """An empty folder for one try; deleted afterwards unless the task keeps it, or the run has one of its own."""
+    if own := run.details.get("folder"):
+        folder = Path(own)
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+        return
+    keep = run.details["keep"]
+    if keep is None:
+        with tempfile.TemporaryDirectory(prefix="ablate-", ignore_cleanup_errors=True) as name:
+            yield Path(os.path.realpath(name))
+        return
+    folder = Path(run.details["project"]) / keep / run.task / run.digest[:16]
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    yield folder
