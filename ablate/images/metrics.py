@@ -1,9 +1,10 @@
 """What image classification measures, and what guessing scores on it."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from ablate.task.metric import Metric
+from ablate.task.errors import ConfigError
+from ablate.task.metric import Metric, Split
 from ablate.task.record import Guess, Measurement
 
 
@@ -15,7 +16,7 @@ def _accuracy(name: str, label: str, split: str) -> Metric:
     return Metric(name, "max", label, "fraction", low=0.0, high=1.0, split=split, axis="accuracy")  # type: ignore[arg-type]
 
 
-METRICS: Mapping[str, Metric] = {
+_BASE: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
         _loss("train_loss", "train loss", "train"),
@@ -30,6 +31,51 @@ METRICS: Mapping[str, Metric] = {
 while training, each taken before its update (the article's protocol); the others are measured after the epoch's last
 update."""
 
+FURTHER: Mapping[str, tuple[str, str]] = {
+    "f1": ("F1 (macro)", "ablate.images.engine.further_metrics:F1"),
+    "balanced_acc": ("balanced accuracy", "ablate.images.engine.further_metrics:BalancedAccuracy"),
+    "top5": ("top-5 accuracy", "ablate.images.engine.further_metrics:Top5"),
+}
+"""Built-in metrics that are measured where ``train.metrics`` names them: label, and what computes it."""
+
+SPLITS: Mapping[Split, str] = {"val": "validation", "test": "test"}
+
+
+class _Metrics(Mapping[str, Metric]):
+    """The six of every run, and ``val_NAME`` and ``test_NAME`` of further ones; declared ones load when asked for."""
+
+    def __getitem__(self, name: str) -> Metric:
+        if name in _BASE:
+            return _BASE[name]
+        prefix, _, further = name.partition("_")
+        if prefix not in SPLITS:
+            raise KeyError(name)
+        split: Split = "val" if prefix == "val" else "test"
+        if further in FURTHER:
+            return Metric(name, "max", f"{SPLITS[split]} {FURTHER[further][0]}", "fraction", 0.0, 1.0, split)
+        from ablate.images.parts import find_external, part_class
+
+        try:
+            find_external("metrics", further)
+        except ConfigError:
+            raise KeyError(name) from None
+        kind = part_class("metrics", further)
+        label = f"{SPLITS[split]} {kind.label or further.replace('_', ' ')}"
+        return Metric(name, kind.goal, label, kind.unit, kind.low, kind.high, split)
+
+    def __iter__(self) -> Iterator[str]:
+        from ablate.task.finding import find_parts
+
+        yield from _BASE
+        for further in [*FURTHER, *(found.name for found in find_parts("metrics"))]:
+            yield from (f"{split}_{further}" for split in SPLITS)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+METRICS: Mapping[str, Metric] = _Metrics()
+
 DEFAULT_METRICS = ("train_loss", "train_acc", "test_acc")
 
 
@@ -42,11 +88,12 @@ def measured_epoch(
     test_loss: float | None = None,
     test_acc: float | None = None,
     seconds: float = 0.0,
+    further: Mapping[str, float] | None = None,
 ) -> Measurement:
     """One epoch (from 1) as a measurement; what the protocol does not measure is None and left out."""
     given = (train_loss, train_acc, val_loss, val_acc, test_loss, test_acc)
-    values = {name: value for name, value in zip(METRICS, given, strict=True) if value is not None}
-    return Measurement(epoch, values, seconds)
+    values = {name: value for name, value in zip(_BASE, given, strict=True) if value is not None}
+    return Measurement(epoch, values | dict(further or {}), seconds)
 
 
 def guesses_of(counts: Mapping[str, Sequence[int]]) -> dict[str, Guess]:

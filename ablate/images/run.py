@@ -4,15 +4,15 @@ from collections.abc import Hashable, Mapping
 from functools import cached_property
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, SerializeAsAny, ValidationError, model_validator
 
-from ablate.images.config.data import DataConfig, FashionMNIST
-from ablate.images.config.model import LeNet, ModelConfig
+from ablate.images.config.data import FashionMNIST, ImageData
+from ablate.images.config.model import LeNet, Network
 from ablate.images.config.optimizer import SGD, OptimizerConfig
 from ablate.images.config.schedule import Constant, ScheduleConfig
 from ablate.images.config.train import Train
 from ablate.task.errors import ConfigError
-from ablate.task.fields import Fields, identity_fields, problems_of
+from ablate.task.fields import IDENTITY_IF_SET, Fields, identity_fields, problems_of
 from ablate.task.identity import digest_of
 
 ENGINE_VERSION = 1
@@ -30,13 +30,15 @@ class RunConfig(Fields):
     task: ClassVar[str] = "images"
     engine: ClassVar[str] = "ablate.images.engine.image_engine:ImageEngine"
 
-    model: ModelConfig = LeNet()
-    data: DataConfig = FashionMNIST()
+    model: SerializeAsAny[Network] = LeNet()
+    data: SerializeAsAny[ImageData] = FashionMNIST()
     optimizer: OptimizerConfig = SGD()
     schedule: ScheduleConfig = Constant()
     train: Train = Train()
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """All of the run's random streams derive from it."""
+    code: dict[str, dict[str, str]] = Field(default={}, json_schema_extra=IDENTITY_IF_SET)
+    """Versions of the code of parts from outside the package, by part; filled in when a study is planned."""
 
     @model_validator(mode="after")
     def _feature_maps_exist(self) -> "RunConfig":
@@ -54,7 +56,7 @@ class RunConfig(Fields):
     @cached_property
     def config(self) -> Mapping[str, Any]:
         """Every field but the seed, nested, with the values that validation gave them."""
-        return self.model_dump(exclude={"seed"})
+        return self.model_dump(exclude={"seed", "code"})
 
     @cached_property
     def identity(self) -> dict[str, Any]:
@@ -86,10 +88,12 @@ class RunConfig(Fields):
         """
         identity = self.identity
         train = {k: identity["train"][k] for k in ("batch_size", "loss", "precision")}
+        train |= {k: v for k, v in identity["train"].items() if k in ("loss_options", "metrics")}
         optimizer = {k: identity["optimizer"].get(k) for k in ("name", "nesterov")}
         data = {k: v for k, v in identity["data"].items() if k != "split_seed"}
-        model = identity["model"] | {"dropout": identity["model"].get("dropout", 0.0) > 0.0}
-        return digest_of({"model": model, "data": data, "optimizer": optimizer, "train": train})
+        model = identity["model"] | {name: bool(identity["model"][name]) for name in self.model.varies}
+        code = {"code": self.code} if self.code else {}
+        return digest_of({"model": model, "data": data, "optimizer": optimizer, "train": train, **code})
 
     @property
     def data_order(self) -> Hashable:
@@ -103,7 +107,7 @@ class RunConfig(Fields):
 
     @property
     def training_images(self) -> int:
-        """Images that it trains on in an epoch; of an image folder that nobody has looked at, files are listed."""
+        """ImageData that it trains on in an epoch; of an image folder that nobody has looked at, files are listed."""
         images = self.data.training_images
         if images is None:
             from ablate.images.data.facts import facts
@@ -140,7 +144,65 @@ def parse_run(values: Mapping[str, Any]) -> RunConfig:
     Raises:
         ConfigError: Lists every problem.
     """
+    given, problems = dict(values), list[str]()
+    for group, parts in (("model", "networks"), ("data", "datasets")):
+        if isinstance(given.get(group), Mapping):
+            try:
+                given[group] = _parse_part(group, parts, given[group])
+            except ConfigError as error:
+                problems += error.problems
+                del given[group]
+    if "code" in given:
+        problems.append("code: is no field of a configuration; it is filled in when a study is planned")
     try:
-        return RunConfig.model_validate(dict(values))
+        run = RunConfig.model_validate(given)
     except ValidationError as error:
-        raise ConfigError(problems_of(error)) from None
+        # Fields that do not fit each other cannot be told without the part that is missing.
+        raise ConfigError(problems + [p for p in problems_of(error) if not problems or ": " in p]) from None
+    problems += _problems_of_parts(run)
+    if problems:
+        raise ConfigError(problems)
+    return run
+
+
+def _problems_of_parts(run: RunConfig) -> list[str]:
+    """What is wrong with a run's loss, augmentations and further metrics, which may come from outside the package."""
+    from ablate.images.parts import made_augmentations, made_loss, part_class
+
+    problems = list[str]()
+    try:
+        made_loss(run.train)
+    except ConfigError as error:
+        problems += [f"train.loss = {run.train.loss!r}: {problem}" for problem in error.problems]
+    try:
+        made_augmentations(run.data.augment)
+    except ConfigError as error:
+        problems += [f"data.augment: {problem}" for problem in error.problems]
+    for name in run.train.metrics:
+        try:
+            part_class("metrics", name)
+        except ConfigError as error:
+            problems += [f"train.metrics = {name!r}: {problem}" for problem in error.problems]
+    return problems
+
+
+def _parse_part(group: str, parts: str, node: Mapping[str, Any]) -> BaseModel:
+    """The typed form of a group whose classes may come from outside the package.
+
+    Raises:
+        ConfigError: Lists every problem.
+    """
+    from ablate.images.parts import part_class
+
+    name = node.get("name")
+    if not isinstance(name, str):
+        raise ConfigError(f"{group}.name: is missing" if name is None else f"{group}.name = {name!r}: must be a text")
+    try:
+        kind: type[BaseModel] = part_class(parts, name)
+        return kind.model_validate(dict(node))
+    except ValidationError as error:
+        raise ConfigError(
+            [problem.replace(f"{group}.:", f"{group}:") for problem in problems_of(error, f"{group}.")]
+        ) from None
+    except ConfigError as error:
+        raise ConfigError([f"{group}.name = {name!r}: {problem}" for problem in error.problems]) from None

@@ -3,14 +3,14 @@
 import multiprocessing
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from functools import cached_property
 from typing import Any, get_args
 
 from ablate import __version__
-from ablate.images.config import DataConfig, ImageFolder, ScheduleConfig
+from ablate.images.config import ImageData, ImageFolder, ScheduleConfig
 from ablate.images.data import fetch, verify, where
 from ablate.images.data.facts import prepared
 from ablate.images.metrics import DEFAULT_METRICS, METRICS, guesses_of
+from ablate.images.parts import code_of, declared_options
 from ablate.images.run import RunConfig, parse_run
 from ablate.task.errors import ConfigError
 from ablate.task.identity import digest_of
@@ -39,10 +39,11 @@ class ImageClassification:
     default_metrics = DEFAULT_METRICS
     step = "epoch"
 
-    @cached_property
+    @property
     def configuration(self) -> Configuration:
         """See :class:`ablate.task.task.Task`."""
-        return Configuration(folder=packaged() / "conf", groups=GROUPS, searches_own_conf=True)
+        options = {group: declared_options(parts) for group, parts in (("model", "networks"), ("data", "datasets"))}
+        return Configuration(folder=packaged() / "conf", groups=GROUPS, options=options, searches_own_conf=True)
 
     @property
     def code(self) -> str:
@@ -68,7 +69,7 @@ class ImageClassification:
         if problems:
             raise ConfigError(list(dict.fromkeys(problems)))
         found = prepared(run.data for run in runs)
-        return [run if data is run.data else _with_data(run, data) for run, data in zip(runs, found, strict=True)]
+        return [_with_code(run, data) for run, data in zip(runs, found, strict=True)]
 
     def provide(self, runs: Sequence[RunConfig]) -> None:
         """Download what is missing (in a process of its own, which needs torch) and verify every file.
@@ -107,21 +108,39 @@ class ImageClassification:
 
     def changed_code(self, identity: Mapping[str, Any]) -> str | None:
         """See :class:`ablate.task.task.Task`."""
-        return None
+        changed = []
+        for part, version in identity.get("code", {}).items():
+            group, _, name = part.partition(".")
+            try:
+                code = code_of(group, name)
+            except ConfigError:
+                changed.append(f"{group[:-1]} {name} is not declared any more")
+                continue
+            if code is not None and code.identity != version:
+                changed.append(f"the code of {group[:-1]} {name} has changed")
+        return "; ".join(changed) or None
 
 
 IMAGES = ImageClassification()
 
 
-def sources_of(runs: Sequence[RunConfig]) -> list[DataConfig]:
+def sources_of(runs: Sequence[RunConfig]) -> list[ImageData]:
     """One configuration for each place that data comes from, and each way of reading it."""
     return list({_place(run.data): run.data for run in runs}.values())
 
 
-def _place(data: DataConfig) -> tuple[object, ...]:
+def _place(data: ImageData) -> tuple[object, ...]:
     ways = (data.test_fraction, data.background) if isinstance(data, ImageFolder) else ()
     return (data.name, data.root, *ways)
 
 
-def _with_data(run: RunConfig, data: DataConfig) -> RunConfig:
-    return RunConfig(**{name: getattr(run, name) for name in RunConfig.model_fields} | {"data": data})
+def _with_code(run: RunConfig, data: ImageData) -> RunConfig:
+    """With its data as it was found, and the versions of the code of its parts from outside the package."""
+    used = [("networks", run.model.name), ("datasets", data.name), ("losses", run.train.loss)]
+    used += [("metrics", name) for name in run.train.metrics]
+    used += [("augmentations", name) for name in data.augment]
+    code = {f"{group}.{name}": found.identity for group, name in used if (found := code_of(group, name)) is not None}
+    if code == run.code and data is run.data:
+        return run
+    fields = {name: getattr(run, name) for name in RunConfig.model_fields}
+    return RunConfig(**fields | {"code": code, "data": data})

@@ -43,7 +43,7 @@ def identity_fields(config: BaseModel) -> dict[str, Any]:
     return fields
 
 
-TAGGED = frozenset({"model", "data", "optimizer", "schedule"})
+TAGGED = frozenset({"optimizer", "schedule"})
 """Fields of the built-in task's run that are unions: pydantic puts the tag of the kind that was chosen behind them."""
 
 

@@ -22,6 +22,8 @@ class Configuration:
     """Nested plain values, where there is no folder."""
     groups: tuple[str, ...] = ()
     """Configuration groups whose options may be levels of a factor of that name."""
+    options: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    """By group and option, values of options for which :attr:`folder` has no file."""
     overrides: tuple[str, ...] = ()
     """Hydra overrides that always apply."""
     searches_own_conf: bool = False

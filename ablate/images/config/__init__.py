@@ -1,7 +1,7 @@
 """The hyperparameters of an image classifier's training: typed, frozen, validated. Knows no torch."""
 
-from ablate.images.config.data import DataConfig, FashionMNIST, ImageFolder, Mnist
-from ablate.images.config.model import AlexNet, LeNet, ModelConfig
+from ablate.images.config.data import FashionMNIST, ImageData, ImageFolder, Mnist
+from ablate.images.config.model import AlexNet, LeNet, Network
 from ablate.images.config.optimizer import SGD, Adagrad, Adam, AdamW, OptimizerConfig, RMSprop
 from ablate.images.config.schedule import Constant, Cosine, OneCycle, ScheduleConfig, Step, WarmUp
 from ablate.images.config.train import Train
@@ -14,12 +14,12 @@ __all__ = [
     "AlexNet",
     "Constant",
     "Cosine",
-    "DataConfig",
     "FashionMNIST",
+    "ImageData",
     "ImageFolder",
     "LeNet",
     "Mnist",
-    "ModelConfig",
+    "Network",
     "OneCycle",
     "OptimizerConfig",
     "RMSprop",

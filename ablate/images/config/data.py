@@ -22,8 +22,10 @@ class Found(Fields):
     classes: Annotated[int, Field(ge=2)]
 
 
-class Images(Fields):
+class ImageData(Fields):
     """Fields that every data source shares."""
+
+    name: str
 
     root: str | None = Field(default=None, json_schema_extra=NOT_IDENTITY)
     """Folder that holds the files; null: look in the places that the data source knows."""
@@ -45,9 +47,11 @@ class Images(Fields):
     shift: Annotated[int, Field(ge=0)] = Field(default=0, json_schema_extra=IDENTITY_IF_SET)
     """Training images are moved by up to so many pixels (as stored) down or up and left or right, drawn uniformly for
     each in each epoch, before they are resized; black comes in."""
+    augment: dict[str, dict[str, float | int | bool | str]] = Field(default={}, json_schema_extra=IDENTITY_IF_SET)
+    """Declared augmentations with their settings; applied in the order of their names, after mirroring and moving."""
 
     @model_validator(mode="after")
-    def _shift_leaves_something(self) -> "Images":
+    def _shift_leaves_something(self) -> "ImageData":
         if self.shift >= min(self.stored_size):
             raise ValueError(
                 f"shift = {self.shift}: must be below the {min(self.stored_size)} pixels of an image as stored"
@@ -102,12 +106,12 @@ class Images(Fields):
         return (self.image_size, self.image_size) if self.image_size is not None else self.stored_size
 
 
-class _Idx(Images):
+class _Idx(ImageData):
     """A data set of 60,000 training and 10,000 test images in IDX files."""
 
     @property
     def whole(self) -> Found:
-        """See :class:`Images`."""
+        """See :class:`ImageData`."""
         return Found(train=60_000, test=10_000, classes=10)
 
     @model_validator(mode="after")
@@ -132,7 +136,7 @@ class Mnist(_Idx):
     name: Literal["mnist"] = "mnist"
 
 
-class ImageFolder(Images):
+class ImageFolder(ImageData):
     """A folder of image files with one folder per class, resized to squares and split by a seed.
 
     Which files are read, and what becomes of them, is written down in :mod:`ablate.images.data.image_folder`.
@@ -155,7 +159,7 @@ class ImageFolder(Images):
 
     @property
     def whole(self) -> Found | None:
-        """See :class:`Images`."""
+        """See :class:`ImageData`."""
         return self.found
 
     @property
@@ -169,6 +173,3 @@ class ImageFolder(Images):
         if isinstance(data, dict) and data.get("root") is None:
             raise ValueError("root: an image_folder needs the folder that holds one folder per class")
         return data
-
-
-DataConfig = Annotated[FashionMNIST | Mnist | ImageFolder, Field(discriminator="name")]

@@ -1,17 +1,38 @@
 """The networks' hyperparameters, and the arithmetic of their feature maps (no torch: planning checks them)."""
 
 from abc import abstractmethod
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from ablate.task.fields import Activation, Fields, Fraction, Pooling, Positive
 
+if TYPE_CHECKING:
+    from torch import nn
+
 Kernel = Annotated[int, Field(ge=1, le=15)]
 
 
 class Network(Fields):
-    """What every network's configuration offers to the rest of a run."""
+    """A network: its hyperparameters as fields, and how it is built from them."""
+
+    varies: ClassVar[tuple[str, ...]] = ()
+    """Fields in which members of one cohort may differ, because the engine gives each member its own value."""
+
+    name: str
+
+    @abstractmethod
+    def build(self, in_channels: int, input_size: tuple[int, int], classes: int) -> "nn.Module":
+        """Build the network; torch is imported here and not before.
+
+        Args:
+            in_channels: Colour channels of a batch.
+            input_size: Height and width of a batch, in pixels.
+            classes: Width of the output.
+
+        Returns:
+            Any module, ``[batch, in_channels, height, width]`` to ``[batch, classes]`` (logits).
+        """
 
     @property
     def in_channels(self) -> int | None:
@@ -30,9 +51,8 @@ class Network(Fields):
         """Multiply-adds for an input of this size, as a rough multiple of LeNet's 0.42 million on 28x28."""
         return height * width / 28**2
 
-    @abstractmethod
     def feature_maps(self, height: int, width: int) -> list[tuple[str, int, int]]:
-        """Height and width after each layer that changes them.
+        """Height and width after each layer that changes them; none are owed, and then none are checked.
 
         Args:
             height: Of the input, in pixels.
@@ -41,6 +61,7 @@ class Network(Fields):
         Returns:
             ``(layer, height, width)`` in order; a size may be below 1, which :meth:`check_input` refuses.
         """
+        return []
 
     def check_input(self, height: int, width: int) -> None:
         """Refuse an input on which a feature map shrinks to nothing.
@@ -60,6 +81,8 @@ class Network(Fields):
 
 class LeNet(Network):
     """LeNet-5 as the article trains it, every choice a field (defaults: the article's baseline)."""
+
+    varies: ClassVar[tuple[str, ...]] = ("dropout",)
 
     name: Literal["lenet"] = "lenet"
     activation: Activation = "sigmoid"
@@ -90,6 +113,12 @@ class LeNet(Network):
     def _lists_to_tuples(cls, data: Any) -> Any:
         return {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()} if isinstance(data, dict) else data
 
+    def build(self, in_channels: int, input_size: tuple[int, int], classes: int) -> "nn.Module":
+        """See :func:`ablate.images.networks.lenet.build_lenet`."""
+        from ablate.images.networks.lenet import build_lenet
+
+        return build_lenet(self, in_channels, input_size, classes)
+
     def feature_maps(self, height: int, width: int) -> list[tuple[str, int, int]]:
         """See :meth:`Network.feature_maps`."""
         maps, size = [], (height, width)
@@ -103,6 +132,8 @@ class LeNet(Network):
 
 class AlexNet(Network):
     """AlexNet in four forms; what a form does not settle is a switch (defaults: the form's own)."""
+
+    varies: ClassVar[tuple[str, ...]] = ("dropout",)
 
     name: Literal["alexnet"] = "alexnet"
     form: Literal["paper", "merged", "torchvision", "small"] = "small"
@@ -144,6 +175,12 @@ class AlexNet(Network):
         """Three, but for the 28x28 form."""
         return None if self.form == "small" else 3
 
+    def build(self, in_channels: int, input_size: tuple[int, int], classes: int) -> "nn.Module":
+        """See :func:`ablate.images.networks.alexnet.build_alexnet`."""
+        from ablate.images.networks.alexnet import build_alexnet
+
+        return build_alexnet(self, in_channels, input_size, classes)
+
     def feature_maps(self, height: int, width: int) -> list[tuple[str, int, int]]:
         """See :meth:`Network.feature_maps`."""
         small = self.form == "small"
@@ -158,9 +195,6 @@ class AlexNet(Network):
                 size = pooled(size, window, stride, ceil=small)
                 maps.append((f"pool{index} ({window}x{window})", *size))
         return maps
-
-
-ModelConfig = Annotated[LeNet | AlexNet, Field(discriminator="name")]
 
 
 def convolved(size: tuple[int, int], kernel: int, stride: int = 1, padding: int = 0) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablate.images.config import DataConfig
+from ablate.images.config import ImageData
 from ablate.images.data.describe import data_config, describe, lines
 from ablate.images.data.fingerprint import content_digest
 from ablate.images.data.sources import source
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 
-def where(config: DataConfig) -> Path | None:
+def where(config: ImageData) -> Path | None:
     """The folder that holds a data set: found, not verified.
 
     Args:
@@ -47,7 +47,7 @@ def where(config: DataConfig) -> Path | None:
     return source(config).where()
 
 
-def verify(config: DataConfig) -> Path | None:
+def verify(config: ImageData) -> Path | None:
     """Verify a data set before anything is trained on it.
 
     IDX files are read and hashed (under a second); of an image folder the files are listed and counted against
@@ -65,7 +65,7 @@ def verify(config: DataConfig) -> Path | None:
     return source(config).verify()
 
 
-def fetch(config: DataConfig) -> Path:
+def fetch(config: ImageData) -> Path:
     """Download a data set unless it is found; only a download brings torch with it.
 
     Args:

@@ -4,24 +4,24 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from ablate.images.config import DataConfig
+from ablate.images.config import FashionMNIST, ImageData, ImageFolder, Mnist
 from ablate.images.data.names import shown
 from ablate.images.data.sources import source
 from ablate.images.data.survey import Finding
 from ablate.task.errors import ConfigError
 from ablate.task.fields import problems_of
 
-_CONFIG: TypeAdapter[DataConfig] = TypeAdapter(DataConfig)
-
 MOST_KINDS = 12
 """Sizes, and kinds of pixels, that are named; of more, the number is said."""
 
-NAMES = ("fashion_mnist", "mnist", "image_folder")
+_CLASSES: dict[str, type[ImageData]] = {"fashion_mnist": FashionMNIST, "mnist": Mnist, "image_folder": ImageFolder}
+
+NAMES = tuple(_CLASSES)
 
 
-def data_config(name: str, root: str | None = None, fields: Mapping[str, Any] | None = None) -> DataConfig:
+def data_config(name: str, root: str | None = None, fields: Mapping[str, Any] | None = None) -> ImageData:
     """The configuration of a data set with its defaults.
 
     Args:
@@ -40,11 +40,9 @@ def data_config(name: str, root: str | None = None, fields: Mapping[str, Any] | 
     if name == "image_folder" and root is None:
         raise ConfigError("data.root: an image_folder needs the folder that holds one folder per class")
     try:
-        return _CONFIG.validate_python({**(fields or {}), "name": name, "root": root})
+        return _CLASSES[name](**{**(fields or {}), "name": name, "root": root})
     except ValidationError as error:
-        raise ConfigError(
-            [problem.replace(f"data.{name}.", "data.") for problem in problems_of(error, "data.")]
-        ) from None
+        raise ConfigError(problems_of(error, "data.")) from None
 
 
 def describe(name: str, root: str | None = None, fields: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ablate.images.config import DataConfig, ImageFolder
+from ablate.images.config import FashionMNIST, ImageData, ImageFolder, Mnist
 from ablate.images.config.data import Found
+from ablate.images.data.declared import DeclaredSource
 from ablate.images.data.fingerprint import content_digest
 from ablate.images.data.image_folder import FolderSource
 from ablate.images.data.layout import Layout
 from ablate.images.data.sources import published_set
+from ablate.images.parts import DeclaredData
 from ablate.task.errors import ConfigError
 
 
@@ -28,7 +30,7 @@ class DataFacts:
     apart, ``val``): before ``data.train_size`` and a held-out split, which are drawn without looking at classes."""
 
 
-def facts(config: DataConfig) -> DataFacts:
+def facts(config: ImageData) -> DataFacts:
     """Look up what a run uses; brings no torch and opens no picture.
 
     Args:
@@ -42,31 +44,37 @@ def facts(config: DataConfig) -> DataFacts:
         layout = FolderSource(config).checked_layout()
         counts = {part: layout.counts(part) for part in layout.parts}
         classes = layout.classes
-    else:
+    elif isinstance(config, DeclaredData):
+        source = DeclaredSource(config)
+        counts, classes = source.checked_counts(), source.classes
+    elif isinstance(config, FashionMNIST | Mnist):
         published = published_set(config)
         counts = {"train": published.train_counts, "test": published.test_counts}
         classes = published.classes
+    else:
+        raise TypeError(f"{type(config).__name__} is no data set")
     config = with_found(config, counts, len(classes))
     numbers = (config.training_images, config.validation_images, config.test_images)
     train, val, test = (number or 0 for number in numbers)
     return DataFacts(train, val, test, classes, counts)
 
 
-def prepared(configs: Iterable[DataConfig]) -> list[DataConfig]:
-    """Fill in what only the disk knows of image folders: their content and how many images and classes they hold.
+def prepared(configs: Iterable[ImageData]) -> list[ImageData]:
+    """Fill in what only the disk knows: how many images and classes there are, and a folder's content.
 
     Args:
         configs: Any; folders that several have in common are looked at once.
 
     Returns:
-        As many, in order; of other data sets as they are.
+        As many, in order; of published data sets as they are.
 
     Raises:
         ConfigError: Lists everything that is wrong with any of the folders, and sizes that do not fit.
     """
     contents: dict[tuple[str, str], str] = {}
     layouts: dict[tuple[str, float], Layout] = {}
-    done: list[DataConfig] = []
+    declared: dict[str, Found] = {}
+    done: list[ImageData] = []
     problems: dict[str, None] = {}
     for config in configs:
         if isinstance(config, ImageFolder):
@@ -86,15 +94,26 @@ def prepared(configs: Iterable[DataConfig]) -> list[DataConfig]:
             content = config.content if config.content is not None else contents[root, config.background]
             found = _found(counts, len(layout.classes))
             config = config.model_copy(update={"content": content, "found": found})
+        elif isinstance(config, DeclaredData):
+            same = config.model_dump_json(exclude={"found", "train_size", "val_size", "protocol", "split_seed"})
+            try:
+                if same not in declared:
+                    counts = DeclaredSource(config).counts()
+                    declared[same] = _found(counts, len(counts["train"]))
+                config = config.model_copy(update={"found": declared[same]})
+                DeclaredSource(config).check_sizes(declared[same].train)
+            except ConfigError as error:
+                problems |= dict.fromkeys(error.problems)
+                continue
         done.append(config)
     if problems:
         raise ConfigError(list(problems))
     return done
 
 
-def with_found(config: DataConfig, counts: Mapping[str, tuple[int, ...]], classes: int) -> DataConfig:
+def with_found(config: ImageData, counts: Mapping[str, tuple[int, ...]], classes: int) -> ImageData:
     """A configuration that knows how many images its folder holds."""
-    if not isinstance(config, ImageFolder):
+    if not isinstance(config, ImageFolder | DeclaredData):
         return config
     return config.model_copy(update={"found": _found(counts, classes)})
 

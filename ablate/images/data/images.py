@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ablate.images.config import DataConfig
+from ablate.images.config import ImageData
 from ablate.images.data.sources import source
 from ablate.task.errors import ConfigError
 
@@ -37,7 +37,7 @@ class Images:
     and in neither ``mean`` nor ``std``."""
 
 
-def load(config: DataConfig, device: torch.device) -> Images:
+def load(config: ImageData, device: torch.device) -> Images:
     """Read, verify and cut a data set; one that is missing and can be downloaded is downloaded.
 
     Args:
@@ -82,7 +82,7 @@ def load(config: DataConfig, device: torch.device) -> Images:
     )
 
 
-def split(images: Images, config: DataConfig, seed: int) -> tuple[torch.Tensor, torch.Tensor | None]:
+def split(images: Images, config: ImageData, seed: int) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Choose the training images to train on and those to hold out.
 
     Args:
@@ -112,7 +112,7 @@ def split(images: Images, config: DataConfig, seed: int) -> tuple[torch.Tensor, 
     return trained.sort().values.to(device), held_out.sort().values.to(device)
 
 
-def class_counts(images: Images, config: DataConfig, seed: int) -> dict[str, list[int]]:
+def class_counts(images: Images, config: ImageData, seed: int) -> dict[str, list[int]]:
     """How many images of each class a run really uses: its subset, its own held-out split, and what it is tested on.
 
     Args:
@@ -132,7 +132,7 @@ def class_counts(images: Images, config: DataConfig, seed: int) -> dict[str, lis
     return {part: own.bincount(minlength=len(images.classes)).tolist() for part, own in labels.items()}
 
 
-def prepare(batch: torch.Tensor, images: Images, config: DataConfig, channels: int | None) -> torch.Tensor:
+def prepare(batch: torch.Tensor, images: Images, config: ImageData, channels: int | None) -> torch.Tensor:
     """Turn 8-bit pixels into a network's input, on their device and without waiting for it.
 
     Args:

@@ -1,14 +1,16 @@
 """From a data configuration to its source: the only place that knows them all."""
 
-from ablate.images.config import DataConfig, FashionMNIST, ImageFolder, Mnist
+from ablate.images.config import FashionMNIST, ImageData, ImageFolder, Mnist
 from ablate.images.data.arrays import Source
+from ablate.images.data.declared import DeclaredSource
 from ablate.images.data.fashion_mnist import FASHION_MNIST
 from ablate.images.data.idx_source import IdxSet, IdxSource
 from ablate.images.data.image_folder import FolderSource
 from ablate.images.data.mnist import MNIST
+from ablate.images.parts import DeclaredData
 
 
-def source(config: DataConfig) -> Source:
+def source(config: ImageData) -> Source:
     """The source that a configuration names.
 
     Args:
@@ -17,7 +19,15 @@ def source(config: DataConfig) -> Source:
     Returns:
         A source that has not been looked for yet.
     """
-    return FolderSource(config) if isinstance(config, ImageFolder) else IdxSource(published_set(config), config.root)
+    match config:
+        case ImageFolder():
+            return FolderSource(config)
+        case FashionMNIST() | Mnist():
+            return IdxSource(published_set(config), config.root)
+        case DeclaredData():
+            return DeclaredSource(config)
+        case _:
+            raise TypeError(f"{type(config).__name__} is no data set")
 
 
 def published_set(config: FashionMNIST | Mnist) -> IdxSet:

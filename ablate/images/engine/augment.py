@@ -9,11 +9,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ablate.images.config import DataConfig
+from ablate.images.config import ImageData
 from ablate.images.engine.streams import stream
+from ablate.images.parts import Augmentation
 
 
-def draw(config: DataConfig, seeds: Sequence[int], epoch: int, samples: int, device: torch.device) -> Tensor | None:
+def draw(config: ImageData, seeds: Sequence[int], epoch: int, samples: int, device: torch.device) -> Tensor | None:
     """Draw how the images of an epoch are changed.
 
     Args:
@@ -36,6 +37,32 @@ def draw(config: DataConfig, seeds: Sequence[int], epoch: int, samples: int, dev
         mirrored = torch.randint(2, (1, samples), generator=stream(seed, "flip", epoch)) * int(config.flip)
         drawn[seed] = torch.cat([moves, mirrored])
     return torch.stack([drawn[seed] for seed in seeds], dim=1).to(device)
+
+
+def draw_declared(
+    name: str, augmentation: Augmentation, seeds: Sequence[int], epoch: int, samples: int, device: torch.device
+) -> Tensor:
+    """Draw what a declared augmentation does to the images of an epoch.
+
+    Args:
+        name: Of the augmentation, part of its random stream.
+        augmentation: Draws.
+        seeds: One for each of R rows of batches.
+        epoch: Counted from 0.
+        samples: N.
+        device: Where the result is wanted.
+
+    Returns:
+        ``[R, N, ...]``.
+    """
+    drawn = {}
+    for seed in dict.fromkeys(seeds):
+        generator = stream(seed, "augment", name, epoch)
+        assert generator is not None
+        drawn[seed] = augmentation.draw(samples, generator)
+        if len(drawn[seed]) != samples:
+            raise ValueError(f"augmentation {name}: draw({samples}, ...) gave {len(drawn[seed])} rows")
+    return torch.stack([drawn[seed] for seed in seeds]).to(device)
 
 
 def change(images: Tensor, changes: Tensor, shift: int) -> Tensor:

@@ -1,6 +1,6 @@
 """What each member of a cohort sees, and when: one order for each seed, the same at every level of every factor."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -8,6 +8,7 @@ from torch import Tensor
 from ablate.images.data import Images, prepare, split
 from ablate.images.engine import augment
 from ablate.images.engine.streams import stream
+from ablate.images.parts import made_augmentations
 from ablate.images.run import RunConfig
 
 CHUNK_BYTES = 2**24
@@ -32,6 +33,7 @@ class Batches:
     def __init__(self, members: Sequence[RunConfig], images: Images) -> None:
         self.images, self.config = images, members[0].data
         self.batch_size, self.channels = members[0].train.batch_size, members[0].model.in_channels
+        self.augmentations = made_augmentations(self.config.augment)
         self.keys = [share_key(config) for config in members]
         self._set_rows()
         parts = {key: split(images, self.config.model_copy(update={"split_seed": key[1]}), key[0]) for key in self.rows}
@@ -61,8 +63,13 @@ class Batches:
             shuffled = torch.randperm(self.samples, generator=stream(key[0], "order", epoch))
             orders[key] = self.trained[key][shuffled.to(device)]
         rows = [orders[key] for key in self.rows]
-        changes = augment.draw(self.config, [seed for seed, _ in self.rows], epoch, self.samples, device)
-        yield from self._cut(self.images.train_images, self.images.train_labels, rows, self.batch_size, changes)
+        seeds = [seed for seed, _ in self.rows]
+        changes = augment.draw(self.config, seeds, epoch, self.samples, device)
+        drawn = {
+            name: augment.draw_declared(name, made, seeds, epoch, self.samples, device)
+            for name, made in self.augmentations.items()
+        }
+        yield from self._cut(self.images.train_images, self.images.train_labels, rows, self.batch_size, changes, drawn)
 
     def validation(self) -> Iterator[tuple[Tensor, Tensor]]:
         """The held-out images in the same form, one row for each distinct split."""
@@ -89,7 +96,13 @@ class Batches:
         self.rows = list(counts) if len(set(counts.values())) == 1 else self.keys
 
     def _cut(
-        self, images: Tensor, labels: Tensor, indices: list[Tensor], size: int, changes: Tensor | None = None
+        self,
+        images: Tensor,
+        labels: Tensor,
+        indices: list[Tensor],
+        size: int,
+        changes: Tensor | None = None,
+        drawn: Mapping[str, Tensor] | None = None,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         order = torch.stack(indices)
         channels, height, width = self.shape
@@ -99,6 +112,8 @@ class Batches:
             x = images[some.flatten()]
             if changes is not None:
                 x = augment.change(x, changes[:, :, start : start + chunk].flatten(1), self.config.shift)
+            for name, numbers in (drawn or {}).items():
+                x = self.augmentations[name].apply(x, numbers[:, start : start + chunk].flatten(0, 1))
             x = torch.unflatten(prepare(x, self.images, self.config, self.channels), 0, some.shape)
             yield from zip(torch.split(x, size, dim=1), torch.split(labels[some], size, dim=1), strict=True)
 

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ablate.images.data import Images
 from ablate.images.engine.batches import Batches, share_key
 from ablate.images.engine.compiling import compiled, decision
 from ablate.images.engine.dropout import StackedDropout
+from ablate.images.engine.further_metrics import made_metrics
 from ablate.images.engine.init import initial_parameters
 from ablate.images.engine.losses import Loss
 from ablate.images.engine.optimizers import stacked_optimizer
@@ -47,6 +48,7 @@ class FusedCohort:
         self.model = self._stacked_model(len(images.classes))
         self.optimizer = stacked_optimizer([c.optimizer for c in self.configs], list(self.model.parameters()))
         self.loss = Loss([c.train for c in self.configs], device)
+        self.further = made_metrics(self.configs[0].train.metrics)
         self.autocast = self.configs[0].train.precision == "bf16"
         self.notes = self._notes()
         self.compiled: tuple[Measure, Update] | None = None
@@ -73,11 +75,11 @@ class FusedCohort:
         return sums / self.batches.samples
 
     def validate(self) -> Tensor | None:
-        """Loss and accuracy on the held-out images, ``[2, K]``; None where the protocol holds none out."""
+        """Loss, accuracy and M further metrics on the held-out images, ``[2 + M, K]``; None where there are none."""
         return self._evaluate(self.batches.validation()) if self.configs[0].data.validates else None
 
     def test(self) -> Tensor | None:
-        """Loss and accuracy on the test images, ``[2, K]``; None where the protocol does not read them."""
+        """Loss, accuracy and M further metrics on the test images, ``[2 + M, K]``; None where they are not read."""
         return self._evaluate(self.batches.test()) if self.configs[0].data.tests else None
 
     def parameters(self, member: int) -> dict[str, Tensor]:
@@ -126,22 +128,30 @@ class FusedCohort:
         sums += torch.stack([losses.detach() * x.shape[1], correct])
 
     def _measure(self, x: Tensor, labels: Tensor, *, smooth: bool) -> tuple[Tensor, Tensor]:
+        outputs, labels = self._outputs(x, labels)
+        return self.loss(outputs, labels, smooth=smooth), (outputs.argmax(-1) == labels).sum(-1)
+
+    def _outputs(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Outputs ``[K, B, classes]`` and labels ``[K, B]``."""
         with torch.autocast(self.device.type, torch.bfloat16) if self.autocast else contextlib.nullcontext():
             outputs = self.model(x)
-        outputs = outputs.float()
-        labels = labels.repeat_interleave(len(outputs) // len(labels), 0)
-        return self.loss(outputs, labels, smooth=smooth), (outputs.argmax(-1) == labels).sum(-1)
+        return outputs.float(), labels.repeat_interleave(len(outputs) // len(labels), 0)
 
     @torch.no_grad()
     def _evaluate(self, batches: Iterator[tuple[Tensor, Tensor]]) -> Tensor:
         self.model.eval()
         sums = torch.zeros(2, len(self.members), dtype=torch.float64, device=self.device)
-        samples = 0
+        samples, totals = 0, dict[str, Tensor]()
         for x, labels in batches:
-            losses, correct = self._measure(x, labels, smooth=False)
+            outputs, expected = self._outputs(x, labels)
+            losses, correct = self.loss(outputs, expected, smooth=False), (outputs.argmax(-1) == expected).sum(-1)
             sums += torch.stack([losses * x.shape[1], correct])
             samples += x.shape[1]
-        return sums / samples
+            for name, metric in self.further.items():
+                counted = metric.count(outputs, expected)
+                totals[name] = totals[name] + counted if name in totals else counted
+        further = [metric.value(totals[name]).double() for name, metric in self.further.items()]
+        return torch.cat([sums / samples, *(value[None] for value in further)])
 
     def _coefficients(self) -> dict[str, Tensor]:
         """The optimiser's coefficients in every step of the coming epoch, ``[steps, K]`` each."""
@@ -168,18 +178,29 @@ class FusedCohort:
 
     def _stacked_model(self, classes: int) -> StackedModel:
         first = self.configs[0]
-        with torch.random.fork_rng(devices=[]):  # the framework's own initialisation, which is replaced
-            template = build(first.model, self.batches.shape[0], first.data.input_size, classes)
-        initial = [initial_parameters(template, c.train, c.seed) for c in self.configs]
+        template = self._built(first, classes)
+        initial = [
+            {name: p.detach() for name, p in self._built(c, classes).named_parameters()}
+            if c.train.init == "network"
+            else initial_parameters(template, c.train, c.seed)
+            for c in self.configs
+        ]
         return stack(
             copy.deepcopy(template).to(self.device),
             initial,
-            [c.model.dropout for c in self.configs],
+            [c.config["model"]["dropout"] for c in self.configs] if "dropout" in first.model.varies else None,
             len(self.batches.rows),
             self.batches.shape,
             self.device,
             fuse=self.device.type == "cpu" and first.train.precision == "fp32" and first.train.compile != "on",
         )
+
+    def _built(self, config: RunConfig, classes: int) -> nn.Module:
+        """A member's network as its own code makes it, drawing from a stream of its own."""
+        with torch.random.fork_rng(devices=[]):
+            generator = stream(config.seed, "init", "network")
+            torch.manual_seed(generator.initial_seed() if generator is not None else config.seed)
+            return build(config.model, self.batches.shape[0], config.data.input_size, classes)
 
     def _notes(self) -> dict[str, Any]:
         return {

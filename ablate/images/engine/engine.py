@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from ablate.images.config import DataConfig
+from ablate.images.config import ImageData
 from ablate.images.data import Images, class_counts
 from ablate.images.engine.cohort import FusedCohort
 from ablate.images.engine.stack import UnstackableError
@@ -59,7 +59,7 @@ def train(
 
 def _with_guesses(configs: Sequence[RunConfig], images: Images, results: Mapping[int, Result]) -> list[Result]:
     """The results in order, each with what guessing scores on the images that its run used."""
-    known: dict[tuple[DataConfig, int], Mapping[str, Guess]] = {}
+    known: dict[tuple[ImageData, int], Mapping[str, Guess]] = {}
     found = []
     for i, config in enumerate(configs):
         key = (config.data, config.seed)
@@ -142,8 +142,16 @@ def _train_cohort(
         current = [members[k] for k in cohort.members]
         staying = []
         for row, i in enumerate(current):
-            own: list[Any] = [value for m in metrics for value in ((None, None) if m is None else m[row])]
-            curves[i].append(measured_epoch(cohort.epoch, own[0], own[1], own[2], own[3], own[4], own[5], seconds))
+            own: list[Any] = [value for m in metrics for value in ((None, None) if m is None else m[row][:2])]
+            further = {
+                f"{split}_{name}": value
+                for split, m in zip(("val", "test"), metrics[1:], strict=True)
+                if m is not None
+                for name, value in zip(cohort.further, m[row][2:], strict=True)
+            }
+            curves[i].append(
+                measured_epoch(cohort.epoch, own[0], own[1], own[2], own[3], own[4], own[5], seconds, further)
+            )
             finite = all(loss is None or math.isfinite(loss) for loss in own[::2])
             status: Status | None = None if finite else "diverged"
             if finite and cohort.epoch == configs[i].train.epochs:

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ablate.images.config import Train
+from ablate.images.parts import made_loss
 
 
 class Loss:
@@ -14,6 +15,7 @@ class Loss:
 
     def __init__(self, members: Sequence[Train], device: torch.device) -> None:
         self.kind = members[0].loss
+        self.declared = made_loss(members[0])
         self.smooths = any(train.label_smoothing > 0.0 for train in members)
         self.smoothing = torch.tensor([train.label_smoothing for train in members], device=device)
 
@@ -28,6 +30,9 @@ class Loss:
         Returns:
             ``[K]``.
         """
+        if self.declared is not None:
+            each: Tensor = self.declared(outputs, labels.expand(len(outputs), -1))
+            return each.mean(dim=1)
         labels = labels.expand(len(outputs), -1).unsqueeze(-1)
         if self.kind == "mse":
             one_hot = labels == torch.arange(outputs.shape[-1], device=outputs.device)

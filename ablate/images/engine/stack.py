@@ -112,7 +112,7 @@ class StackedModel(nn.Module):
 def stack(
     template: nn.Module,
     initial: Sequence[Mapping[str, Tensor]],
-    rates: Sequence[float],
+    rates: Sequence[float] | None,
     inputs: int,
     image: tuple[int, int, int],
     device: torch.device,
@@ -124,7 +124,7 @@ def stack(
     Args:
         template: One member's network, on the device.
         initial: Each member's parameters.
-        rates: Each member's dropout rate (unused where the network has no dropout).
+        rates: Each member's dropout rate, for all dropout layers; None: each layer's own.
         inputs: R, distinct batches that the members will see; K is a multiple of it.
         image: Channels, height and width of an input.
         device: Where the members are trained.
@@ -195,11 +195,12 @@ def _shares_input(template: nn.Module) -> bool:
     return isinstance(first, nn.Conv2d | nn.Linear)
 
 
-def _fill(model: StackedModel, initial: Sequence[Mapping[str, Tensor]], rates: Sequence[float]) -> None:
+def _fill(model: StackedModel, initial: Sequence[Mapping[str, Tensor]], rates: Sequence[float] | None) -> None:
     for k, values in enumerate(initial):
         model.load(k, values)
-    for layer in model.dropouts.values():
-        layer.rate.copy_(torch.tensor(rates))
+    if rates is not None:
+        for layer in model.dropouts.values():
+            layer.rate.copy_(torch.tensor(rates))
 
 
 @torch.no_grad()

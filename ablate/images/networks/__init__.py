@@ -2,15 +2,13 @@
 
 from torch import nn
 
-from ablate.images.config import AlexNet, LeNet, ModelConfig
-from ablate.images.networks.alexnet import build_alexnet
-from ablate.images.networks.lenet import build_lenet
+from ablate.images.config import Network
 from ablate.images.networks.table import Layer, layer_table
 
 __all__ = ["Layer", "build", "layer_table"]
 
 
-def build(config: ModelConfig, in_channels: int, input_size: tuple[int, int], classes: int) -> nn.Sequential:
+def build(config: Network, in_channels: int, input_size: tuple[int, int], classes: int) -> nn.Module:
     """Build a network, with the framework's default initial weights drawn from torch's global generator.
 
     Args:
@@ -20,8 +18,8 @@ def build(config: ModelConfig, in_channels: int, input_size: tuple[int, int], cl
         classes: Width of the output, at least 2.
 
     Returns:
-        A flat sequence of named leaf modules, ``[batch, in_channels, height, width]`` to ``[batch, classes]`` (logits);
-        the names of convolutions and poolings are those of ``config.feature_maps``. Nothing in it works in place.
+        A module, ``[batch, in_channels, height, width]`` to ``[batch, classes]`` (logits). The built-in ones are flat
+        sequences of named leaf modules; the names of convolutions and poolings are those of ``config.feature_maps``.
 
     Raises:
         ValueError: A feature map shrinks to nothing, or the network wants another number of channels.
@@ -29,8 +27,4 @@ def build(config: ModelConfig, in_channels: int, input_size: tuple[int, int], cl
     config.check_input(*input_size)
     if config.in_channels is not None and in_channels != config.in_channels:
         raise ValueError(f"model.{config.name}: wants {config.in_channels} input channels, given {in_channels}")
-    match config:
-        case LeNet():
-            return build_lenet(config, in_channels, input_size, classes)
-        case AlexNet():
-            return build_alexnet(config, in_channels, input_size, classes)
+    return config.build(in_channels, input_size, classes)
