@@ -14,9 +14,9 @@ from typing import Any
 
 import torch
 
-from ablate.images.config import ImageData
 from ablate.images.data import Images, class_counts
 from ablate.images.engine.cohort import FusedCohort
+from ablate.images.engine.further_metrics import further_guesses
 from ablate.images.engine.stack import UnstackableError
 from ablate.images.metrics import guesses_of, measured_epoch
 from ablate.images.run import RunConfig
@@ -59,13 +59,14 @@ def train(
 
 def _with_guesses(configs: Sequence[RunConfig], images: Images, results: Mapping[int, Result]) -> list[Result]:
     """The results in order, each with what guessing scores on the images that its run used."""
-    known: dict[tuple[ImageData, int], Mapping[str, Guess]] = {}
+    known: dict[tuple[str, int], Mapping[str, Guess]] = {}
     found = []
     for i, config in enumerate(configs):
-        key = (config.data, config.seed)
+        key = (config.data.model_dump_json() + str(config.train.metrics), config.seed)
         if key not in known:
             try:
-                known[key] = guesses_of(class_counts(images, config.data, config.seed))
+                counts = class_counts(images, config.data, config.seed)
+                known[key] = guesses_of(counts) | further_guesses(config.train.metrics, counts)
             except ConfigError:  # no images are left to train on: the run failed for the same reason
                 known[key] = {}
         found.append(replace(results[i], guesses=known[key]))

@@ -6,10 +6,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ablate.images.metrics import FURTHER
+from ablate.images.metrics import FURTHER, SPLITS
 from ablate.images.parts import ImageMetric, part_class
 from ablate.task.finding import load_object
 from ablate.task.metric import Goal
+from ablate.task.record import Guess
 
 
 class _OfConfusion(ImageMetric):
@@ -82,3 +83,20 @@ def made_metrics(names: Sequence[str]) -> Mapping[str, ImageMetric]:
     return {
         name: (load_object(FURTHER[name][1]) if name in FURTHER else part_class("metrics", name))() for name in names
     }
+
+
+def further_guesses(names: Sequence[str], counts: Mapping[str, Sequence[int]]) -> dict[str, Guess]:
+    """What guessing scores in these metrics, where that is known.
+
+    Args:
+        names: Of further metrics.
+        counts: By part, the number of images of each class.
+    """
+    found = {}
+    for name, metric in made_metrics(names).items():
+        for split in SPLITS:
+            total = sum(counts.get(split, ()))
+            value = metric.guess([number / total for number in counts[split]]) if total else None
+            if value is not None:
+                found[f"{split}_{name}"] = Guess(value, total)
+    return found
