@@ -17,13 +17,13 @@ the nearest level: so the samplers know that the levels have an order, and a ran
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import fmean
 from typing import Any, Literal
 
 from ablate.execute import Progress, Summary, execute
-from ablate.images.run import RunConfig
+from ablate.images.run import RunConfig, parse_run
 from ablate.plan.compose import Source
 from ablate.plan.launch import Launch
 from ablate.plan.study import Study
@@ -89,7 +89,7 @@ class Grid:
         values["model"] |= ACTIVATIONS
         values["data"] |= {"protocol": "holdout", "train_size": self.train_size, "val_size": self.val_size}
         values["train"] |= {"epochs": self.epochs}
-        return RunConfig.model_validate(values)
+        return parse_run(values)
 
     @property
     def full_run(self) -> int:
@@ -116,7 +116,7 @@ class Grid:
         """A search of the grid."""
         study = Study(name="regret", metrics=(METRIC,), search=search.model_dump(mode="json"))
         source = Source(study, self.baseline.model_dump(mode="python"), launch, _no_groups)
-        return GridOrder(source, search, parse_space(search.space), self)
+        return GridOrder(source, search, parse_space(search.space), grid=self)
 
     def describe(self, setting: RunConfig) -> str:
         """A setting for people."""
@@ -131,7 +131,7 @@ class Grid:
 class GridOrder(SearchRequest):
     """A search whose proposals are trained at the levels of a grid."""
 
-    grid: Grid
+    grid: Grid = field(kw_only=True)
 
     def build(self, changes: Sequence[Change]) -> RunConfig:
         """See :meth:`SearchRequest.build`."""

@@ -152,7 +152,7 @@ def parse_run(values: Mapping[str, Any]) -> RunConfig:
             except ConfigError as error:
                 problems += error.problems
                 del given[group]
-    if "code" in given:
+    if given.pop("code", None):
         problems.append("code: is no field of a configuration; it is filled in when a study is planned")
     try:
         run = RunConfig.model_validate(given)

@@ -43,9 +43,8 @@ def test_the_guard_bites(images):
     order = fakes.order(SPACE)
     config = order.build([("train.epochs", 1)])
     open_one = type(config)(**{**dict(config), "data": config.data.model_copy(update={"protocol": "holdout_test"})})
-    (result,) = train([open_one], guarded(images), device=CPU)
-    assert result.status == "failed"
-    assert "TestSetRead" in result.error
+    with pytest.raises(TestSetRead):
+        train([open_one], guarded(images), device=CPU)
 
 
 def test_a_search_on_real_images_reads_no_test_image(images, store, tmp_path):
