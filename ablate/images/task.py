@@ -43,7 +43,7 @@ class ImageClassification:
     def configuration(self) -> Configuration:
         """See :class:`ablate.task.task.Task`."""
         options = {group: declared_options(parts) for group, parts in (("model", "networks"), ("data", "datasets"))}
-        return Configuration(folder=packaged() / "conf", groups=GROUPS, options=options, searches_own_conf=True)
+        return Configuration(folder=packaged() / "conf", groups=GROUPS, options=options)
 
     @property
     def code(self) -> str:

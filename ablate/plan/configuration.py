@@ -8,8 +8,10 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
@@ -79,14 +81,20 @@ class Composer:
 
     @contextmanager
     def _hydra(self) -> Iterator[ConfigLoader]:
-        """Hydra's state for this configuration; what it was before, in an application of its own, is put back."""
-        state = GlobalHydra.instance()
+        """Hydra's state for this configuration, with its further options; what it was before, in an application of its
+        own, is put back."""
+        Plugins.instance()  # its first call adds Hydra's own options to the store
+        state, store = GlobalHydra.instance(), ConfigStore.instance()
         before, state.hydra = state.hydra, None
+        stored, store.repo = store.repo, copy.deepcopy(store.repo)
+        for group, options in self._configuration.options.items():
+            for option, values in options.items():
+                store.store(option, dict(values), group)
         try:
             with initialize_config_dir(config_dir=str(self._configuration.folder), version_base="1.3"):
                 yield GlobalHydra.instance().config_loader()
         finally:
-            GlobalHydra.instance().hydra = before
+            GlobalHydra.instance().hydra, store.repo = before, stored
 
 
 def to_plain(config: DictConfig) -> dict[str, Any]:

@@ -26,8 +26,6 @@ class Configuration:
     """By group and option, values of options for which :attr:`folder` has no file."""
     overrides: tuple[str, ...] = ()
     """Hydra overrides that always apply."""
-    searches_own_conf: bool = False
-    """Whether options in the user's ``./conf`` come before those of the folder."""
 
 
 @dataclass(frozen=True)
