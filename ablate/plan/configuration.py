@@ -81,8 +81,7 @@ class Composer:
 
     @contextmanager
     def _hydra(self) -> Iterator[ConfigLoader]:
-        """Hydra's state for this configuration, with its further options; what it was before, in an application of its
-        own, is put back."""
+        """Hydra's state for this configuration, with its further options; that of before is put back."""
         Plugins.instance()  # its first call adds Hydra's own options to the store
         state, store = GlobalHydra.instance(), ConfigStore.instance()
         before, state.hydra = state.hydra, None
