@@ -1,0 +1,82 @@
+"""Examples are worked with as their readers do: copied, and from the command line."""
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ablate.store import open_store
+
+ROOT = Path(__file__).parents[2]
+
+FORBIDDEN = """
+import os, sys
+with open(os.environ["IMPORTED"], "a") as log: print(__name__, sys.orig_argv, file=log)
+raise ImportError(__name__ + " is not wanted here")
+"""
+
+
+class Example:
+    """A copy of an example in a folder of its own."""
+
+    def __init__(self, folder, outside):
+        self.folder, self.log = folder, outside / "imported"
+        for name in ("torch", "torchvision"):
+            (outside / "forbidden" / name).mkdir(parents=True)
+            (outside / "forbidden" / name / "__init__.py").write_text(FORBIDDEN)
+        self.environment = os.environ | {"PYTHONPATH": f"{outside / 'forbidden'}{os.pathsep}{ROOT}"}
+        self.environment |= {"IMPORTED": str(self.log)}
+
+    def ablate(self, *arguments, code=0):
+        done = subprocess.run(self._command(arguments), **self._where, capture_output=True, text=True)
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stdout
+
+    def killed(self, *arguments, records):
+        """A command that is killed, with its workers, once so many records are there; returns them."""
+        with (self.folder / "log").open("w") as log:
+            running = subprocess.Popen(
+                self._command(arguments), **self._where, stdout=log, stderr=log, start_new_session=True
+            )
+        while len(self.records()) < records:
+            try:
+                running.wait(0.1)
+            except subprocess.TimeoutExpired:
+                continue
+            raise AssertionError((self.folder / "log").read_text())
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+        return self.records()
+
+    def records(self):
+        file = self.folder / "results" / "ablate.db"
+        if not file.exists():
+            return {}
+        with open_store(str(file), read_only=True) as store:
+            return {record.digest: record.provenance["ended"] for record in store.all()}
+
+    def rows(self, name):
+        return list(csv.DictReader((self.folder / "results" / name).read_text().splitlines()))
+
+    def _command(self, arguments):
+        return [sys.executable, "-m", "ablate", *arguments]
+
+    @property
+    def _where(self):
+        return {"cwd": self.folder, "env": self.environment}
+
+
+@pytest.fixture
+def example(tmp_path):
+    def copied(name):
+        folder = tmp_path / name
+        shutil.copytree(ROOT / "examples" / name, folder)
+        return Example(folder, tmp_path / "outside")
+
+    return copied
