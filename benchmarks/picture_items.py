@@ -82,14 +82,17 @@ TURNS: dict[int, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
 def colour(random: Random) -> Made:
     values = noise(random)
     form = random.choice(["PNG", "BMP", "TIFF", "PPM", "WEBP", "JPEG2000"])
-    more = {"WEBP": {"lossless": True}, "JPEG2000": {"irreversible": False}}.get(form, {})
+    packed = random.choice([None, "tiff_lzw", "tiff_adobe_deflate", "packbits"])
+    more = {"WEBP": {"lossless": True}, "JPEG2000": {"irreversible": False}, "TIFF": {"compression": packed}}.get(
+        form, {}
+    )
     return saved(eight(values), form, **more), values, 0.0
 
 
 def lossy(random: Random) -> Made:
     values = smooth(random)
     form = random.choice(["JPEG", "AVIF", "WEBP"])
-    return saved(eight(values), form, quality=95), values, 12.0
+    return saved(eight(values), form, quality=95, progressive=random.random() < 0.5), values, 12.0
 
 
 def one_channel(random: Random) -> Made:

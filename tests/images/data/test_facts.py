@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ablate.images.config import FashionMNIST, ImageFolder, Mnist
+from ablate.images.config import FashionMNIST, ImageFolder, Mnist, Train
 from ablate.images.data import class_counts, content_digest, load, split
 from ablate.images.data.facts import facts, prepared
 from ablate.images.run import RunConfig
@@ -78,6 +78,13 @@ def test_what_is_filled_in_changes_no_digest_but_by_the_content(photos):
     by_hand = config.model_copy(update={"content": content_digest(photos)})
     assert RunConfig(data=ready).digest == RunConfig(data=by_hand).digest != RunConfig(data=config).digest
     assert RunConfig(data=ready).cohort_key == RunConfig(data=by_hand).cohort_key
+
+
+def test_a_runs_cost_counts_the_images_that_it_trains_on(photos):
+    config = ImageFolder(root=str(photos), image_size=32, protocol="holdout", val_size=4, train_size=20)
+    (ready,) = prepared([config])
+    for data in (config, ready):  # whether or not it was looked at when planning
+        assert RunConfig(data=data, train=Train(epochs=3)).samples == 16 * 3
 
 
 def test_a_folder_is_looked_at_once_for_all_that_have_it_in_common(photos, monkeypatch):

@@ -258,6 +258,22 @@ def test_names_of_any_bytes(tmp_path):
     assert len(content_digest(tmp_path / "root")) == 64
 
 
+def test_a_path_that_is_too_long_is_named(root, monkeypatch):
+    monkeypatch.chdir(root / "ant")
+    for _ in range(25):
+        os.mkdir("d" * 200)
+        os.chdir("d" * 200)
+    monkeypatch.chdir(root)
+    (problem,) = found(root).refused
+    assert problem.endswith("d: cannot be listed (File name too long)")
+
+
+def test_more_than_anybody_has_is_refused(root, monkeypatch):
+    monkeypatch.setattr("ablate.images.data.listing.MOST_ENTRIES", 9)
+    with pytest.raises(ConfigError, match="more than 9 files and folders lie below it, links followed"):
+        content_digest(root)
+
+
 def test_what_may_not_be_read_is_named(root, monkeypatch):
     # As the system answers to anybody but root, whom tests may run as.
     locked, listed, opened = {str(root / "bee"), str(root / "ant" / "0.png")}, os.scandir, os.open
