@@ -24,10 +24,13 @@ from ablate.analyse.inputs import Claim
 from ablate.analyse.mean_interval import mean_interval, moments
 from ablate.analyse.panel import Level, Panel
 from ablate.analyse.sign_flip import pairwise, sign_flip
+from ablate.task.metric import Metric
 
 Sampler = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
 SEEDS = (5, 10)
+
+ACCURACY = Metric("accuracy", "max", low=0.0, high=1.0)
 
 LEAST = 5
 """Runs of a setting from which on their distribution is resampled."""
@@ -88,7 +91,7 @@ def supported_rates(sample: Sampler, n: int, simulations: int, generator: np.ran
     """Share of simulated studies of equal levels in which each claim is supported (0 to 1)."""
     rates = {}
     for name, (kind, levels, count) in CLAIMS.items():
-        claim = Claim(name, name, kind, "factor", "test_acc", levels)
+        claim = Claim(name, name, kind, "factor", ACCURACY.name, levels)
         outcomes = [judge_panel(_panel(sample(generator, (count, n))), claim).outcome for _ in range(simulations)]
         rates[f"supported: {name}"] = outcomes.count("supported") / simulations
     return rates
@@ -101,7 +104,7 @@ def other_rates(sample: Sampler, n: int, simulations: int, generator: np.random.
     same = [max(tost(row + margin, margin)) <= 0.05 for row in differences]
     excluded = 0
     for _ in range(simulations):
-        tests = pairwise(sample(generator, (6, n)), higher=True)
+        tests = pairwise(sample(generator, (6, n)))
         excluded += simes(np.delete(tests.p[:, 0], 0)) <= 0.05
     return {
         "supported: equivalent at the margin": float(np.mean(same)),
@@ -142,7 +145,8 @@ def table(samplers: Mapping[str, tuple[Sampler, float]], simulations: int, seed:
 def _panel(values: np.ndarray) -> Panel:
     levels = tuple(Level(order, str(order), order, order == 0) for order in range(len(values)))
     there = np.ones(values.shape, dtype=bool)
-    return Panel("calibration", "factor", "test_acc", levels, tuple(range(values.shape[1])), values, there, ~there)
+    seeds = tuple(range(values.shape[1]))
+    return Panel("calibration", "factor", ACCURACY, levels, seeds, values, there, ~there, ~there)
 
 
 def _share(interval: tuple[np.ndarray, np.ndarray], truth: float) -> float:

@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "store": {"task", "images"},
     "execute": {"task", "plan", "store"},
     "judge": {"task"},
-    "analyse": set(),
+    "analyse": {"task"},
     "report": {"task", "plan", "analyse", "images"},
 }
 """Stage to the stages that it may import; what is missing here (cli, commands, ...) joins them."""

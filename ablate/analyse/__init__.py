@@ -1,10 +1,12 @@
 """From frames of runs to numbers with intervals and verdicts: pure functions, frozen results.
 
-The input is the frame of runs: one row per study, factor, level and seed, with ``status`` and the metrics of the last
-epoch. Nothing here reads or writes files, keeps state or imports the rest of the package. Every function that draws
-random numbers takes a ``seed`` and is deterministic.
+The input is the frame of runs: one row per study, factor, level and seed, with ``status`` and the last value of each
+metric, and the metrics themselves (:class:`ablate.task.metric.Metric`), which say what is better and within which
+range; nothing is read off a name. What guessing scores stands in the frame, run by run, where it is known
+(:func:`guess_columns`). Nothing here reads or writes files, keeps state or imports more of the package than that. Every
+function that draws random numbers takes a ``seed`` and is deterministic.
 
-    analysis = analyse(runs, metrics=["test_acc"], claims=claims, published=published)
+    analysis = analyse(runs, metrics=[accuracy], claims=claims, published=published)
 
 is the one call that a report needs; ``describe``, ``compare``, ``best``, ``trend``, ``importance``, ``check_published``
 and ``judge`` are its parts, ``equivalent`` and ``curves`` stand beside it. ``factor`` may be left out where the frame
@@ -19,9 +21,9 @@ from ablate.analyse.curves import curves
 from ablate.analyse.describe import describe
 from ablate.analyse.equivalence import equivalent
 from ablate.analyse.errors import AnalysisError
+from ablate.analyse.guessing import guess_columns
 from ablate.analyse.importance import importance
-from ablate.analyse.inputs import Claim, Published, higher_is_better, parse_claim, parse_published
-from ablate.analyse.panel import Chance
+from ablate.analyse.inputs import Claim, Metrics, Published, parse_claim, parse_published
 from ablate.analyse.published import check_published
 from ablate.analyse.results import (
     Best,
@@ -45,7 +47,6 @@ from ablate.analyse.trend import trend
 __all__ = [
     "AnalysisError",
     "Best",
-    "Chance",
     "Claim",
     "Comparison",
     "Curve",
@@ -56,6 +57,7 @@ __all__ = [
     "Interval",
     "LevelChance",
     "LevelSummary",
+    "Metrics",
     "Omission",
     "Published",
     "PublishedCheck",
@@ -70,7 +72,7 @@ __all__ = [
     "curves",
     "describe",
     "equivalent",
-    "higher_is_better",
+    "guess_columns",
     "importance",
     "judge",
     "parse_claim",

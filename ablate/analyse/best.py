@@ -1,25 +1,32 @@
 """Which level is the best, how sure is that, and which levels cannot be told from it."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from ablate.analyse.bootstrap import Floats
 from ablate.analyse.errors import AnalysisError
-from ablate.analyse.inputs import higher_is_better
-from ablate.analyse.panel import Chance, Panel, make_panel
+from ablate.analyse.panel import Panel, diverged_text, make_panel
 from ablate.analyse.power import ALPHA
 from ablate.analyse.results import Best, LevelChance
 from ablate.analyse.sign_flip import least_pairs, pairwise
-
-GUESS = Chance()
+from ablate.task.metric import Metric
 
 RESAMPLES = 10_000
 MOST_LEVELS = 200
 """All pairs of levels are tested: 200 levels are 40,000 pairs."""
 
 
-def best(runs: pd.DataFrame, *, metric: str, factor: str | None = None, seed: int = 0, chance: Chance = GUESS) -> Best:
+def best(
+    runs: pd.DataFrame,
+    *,
+    metric: Metric,
+    factor: str | None = None,
+    seed: int = 0,
+    declared: Iterable[Metric] = (),
+) -> Best:
     """Rank the levels of a factor.
 
     The probability of being best is the share of bootstrap resamples of the seeds, the same seeds at every level, in
@@ -30,27 +37,30 @@ def best(runs: pd.DataFrame, *, metric: str, factor: str | None = None, seed: in
     sign-flip tests instead of t tests with a pooled variance, as levels spread very differently, and a level's several
     comparisons are combined by Simes' rule (``simes``).
 
-    A diverged run counts as one at chance. Levels with less than half of the seeds of the fullest level are left out.
+    A diverged run ranks below every finished one (:func:`ablate.analyse.panel.worst_of`). Two levels that learned
+    nothing, or whose seeds do not differ, are not told from each other. Levels with less than half of the seeds of the
+    fullest level are left out.
 
     Args:
         runs: frame of runs of one study.
-        metric: a metric column with a known direction.
+        metric: a metric with a column of its name.
         factor: may be None where the frame has one only.
         seed: of the bootstrap and of the random sign flips.
-        chance: what a diverged run counts as.
+        declared: further metrics, which may tell whether a run is at chance.
 
     Raises:
         AnalysisError: fewer than two levels or two common seeds, or more than ``MOST_LEVELS`` levels.
     """
-    panel = make_panel(runs, metric, factor)
-    higher = higher_is_better(metric)
-    counted = panel.counting_diverged(chance)
+    panel = make_panel(runs, metric, factor, declared)
+    counted = panel.counted
     kept, seeds = _rankable(panel, np.isfinite(counted))
     values = counted[kept][:, seeds]
     n = values.shape[1]
-    oriented = values if higher else -values
+    oriented = values * metric.sign
     shares = _probabilities(oriented, np.random.default_rng(seed))
-    tests = pairwise(values, higher=higher, seed=seed)
+    tests = pairwise(oriented, seed=seed)
+    told = panel.told[np.ix_(kept, kept)]
+    tests.p[~told] = 1.0
     others = [np.delete(tests.p[:, row], row) for row in range(len(kept))]
     levels = tuple(
         LevelChance(level.value, level.label, level.order, float(mean), float(share), p, p > ALPHA)
@@ -64,14 +74,14 @@ def best(runs: pd.DataFrame, *, metric: str, factor: str | None = None, seed: in
         warnings.append(f"Not ranked for lack of runs: {', '.join(left_out)}.")
     diverged = int(panel.diverged[kept][:, seeds].sum())
     if diverged:
-        warnings.append(f"{diverged} diverged run(s) count as runs at chance.")
+        warnings.append(diverged_text(panel, diverged))
     if n < least_pairs(ALPHA, two_sided=False):
         warnings.append(f"{n} seeds cannot tell any two levels apart at 5 %: it takes 5.")
     lost = int(np.isfinite(counted[kept]).any(axis=0).sum()) - n
     if lost:
         warnings.append(f"{lost} seed(s) are not there at every level and are left out of the ranking.")
     return Best(
-        *(panel.study, panel.factor, metric, n, levels),
+        *(panel.study, panel.factor, metric.name, n, levels),
         best=levels[int(np.argmax(oriented.mean(axis=1)))].label,
         indistinguishable=tuple(level.label for level in levels if level.in_set),
         left_out=left_out,

@@ -8,7 +8,9 @@ several levels are put together from pairs so that this holds without choosing l
 - all pairs must speak for it (intersection-union, Berger 1982, *Technometrics* 24): every pair at 5 %, no correction;
 - one of several must (union-intersection): Simes' or Bonferroni's rule.
 
-A diverged run counts as one at chance; a pair that says the opposite among complete runs alone speaks for nothing.
+A diverged run ranks below every finished one (:func:`ablate.analyse.panel.worst_of`); a pair that says the opposite
+among complete runs alone speaks for nothing. Neither does a pair of levels that both learned nothing, or whose
+seeds all gave the same value.
 """
 
 from dataclasses import dataclass
@@ -21,34 +23,37 @@ from ablate.analyse.best import simes
 from ablate.analyse.bootstrap import Floats
 from ablate.analyse.equivalence import equivalence_of
 from ablate.analyse.errors import AnalysisError
-from ablate.analyse.inputs import Claim, higher_is_better
-from ablate.analyse.panel import Chance, Panel, make_panel
+from ablate.analyse.inputs import Claim, Metrics, by_name, find_metric
+from ablate.analyse.panel import Panel, diverged_text, make_panel
 from ablate.analyse.power import ALPHA, seeds_needed
 from ablate.analyse.results import Outcome, Verdict
 from ablate.analyse.sign_flip import Pairwise, least_pairs, pairwise
 from ablate.analyse.trend import page
 
-GUESS = Chance()
+MOST_TEXTS = 3
+"""Sentences about pairs of levels that are no evidence."""
 
 
-def judge(runs: pd.DataFrame, claim: Claim, *, seed: int = 0, chance: Chance = GUESS) -> Verdict:
+def judge(runs: pd.DataFrame, claim: Claim, metrics: Metrics, *, seed: int = 0) -> Verdict:
     """Judge a claim by the runs of its study.
 
     Args:
         runs: frame of runs of one study.
         claim: as ``parse_claim`` gives it.
+        metrics: declared ones, the claim's among them; the others may tell whether a run is at chance.
         seed: of the random sign flips, used beyond 14 pairs.
-        chance: what a diverged run counts as.
 
     Raises:
         AnalysisError: the study has no such factor, metric or level, or the claim fits no levels of it.
     """
-    return judge_panel(make_panel(runs, claim.metric, claim.factor), claim, seed=seed, chance=chance)
+    declared = by_name(metrics)
+    panel = make_panel(runs, find_metric(declared, claim.metric), claim.factor, declared.values())
+    return judge_panel(panel, claim, seed=seed)
 
 
-def judge_panel(panel: Panel, claim: Claim, *, seed: int = 0, chance: Chance = GUESS) -> Verdict:
+def judge_panel(panel: Panel, claim: Claim, *, seed: int = 0) -> Verdict:
     """``judge`` by the panel of the claim's factor and metric."""
-    evidence = _Evidence(panel, claim, chance, seed)
+    evidence = _Evidence(panel, claim, seed)
     finding = {
         "better": _better,
         "best_in": _best_in,
@@ -64,7 +69,8 @@ def judge_panel(panel: Panel, claim: Claim, *, seed: int = 0, chance: Chance = G
     warnings = list(panel.warnings)
     diverged = int(panel.diverged[finding.rows].sum())
     if diverged:
-        warnings.append(f"{diverged} diverged run(s) at these levels count as runs at chance.")
+        warnings.append(diverged_text(panel, diverged))
+    warnings += evidence.silent(finding.rows)
     return Verdict(
         claim,
         outcome,
@@ -91,10 +97,10 @@ class _Finding:
 class _Evidence:
     """The panel of a claim and its pairwise tests."""
 
-    def __init__(self, panel: Panel, claim: Claim, chance: Chance, seed: int) -> None:
-        self.panel, self.claim, self.chance, self._seed = panel, claim, chance, seed
-        self.higher = higher_is_better(claim.metric)
-        self.counted = panel.counting_diverged(chance)
+    def __init__(self, panel: Panel, claim: Claim, seed: int) -> None:
+        self.panel, self.claim, self._seed = panel, claim, seed
+        self.sign = panel.metric.sign
+        self.counted = panel.counted
 
     def rows(self, levels: tuple[object, ...]) -> list[int]:
         rows = [self.panel.index(level) for level in levels]
@@ -106,16 +112,28 @@ class _Evidence:
         self,
         rows: list[int],
         margin: float,
-        higher: bool | None = None,
+        sign: float | None = None,
         wanted: NDArray[np.bool_] | None = None,
     ) -> Pairwise:
-        """Pairwise tests among these rows; a pair contradicted by the complete runs alone gets p = 1."""
-        up = self.higher if higher is None else higher
-        tests = pairwise(self.counted[rows], higher=up, margin=margin, seed=self._seed, wanted=wanted)
+        """Pairwise tests among these rows, of the metric times ``sign`` (None: so that higher is better).
+
+        A pair that is contradicted by the complete runs alone, or that is no evidence, gets p = 1.
+        """
+        sign = self.sign if sign is None else sign
+        tests = pairwise(self.counted[rows] * sign, margin=margin, seed=self._seed, wanted=wanted)
         if self.panel.diverged[rows].any():
-            alone = pairwise(self.panel.values[rows], higher=up, margin=-margin, seed=self._seed)
+            alone = pairwise(self.panel.values[rows] * sign, margin=-margin, seed=self._seed)
             tests.p[alone.p.T <= ALPHA] = 1.0
+        tests.p[~self.panel.told[np.ix_(rows, rows)]] = 1.0
         return tests
+
+    def silent(self, rows: list[int]) -> list[str]:
+        """Why pairs of these levels are no evidence, a sentence each."""
+        told = self.panel.told
+        pairs = [(a, b) for place, a in enumerate(rows) for b in rows[place + 1 :] if not told[a, b]]
+        texts = [self.panel.no_evidence(a, b) for a, b in pairs]
+        more = [f"{len(texts) - MOST_TEXTS} more pairs of levels are no evidence."] if len(texts) > MOST_TEXTS else []
+        return [f"{text[:1].upper()}{text[1:]}." for text in texts[:MOST_TEXTS]] + more
 
     def means(self, rows: list[int]) -> Floats:
         """Mean of each level over its own seeds; NaN without any."""
@@ -170,7 +188,7 @@ def _within(evidence: _Evidence, inside: list[int], outside: list[int]) -> _Find
     p = float(each.max())
     p_against = simes(against.p[np.ix_(outs, ins)].max(axis=1))
     n = int(tests.n[np.ix_(ins, outs)].min())
-    means = evidence.means(rows) * (1 if evidence.higher else -1)
+    means = evidence.means(rows) * evidence.sign
     if np.isnan(means[ins]).all() or np.isnan(means[outs]).all():
         text = f"{evidence.claim.metric}: no runs inside or outside of the named levels."
         return _Finding(rows, text, _least(), n, None, None)
@@ -195,11 +213,11 @@ def _equivalent(evidence: _Evidence) -> _Finding:
     tests = evidence.tests(rows, 0.0)
     n = min(int(tests.n[pair]) for pair in pairs)
     try:
-        found = [equivalence_of(evidence.panel, rows[i], rows[j], margin, evidence.chance) for i, j in pairs]
+        found = [equivalence_of(evidence.panel, rows[i], rows[j], margin) for i, j in pairs]
     except AnalysisError as error:
         return _Finding(rows, f"{error}.", "At least two seeds complete at every level.", n, None, None)
     worst = max(found, key=lambda entry: entry.p)
-    wrong = min(1.0, len(found) * min(min(1 - entry.p_lower, 1 - entry.p_upper) for entry in found))
+    wrong = min(1.0, len(found) * min(entry.p_against for entry in found))
     text = (
         f"{evidence.claim.metric} of {worst.a} minus {worst.b} over {worst.n} seeds: {worst.difference:+.4f}, "
         f"90 % interval {worst.interval}, margin {margin:g}; p = {_p(worst.p)} for, {_p(wrong)} against."
@@ -216,9 +234,10 @@ def _equivalent(evidence: _Evidence) -> _Finding:
 def _monotone(evidence: _Evidence) -> _Finding:
     claim = evidence.claim
     rows, margin, rising = evidence.rows(claim.levels), claim.margin, claim.direction == "rising"
+    sign = 1.0 if rising else -1.0
     pairs = [(i, j) for i in range(len(rows)) for j in range(i + 1, len(rows))]
     steps = [(i, j) for i, j in pairs if j == i + 1] if margin == 0 else pairs
-    tests, against = evidence.tests(rows, -margin, rising), evidence.tests(rows, margin, rising)
+    tests, against = evidence.tests(rows, -margin, sign), evidence.tests(rows, margin, sign)
     p = max(float(tests.p[j, i]) for i, j in steps)
     if margin > 0:  # flat within the margin is not yet a rise
         p = max(p, _trend_p(evidence, rows, rising))
@@ -233,7 +252,7 @@ def _monotone(evidence: _Evidence) -> _Finding:
     return _Finding(
         rows,
         text + f"; p = {_p(p)} for, {_p(p_against)} against.",
-        _needed(evidence, tests, j, i, -margin, ALPHA, rising),
+        _needed(evidence, tests, j, i, -margin, ALPHA),
         n,
         *_carried(n, p, p_against),
     )
@@ -242,7 +261,7 @@ def _monotone(evidence: _Evidence) -> _Finding:
 def _trend_p(evidence: _Evidence, rows: list[int], rising: bool) -> float:
     """P of Page's test for a trend in the claimed direction, of the sign-flip test for two levels."""
     if len(rows) == 2:
-        return float(evidence.tests(rows, 0.0, rising).p[1, 0])
+        return float(evidence.tests(rows, 0.0, 1.0 if rising else -1.0).p[1, 0])
     values = evidence.counted[rows]
     common = values[:, np.isfinite(values).all(axis=0)].T
     return float(page(common if rising else common[:, ::-1]).pvalue) if len(common) >= 2 else 1.0
@@ -254,18 +273,15 @@ def _pair_text(evidence: _Evidence, rows: list[int], tests: Pairwise, i: int, j:
     text = f"{evidence.claim.metric} of {a} {means[0]:.4f} and of {b} {means[1]:.4f}"
     if not tests.n[i, j]:
         return text + ": no seed in common"
-    return text + f": {tests.difference[i, j]:+.4f} over {tests.n[i, j]} paired seeds"
+    return text + f": {tests.difference[i, j] * evidence.sign:+.4f} over {tests.n[i, j]} paired seeds"
 
 
-def _needed(
-    evidence: _Evidence, tests: Pairwise, i: int, j: int, margin: float, alpha: float, higher: bool | None = None
-) -> str:
+def _needed(evidence: _Evidence, tests: Pairwise, i: int, j: int, margin: float, alpha: float) -> str:
     """What would decide whether i is better than j by more than the margin."""
     n, spread = int(tests.n[i, j]), float(tests.sd[i, j])
     if n < least_pairs(ALPHA, two_sided=False):
         return _least()
-    up = evidence.higher if higher is None else higher
-    excess = float(tests.difference[i, j]) * (1 if up else -1) - margin
+    excess = float(tests.difference[i, j]) - margin
     if not spread > 0:
         return _unresolvable()
     seeds = seeds_needed(excess / spread, alpha=alpha, two_sided=False)

@@ -1,6 +1,6 @@
 """Each level against the baseline, paired by seed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,17 +9,20 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from ablate.analyse.bootstrap import CONFIDENCE, Floats, t_interval
-from ablate.analyse.inputs import higher_is_better
-from ablate.analyse.panel import Chance, Panel, checked, factors_of, make_panel
+from ablate.analyse.panel import Panel, checked, factors_of, make_panel
 from ablate.analyse.power import ALPHA, hedges_correction, seeds_needed
 from ablate.analyse.results import Comparison, Interval, ShareTest, Standing
 from ablate.analyse.sign_flip import EXACT_UP_TO, FLIPS, least_pairs, patterns, sign_flip
-
-GUESS = Chance()
+from ablate.task.metric import Metric
 
 
 def compare(
-    runs: pd.DataFrame, *, metric: str, factor: str | None = None, seed: int = 0, chance: Chance = GUESS
+    runs: pd.DataFrame,
+    *,
+    metric: Metric,
+    factor: str | None = None,
+    seed: int = 0,
+    declared: Iterable[Metric] = (),
 ) -> tuple[Comparison, ...]:
     """Compare every level of a study with its factor's baseline.
 
@@ -27,25 +30,24 @@ def compare(
 
     Args:
         runs: frame of runs of one study.
-        metric: a metric column with a known direction.
+        metric: a metric with a column of its name.
         factor: compare the levels of this factor only; None: of all.
         seed: of the random sign flips, used beyond 14 pairs.
-        chance: what a diverged run counts as.
+        declared: further metrics, which may tell whether a run is at chance.
 
     Raises:
         AnalysisError: no baseline, or several, in a factor; no such metric or factor.
     """
-    runs = checked(runs, (metric,))
-    higher = higher_is_better(metric)
+    runs = checked(runs, (metric.name,))
     made: list[Comparison] = []
     for name in factors_of(runs) if factor is None else (factor,):
-        panel = make_panel(runs, metric, name)
-        counted = panel.counting_diverged(chance)
+        panel = make_panel(runs, metric, name, declared)
+        counted = panel.counted
         base = panel.baseline()
         complete = _paired(panel.values, base, seed)
         ended = _paired(counted, base, seed) if panel.diverged.any() else complete
         made += [_pair(panel, complete, ended, row, base) for row in range(len(panel.levels)) if row != base]
-    return tuple(_corrected(made, higher))
+    return tuple(_corrected(made, metric))
 
 
 def share_test(panel: Panel, level: int, baseline: int) -> ShareTest:
@@ -125,17 +127,17 @@ def _pair(panel: Panel, complete: _Paired, ended: _Paired, row: int, base: int) 
     difference, spread = float(complete.difference[row]), float(complete.sd[row])
     effect = difference / spread if n >= 2 and spread > 0 else None
     exact = n <= EXACT_UP_TO
-    diverged = bool(panel.diverged[[row, base]].any())
+    diverged, silent = bool(panel.diverged[[row, base]].any()), panel.no_evidence(row, base)
     return Comparison(
         *(panel.study, panel.factor, level.value, level.label, level.order, baseline.value, baseline.label),
-        panel.metric,
+        panel.metric.name,
         seeds=tuple(s for s, there in zip(panel.seeds, pairs.tolist(), strict=True) if there),
         n=n,
         mean=_known(complete.mean[row]),
         baseline_mean=_known(complete.baseline_mean[row]),
         difference=_known(difference),
         interval=Interval(float(complete.low[row]), float(complete.high[row]), CONFIDENCE, "t") if n >= 2 else None,
-        p=_known(complete.p[row]),
+        p=None if silent else _known(complete.p[row]),
         p_holm=None,
         exact=exact,
         smallest_p=(2 / 2**n if exact else 1 / (FLIPS + 1)) if n >= 2 else None,
@@ -144,9 +146,10 @@ def _pair(panel: Panel, complete: _Paired, ended: _Paired, row: int, base: int) 
         standing="undecided",
         seeds_needed=None,
         difference_counting_diverged=_known(ended.difference[row]) if diverged else None,
-        p_counting_diverged=_known(ended.p[row]) if diverged else None,
+        p_counting_diverged=_known(ended.p[row]) if diverged and not silent else None,
         divergence=share_test(panel, row, base),
-        warnings=panel.warnings + _warnings(panel, row, base, pairs),
+        no_evidence=silent,
+        warnings=panel.warnings + _warnings(panel, row, base, pairs, silent),
     )
 
 
@@ -154,7 +157,7 @@ def _known(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _corrected(made: Sequence[Comparison], higher: bool) -> list[Comparison]:
+def _corrected(made: Sequence[Comparison], metric: Metric) -> list[Comparison]:
     """The comparisons with Holm's correction, their standing and the seeds that would settle them."""
     complete = holm([entry.p for entry in made])
     family = sum(p is not None for p in complete)
@@ -162,10 +165,10 @@ def _corrected(made: Sequence[Comparison], higher: bool) -> list[Comparison]:
     result = []
     for entry, p, p_all in zip(made, complete, deciding, strict=True):
         diverged = entry.difference_counting_diverged is not None
-        of_complete = _standing(entry.difference, p, higher)
+        of_complete = _standing(entry.difference, p, metric)
         standing = of_complete
         if diverged:
-            of_all = _standing(entry.difference_counting_diverged, p_all, higher)
+            of_all = _standing(entry.difference_counting_diverged, p_all, metric)
             standing = of_all if of_complete in (of_all, "undecided") else "undecided"
         alpha = ALPHA / max(1, family)
         needed, warnings = None, entry.warnings
@@ -189,18 +192,19 @@ def _corrected(made: Sequence[Comparison], higher: bool) -> list[Comparison]:
     return result
 
 
-def _standing(difference: float | None, p: float | None, higher: bool) -> Standing:
+def _standing(difference: float | None, p: float | None, metric: Metric) -> Standing:
     if difference is None or p is None or p > ALPHA or difference == 0:
         return "undecided"
-    return "better" if (difference > 0) == higher else "worse"
+    return "better" if metric.is_better(difference, 0.0) else "worse"
 
 
-def _warnings(panel: Panel, row: int, base: int, pairs: NDArray[np.bool_]) -> tuple[str, ...]:
-    texts = []
+def _warnings(panel: Panel, row: int, base: int, pairs: NDArray[np.bool_], silent: str) -> tuple[str, ...]:
+    texts = [f"{silent[:1].upper()}{silent[1:]}."] if silent else []
     diverged = int((panel.diverged[row] | panel.diverged[base]).sum())
     if diverged:
         texts.append(
-            f"{diverged} seed(s) diverged at one or both levels: not in the difference, counted for the standing."
+            f"{diverged} seed(s) diverged at one or both levels: not in the difference; for the standing a diverged "
+            f"run counts as {panel.worst:.4g}, no better than guessing and all finished runs."
         )
     ended = panel.complete | panel.diverged
     lost = int((ended[row] ^ ended[base]).sum())

@@ -9,9 +9,10 @@ from ablate.analyse.errors import AnalysisError
 from ablate.analyse.mean_interval import mean_interval
 from ablate.analyse.panel import checked, engine_warnings, factors_of
 from ablate.analyse.results import Curve
+from ablate.task.metric import Metric
 
 
-def curves(runs: pd.DataFrame, epochs: pd.DataFrame, *, metric: str, factor: str | None = None) -> tuple[Curve, ...]:
+def curves(runs: pd.DataFrame, epochs: pd.DataFrame, *, metric: Metric, factor: str | None = None) -> tuple[Curve, ...]:
     """Average the curves of each level's complete runs.
 
     Runs that diverged or failed are left out with a warning, as a mean over fewer and fewer runs would bend by that
@@ -20,7 +21,7 @@ def curves(runs: pd.DataFrame, epochs: pd.DataFrame, *, metric: str, factor: str
     Args:
         runs: frame of runs of one study, with ``digest``.
         epochs: frame of curves: digest, epoch (from 1) and the metrics, one row per run and epoch.
-        metric: a metric column of ``epochs``.
+        metric: a metric with a column of its name in ``epochs``.
         factor: may be None where the frame has one only.
 
     Returns:
@@ -30,7 +31,7 @@ def curves(runs: pd.DataFrame, epochs: pd.DataFrame, *, metric: str, factor: str
         AnalysisError: a column is absent, or no such factor.
     """
     runs = checked(runs, ("digest",))
-    absent = [name for name in ("digest", "epoch", metric) if name not in epochs.columns]
+    absent = [name for name in ("digest", "epoch", metric.name) if name not in epochs.columns]
     if absent:
         raise AnalysisError(f"the frame of curves lacks the column(s) {', '.join(absent)}")
     there = factors_of(runs)
@@ -41,9 +42,9 @@ def curves(runs: pd.DataFrame, epochs: pd.DataFrame, *, metric: str, factor: str
         raise AnalysisError(f"there is no factor {factor!r} in the study; factors are {', '.join(there)}")
     rows = runs[runs["factor"] == factor]
     complete = rows.loc[rows["status"] == "complete", ["digest", "order", "label"]]
-    joined = complete.merge(epochs[["digest", "epoch", metric]], on="digest")
-    joined = joined[np.isfinite(joined[metric].to_numpy(dtype=np.float64))]
-    table = means(joined, ["order", "label", "epoch"], metric)
+    joined = complete.merge(epochs[["digest", "epoch", metric.name]], on="digest")
+    joined = joined[np.isfinite(joined[metric.name].to_numpy(dtype=np.float64))]
+    table = means(joined, ["order", "label", "epoch"], metric.name)
     made = []
     for _, part in rows.groupby(["order", "label"], sort=True):
         first = part.iloc[0]
@@ -54,7 +55,7 @@ def curves(runs: pd.DataFrame, epochs: pd.DataFrame, *, metric: str, factor: str
         warnings = tuple(f"{count} {status} run(s) are not in the curve." for status, count in lost.items())
         made.append(
             Curve(
-                *(factor, first["level"], str(first["label"]), int(first["order"]), metric),
+                *(factor, first["level"], str(first["label"]), int(first["order"]), metric.name),
                 epochs=tuple(points["epoch"].astype(int).tolist()),
                 n=tuple(points["n"].tolist()),
                 mean=tuple(points["mean"].tolist()),

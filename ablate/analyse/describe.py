@@ -23,7 +23,7 @@ symmetric, and it covers at least 0.950 in each of the cases above, and of the r
 0.943 at 10. The result holds all three.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -38,42 +38,44 @@ from ablate.analyse.bootstrap import (
     iqm_interval,
     t_interval,
 )
+from ablate.analyse.guessing import at_chance
+from ablate.analyse.inputs import Metrics, by_name
 from ablate.analyse.mean_interval import mean_interval, moments
-from ablate.analyse.panel import STATUSES, Chance, checked, engine_warnings
+from ablate.analyse.panel import STATUSES, checked, engine_warnings
 from ablate.analyse.results import Description, Interval, LevelSummary
+from ablate.task.metric import Metric
 
 LEAST_FOR_BCA = 3
 LEAST_FOR_IQM = 4
 """With fewer runs nothing is cut off and the interquartile mean is the mean."""
 
-GUESS = Chance()
-
 
 def describe(
     runs: pd.DataFrame,
     *,
-    metrics: Sequence[str],
+    metrics: Metrics,
     seed: int = 0,
     resamples: int = 2000,
-    chance: Chance = GUESS,
+    declared: Metrics = (),
 ) -> Description:
     """Summarise every level of a study on every metric.
 
     Statistics are over complete runs in which the metric was measured; diverged, failed and missing runs are counted
-    beside them. A complete run is counted as at chance where its accuracy (on the metric's part of the data) does not
-    exceed ``chance.bound``.
+    beside them, and so are complete ones without a finite value of the metric. Which are at chance is told by
+    :func:`ablate.analyse.guessing.at_chance`.
 
     Args:
         runs: frame of runs of one study.
-        metrics: columns to summarise.
+        metrics: those to summarise, each with a column of its name.
         seed: of the bootstraps.
         resamples: bootstrap resamples; 0: no bootstrap intervals.
-        chance: what guessing scores.
+        declared: further metrics, which may tell whether a run is at chance.
 
     Raises:
         AnalysisError: not a frame of runs of one study, or a metric is no column.
     """
-    runs = checked(runs, metrics)
+    wanted, further = by_name(metrics), by_name(declared)
+    runs = checked(runs, tuple(wanted))
     rows = runs.assign(_factor=pd.factorize(runs["factor"])[0]).sort_values(["_factor", "order", "label", "seed"])
     group = np.asarray(rows.groupby(["_factor", "order", "label"], sort=False).ngroup(), dtype=np.intp)
     starts = np.flatnonzero(np.r_[True, np.diff(group) != 0])
@@ -90,17 +92,20 @@ def describe(
         **{name: values.tolist() for name, values in counts.items()},
     }
     summaries: list[list[LevelSummary]] = []
-    for metric in metrics:
-        values = np.where(status == "complete", rows[metric].to_numpy(dtype=np.float64), np.nan)
+    for name, metric in wanted.items():
+        of_rows = rows[name].to_numpy(dtype=np.float64)
+        values = np.where(status == "complete", of_rows, np.nan)
         columns = shared | _statistics(values, group, len(starts), seed, resamples)
-        columns["at_chance"] = _at_chance(rows, metric, status, group, len(starts), chance)
+        columns["at_chance"] = _at_chance(rows, metric, further, status, group, len(starts))
+        measured = bool(np.isfinite(values).any())
         columns["warnings"] = [
-            _warnings(*entry) for entry in zip(columns["n"], *(columns[s] for s in STATUSES), strict=True)
+            _warnings(n, measured, *of_status)
+            for n, *of_status in zip(columns["n"], *(columns[s] for s in STATUSES), strict=True)
         ]
         names = list(columns)
         summaries.append(
             [
-                LevelSummary(metric=metric, **dict(zip(names, entry, strict=True)))
+                LevelSummary(metric=name, **dict(zip(names, entry, strict=True)))
                 for entry in zip(*columns.values(), strict=True)
             ]
         )
@@ -153,26 +158,28 @@ def _intervals(low: Floats, high: Floats, method: str) -> NDArray[Any]:
 
 
 def _at_chance(
-    rows: pd.DataFrame, metric: str, status: NDArray[Any], group: NDArray[np.intp], groups: int, chance: Chance
+    rows: pd.DataFrame,
+    metric: Metric,
+    declared: Mapping[str, Metric],
+    status: NDArray[Any],
+    group: NDArray[np.intp],
+    groups: int,
 ) -> list[int | None]:
-    """Complete runs per group whose accuracy on the metric's split is no better than guessing; None: not measured."""
-    split = metric.rsplit("_", 1)[0]
-    column = f"{split}_acc"
-    if split not in ("train", "val", "test") or column not in rows.columns:
-        return [None] * groups
-    accuracy = rows[column].to_numpy(dtype=np.float64)
-    measured = (status == "complete") & np.isfinite(accuracy)
-    guessing = np.bincount(group[measured & (accuracy <= chance.bound(split))], minlength=groups).tolist()
-    known = np.bincount(group[measured], minlength=groups).tolist()
+    """Complete runs per group that are no better than guessing; None: it is not known of any of them."""
+    told = np.where(status == "complete", at_chance(rows, metric, declared.values()), np.nan)
+    guessing = np.bincount(group[told == 1], minlength=groups).tolist()
+    known = np.bincount(group[~np.isnan(told)], minlength=groups).tolist()
     return [count if there else None for count, there in zip(guessing, known, strict=True)]
 
 
-def _warnings(n: int, complete: int, diverged: int, failed: int, missing: int) -> tuple[str, ...]:
+def _warnings(n: int, measured: bool, complete: int, diverged: int, failed: int, missing: int) -> tuple[str, ...]:
     texts = []
     if diverged + failed + missing:
         counts = {"diverged": diverged, "failed": failed, "missing": missing}
         listed = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
         texts.append(f"{listed} of {complete + diverged + failed + missing} runs: not in the mean.")
+    if measured and n < complete:
+        texts.append(f"{complete - n} of {complete} complete run(s) have no finite value: not in the mean.")
     if n == 1:
         texts.append("One run: no spread and no interval.")
     return tuple(texts)

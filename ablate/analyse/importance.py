@@ -11,16 +11,15 @@ from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
 from ablate.analyse.errors import AnalysisError
-from ablate.analyse.panel import Chance, Panel, checked, factors_of, make_panel
+from ablate.analyse.panel import Panel, checked, diverged_text, factors_of, make_panel
 from ablate.analyse.results import Importance, ImportanceTerm
-
-GUESS = Chance()
+from ablate.task.metric import Metric
 
 SEPARATOR = " x "
 """Between the factors in the name of a grid's combined factor, whose levels are tuples."""
 
 
-def importance(runs: pd.DataFrame, *, metric: str, chance: Chance = GUESS) -> Importance:
+def importance(runs: pd.DataFrame, *, metric: Metric) -> Importance:
     """Share the variance out among factors, as far as the study's design allows.
 
     Grid (one combined factor whose levels are tuples, every combination present): analysis of variance with main
@@ -29,17 +28,16 @@ def importance(runs: pd.DataFrame, *, metric: str, chance: Chance = GUESS) -> Im
     the share of its levels in the sum of squares of its own runs, seeds as blocks. That compares a factor with noise;
     it says nothing about interactions, and a factor's share depends on the levels chosen. Everything else is refused.
 
-    A diverged run counts as one at chance.
+    A diverged run ranks below every finished one (:func:`ablate.analyse.panel.worst_of`).
 
     Args:
         runs: frame of runs of one study.
-        metric: a metric column.
-        chance: what a diverged run counts as.
+        metric: a metric with a column of its name.
 
     Raises:
         AnalysisError: a single factor, a leave-one-out study, a grid with an empty cell, too few runs for a residual.
     """
-    runs = checked(runs, (metric,))
+    runs = checked(runs, (metric.name,))
     names = factors_of(runs)
     panels = [make_panel(runs, metric, name) for name in names]
     if len(names) == 1:
@@ -48,14 +46,14 @@ def importance(runs: pd.DataFrame, *, metric: str, chance: Chance = GUESS) -> Im
             raise AnalysisError(
                 f"{names[0]}: importance needs several factors, in a grid or one at a time; this study has one"
             )
-        return _grid(panels[0], parts, chance)
+        return _grid(panels[0], parts)
     if any(_parts(panel) is not None for panel in panels):
         raise AnalysisError("importance needs one grid or factors one at a time, not both in one study")
-    return _one_at_a_time(panels, chance)
+    return _one_at_a_time(panels)
 
 
-def _grid(panel: Panel, parts: tuple[str, ...], chance: Chance) -> Importance:
-    data, counted = _long(panel, chance)
+def _grid(panel: Panel, parts: tuple[str, ...]) -> Importance:
+    data, counted = _long(panel)
     for index in range(len(parts)):
         codes: dict[str, int] = {}
         of_row = [codes.setdefault(repr(level.value[index]), len(codes)) for level in panel.levels]
@@ -85,11 +83,11 @@ def _grid(panel: Panel, parts: tuple[str, ...], chance: Chance) -> Importance:
     return _result(panel, "grid", len(data), terms, warnings, table, total)
 
 
-def _one_at_a_time(panels: list[Panel], chance: Chance) -> Importance:
+def _one_at_a_time(panels: list[Panel]) -> Importance:
     terms, warnings, n = [], [], 0
     for panel in panels:
         panel.baseline()
-        data, counted = _long(panel, chance)
+        data, counted = _long(panel)
         warnings += [*panel.warnings, *counted]
         if data["row"].nunique() < 2:
             warnings.append(f"{panel.factor}: fewer than two levels with runs; not ranked.")
@@ -155,16 +153,15 @@ def _balanced(data: pd.DataFrame, factors: list[str], interactions: bool, total:
     return table
 
 
-def _long(panel: Panel, chance: Chance) -> tuple[pd.DataFrame, list[str]]:
+def _long(panel: Panel) -> tuple[pd.DataFrame, list[str]]:
     """Runs with columns row (of the level), seed and y, and a warning where diverged runs are among them."""
-    values = panel.counting_diverged(chance)
+    values = panel.counted
     row, column = np.nonzero(np.isfinite(values))
     data = pd.DataFrame({"row": row, "seed": column, "y": values[row, column]})
     if data.empty:
-        raise AnalysisError(f"{panel.factor}: no run has {panel.metric}")
+        raise AnalysisError(f"{panel.factor}: no run has {panel.metric.name}")
     diverged = int(panel.diverged.sum())
-    text = f"{panel.factor}: {diverged} diverged run(s) count as runs at chance."
-    return data, [text] if diverged else []
+    return data, [f"{panel.factor}: {diverged_text(panel, diverged)}"] if diverged else []
 
 
 def _parts(panel: Panel) -> tuple[str, ...] | None:
@@ -192,7 +189,7 @@ def _result(
 ) -> Importance:
     shares = {} if table is None or total is None else (table["sum_sq"] / total).to_dict()
     return Importance(
-        *(panel.study, panel.metric, design, n),
+        *(panel.study, panel.metric.name, design, n),
         terms=tuple(sorted(terms, key=lambda term: -term.share)),
         seeds_share=shares.get("C(seed)"),
         residual_share=shares.get("Residual"),

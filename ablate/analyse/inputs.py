@@ -1,16 +1,21 @@
 """What a study file states and the analysis checks: claims and published numbers, as frozen, validated values."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Literal, get_args
 
 from ablate.analyse.errors import AnalysisError
+from ablate.task.metric import Metric
 
 Kind = Literal["better", "best_in", "equivalent", "monotone", "peaks_inside"]
 Direction = Literal["rising", "falling"]
 
 KINDS: tuple[str, ...] = get_args(Kind)
+
+
+Metrics = Mapping[str, Metric] | Iterable[Metric]
+"""Declared metrics: by name, or one after the other."""
 
 
 @dataclass(frozen=True)
@@ -62,17 +67,20 @@ class Published:
     """Half a unit of the last printed digit (0.0005 for three decimals): widens the prediction interval."""
 
 
-def parse_claim(mapping: Mapping[str, Any]) -> Claim:
+def parse_claim(mapping: Mapping[str, Any], metrics: Metrics | None = None) -> Claim:
     """Validate a claim as a study file states it.
 
     Args:
         mapping: the fields of ``Claim`` as plain data; lists for tuples, a single level may stand alone.
+        metrics: those that it may be about; None: any name, which ``judge`` looks up.
 
     Raises:
         AnalysisError: every problem found, one line each, with what is allowed.
     """
     place = f"claim {mapping.get('id', '?')!r}"
     values, problems = _checked(Claim, mapping, place)
+    if metrics is not None and isinstance(values.get("metric"), str) and values["metric"] not in by_name(metrics):
+        problems.append(f"{place}: metric = {values['metric']!r}: must be one of {', '.join(by_name(metrics))}")
     kind, margin = values.get("kind"), values.get("margin", 0.0)
     levels, among = values.get("levels", ()), values.get("among", ())
     if kind not in KINDS:
@@ -115,17 +123,29 @@ def parse_published(mapping: Mapping[str, Any]) -> Published:
     return Published(**values)
 
 
-def higher_is_better(metric: str) -> bool:
-    """The direction of a metric: accuracies up, losses and seconds down.
+def by_name(metrics: Metrics) -> dict[str, Metric]:
+    """Declared metrics by name, in order.
 
     Raises:
-        AnalysisError: a metric whose name ends neither in ``_acc`` nor in ``_loss`` and is not ``seconds``.
+        AnalysisError: two different ones of one name.
     """
-    if metric.endswith("_acc"):
-        return True
-    if metric.endswith("_loss") or metric == "seconds":
-        return False
-    raise AnalysisError(f"metric {metric!r} has no known direction; expected *_acc, *_loss or seconds")
+    found: dict[str, Metric] = {}
+    for metric in metrics.values() if isinstance(metrics, Mapping) else metrics:
+        if found.setdefault(metric.name, metric) != metric:
+            raise AnalysisError(f"metric {metric.name!r} is declared twice, and not alike")
+    return found
+
+
+def find_metric(metrics: Metrics, name: str) -> Metric:
+    """The declared metric of this name.
+
+    Raises:
+        AnalysisError: there is none; lists those there are.
+    """
+    declared = by_name(metrics)
+    if name not in declared:
+        raise AnalysisError(f"metric {name!r} is not declared; metrics are {', '.join(declared) or '(none)'}")
+    return declared[name]
 
 
 _TEXTS = ("id", "text", "kind", "factor", "metric", "direction")
@@ -155,9 +175,4 @@ def _checked(
             values[name] = tuple(value) if isinstance(value, list | tuple) else (value,)
         elif name in allowed:
             values[name] = float(value) if name in _NUMBERS else value
-    if isinstance(values.get("metric"), str):
-        try:
-            higher_is_better(values["metric"])
-        except AnalysisError as error:
-            problems.append(f"{place}: {error}")
     return values, problems

@@ -1,48 +1,20 @@
 """One metric of one factor as a matrix of levels by seeds: what every comparison works on."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from ablate.analyse.bootstrap import Floats
 from ablate.analyse.errors import AnalysisError
+from ablate.analyse.guessing import at_chance, guesses
+from ablate.task.metric import Metric
 
 STATUSES = ("complete", "diverged", "failed", "missing")
 COLUMNS = ("study", "factor", "level", "label", "order", "is_baseline", "seed", "status")
-
-
-@dataclass(frozen=True)
-class Chance:
-    """What guessing scores, for marking runs at chance and for counting diverged ones.
-
-    Classes are taken to be equally frequent, as in MNIST and Fashion-MNIST.
-    """
-
-    classes: int = 10
-    train_images: int = 60_000
-    val_images: int = 10_000
-    test_images: int = 10_000
-    """Images behind an accuracy: the fewer, the further it can stray from chance by luck."""
-
-    def value(self, metric: str) -> float | None:
-        """The metric of a network that guesses: 1/classes, ln(classes); None for what is no accuracy and no loss."""
-        if metric.endswith("_acc"):
-            return 1 / self.classes
-        return math.log(self.classes) if metric.endswith("_loss") else None
-
-    def bound(self, split: str) -> float:
-        """The highest accuracy on ``train``, ``val`` or ``test`` that cannot be told from guessing.
-
-        The 99.9 % quantile of a binomial share: at most one guessing run in a thousand lies above it.
-        """
-        images = {"train": self.train_images, "val": self.val_images, "test": self.test_images}[split]
-        return float(stats.binom.ppf(0.999, images, 1 / self.classes)) / images
 
 
 @dataclass(frozen=True)
@@ -68,25 +40,59 @@ class Panel:
 
     study: str
     factor: str
-    metric: str
+    metric: Metric
     levels: tuple[Level, ...]
     """In the study's order."""
     seeds: tuple[int, ...]
     """Ascending; every seed that occurs at any level."""
     values: Floats
-    """[levels, seeds]; NaN where the run is not complete or the metric was not measured."""
+    """[levels, seeds]; NaN where the run is not complete or has no finite value of the metric."""
     complete: NDArray[np.bool_]
     diverged: NDArray[np.bool_]
-    """[levels, seeds]."""
+    guessing: NDArray[np.bool_]
+    """[levels, seeds]; ``guessing``: complete, and known to do no better than guessing."""
+    worst: float = np.nan
+    """What a diverged run counts as (:func:`worst_of`); NaN: nothing."""
     warnings: tuple[str, ...] = ()
 
-    def counting_diverged(self, chance: Chance) -> Floats:
-        """``values`` with each diverged run counted as one at chance; [levels, seeds].
+    @property
+    def counted(self) -> Floats:
+        """``values`` with each diverged run counted as ``worst`` (:func:`worst_of`); [levels, seeds].
 
-        A run that diverged is no missing datum but an outcome, the worst. Chance is a lenient value for it.
+        A run that diverged is no missing datum but an outcome, and ranks below every finished one. ``worst`` is one
+        value for the whole factor, which does not change when two levels are exchanged within a seed: so the sign-flip
+        tests stay exact.
         """
-        value = chance.value(self.metric)
-        return self.values if value is None else np.where(self.diverged, value, self.values)
+        return np.where(self.diverged, self.worst, self.values)
+
+    @property
+    def idle(self) -> NDArray[np.bool_]:
+        """Levels that learned nothing: every run that ended is at chance or diverged; [levels]."""
+        ended = (self.complete | self.diverged).any(axis=1)
+        return np.asarray(ended & (self.guessing | ~self.complete).all(axis=1))
+
+    @property
+    def constant(self) -> NDArray[np.bool_]:
+        """Levels whose seeds all gave exactly the same value, two or more of them; [levels]."""
+        known = np.isfinite(self.values)
+        low = np.where(known, self.values, np.inf).min(axis=1, initial=np.inf)
+        high = np.where(known, self.values, -np.inf).max(axis=1, initial=-np.inf)
+        return np.asarray((known.sum(axis=1) >= 2) & (low == high) & ~self.diverged.any(axis=1))
+
+    def no_evidence(self, a: int, b: int) -> str:
+        """In words, why these rows can show nothing about each other whatever their values; empty: they can."""
+        one, other = self.levels[a].label, self.levels[b].label
+        if self.idle[a] and self.idle[b]:
+            return f"no run of {one} or {other} did better than guessing: runs that learned nothing are no evidence"
+        if self.constant[a] and self.constant[b]:
+            return f"every seed of {one} and every seed of {other} gave the same value: without spread no evidence"
+        return ""
+
+    @property
+    def told(self) -> NDArray[np.bool_]:
+        """Pairs of levels that can show something about each other; [levels, levels]."""
+        silent = np.outer(self.idle, self.idle) | np.outer(self.constant, self.constant)
+        return np.asarray(~silent)
 
     def index(self, level: Any) -> int:
         """Row of a level given by native value or label.
@@ -116,24 +122,25 @@ class Panel:
         """The panel of these levels only, in the given order."""
         keep = list(rows)
         levels = tuple(self.levels[row] for row in keep)
-        arrays = (self.values[keep], self.complete[keep], self.diverged[keep])
-        return Panel(self.study, self.factor, self.metric, levels, self.seeds, *arrays, self.warnings)
+        arrays = (self.values[keep], self.complete[keep], self.diverged[keep], self.guessing[keep])
+        return Panel(self.study, self.factor, self.metric, levels, self.seeds, *arrays, self.worst, self.warnings)
 
 
-def make_panel(runs: pd.DataFrame, metric: str, factor: str | None = None) -> Panel:
+def make_panel(runs: pd.DataFrame, metric: Metric, factor: str | None = None, declared: Iterable[Metric] = ()) -> Panel:
     """Lay the runs of one factor out as a matrix.
 
     Args:
         runs: frame of runs of one study.
-        metric: a metric column.
+        metric: a metric with a column of its name.
         factor: a factor of the frame; may be None where it has one only.
+        declared: further metrics, which may tell whether a run is at chance.
 
     Raises:
         AnalysisError: the frame is not a frame of runs of one study, lacks the metric or the factor, or has two runs of
         one
             level and seed.
     """
-    runs = checked(runs, (metric,))
+    runs = checked(runs, (metric.name,))
     there = factors_of(runs)
     if factor is None and len(there) > 1:
         raise AnalysisError(f"study has several factors ({', '.join(there)}): say which")
@@ -153,14 +160,52 @@ def make_panel(runs: pd.DataFrame, metric: str, factor: str | None = None) -> Pa
     seeds, column = np.unique(rows["seed"].to_numpy(dtype=np.int64), return_inverse=True)
     shape = (len(levels), len(seeds))
     status = rows["status"].to_numpy(dtype=object)
-    complete, diverged = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
+    complete, diverged, guessing = (np.zeros(shape, dtype=bool) for _ in range(3))
     complete[row, column], diverged[row, column] = status == "complete", status == "diverged"
+    guessing[row, column] = (status == "complete") & (at_chance(rows, metric, declared) == 1)
+    of_rows = rows[metric.name].to_numpy(dtype=np.float64)
     values = np.full(shape, np.nan)
-    values[row, column] = np.where(status == "complete", rows[metric].to_numpy(dtype=np.float64), np.nan)
+    values[row, column] = np.where((status == "complete") & np.isfinite(of_rows), of_rows, np.nan)
+    worst = worst_of(metric, values[np.isfinite(values)], guesses(rows, metric))
+    warnings = engine_warnings(rows)
+    lost = int((complete & ~np.isfinite(values)).sum())
+    if lost and np.isfinite(values).any():
+        warnings += (f"{lost} complete run(s) have no finite value: they are in no number here.",)
+    arrays = (values, complete, diverged, guessing)
     study = str(rows["study"].iloc[0])
-    return Panel(
-        study, factor, metric, levels, tuple(map(int, seeds)), values, complete, diverged, engine_warnings(rows)
-    )
+    return Panel(study, factor, metric, levels, tuple(map(int, seeds)), *arrays, worst, warnings)
+
+
+def worst_of(metric: Metric, finished: Floats, guess: Floats) -> float:
+    """What a diverged run counts as, in the metric's unit.
+
+    Where it is known what guessing scores, the worst of that and of all finished runs. Where it is not, nothing is
+    known but that a diverged run ranks below every finished one: it counts as the worst end of the metric's range, and
+    where that is open, as the worst finished run less all the distance between the best and the worst (so that one
+    diverged run outweighs the gain of any one run). NaN where no run has finished either: then nothing is counted.
+
+    Args:
+        metric: with its direction and range.
+        finished: finite values of all runs of the factor, [runs].
+        guess: what guessing scores, [...], NaN where it is not known.
+    """
+    known = guess[np.isfinite(guess)]
+    if len(known):
+        return float((np.r_[finished, known] * metric.sign).min() * metric.sign)
+    if not len(finished):
+        return np.nan
+    end = metric.low if metric.goal == "max" else metric.high
+    if end is not None:
+        return end
+    worst = float((finished * metric.sign).min() * metric.sign)
+    return worst - metric.sign * (float(np.ptp(finished)) or abs(worst) or 1.0)
+
+
+def diverged_text(panel: Panel, count: int) -> str:
+    """How this many diverged runs are counted, as a sentence."""
+    if not np.isfinite(panel.worst):
+        return f"{count} diverged run(s) are not counted: no run of the factor has a finite value."
+    return f"{count} diverged run(s) count as {panel.worst:.4g}, no better than guessing and all finished runs."
 
 
 def checked(runs: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:

@@ -8,12 +8,12 @@ import pandas as pd
 from scipy import stats
 
 from ablate.analyse.bootstrap import CONFIDENCE
-from ablate.analyse.inputs import Published
+from ablate.analyse.inputs import Metrics, Published, find_metric
 from ablate.analyse.panel import make_panel
 from ablate.analyse.results import Interval, PublishedCheck
 
 
-def check_published(runs: pd.DataFrame, published: Sequence[Published]) -> tuple[PublishedCheck, ...]:
+def check_published(runs: pd.DataFrame, published: Sequence[Published], metrics: Metrics) -> tuple[PublishedCheck, ...]:
     """Hold published means against the runs.
 
     A published number is the mean of m runs of somebody else. If these runs were drawn like our n, it lies with 95 %
@@ -24,12 +24,13 @@ def check_published(runs: pd.DataFrame, published: Sequence[Published]) -> tuple
     Args:
         runs: frame of runs of one study.
         published: printed numbers.
+        metrics: those that they are of.
 
     Raises:
         AnalysisError: a factor, level or metric that the study does not have.
     """
     panels = {
-        key: make_panel(runs, metric=key[1], factor=key[0])
+        key: make_panel(runs, find_metric(metrics, key[1]), key[0])
         for key in dict.fromkeys((number.factor, number.metric) for number in published)
     }
     checks = []

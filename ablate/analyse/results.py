@@ -54,7 +54,7 @@ class LevelSummary:
     failed: int
     missing: int
     at_chance: int | None
-    """Of ``complete``: runs whose accuracy cannot be told from guessing; None where no accuracy was measured."""
+    """Of ``complete``: runs that cannot be told from guessing; None where it is not known what guessing scores."""
     mean: float | None
     median: float | None
     iqm: float | None
@@ -132,16 +132,20 @@ class Comparison:
     """d_z with Hedges' small-sample correction."""
     standing: Standing
     """Better or worse than the baseline at 5 % after Holm's correction, in the metric's direction. Where runs diverged
-    it is decided with each of them counted as a run at chance, and withheld where the complete pairs say the
+    it is decided with each of them ranked below every finished one, and withheld where the complete pairs say the
     opposite."""
     seeds_needed: int | None
     """Seeds that would settle an undecided difference of this size (80 % power, 5 % after correction); None: decided,
     no estimate possible, or more than ``power.MOST_SEEDS``."""
     difference_counting_diverged: float | None
-    """Mean difference with each diverged run counted as a run at chance; None where no run diverged at either level."""
+    """Mean difference with each diverged run ranked below every finished one; None where none diverged at
+    either level."""
     p_counting_diverged: float | None
     """Its sign-flip p, corrected like ``p_holm``."""
     divergence: ShareTest
+    no_evidence: str = ""
+    """In words, why these runs can show nothing whatever their values (they learned nothing, or every seed gave the
+    same value); then there is no ``p``. Empty: they can."""
     warnings: tuple[str, ...] = ()
 
 
@@ -224,6 +228,9 @@ class Equivalence:
     p_upper: float
     """p against: the difference lies at or above +margin."""
     p: float
+    p_against: float
+    """p of the hypothesis that the difference lies within the margin; small speaks against equivalence. 1, like the
+    others, where there is no evidence: levels that learned nothing, differences without spread."""
     equivalent: bool
     warnings: tuple[str, ...] = ()
 

@@ -72,7 +72,7 @@ class Pairwise:
     p: Floats
     """One-sided, against: level i is better than level j by at most the margin."""
     difference: Floats
-    """Mean; NaN without a common seed."""
+    """Mean, positive where the first is better; NaN without a common seed."""
     sd: Floats
     """Of the differences; NaN below two common seeds."""
     n: NDArray[np.int64]
@@ -81,7 +81,6 @@ class Pairwise:
 def pairwise(
     values: Floats,
     *,
-    higher: bool,
     margin: float = 0.0,
     seed: int = 0,
     wanted: NDArray[np.bool_] | None = None,
@@ -91,8 +90,8 @@ def pairwise(
     With ``margin`` 0 the test is exact. With another margin it takes the differences to be symmetric about their mean.
 
     Args:
-        values: [levels, seeds]; NaN where there is no run. A pair is tested on the seeds that both levels have.
-        higher: whether higher is better.
+        values: [levels, seeds], higher is better; NaN where there is no run. A pair is tested on the seeds that
+            both levels have.
         margin: in the metric's unit; may be negative (better by more than -m: worse by less than m).
         seed: of the random sign vectors.
         wanted: [levels, levels], pairs to test, to save time; the others get p = 1. None: all.
@@ -107,8 +106,7 @@ def pairwise(
             continue
         mean[rows] = sample.mean(axis=1)
         tested = np.ones(len(rows), dtype=bool) if wanted is None else wanted.reshape(-1)[rows]
-        oriented = (sample[tested] if higher else -sample[tested]) - margin
-        p[rows[tested]] = _greater(oriented, seed)
+        p[rows[tested]] = _greater(sample[tested] - margin, seed)
         if sample.shape[1] > 1:
             sd[rows] = sample.std(axis=1, ddof=1)
     shape = (levels, levels)

@@ -12,8 +12,8 @@ from ablate.analyse.compare import compare
 from ablate.analyse.describe import describe
 from ablate.analyse.errors import AnalysisError
 from ablate.analyse.importance import importance
-from ablate.analyse.inputs import Claim, Published, higher_is_better
-from ablate.analyse.panel import Chance, checked, factors_of, make_panel
+from ablate.analyse.inputs import Claim, Metrics, Published, by_name
+from ablate.analyse.panel import checked, factors_of, make_panel
 from ablate.analyse.published import check_published
 from ablate.analyse.results import (
     Best,
@@ -27,8 +27,6 @@ from ablate.analyse.results import (
 )
 from ablate.analyse.table import frame_of, html_of
 from ablate.analyse.trend import is_ordered, trend
-
-GUESS = Chance()
 
 
 @dataclass(frozen=True)
@@ -105,13 +103,13 @@ class StudyAnalysis:
 def analyse(
     runs: pd.DataFrame,
     *,
-    metrics: Sequence[str],
+    metrics: Metrics,
+    declared: Metrics = (),
     claims: Sequence[Claim] = (),
     published: Sequence[Published] = (),
     families: Mapping[str, str] | None = None,
     seed: int = 0,
     resamples: int = 2000,
-    chance: Chance = GUESS,
 ) -> StudyAnalysis:
     """Analyse one study: levels, comparisons, best levels, trends, importance, published numbers and claims.
 
@@ -120,23 +118,25 @@ def analyse(
 
     Args:
         runs: frame of runs of one study.
-        metrics: columns to analyse, each with a known direction.
+        metrics: those to analyse, each with a column of its name.
+        declared: further metrics that claims and published numbers may be about, and that may tell whether a run is at
+            chance: all of the task's.
         claims: sentences to judge.
         published: printed numbers to check.
         families: factor to the family over whose comparisons Holm's correction is made; None: all factors are one. A
             union of studies has one for each: bringing reports together answers no further question.
         seed: of all random numbers.
         resamples: bootstrap resamples of the intervals of a level; 0: none.
-        chance: what guessing scores, for runs at chance and diverged ones.
 
     Raises:
         AnalysisError: not a frame of runs of one study; a claim or published number about something not in it.
     """
-    runs = checked(runs, metrics)
+    wanted = by_name(metrics)
+    known = by_name([*wanted.values(), *by_name(declared).values()])
+    others = known.values()
+    runs = checked(runs, tuple(wanted))
     runs = runs[[name for name in runs.columns if not str(name).startswith("config.")]]  # many, and none is read here
     factors = factors_of(runs)
-    for metric in metrics:
-        higher_is_better(metric)
     baselines = runs[runs["is_baseline"].astype(bool)].groupby("factor")["order"].nunique()
     comparable = [factor for factor in factors if baselines.get(factor) == 1]
     omissions = [
@@ -148,40 +148,40 @@ def analyse(
     bests: list[Best] = []
     trends: list[Trend] = []
     shares: list[Importance] = []
-    for metric in metrics:
+    for metric in wanted.values():
         for together in _grouped(comparable, families or {}):
             based = runs[runs["factor"].isin(together)]
-            comparisons += compare(based, metric=metric, seed=seed, chance=chance)
+            comparisons += compare(based, metric=metric, seed=seed, declared=others)
         for factor in factors:
-            panel = make_panel(runs, metric, factor)
+            panel = make_panel(runs, metric, factor, others)
             levels = panel.levels
             if len(levels) >= 2:
                 try:
-                    bests.append(best(runs, metric=metric, factor=factor, seed=seed, chance=chance))
+                    bests.append(best(runs, metric=metric, factor=factor, seed=seed, declared=others))
                 except AnalysisError as error:
-                    omissions.append(Omission("ranking", str(error).removeprefix(f"{factor}: "), factor, metric))
+                    omissions.append(Omission("ranking", str(error).removeprefix(f"{factor}: "), factor, metric.name))
             if 3 <= len(levels) <= MOST_LEVELS and is_ordered(levels):
                 try:
-                    trends.append(trend(runs, metric=metric, factor=factor, chance=chance))
+                    trends.append(trend(runs, metric=metric, factor=factor))
                 except AnalysisError as error:
-                    omissions.append(Omission("trend", str(error).removeprefix(f"{factor}: "), factor, metric))
+                    omissions.append(Omission("trend", str(error).removeprefix(f"{factor}: "), factor, metric.name))
         if len(factors) > 1 or any(isinstance(level, tuple | list) for level in runs["level"].iloc[:1]):
             try:
-                shares.append(importance(runs, metric=metric, chance=chance))
+                shares.append(importance(runs, metric=metric))
             except AnalysisError as error:
-                omissions.append(Omission("importance", str(error), metric=metric))
-    description = describe(runs, metrics=metrics, seed=seed, resamples=resamples, chance=chance)
+                omissions.append(Omission("importance", str(error), metric=metric.name))
+    description = describe(runs, metrics=wanted, seed=seed, resamples=resamples, declared=known)
     return StudyAnalysis(
         study=str(runs["study"].iloc[0]),
-        metrics=tuple(metrics),
+        metrics=tuple(wanted),
         factors=factors,
         description=description,
         comparisons=tuple(comparisons),
         best=tuple(bests),
         trends=tuple(trends),
         importance=tuple(shares),
-        published=check_published(runs, published),
-        verdicts=tuple(judge(runs, claim, seed=seed, chance=chance) for claim in claims),
+        published=check_published(runs, published, known),
+        verdicts=tuple(judge(runs, claim, known, seed=seed) for claim in claims),
         omissions=tuple(omissions),
     )
 

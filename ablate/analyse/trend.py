@@ -9,20 +9,18 @@ from scipy import stats
 
 from ablate.analyse.bootstrap import CONFIDENCE, Floats, t_interval
 from ablate.analyse.errors import AnalysisError
-from ablate.analyse.panel import Chance, Level, make_panel
+from ablate.analyse.panel import Level, diverged_text, make_panel
 from ablate.analyse.power import ALPHA
 from ablate.analyse.results import Interval, Trend
-
-GUESS = Chance()
+from ablate.task.metric import Metric
 
 
 def trend(
     runs: pd.DataFrame,
     *,
-    metric: str,
+    metric: Metric,
     factor: str | None = None,
     levels: Sequence[Any] | None = None,
-    chance: Chance = GUESS,
 ) -> Trend:
     """Test for a trend along the levels, paired by seed.
 
@@ -30,14 +28,13 @@ def trend(
     the metric goes up (or down) somewhere along the order and nowhere clearly the other way, not that every step does.
     The size of the trend is Kendall's tau-b of each seed's values against the order, averaged over seeds.
 
-    A diverged run counts as one at chance.
+    A diverged run ranks below every finished one (:func:`ablate.analyse.panel.worst_of`).
 
     Args:
         runs: frame of runs of one study.
-        metric: a metric column.
+        metric: a metric with a column of its name.
         factor: may be None where the frame has one only.
         levels: native values or labels in the order to test; None: all levels in the study's order.
-        chance: what a diverged run counts as.
 
     Raises:
         AnalysisError: fewer than three levels or two common seeds.
@@ -47,7 +44,7 @@ def trend(
         panel = panel.subset([panel.index(level) for level in levels])
     if len(panel.levels) < 3:
         raise AnalysisError(f"{panel.factor}: a trend needs three levels, got {len(panel.levels)}")
-    counted = panel.counting_diverged(chance)
+    counted = panel.counted
     seeds = np.isfinite(counted).all(axis=0)
     values = counted[:, seeds].T
     n = len(values)
@@ -55,7 +52,7 @@ def trend(
         raise AnalysisError(f"{panel.factor}: {n} seed(s) common to all levels; a trend needs two")
     warnings = list(panel.warnings)
     if panel.diverged[:, seeds].any():
-        warnings.append(f"{int(panel.diverged[:, seeds].sum())} diverged run(s) count as runs at chance.")
+        warnings.append(diverged_text(panel, int(panel.diverged[:, seeds].sum())))
     lost = int(np.isfinite(counted).any(axis=0).sum()) - n
     if lost:
         warnings.append(f"{lost} seed(s) are not there at every level and are left out of the trend.")
@@ -64,7 +61,7 @@ def trend(
     taus = np.array([_tau(order, row) for row in values])
     low, high = t_interval(taus[None, :])
     return Trend(
-        *(panel.study, panel.factor, metric, tuple(level.label for level in panel.levels), n),
+        *(panel.study, panel.factor, metric.name, tuple(level.label for level in panel.levels), n),
         page_l=float(rise.statistic),
         p_rising=float(rise.pvalue),
         p_falling=float(fall.pvalue),

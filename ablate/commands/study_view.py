@@ -56,6 +56,7 @@ def view_of(study: Study, plan: Plan, *, command: str, estimate: float | None = 
         factors=tuple(view for part in parts for view in _factors(part, plan)),
         baseline=differences(shared[0]) if shared else {},
         metrics=tuple(m for m in metrics_of(tasks) if any(m.name in s.metrics for s in parts)),
+        declared=metrics_of(tasks),
         step=step_of(tasks),
         claims=claims_of(plan),
         remarks=tuple(remark for part in parts for remark in part.remarks),

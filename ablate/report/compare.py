@@ -198,7 +198,7 @@ def _paired(a: "pd.Series[float]", b: "pd.Series[float]", metric: Metric) -> dic
         )
         for order, (name, values) in enumerate((("a", a), ("b", b)))
     ]
-    found = compare(pd.concat(sides, ignore_index=True), metric=metric.name)[0]
+    found = compare(pd.concat(sides, ignore_index=True), metric=metric)[0]
     ends = within_difference(metric, [found.interval.low, found.interval.high]) if found.interval else (None, None)
     return {"difference": found.difference, "difference_low": ends[0], "difference_high": ends[1], "p": found.p}
 

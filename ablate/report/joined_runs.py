@@ -1,9 +1,11 @@
 """The frame of runs: a plan's points joined with their records, the input of analysis and report."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ablate.plan.plan import Plan
+from ablate.task.finding import find_task
 from ablate.task.identity import flatten
 from ablate.task.record import Record
 
@@ -22,7 +24,9 @@ def frame_of_runs(plan: Plan, records: Mapping[str, Record], study: str | None =
     Returns:
         Columns study, factor, level, label, order, is_baseline, seed, digest, status, steps (number of measurements),
         last_step (0: none), the last value of every metric that the studies name or a record holds (NaN where not
-        measured), seconds, engine, error and ``config.<path>``.
+        measured) and what guessing scores in it
+        (``guess.<metric>``, ``guess_samples.<metric>``; NaN where it is not
+        known), seconds, engine, error and ``config.<path>``.
     """
     import pandas as pd
 
@@ -58,6 +62,7 @@ def frame_of_runs(plan: Plan, records: Mapping[str, Record], study: str | None =
                 "steps": len(result.curves) if result is not None else 0,
                 "last_step": result.curves[-1].step if result is not None and result.curves else 0,
                 **{metric: _number(result.last(metric) if result is not None else None) for metric in metrics},
+                **_guesses(point.run.task, record if result is not None else None, metrics),
                 "seconds": result.seconds if result is not None else float("nan"),
                 "engine": point.run.identity.get("engine"),
                 "error": result.error if result is not None else None,
@@ -79,6 +84,20 @@ def frame_of_runs(plan: Plan, records: Mapping[str, Record], study: str | None =
 def by_step(curves: "pd.DataFrame") -> "pd.DataFrame":
     """The frame of curves with its steps in the column ``step``, whatever the store calls them."""
     return curves.rename(columns={"epoch": "step"})
+
+
+def _guesses(task: str, record: Record | None, metrics: Sequence[str]) -> dict[str, float]:
+    """What guessing scores on the run's data; older records do not say, and the task may know it of their data."""
+    from ablate.analyse import guess_columns
+
+    known = {} if record is None else record.result.guesses or find_task(task).guesses(record)
+    columns: dict[str, float] = {}
+    for metric in metrics:
+        guess = known.get(metric)
+        value, samples = guess_columns(metric)
+        columns[value] = math.nan if guess is None else guess.value
+        columns[samples] = math.nan if guess is None or guess.samples is None else float(guess.samples)
+    return columns
 
 
 def _number(value: float | None) -> float:

@@ -40,7 +40,8 @@ def analyse_study(view: StudyView, runs: pd.DataFrame, *, resamples: int = 2000)
 
     return analyse(
         runs.assign(study=view.name),
-        metrics=view.names,
+        metrics=view.metrics,
+        declared=view.declared,
         claims=view.claims,
         published=list(published_numbers(view, runs)),
         families={factor.path: factor.family for factor in view.factors},

@@ -72,6 +72,8 @@ class StudyView:
     factors: tuple[FactorView, ...]
     metrics: tuple[Metric, ...]
     """At least one; each is a column of the frame of runs by its name, in the order of the tables."""
+    declared: tuple[Metric, ...] = ()
+    """All metrics of the task: claims may be about them, and they may tell which runs are at chance."""
     step: str = "epoch"
     """What one step of a run is called."""
     question: str = ""

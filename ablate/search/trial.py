@@ -63,11 +63,11 @@ class Pending:
 
 
 def value_of(result: Result, metric: str) -> float:
-    """A run's metric after its last epoch; one that diverged counts as guessing."""
-    from ablate.analyse import Chance
-
+    """A run's metric after its last epoch; one that diverged counts as guessing, or as the worst that there can be."""
     if result.status == "diverged":
-        return float(Chance().value(metric) or 0.0)
+        guess, declared = result.guesses.get(metric), METRICS[metric]
+        worst = declared.low if declared.goal == "max" else declared.high
+        return guess.value if guess is not None else math.nan if worst is None else worst
     value = result.last(metric) if result.curves else None
     return math.nan if value is None else float(value)
 

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from ablate.analyse import AnalysisError, judge, parse_claim
+from ablate import analyse
+from ablate.analyse import AnalysisError, parse_claim
+from ablate.images.metrics import METRICS as M
 
 SHAPE = {1: 0.60, 2: 0.70, 3: 0.80, 4: 0.70, 5: 0.60}
 
@@ -11,6 +13,10 @@ def noisy(means, seeds=10, sd=0.01, seed=0):
     noise = np.random.default_rng(seed).normal(0, sd, (len(means), seeds))
     rows = noise - noise.mean(axis=1, keepdims=True) + np.array(list(means.values()))[:, None]
     return {level: list(row) for level, row in zip(means, rows, strict=True)}
+
+
+def judge(runs, stated, **options):
+    return analyse.judge(runs, stated, M, **options)
 
 
 def claim(kind, levels=(), **fields):
@@ -96,14 +102,14 @@ def test_without_pairs_nothing_is_tested(make_runs):
         assert verdict.needed
 
 
-def test_divergence_counts_as_chance(make_runs):
+def test_divergence_counts_as_the_worst_that_was_seen(make_runs):
     values = noisy({1: 0.70, 2: 0.80})
     gone = make_runs({1: values[1], 2: ["diverged"] * 10})
     assert judge(gone, claim("better", [1, 2])).outcome == "supported"
     half = make_runs({1: values[1], 2: [*values[2][:5], *["diverged"] * 5]})
     verdict = judge(half, claim("better", [2, 1]))
     assert verdict.outcome == "undecided"
-    assert verdict.warnings == ("5 diverged run(s) at these levels count as runs at chance.",)
+    assert "5 diverged run(s) count as 0," in verdict.warnings[0]
 
 
 def test_complete_runs_that_say_the_opposite_hold_a_verdict_back(make_runs):
@@ -136,7 +142,7 @@ def test_equal_values_need_a_margin_not_seeds(make_runs):
         (claim("peaks_inside", among=[1, 2]), "levels on either side"),
         (claim("peaks_inside", [4], among=[1, 2, 3]), "levels on either side"),
         (claim("better", [3, 1], factor="x"), "no factor 'x'"),
-        (claim("better", [3, 1], metric="best_acc"), "lacks the column"),
+        (claim("better", [3, 1], metric="best_acc"), "metric 'best_acc' is not declared; metrics are train_loss"),
     ],
 )
 def test_a_claim_about_something_else_is_an_error(make_runs, stated, message):

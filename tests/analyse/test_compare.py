@@ -10,6 +10,8 @@ from statsmodels.stats.power import TTestPower
 
 from ablate.analyse import AnalysisError, compare
 from ablate.analyse.compare import holm
+from ablate.images.metrics import METRICS as M
+from ablate.task.metric import Metric
 
 GENERATOR = np.random.default_rng(11)
 BASE = list(GENERATOR.normal(0.80, 0.01, 10))
@@ -19,7 +21,7 @@ POOR = [value + d for value, d in zip(BASE, GENERATOR.normal(-0.05, 0.01, 10), s
 
 
 def test_a_paired_comparison_is_scipys(make_runs):
-    good, near = compare(make_runs({1: BASE, 2: GOOD, 3: NEAR}, baseline=1), metric="test_acc")
+    good, near = compare(make_runs({1: BASE, 2: GOOD, 3: NEAR}, baseline=1), metric=M["test_acc"])
     differences = np.subtract(GOOD, BASE)
     assert (good.level, good.baseline, good.n, good.seeds) == (2, 1, 10, tuple(range(10)))
     assert good.difference == pytest.approx(differences.mean())
@@ -46,12 +48,12 @@ def test_holm_by_hand_and_with_gaps():
 
 def test_the_metric_knows_its_direction(make_runs):
     runs = {1: BASE, 2: POOR}
-    assert compare(make_runs(runs, baseline=1), metric="test_acc")[0].standing == "worse"
-    assert compare(make_runs(runs, baseline=1, metric="test_loss"), metric="test_loss")[0].standing == "better"
+    assert compare(make_runs(runs, baseline=1), metric=M["test_acc"])[0].standing == "worse"
+    assert compare(make_runs(runs, baseline=1, metric="test_loss"), metric=M["test_loss"])[0].standing == "better"
 
 
 def test_five_seeds_stay_undecided_and_say_what_it_takes(make_runs):
-    (five,) = compare(make_runs({1: BASE[:5], 2: GOOD[:5]}, baseline=1), metric="test_acc")
+    (five,) = compare(make_runs({1: BASE[:5], 2: GOOD[:5]}, baseline=1), metric=M["test_acc"])
     assert (five.p, five.smallest_p, five.standing, five.seeds_needed) == (0.0625, 0.0625, "undecided", 6)
     assert "takes 6 seeds" in five.warnings[0]
 
@@ -60,14 +62,14 @@ def test_the_family_is_the_whole_study(make_runs):
     runs = pd.concat(
         [make_runs({1: BASE, 2: GOOD}, baseline=1, factor="a"), make_runs({1: BASE, 3: POOR}, baseline=1, factor="b")]
     )
-    together = compare(runs, metric="test_acc")
+    together = compare(runs, metric=M["test_acc"])
     assert [entry.factor for entry in together] == ["a", "b"]
     assert [entry.p_holm for entry in together] == pytest.approx([4 / 1024, 4 / 1024])
-    assert compare(runs, metric="test_acc", factor="a")[0].p_holm == pytest.approx(2 / 1024)
+    assert compare(runs, metric=M["test_acc"], factor="a")[0].p_holm == pytest.approx(2 / 1024)
 
 
 def test_unpaired_seeds_are_left_out_visibly(make_runs):
-    (entry,) = compare(make_runs({1: [*BASE[:8], None, None], 2: GOOD}, baseline=1), metric="test_acc")
+    (entry,) = compare(make_runs({1: [*BASE[:8], None, None], 2: GOOD}, baseline=1), metric=M["test_acc"])
     assert entry.n == 8
     assert entry.difference == pytest.approx(np.subtract(GOOD, BASE)[:8].mean())
     assert "2 seed(s) ran at one of the two levels only" in entry.warnings[0]
@@ -75,27 +77,38 @@ def test_unpaired_seeds_are_left_out_visibly(make_runs):
 
 def test_without_common_seeds_there_are_no_numbers(make_runs):
     runs = make_runs({1: [0.8, 0.8, None, None], 2: [None, None, 0.9, 0.9]}, baseline=1)
-    (entry,) = compare(runs, metric="test_acc")
+    (entry,) = compare(runs, metric=M["test_acc"])
     assert (entry.n, entry.difference, entry.p, entry.interval, entry.effect) == (0, None, None, None, None)
     assert entry.standing == "undecided"
     assert "nothing to compare" in entry.warnings[-1]
 
 
 def test_one_pair_has_a_difference_but_no_test(make_runs):
-    (entry,) = compare(make_runs({1: [0.8], 2: [0.9]}, baseline=1), metric="test_acc")
+    (entry,) = compare(make_runs({1: [0.8], 2: [0.9]}, baseline=1), metric=M["test_acc"])
     assert entry.difference == pytest.approx(0.1)
     assert (entry.p, entry.p_holm, entry.interval, entry.smallest_p) == (None, None, None, None)
 
 
 def test_equal_runs_are_undecided_without_an_effect(make_runs):
-    (entry,) = compare(make_runs({1: [0.1] * 6, 2: [0.1] * 6}, baseline=1), metric="test_acc")
-    assert (entry.difference, entry.p, entry.effect, entry.standing) == (0.0, 1.0, None, "undecided")
+    (entry,) = compare(make_runs({1: [0.1] * 6, 2: [0.1] * 6}, baseline=1), metric=M["test_acc"])
+    assert (entry.difference, entry.p, entry.effect, entry.standing) == (0.0, None, None, "undecided")
+    assert entry.no_evidence.startswith("every seed of 2 and every seed of 1 gave the same value")
+
+
+def test_two_levels_that_learned_nothing_are_undecided_however_small_p_would_be(make_runs):
+    values = {1: [0.33 + 0.001 * seed for seed in range(8)], 2: ["diverged"] * 8, 3: [0.9 + 0.01 * s for s in range(8)]}
+    runs = make_runs(values, baseline=1).assign(**{"guess.test_acc": 1 / 3, "guess_samples.test_acc": 1000})
+    nothing, learned = compare(runs, metric=M["test_acc"])
+    assert (nothing.standing, nothing.p, learned.standing) == ("undecided", None, "better")
+    assert nothing.warnings[0] == (
+        "No run of 2 or 1 did better than guessing: runs that learned nothing are no evidence."
+    )
 
 
 def test_a_level_that_always_diverges_is_worse(make_runs):
-    (entry,) = compare(make_runs({1: BASE, 2: ["diverged"] * 10}, baseline=1), metric="test_acc")
+    (entry,) = compare(make_runs({1: BASE, 2: ["diverged"] * 10}, baseline=1), metric=M["test_acc"])
     assert (entry.n, entry.difference, entry.standing) == (0, None, "worse")
-    assert entry.difference_counting_diverged == pytest.approx(0.1 - np.mean(BASE))
+    assert entry.difference_counting_diverged == pytest.approx(0.0 - np.mean(BASE))
     assert entry.p_counting_diverged == pytest.approx(2 / 1024)
     assert (entry.divergence.diverged, entry.divergence.baseline_diverged) == (10, 0)
     assert "diverged" in entry.warnings[0]
@@ -103,7 +116,7 @@ def test_a_level_that_always_diverges_is_worse(make_runs):
 
 def test_half_diverged_is_not_better_however_good_the_rest(make_runs):
     runs = make_runs({1: BASE, 2: [*GOOD[:7], "diverged", "diverged", "diverged"]}, baseline=1)
-    (entry,) = compare(runs, metric="test_acc")
+    (entry,) = compare(runs, metric=M["test_acc"])
     assert entry.p_holm <= 0.05
     assert entry.difference > 0
     assert entry.standing != "better"
@@ -112,7 +125,7 @@ def test_half_diverged_is_not_better_however_good_the_rest(make_runs):
 def test_the_share_of_diverged_runs_is_mcnemars_when_paired(make_runs):
     level = ["diverged"] * 6 + [0.8] * 4
     base = ["diverged", *[0.8] * 8, "diverged"]
-    (entry,) = compare(make_runs({1: base, 2: level}, baseline=1), metric="test_acc")
+    (entry,) = compare(make_runs({1: base, 2: level}, baseline=1), metric=M["test_acc"])
     expected = mcnemar([[1, 5], [1, 3]], exact=True).pvalue
     assert entry.divergence.test == "mcnemar"
     assert entry.divergence.p == pytest.approx(expected)
@@ -120,13 +133,13 @@ def test_the_share_of_diverged_runs_is_mcnemars_when_paired(make_runs):
 
 def test_the_share_of_diverged_runs_is_fishers_when_not(make_runs):
     runs = make_runs({1: [0.8] * 5 + [None] * 5, 2: [None] * 5 + ["diverged"] * 4 + [0.8]}, baseline=1)
-    (entry,) = compare(runs, metric="test_acc")
+    (entry,) = compare(runs, metric=M["test_acc"])
     assert entry.divergence.test == "fisher"
     assert entry.divergence.p == pytest.approx(stats.fisher_exact([[4, 1], [0, 5]]).pvalue)
 
 
 def test_no_divergence_no_test(make_runs):
-    (entry,) = compare(make_runs({1: BASE, 2: GOOD}, baseline=1), metric="test_acc")
+    (entry,) = compare(make_runs({1: BASE, 2: GOOD}, baseline=1), metric=M["test_acc"])
     assert (entry.divergence.test, entry.divergence.p) == ("none", None)
     assert entry.difference_counting_diverged is None
 
@@ -134,25 +147,23 @@ def test_no_divergence_no_test(make_runs):
 @pytest.mark.parametrize("baseline", ["absent", None])
 def test_a_missing_baseline_is_an_error(make_runs, baseline):
     with pytest.raises(AnalysisError, match="exactly one baseline level in study lr; found none"):
-        compare(make_runs({1: BASE, 2: GOOD}, baseline=baseline), metric="test_acc")
+        compare(make_runs({1: BASE, 2: GOOD}, baseline=baseline), metric=M["test_acc"])
 
 
 def test_unknown_names_are_errors(make_runs):
     runs = make_runs({1: BASE, 2: GOOD}, baseline=1)
     with pytest.raises(AnalysisError, match="lacks the column"):
-        compare(runs, metric="nothing_acc")
-    with pytest.raises(AnalysisError, match="no known direction"):
-        compare(runs.assign(size=1.0), metric="size")
+        compare(runs, metric=Metric("nothing", "max"))
     with pytest.raises(AnalysisError, match="no factor 'x'"):
-        compare(runs, metric="test_acc", factor="x")
+        compare(runs, metric=M["test_acc"], factor="x")
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pairs=st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=2, max_size=8))
 def test_swapping_level_and_baseline_turns_the_sign(make_runs, pairs):
     a, b = ([pair[side] / 50 for pair in pairs] for side in (0, 1))
-    (one,) = compare(make_runs({1: a, 2: b}, baseline=1), metric="test_acc")
-    (other,) = compare(make_runs({1: a, 2: b}, baseline=2), metric="test_acc")
+    (one,) = compare(make_runs({1: a, 2: b}, baseline=1), metric=M["test_acc"])
+    (other,) = compare(make_runs({1: a, 2: b}, baseline=2), metric=M["test_acc"])
     assert one.difference == pytest.approx(-other.difference, abs=1e-12)
     assert (one.p, one.p_holm) == (other.p, other.p_holm)
     assert one.interval.low <= one.difference <= one.interval.high

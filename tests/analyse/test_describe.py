@@ -1,15 +1,19 @@
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
-from ablate.analyse import AnalysisError, Chance, describe
+from ablate.analyse import AnalysisError, describe
+from ablate.images.metrics import METRICS as M
+from ablate.task.metric import Metric
 
 ACCURACIES = [0.81, 0.79, 0.80, 0.83, 0.10, 0.82]
 
 
 def test_statistics_of_a_level_are_numpys_and_scipys(make_runs):
-    (level,) = describe(make_runs({0.9: ACCURACIES}, baseline=0.9), metrics=["test_acc"]).levels
+    (level,) = describe(make_runs({0.9: ACCURACIES}, baseline=0.9), metrics=[M["test_acc"]]).levels
     values = np.array(ACCURACIES)
     assert (level.n, level.complete, level.diverged, level.failed, level.missing) == (6, 6, 0, 0, 0)
     assert level.mean == pytest.approx(values.mean())
@@ -26,14 +30,24 @@ def test_statistics_of_a_level_are_numpys_and_scipys(make_runs):
     assert level.is_baseline
 
 
+def guessing(runs, metric, value, samples=np.nan):
+    return runs.assign(**{f"guess.{metric}": value, f"guess_samples.{metric}": samples})
+
+
 def test_a_run_at_chance_is_counted_beside_the_mean(make_runs):
-    (level,) = describe(make_runs({0.9: ACCURACIES}), metrics=["test_acc"]).levels
+    (level,) = describe(guessing(make_runs({0.9: ACCURACIES}), "test_acc", 0.1), metrics=[M["test_acc"]]).levels
     assert level.at_chance == 1
+
+
+def test_nothing_is_at_chance_where_guessing_is_not_known(make_runs):
+    (level,) = describe(make_runs({0.9: ACCURACIES}), metrics=[M["test_acc"]]).levels
+    assert level.at_chance is None
 
 
 @pytest.mark.parametrize(("accuracy", "expected"), [(0.1, 1), (0.1094, 1), (0.1095, 0), (0.2, 0), (0.02, 1)])
 def test_chance_is_a_binomial_bound(make_runs, accuracy, expected):
-    (level,) = describe(make_runs({1: [accuracy]}), metrics=["test_acc"]).levels
+    runs = guessing(make_runs({1: [accuracy]}), "test_acc", 0.1, 10_000)
+    (level,) = describe(runs, metrics=[M["test_acc"]]).levels
     assert level.at_chance == expected
     if expected:
         assert stats.binom.sf(accuracy * 10_000 - 1, 10_000, 0.1) > 0.0009
@@ -41,24 +55,33 @@ def test_chance_is_a_binomial_bound(make_runs, accuracy, expected):
         assert stats.binom.sf(accuracy * 10_000 - 1, 10_000, 0.1) < 0.001
 
 
-def test_chance_of_a_loss_is_told_by_the_accuracy_of_the_same_images(make_runs):
-    runs = make_runs({1: [2.3, 0.5]}, metric="train_loss").assign(train_acc=[0.1, 0.8])
-    (level,) = describe(runs, metrics=["train_loss"]).levels
+def test_chance_of_a_loss_is_told_by_a_share_of_the_same_part_of_the_data(make_runs):
+    runs = make_runs({1: [2.25, 0.5]}, metric="train_loss").assign(train_acc=[0.1, 0.8])
+    runs = guessing(guessing(runs, "train_acc", 0.1, 60_000), "train_loss", math.log(10))
+    (level,) = describe(runs, metrics=[M["train_loss"]], declared=M).levels
     assert level.at_chance == 1
-    (level,) = describe(runs, metrics=["test_loss"]).levels
-    assert level.at_chance is None
-    (level,) = describe(runs, metrics=["seconds"]).levels
+    (level,) = describe(runs, metrics=[M["train_loss"]]).levels
+    assert level.at_chance == 0  # by itself it is below ln 10
+    (level,) = describe(runs, metrics=[M["test_loss"]], declared=M).levels
     assert level.at_chance is None
 
 
-def test_fewer_classes_raise_the_bound():
-    assert Chance(classes=2).bound("test") > 0.5
-    assert Chance(test_images=100).bound("test") > Chance().bound("test")
+def test_chance_of_a_share_that_is_to_be_low(make_runs):
+    error = Metric("error", "min", low=0.0, high=1.0)
+    runs = guessing(make_runs({1: [0.9, 0.8906, 0.8905]}).assign(error=lambda f: f["test_acc"]), "error", 0.9, 10_000)
+    assert describe(runs, metrics=[error]).levels[0].at_chance == 2
+
+
+def test_a_complete_run_without_a_finite_value_is_visible(make_runs):
+    one, two = describe(make_runs({1: [0.5, np.nan, 0.6], 2: [0.4] * 3}), metrics=[M["test_acc"]]).levels
+    assert (one.n, one.complete, one.mean) == (2, 3, pytest.approx(0.55))
+    assert one.warnings == ("1 of 3 complete run(s) have no finite value: not in the mean.",)
+    assert two.warnings == ()
 
 
 def test_outcomes_are_counted_and_kept_out_of_the_mean(make_runs):
     runs = make_runs({1: [0.5, "diverged", 0.7, "failed", "missing", "diverged"], 2: ["missing"] * 6})
-    one, two = describe(runs, metrics=["test_acc"]).levels
+    one, two = describe(runs, metrics=[M["test_acc"]]).levels
     assert (one.n, one.complete, one.diverged, one.failed, one.missing) == (2, 2, 2, 1, 1)
     assert one.mean == pytest.approx(0.6)
     assert one.warnings == ("2 diverged, 1 failed, 1 missing of 6 runs: not in the mean.",)
@@ -77,20 +100,20 @@ def test_outcomes_are_counted_and_kept_out_of_the_mean(make_runs):
 )
 def test_no_number_that_the_runs_cannot_carry(make_runs, n, carried):
     runs = make_runs({1: [0.5, 0.6, 0.8, 0.7][:n] + ["missing"] * (4 - n)})
-    (level,) = describe(runs, metrics=["test_acc"]).levels
+    (level,) = describe(runs, metrics=[M["test_acc"]]).levels
     names = ("mean", "sd", "t_interval", "bca_interval", "iqm", "iqm_interval")
     assert {name for name in names if getattr(level, name) is not None} == carried
 
 
 def test_a_metric_that_was_not_measured_has_no_numbers(make_runs):
-    level = describe(make_runs({1: [0.5, 0.6]}), metrics=["test_acc", "val_acc"]).levels[1]
+    level = describe(make_runs({1: [0.5, 0.6]}), metrics=[M["test_acc"], M["val_acc"]]).levels[1]
     assert (level.metric, level.n, level.complete, level.mean) == ("val_acc", 0, 2, None)
 
 
 def test_levels_keep_the_studys_order_and_factors_stay_apart(make_runs):
     runs = pd.concat([make_runs({8: [1], 2: [2], 10: [3]}, factor="b"), make_runs({8: [4]}, factor="a")])
     shuffled = runs.iloc[1:]
-    levels = describe(pd.concat([shuffled, runs.iloc[:1]]), metrics=["test_acc"]).levels
+    levels = describe(pd.concat([shuffled, runs.iloc[:1]]), metrics=[M["test_acc"]]).levels
     assert [(level.factor, level.level) for level in levels] == [("b", 8), ("b", 2), ("b", 10), ("a", 8)]
     assert [level.mean for level in levels] == [1, 2, 3, 4]
 
@@ -99,9 +122,9 @@ def test_each_level_is_described_as_if_alone(make_runs):
     generator = np.random.default_rng(0)
     values = {level: list(generator.random(5)) for level in range(4)}
     values[2] = [*values[2][:3], "diverged", "diverged"]
-    together = describe(make_runs(values), metrics=["test_acc"]).levels
+    together = describe(make_runs(values), metrics=[M["test_acc"]]).levels
     for order, entry in enumerate(together):
-        (alone,) = describe(make_runs({order: values[order]}), metrics=["test_acc"]).levels
+        (alone,) = describe(make_runs({order: values[order]}), metrics=[M["test_acc"]]).levels
         assert alone.mean == entry.mean
         assert (alone.bca_interval.low, alone.bca_interval.high) == pytest.approx(
             (entry.bca_interval.low, entry.bca_interval.high)
@@ -110,19 +133,19 @@ def test_each_level_is_described_as_if_alone(make_runs):
 
 def test_the_seed_decides_the_bootstrap(make_runs):
     runs = make_runs({1: ACCURACIES})
-    first, again, other = (describe(runs, metrics=["test_acc"], seed=seed).levels[0] for seed in (1, 1, 2))
+    first, again, other = (describe(runs, metrics=[M["test_acc"]], seed=seed).levels[0] for seed in (1, 1, 2))
     assert first == again
     assert first.bca_interval != other.bca_interval
-    assert describe(runs, metrics=["test_acc"], resamples=0).levels[0].bca_interval is None
+    assert describe(runs, metrics=[M["test_acc"]], resamples=0).levels[0].bca_interval is None
 
 
 def test_mixed_engines_are_a_visible_warning(make_runs):
     runs = pd.concat([make_runs({1: [0.5]}), make_runs({2: [0.6]}, engine=2).assign(order=1)])
-    assert "engine versions 1, 2" in describe(runs, metrics=["test_acc"]).warnings[0]
+    assert "engine versions 1, 2" in describe(runs, metrics=[M["test_acc"]]).warnings[0]
 
 
 def test_a_table_for_notebooks(make_runs):
-    description = describe(make_runs({1: ACCURACIES, 2: ACCURACIES}), metrics=["test_acc"])
+    description = describe(make_runs({1: ACCURACIES, 2: ACCURACIES}), metrics=[M["test_acc"]])
     frame = description.to_frame()
     assert list(frame["label"]) == ["1", "2"]
     assert {"interval_low", "interval_high", "at_chance", "diverged"} <= set(frame.columns)
@@ -141,9 +164,9 @@ def test_a_table_for_notebooks(make_runs):
 )
 def test_what_is_no_frame_of_runs_is_refused(make_runs, change, message):
     with pytest.raises(AnalysisError, match=message):
-        describe(change(make_runs({1: ACCURACIES})), metrics=["test_acc"])
+        describe(change(make_runs({1: ACCURACIES})), metrics=[M["test_acc"]])
 
 
 def test_the_same_run_listed_twice_counts_once(make_runs):
     runs = make_runs({1: ACCURACIES})
-    assert describe(pd.concat([runs, runs]), metrics=["test_acc"]).levels[0].n == 6
+    assert describe(pd.concat([runs, runs]), metrics=[M["test_acc"]]).levels[0].n == 6

@@ -9,6 +9,7 @@ from statsmodels.stats.anova import anova_lm
 from ablate.analyse import AnalysisError, importance
 from ablate.analyse.importance import _balanced
 from ablate.commands.studies import named, order
+from ablate.images.metrics import METRICS as M
 from ablate.report.joined_runs import frame_of_runs
 
 GRID = "optimizer.lr x data.batch_size"
@@ -36,7 +37,7 @@ def test_shares_of_a_grid_are_the_sums_of_squares(make_runs):
     runs = grid(
         make_runs, lambda lr, batch: 0.5 + 0.1 * lr + (0.02 if batch == 16 else 0) + (0.05 * lr) * (batch == 16)
     )
-    result = importance(runs, metric="test_acc")
+    result = importance(runs, metric=M["test_acc"])
     shares = {term.factors: term.share for term in result.terms}
     lr, batch, both, seeds, residual = by_hand(runs)
     assert shares[("optimizer.lr",)] == pytest.approx(lr)
@@ -49,7 +50,7 @@ def test_shares_of_a_grid_are_the_sums_of_squares(make_runs):
 
 
 def test_a_factor_without_effect_has_no_share(make_runs):
-    result = importance(grid(make_runs, lambda lr, batch: lr), metric="test_acc")
+    result = importance(grid(make_runs, lambda lr, batch: lr), metric=M["test_acc"])
     shares = {term.factors: term for term in result.terms}
     assert result.terms[0].factors == ("optimizer.lr",)
     assert shares[("optimizer.lr",)].share > 0.99
@@ -58,7 +59,7 @@ def test_a_factor_without_effect_has_no_share(make_runs):
 
 
 def test_one_run_a_cell_leaves_the_interaction_in_the_residual(make_runs):
-    result = importance(grid(make_runs, lambda lr, batch: lr, seeds=1), metric="test_acc")
+    result = importance(grid(make_runs, lambda lr, batch: lr, seeds=1), metric=M["test_acc"])
     assert {term.factors for term in result.terms} == {("optimizer.lr",), ("data.batch_size",)}
     assert "cannot be told from noise" in result.warnings[0]
 
@@ -66,25 +67,25 @@ def test_one_run_a_cell_leaves_the_interaction_in_the_residual(make_runs):
 def test_an_empty_cell_is_refused(make_runs):
     runs = grid(make_runs, lambda lr, batch: lr)
     with pytest.raises(AnalysisError, match="1 of 6 combinations have no run"):
-        importance(runs[runs["order"] != 2], metric="test_acc")
+        importance(runs[runs["order"] != 2], metric=M["test_acc"])
 
 
 def test_a_diverged_cell_counts_at_chance(make_runs):
     runs = grid(make_runs, lambda lr, batch: lr)
     runs.loc[runs["order"] == 5, ["status", "test_acc"]] = ["diverged", np.nan]
-    assert "4 diverged run(s)" in importance(runs, metric="test_acc").warnings[0]
+    assert "4 diverged run(s)" in importance(runs, metric=M["test_acc"]).warnings[0]
 
 
 def test_unequal_cells_are_said_to_be(make_runs):
     runs = grid(make_runs, lambda lr, batch: lr)
-    assert "unequal numbers" in importance(runs.iloc[1:], metric="test_acc").warnings[0]
+    assert "unequal numbers" in importance(runs.iloc[1:], metric=M["test_acc"]).warnings[0]
 
 
 def test_factors_one_at_a_time(make_runs):
     base = [0.80, 0.81, 0.79, 0.80]
     strong = make_runs({1: base, 2: [v + 0.1 for v in base[::-1]]}, factor="strong", baseline=1)
     weak = make_runs({1: base, 2: [0.79, 0.80, 0.81, 0.80]}, factor="weak", baseline=1)
-    result = importance(pd.concat([weak, strong]), metric="test_acc")
+    result = importance(pd.concat([weak, strong]), metric=M["test_acc"])
     assert [term.factors for term in result.terms] == [("strong",), ("weak",)]
     y = strong["test_acc"].to_numpy()
     means = y.reshape(2, 4).mean(axis=1)
@@ -103,17 +104,17 @@ def test_factors_one_at_a_time(make_runs):
 )
 def test_a_grid_that_cannot_carry_it_is_refused(make_runs, change, message):
     with pytest.raises(AnalysisError, match=message):
-        importance(change(grid(make_runs, lambda lr, batch: lr)), metric="test_acc")
+        importance(change(grid(make_runs, lambda lr, batch: lr)), metric=M["test_acc"])
 
 
 def test_designs_without_shares_are_refused(make_runs):
     single = make_runs({1: [0.8, 0.9], 2: [0.7, 0.8]}, baseline=1)
     with pytest.raises(AnalysisError, match="this study has one"):
-        importance(single, metric="test_acc")
+        importance(single, metric=M["test_acc"])
     with pytest.raises(AnalysisError, match="not both"):
-        importance(pd.concat([single, grid(make_runs, lambda lr, batch: lr)]), metric="test_acc")
+        importance(pd.concat([single, grid(make_runs, lambda lr, batch: lr)]), metric=M["test_acc"])
     with pytest.raises(AnalysisError, match="exactly one baseline"):
-        importance(pd.concat([make_runs({1: [0.8, 0.9], 2: [0.7, 0.8]}, factor="b"), single]), metric="test_acc")
+        importance(pd.concat([make_runs({1: [0.8, 0.9], 2: [0.7, 0.8]}, factor="b"), single]), metric=M["test_acc"])
 
 
 @pytest.mark.parametrize("interactions", [True, False])
@@ -137,7 +138,7 @@ def test_a_planned_grid_is_told_apart_into_its_factors():
     generator = np.random.default_rng(0)
     runs["status"], runs["test_acc"] = "complete", 0.8 + 0.1 * (runs["config.optimizer.lr"] == 0.5).astype(float)
     runs["test_acc"] += generator.normal(0, 0.01, len(runs))
-    terms = importance(runs, metric="test_acc").terms
+    terms = importance(runs, metric=M["test_acc"]).terms
     assert {term.factors for term in terms} == {
         ("optimizer.lr",),
         ("model.pooling",),

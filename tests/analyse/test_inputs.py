@@ -1,6 +1,8 @@
 import pytest
 
-from ablate.analyse import AnalysisError, Claim, Published, higher_is_better, parse_claim, parse_published
+from ablate.analyse import AnalysisError, Claim, Published, parse_claim, parse_published
+from ablate.analyse.inputs import by_name, find_metric
+from ablate.task.metric import Metric
 
 BETTER = {
     "id": "relu",
@@ -38,7 +40,6 @@ def test_a_single_level_may_stand_alone():
         ({"direction": "up"}, "direction = 'up': must be rising or falling"),
         ({"direction": "rising"}, "is of monotone claims only"),
         ({"among": [1, 2]}, "is of best_in and peaks_inside claims only"),
-        ({"metric": "size"}, "no known direction"),
         ({"metrics": "test_acc"}, "metrics: is no field; allowed are id, text"),
         ({"text": ""}, "text = '': must be a text"),
     ],
@@ -71,7 +72,19 @@ def test_a_published_number():
             parse_published(given | change)
 
 
-def test_metrics_know_their_direction():
-    assert [higher_is_better(m) for m in ("test_acc", "val_acc", "train_loss", "seconds")] == [True, True, False, False]
-    with pytest.raises(AnalysisError, match="no known direction"):
-        higher_is_better("f1")
+def test_a_claim_is_about_a_declared_metric():
+    given = {"id": "c", "text": "t", "kind": "better", "factor": "lr", "metric": "score", "levels": [1, 2]}
+    score = Metric("score", "max")
+    assert parse_claim(given, [score]).metric == parse_claim(given).metric == "score"
+    with pytest.raises(AnalysisError, match="metric = 'score': must be one of speed"):
+        parse_claim(given, [Metric("speed", "min")])
+
+
+def test_metrics_come_by_name_or_one_after_the_other():
+    score, speed = Metric("score", "max"), Metric("speed", "min", low=0.0)
+    assert by_name([score, speed]) == by_name({"score": score, "speed": speed}) == {"score": score, "speed": speed}
+    assert find_metric([score, speed], "speed") is speed
+    with pytest.raises(AnalysisError, match="metric 'f1' is not declared; metrics are score, speed"):
+        find_metric([score, speed], "f1")
+    with pytest.raises(AnalysisError, match="'score' is declared twice"):
+        by_name([score, Metric("score", "min")])

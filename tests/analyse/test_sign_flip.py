@@ -77,7 +77,7 @@ def test_turning_the_sign_swaps_the_sides(differences):
 def test_pairwise_is_the_test_of_every_pair_on_its_common_seeds():
     values = np.random.default_rng(0).normal(0, 1, (4, 7))
     values[1, 2] = values[3, 5] = values[3, 6] = np.nan
-    tests = pairwise(values, higher=True, margin=0.2)
+    tests = pairwise(values, margin=0.2)
     for i in range(4):
         for j in range(4):
             row = values[i] - values[j]
@@ -90,13 +90,13 @@ def test_pairwise_is_the_test_of_every_pair_on_its_common_seeds():
 
 def test_pairwise_of_a_loss_prefers_the_lower():
     values = np.array([[0.1] * 5, [0.9] * 5])
-    tests = pairwise(values, higher=False)
+    tests = pairwise(-values)
     assert (tests.p[0, 1], tests.p[1, 0]) == (1 / 32, 1.0)
 
 
 def test_levels_without_common_seeds_say_nothing():
     values = np.array([[1.0, np.nan], [np.nan, 2.0]])
-    tests = pairwise(values, higher=True)
+    tests = pairwise(values)
     assert tests.p[0, 1] == 1.0
     assert tests.n[0, 1] == 0
     assert np.isnan(tests.difference[0, 1])
