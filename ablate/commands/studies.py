@@ -395,4 +395,4 @@ def write_study(
 def _store(launch: Launch, *, read_only: bool = False) -> "Store":
     from ablate.store import open_store
 
-    return open_store(launch.store_location, read_only=read_only)
+    return open_store(launch.store_location, read_only=read_only, results=Path(launch.results))

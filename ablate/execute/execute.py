@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import NoReturn
 
 from ablate.execute.devices import speed_device, worker_settings
 from ablate.execute.estimate import Speeds
@@ -17,9 +18,10 @@ from ablate.execute.summary import Interrupted, Summary, clock
 from ablate.execute.worker import WorkerSettings
 from ablate.plan.cohorts import Cohort, default_members, form_cohorts
 from ablate.plan.prefixes import find_prefixes, read_off
-from ablate.store import Owner, Speed, Store
+from ablate.store import Owner, Speed, Store, StoreUnavailable
 from ablate.store.leases import RENEWAL
 from ablate.store.provenance import collect, now
+from ablate.store.rescue import rescue, take_up
 from ablate.task.errors import ConfigError
 from ablate.task.executor import (
     Answer,
@@ -81,6 +83,8 @@ def execute(
 
     Raises:
         ConfigError: A worker found the data missing or damaged, or the device not there.
+        StoreUnavailable: The store cannot be used any more (disk full, file moved, server gone): what was in training
+            has been trained to its end and lies in a file that the next call with this store takes up.
         Interrupted: After Ctrl-C or SIGTERM: finished runs are in the store.
         RuntimeError: Workers cannot be started.
     """
@@ -143,9 +147,14 @@ class _Sweep:
         self.next_poll = 0.0
         self.next_display = 0.0
         self.end_of_grace: float | None = None
+        self.unsaved: list[Record] = []
+        """Results that the store has not taken yet."""
+        self.store_is_gone = False
 
     def run(self) -> Summary:
         try:
+            for path, count in take_up(self.store):
+                self.progress.say(f"{count} results of an earlier sweep taken up from {path}")
             self._plan(is_first=True)
             if self.ledger.open and self.max_members is None and self.measures:
                 self._measure([run for task in self.queue for run in task.cohort.runs])
@@ -157,6 +166,8 @@ class _Sweep:
             self.pool.close()
         except KeyboardInterrupt:
             raise Interrupted(self.ledger.summary()) from None
+        except StoreUnavailable as error:
+            self._salvage(error)
         finally:
             self._end()
         return self.ledger.summary()
@@ -173,7 +184,8 @@ class _Sweep:
     def _end(self) -> None:
         self.interrupts.ignore()
         self.pool.kill()
-        self.store.release(self.owner)
+        if not self.store_is_gone:
+            self.store.release(self.owner)
         self.progress.close()
 
     def _step(self) -> None:
@@ -185,10 +197,20 @@ class _Sweep:
             self._hear(worker, answer)
         if time.monotonic() >= self.next_renewal:
             self.next_renewal = time.monotonic() + RENEWAL
-            self.store.renew(self.owner)
+            self._renew()
         if time.monotonic() >= self.next_display:
             self.next_display = time.monotonic() + TICK_SECONDS
             self.progress.update(self.ledger.state(self.queue))
+
+    def _renew(self) -> None:
+        """Go on holding what is in training; what others have taken over meanwhile (we were suspended) is theirs."""
+        held = self.store.renew(self.owner)
+        for worker, flight in list(self.ledger.flights.items()):
+            lost = set(flight.task.digests) - held
+            if lost and lost - self.store.lease(lost, self.owner, since=self.mark) == set(flight.task.digests):
+                self.progress.say("another sweep has taken over a cohort while this one was suspended")
+                self.pool.end(worker)
+                self.ledger.land(worker, None)
 
     # What is left to train
 
@@ -338,6 +360,24 @@ class _Sweep:
     ) -> None:
         """Write the records of a cohort, and of what is read off its members."""
         flight = self.ledger.flights[worker]
+        trained, derived = self._records(worker, flight, results, hardware)
+        self.unsaved += [*trained, *derived]
+        self.ledger.land(worker, trained)
+        self.store.add(*self.unsaved)
+        self.unsaved.clear()
+        self.store.release(self.owner, flight.task.digests)
+        for record in trained:
+            self.ledger.settle(record, "trained")
+        for record in derived:
+            self.ledger.settle(record, "read_off")
+        if seconds is not None:
+            self._learn(flight, trained, seconds)
+        self._report(flight, trained)
+
+    def _records(
+        self, worker: Worker, flight: Flight, results: Sequence[Result], hardware: Mapping[str, object]
+    ) -> tuple[list[Record], list[Record]]:
+        """Of the members, and of what is read off them."""
         provenance = {**collect(), **worker.hardware, **hardware, "started": flight.started_at, "ended": now()}
         trained, derived = [], []
         for run, result in zip(flight.task.cohort.runs, results, strict=True):
@@ -349,16 +389,7 @@ class _Sweep:
             shorter = flight.task.shorter.get(run.digest, ())
             found = read_off(shorter, {run.trajectory: record})
             derived += [found.get(s.digest) or _failed_alike(s, record) for s in shorter]
-        self.store.add(*trained, *derived)
-        self.store.release(self.owner, flight.task.digests)
-        self.ledger.land(worker, trained)
-        for record in trained:
-            self.ledger.settle(record, "trained")
-        for record in derived:
-            self.ledger.settle(record, "read_off")
-        if seconds is not None:
-            self._learn(flight, trained, seconds)
-        self._report(flight, trained)
+        return trained, derived
 
     def _learn(self, flight: Flight, trained: Sequence[Record], seconds: float) -> None:
         """Remember how fast a cohort of this shape trains here."""
@@ -383,6 +414,45 @@ class _Sweep:
         for run, record in zip(flight.task.cohort.runs, trained, strict=True):
             if record.result.status == "failed":
                 self.progress.say(f"failed: {self.ledger.describe(run)}: {last_line(record.result.error)}")
+
+    # Without the store
+
+    def _salvage(self, error: StoreUnavailable) -> NoReturn:
+        """Let what is in training come to its end, keep it, and say where.
+
+        Raises:
+            StoreUnavailable: Always.
+        """
+        self.store_is_gone = True
+        self.progress.say(f"{error}; what is in training is brought to its end and kept")
+        try:
+            while self.ledger.flights and not self.interrupts.asked:
+                for worker, answer in self.pool.wait(TICK_SECONDS):
+                    flight = self.ledger.flights.get(worker)
+                    if flight is not None and isinstance(answer, Trained):
+                        trained, derived = self._records(worker, flight, answer.results, answer.hardware)
+                        self.unsaved += [*trained, *derived]
+                    if flight is not None and not isinstance(answer, StepEnded):
+                        self.ledger.land(worker, None)
+        except KeyboardInterrupt:
+            """What has ended is kept all the same."""
+        raise StoreUnavailable([*error.problems, *self._kept()]) from None
+
+    def _kept(self) -> list[str]:
+        """Put away what the store has not taken; says where."""
+        if not self.unsaved:
+            return []
+        count = f"{len(self.unsaved)} {'result' if len(self.unsaved) == 1 else 'results'}"
+        try:
+            self.store.add(*self.unsaved)
+            return [f"{count} came into the store after all; the same command goes on from here"]
+        except StoreUnavailable:
+            pass
+        try:
+            path = rescue(self.store, self.unsaved)
+        except OSError as failure:
+            return [f"{count} could not be kept anywhere and are lost: {failure.strerror or failure}"]
+        return [f"{count} in training then are kept in {path}; the next sweep on this store takes them up"]
 
     # Stopping
 

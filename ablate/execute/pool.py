@@ -12,7 +12,7 @@ from typing import Any
 
 from ablate.execute.interrupts import STOP_SIGNALS
 from ablate.execute.worker import WorkerSettings, main
-from ablate.task.executor import Answer, Died, MeasureSpeed, Ready, Stop, TrainCohort
+from ablate.task.executor import Answer, Died, MeasureSpeed, Ready, Stop, TrainCohort, Worker
 
 EXIT_SECONDS = 3.0
 """Given to workers to exit by themselves."""
@@ -83,6 +83,10 @@ class Pool:
             has_ended = worker.process.sentinel in signalled
             if has_ended or worker.connection in signalled:
                 yield from self._read(worker, has_ended)
+
+    def end(self, worker: Worker) -> None:
+        """End one at once: what it trains is not wanted any more."""
+        self._bury(next(own for own in self.workers if own is worker))
 
     def stop(self) -> None:
         """Ask all workers to leave off at the end of their epoch."""

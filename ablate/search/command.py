@@ -67,7 +67,7 @@ def run_search(
     check_budget(order)
     if engine is None:
         IMAGES.provide([order.build(())])
-    with open_store(order.launch.store_location) as store:
+    with open_store(order.launch.store_location, results=Path(order.launch.results)) as store:
         owner, progress = Owner.current(), make_progress(quiet=quiet)
         trainer = Trainer(store, order.launch, progress=progress, renew=lambda: store.renew(owner), engine=engine)
         say = (lambda line: None) if quiet else (lambda line: print(line, flush=True))

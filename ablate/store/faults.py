@@ -42,7 +42,7 @@ class StoreUnavailable(ConfigError):
     """The store cannot be used now, and waiting has not helped: nothing of the transaction was written."""
 
 
-class StoreDamaged(ConfigError):
+class StoreDamaged(StoreUnavailable):
     """The store is not whole: what it says cannot be trusted."""
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,13 +24,14 @@ FINAL: frozenset[Status] = frozenset({"complete", "diverged"})
 """Statuses of a run that is not trained again; a failed one is, by the next sweep."""
 
 
-def open_store(location: str, *, read_only: bool = False) -> "Store":
+def open_store(location: str, *, read_only: bool = False, results: Path | None = None) -> "Store":
     """Open the store at ``location``; see :func:`ablate.store.database.open_database`.
 
     Args:
         location: Path of an SQLite file (on a local disk: its write-ahead log needs one) or an SQLAlchemy URL.
         read_only: Neither create nor change anything; a file that does not exist is an empty store, and one of an
             older version is read as it is (it is migrated by the first that writes).
+        results: Folder where results may be kept that the store cannot take (see :mod:`ablate.store.rescue`).
 
     Returns:
         The store; close it, or use it in a ``with`` statement.
@@ -37,7 +39,7 @@ def open_store(location: str, *, read_only: bool = False) -> "Store":
     Raises:
         ConfigError: The place cannot be opened or written, holds no store, or one of a newer version.
     """
-    return Store(open_database(location, read_only=read_only))
+    return Store(open_database(location, read_only=read_only), results)
 
 
 class Store:
@@ -49,8 +51,8 @@ class Store:
     tried for a while, and :class:`ablate.store.faults.StoreDamaged` where it is not whole.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, results: Path | None = None) -> None:
+        self._database, self.results = database, results
         self._watch = leases.Watch()
         self._records = records if database.version > 1 else version1.records
 

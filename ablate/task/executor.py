@@ -130,6 +130,9 @@ class Executor(Protocol):
     def wait(self, seconds: float) -> Iterable[tuple[Worker, Answer | Died]]:
         """What workers have said, or that they have died, once there is anything or the time (at most) is up."""
 
+    def end(self, worker: Worker) -> None:
+        """End one at once: what it trains is not wanted any more."""
+
     def stop(self) -> None:
         """Ask all workers to leave off at the end of their step."""
 
