@@ -363,9 +363,8 @@ class _Sweep:
         trained, derived = self._records(worker, flight, results, hardware)
         self.unsaved += [*trained, *derived]
         self.ledger.land(worker, trained)
-        self.store.add(*self.unsaved)
+        self.store.add(*self.unsaved, ends=(self.owner, flight.task.digests))
         self.unsaved.clear()
-        self.store.release(self.owner, flight.task.digests)
         for record in trained:
             self.ledger.settle(record, "trained")
         for record in derived:

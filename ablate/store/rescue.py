@@ -64,7 +64,7 @@ def take_up(store: Store) -> list[tuple[Path, int]]:
             records = _read(path)
         except FileNotFoundError:  # Another sweep has just taken it up.
             continue
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(
                 f"{path}: holds results that were rescued of {shown(store.location)}, but is damaged ({error}); "
                 "put it right, or remove it and have them trained again"

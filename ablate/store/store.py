@@ -152,17 +152,20 @@ class Store:
 
         return self._database.read(work)
 
-    def add(self, *added: Record) -> int:
+    def add(self, *added: Record, ends: tuple[Owner, Iterable[str]] | None = None) -> int:
         """Add records with their curves in one transaction.
 
         A run that has a final record keeps it; a failed record is replaced.
 
         Args:
             added: Records; of two with the same digest the later counts as the later one.
+            ends: Leases that end in the same transaction, as an owner and digests: who is killed leaves both the
+                records and no leases, or neither. None: none.
 
         Returns:
             How many were written.
         """
+        ended = None if ends is None else (ends[0], set(ends[1]))
 
         def work(connection: Connection, first_id: int) -> int:
             known: dict[str, tuple[int, Status]] = {}
@@ -180,6 +183,8 @@ class Store:
                 connection.execute(delete(records).where(records.c.id.in_(replaced)))
             for part in chunks(list(fresh.values())):
                 _write(connection, part)
+            if ended is not None:
+                leases.end(connection, *ended)
             return len(fresh)
 
         return self._database.write(work, new_ids=len(added))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import sys
 
 import execute_fakes as fakes
 import pytest
@@ -43,7 +44,7 @@ def test_results_that_the_store_cannot_take_are_kept_and_taken_up(tmp_path, monk
     path, runs = tmp_path / "runs.db", [run(lr) for lr in (0.1, 0.2, 0.3, 0.4)]
     with open_store(str(path)) as store:
 
-        def full(*_):
+        def full(*_, **__):
             raise StoreUnavailable("store = runs.db: database or disk is full")
 
         with pytest.raises(StoreUnavailable) as caught:
@@ -83,7 +84,7 @@ def test_what_was_taken_over_while_the_sweep_was_suspended_is_left_to_others(tmp
     """The renewal finds other owners' leases where it had its own, and the worker is ended."""
     path, runs = tmp_path / "runs.db", [run(0.1), run(fakes.BLOCKS)]
     other = Owner.current()
-    monkeypatch.setattr("ablate.execute.execute.RENEWAL", 0.0)
+    monkeypatch.setattr(sys.modules["ablate.execute.execute"], "RENEWAL", 0.0)
     with open_store(str(path)) as store, open_store(str(path)) as theirs:
 
         def take_over():

@@ -163,3 +163,23 @@ def test_many_at_once(store):
     many = {f"{number:064}" for number in range(2000)}
     assert store.lease(many, Owner.current()) == many
     assert store.lease(many, Owner.current()) == set()
+
+
+def test_leases_end_with_the_records_or_not_at_all(store, monkeypatch):
+    owner, runs = Owner.current(), [RunConfig(seed=seed) for seed in range(3)]
+    digests = [run.digest for run in runs]
+    added = [Record(run.digest, run.identity, Result("failed"), {}) for run in runs[:2]]
+    store.lease(digests, owner)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(leases, "end", killed)
+        with pytest.raises(KeyboardInterrupt):
+            store.add(*added, ends=(owner, digests[:2]))
+    assert store.all() == []
+    assert store.renew(owner) == set(digests)
+    store.add(*added, ends=(owner, digests[:2]))
+    assert len(store.all()) == 2
+    assert store.renew(owner) == {digests[2]}

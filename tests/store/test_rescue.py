@@ -18,6 +18,13 @@ def record(number):
     return Record(digest_of(config), config, result, {"host": "here"})
 
 
+def told(record):
+    """All of a record as text, so that nan equals nan; the order of metrics within a step tells nothing."""
+    points = [(point.step, sorted(point.values.items()), point.seconds) for point in record.result.curves]
+    rest = (record.result.status, record.result.error, record.result.notes, record.result.guesses)
+    return repr((record.digest, record.config, points, rest, record.provenance))
+
+
 @pytest.fixture
 def store(tmp_path):
     with open_store(str(tmp_path / "of a store" / "runs.db"), results=tmp_path / "results") as store:
@@ -29,7 +36,7 @@ def test_what_was_rescued_is_taken_up_once(store):
     first, second = rescue(store, records[:2]), rescue(store, records[1:])
     assert first.parent == second.parent == module.file_of(store.location).parent
     assert sorted(take_up(store)) == sorted([(first, 2), (second, 2)])
-    assert repr(sorted(store.all(), key=lambda r: r.digest)) == repr(sorted(records, key=lambda r: r.digest))
+    assert sorted(map(told, store.all())) == sorted(map(told, records))
     assert take_up(store) == []
     assert not first.exists()
     assert not second.exists()
@@ -79,7 +86,7 @@ def test_a_damaged_file_is_named_and_stays(store):
 def test_a_store_that_still_takes_nothing_leaves_the_file(store, monkeypatch):
     path = rescue(store, [record(1)])
 
-    def full(*_):
+    def full(*_, **__):
         raise StoreUnavailable("full")
 
     monkeypatch.setattr(store, "add", full)
