@@ -29,9 +29,9 @@ def outlook(wanted: StudyRequest) -> dict[str, Any]:
         wanted: What a command line asks for.
 
     Returns:
-        JSON data: the studies with their factors, levels, seeds and runs; how many runs there are before and after
-        sharing and prefixes; how many the store and the reports hold, would be read off or trained; the cohorts;
-        samples, seconds.
+        JSON data: the studies with their factors, levels, seeds, runs and notes on them; how many runs there are
+        before and after sharing and prefixes; how many the store and the reports hold, would be read off or trained;
+        the cohorts; samples, seconds.
 
     Raises:
         ConfigError: The store cannot be read.
@@ -121,6 +121,8 @@ def print_outlook(found: dict[str, Any]) -> None:
                 f"{study['seeds_needed']} seeds"
             )
             console.print(plain(text, "yellow"))
+        for note in study["notes"]:
+            console.print(plain(f"study {study['name']}: {note}"))
     if found["cohorts"]:
         cohorts = table(f"Cohorts on {found['workers']} workers, in this order")
         headings = ("members", "seeds", f"{found['step']}s", "batch", "samples", "samples/s", "time", "batches")
@@ -181,6 +183,7 @@ def _study(plan: Plan, name: str) -> dict[str, Any]:
         "seeds_needed": seeds_needed(len(compared)) if compared and has_baseline else 0,
         "comparisons": len(compared),
         "factors": {factor: list(labels) for factor, labels in factors.items()},
+        "notes": list(plan.notes.get(name, ())),
     }
 
 

@@ -106,6 +106,22 @@ class Baseline:
         return f"{group} = {option}: {', '.join(said)}; the baseline's {of_baseline} is for {has} alone."
 
 
+def with_value(values: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """Nested values with one changed.
+
+    Args:
+        values: Not changed themselves.
+        path: Dotted, of a field or of a new one in a mapping that there is.
+        value: For it.
+
+    Raises:
+        ConfigError: There is no such place.
+    """
+    found = dict(values)
+    _set(found, path, value)
+    return found
+
+
 def _set(values: dict[str, Any], path: str, value: Any) -> None:
     """Set a value, the mappings on the way to it copied.
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 from hydra.errors import HydraException
 
+from ablate.plan.levels import stepped
 from ablate.task.errors import ConfigError
 
 STUDIES = "sweeps"
@@ -97,14 +98,31 @@ def sort_overrides(parsed: Sequence[Override], is_group: Callable[[str], bool]) 
 
 
 def values_of(override: Override) -> list[Any]:
-    """The values of a choice, range or glob sweep, or the one value of a plain override."""
+    """The values of a choice or range sweep, or the one value of a plain override.
+
+    Raises:
+        ConfigError: It is another kind of sweep, or a range that makes fewer than two values.
+    """
+    value = override.value()
     if not override.is_sweep_override():
-        return [plain(override.value())]
-    if override.sweep_string_iterator is None:
-        return []
-    return [
-        plain(OverridesParser.create().parse_override(f"x={text}").value()) for text in override.sweep_string_iterator()
-    ]
+        return [plain(value)]
+    line = override.input_line
+    if isinstance(value, ChoiceSweep):
+        return [plain(item) for item in value.list]
+    if not isinstance(value, RangeSweep) or value.start is None or value.stop is None:
+        raise ConfigError(f"{line}: levels are a list, {override.key_or_group}=0.1,0.5, or range(START,STOP,STEP)")
+    if not value.step:
+        raise ConfigError(f"{line}: the step of a range must not be 0")
+    try:
+        found = stepped(value.start, value.stop, value.step, closed=False)
+    except ConfigError as error:
+        raise ConfigError(f"{line}: {error}") from None
+    if len(found) < 2 and override.key_or_group != "seed":
+        raise ConfigError(
+            f"{line}: makes {len(found)} level(s) in steps of {value.step}; say the step, as in "
+            f"range({value.start},{value.stop},STEP); STOP itself is not reached"
+        )
+    return list(found)
 
 
 def plain(value: Any) -> Any:
@@ -112,5 +130,10 @@ def plain(value: Any) -> Any:
     if isinstance(value, list):
         return [plain(item) for item in value]
     if isinstance(value, Mapping):
-        return {str(plain(key)): plain(item) for key, item in value.items()}
+        return {_name(plain(key)): plain(item) for key, item in value.items()}
     return value.text if hasattr(value, "text") else value
+
+
+def _name(key: Any) -> str:
+    """A key as text: what the grammar reads as another type is written as it may have stood there."""
+    return str(key).lower() if isinstance(key, bool) else "null" if key is None else str(key)

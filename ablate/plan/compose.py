@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -38,20 +38,22 @@ class Source:
     """Nested values of a run; links (``${optimizer.lr}``) stand in it as text, to be followed once a level is set."""
     launch: Launch
     compose_group: ComposeGroup
-    """``(group, option)`` to that option's values: its own, and of :attr:`given` what it has fields for."""
+    """``(group, option)`` to the option's own values (see :mod:`ablate.plan.baseline`)."""
     task: str = DEFAULT_TASK
     """Name of the task that its runs are of."""
-    given: Mapping[str, Any] = field(default_factory=dict)
-    """Dotted path to value: what the study file, and after it the command line, say of the baseline."""
+    chosen: Mapping[str, str] = field(default_factory=dict)
+    """By configuration group, the option that the baseline has."""
     application: ApplicationBaseline | None = None
     """What every level departs from, where the task composes itself."""
+    notes: tuple[str, ...] = ()
+    """What was decided about the baseline, in sentences."""
 
     @property
     def departing(self) -> Baseline | ApplicationBaseline:
         """What every level departs from."""
         if self.application is not None:
             return self.application
-        return Baseline(find_task(self.task), self.baseline, {}, self.compose_group)
+        return Baseline(find_task(self.task), self.baseline, self.chosen, self.compose_group)
 
 
 def sources(arguments: Sequence[str]) -> list[Source]:
@@ -141,13 +143,8 @@ class _Composing:
         overrides = sort_overrides(parse_overrides(words), lambda key: bool(composer.options(key)))
         with _in_study(file):
             choices = _choices(file, overrides, composer)
-            values = to_plain(composer.compose(choices))
-            given: dict[str, Any] = {}
-            if file is not None:
-                own = _own_values(file, composer, values)
-                values, given = _merged(values, own), flatten(own)
-        values = changed(values, overrides.fields)
-        given |= {o.key_or_group: values_of(o)[0] for o in overrides.fields if not o.is_delete()}
+            stated, notes = _stated(file, overrides, composer, choices)
+        values = changed(stated, overrides.fields)
         node = override_study(file.node if file is not None else None, overrides.study)
         _check_sweeps(node, overrides, values, composer)
         study = parse_study(
@@ -156,15 +153,24 @@ class _Composing:
         )
 
         @cache
-        def compose_group(group: str, option: str) -> Mapping[str, Any]:
+        def own_values(group: str, option: str) -> Mapping[str, Any]:
             _check_option(group, option, composer)
             others = [choice for choice in choices if choice.partition("=")[0].lstrip("+~") != group]
-            chosen: Any = to_plain(composer.compose([*others, f"{group}={option}"]))
+            found: Any = to_plain(composer.compose([*others, f"{group}={option}"]))
+            if file is None:
+                # Without a study, what the command line says it says of every run.
+                found = changed(found, [o for o in overrides.fields if _is_of(group, o.key_or_group)])
             for part in group.split("/"):
-                chosen = chosen[part]
-            return _carried(dict(chosen), group, option, given)
+                found = found[part]
+            return dict(found)
 
-        return Source(study, values, launch, compose_group, task, given)
+        source = Source(study, values, launch, own_values, task, composer.chosen(choices), notes=notes)
+        if file is None or not (overrides.fields or overrides.choices):
+            return source
+        as_stated = _stated(
+            file, sort_overrides([], bool), composer, _choices(file, sort_overrides([], bool), composer)
+        )
+        return replace(source, study=study.model_copy(update={"changed": _changed(source, as_stated[0])}))
 
     def _task(self, file: StudyFile | None) -> tuple[str, AnyComposer, list[str]]:
         """The task's name, its composer, and the command line without the words that name it."""
@@ -201,6 +207,45 @@ class _Composing:
         if name not in self._files:
             self._files[name] = read_study_file(name)
         return self._files[name]
+
+
+def _stated(
+    file: StudyFile | None, overrides: Overrides, composer: Composer, choices: Sequence[str]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """A task's values with what a study file says of them, and what it said that does not count here.
+
+    What a file changes in a group belongs to the option that it has there: where the command line chooses another
+    option, that one brings its own values.
+    """
+    values = to_plain(composer.compose(choices))
+    if file is None:
+        return values, ()
+    own, notes = _own_values(file, composer, values), list[str]()
+    has = composer.chosen(_choices(file, sort_overrides([], bool), composer))
+    for override in overrides.choices:
+        group = override.key_or_group
+        now = composer.chosen(choices).get(group)
+        if isinstance(own.get(group), Mapping) and has.get(group) != now:
+            left = ", ".join(f"{path} {value}" for path, value in flatten(own.pop(group)).items())
+            notes.append(
+                f"{override.input_line}: {now} has its own values; the study's {left} is for {has.get(group)}."
+            )
+    return _merged(values, own), tuple(notes)
+
+
+def _changed(source: Source, stated: Mapping[str, Any]) -> tuple[str, ...]:
+    """Paths of what the command line changes in a run of the baseline; what cannot change its result does not count."""
+    try:
+        before = flatten(Baseline(find_task(source.task), stated).run.identity)
+        after = flatten(source.departing.run.identity)
+    except ConfigError:
+        # Either is no run by itself: what a file leaves open is not its protocol, and what is wrong is told elsewhere.
+        return ()
+    return tuple(path for path in {**before, **after} if before.get(path) != after.get(path))
+
+
+def _is_of(group: str, path: str) -> bool:
+    return path.startswith(f"{group.replace('/', '.')}.")
 
 
 def _of_application(
@@ -347,19 +392,6 @@ def _with_sweeps(node: Mapping[str, Any] | None, overrides: Overrides) -> dict[s
         factors = {"baseline": {"baseline": {}}}
     replaced = [path for path in factors if factors[path] is not given.get(path)]
     return study | {"factors": factors, "replaced": replaced}
-
-
-def _carried(values: dict[str, Any], group: str, option: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """An option's values with those that were given for the group, where it has such fields.
-
-    A field that says which option it is keeps doing so.
-    """
-    prefix = f"{group.replace('/', '.')}."
-    for path, value in given.items():
-        field = path.removeprefix(prefix)
-        if path.startswith(prefix) and field in values and values[field] != option:
-            values[field] = value
-    return values
 
 
 @contextmanager

@@ -29,6 +29,7 @@ class Composer:
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
         self._composed: dict[tuple[str, ...], DictConfig] = {}
+        self._chosen: dict[tuple[str, ...], dict[str, str]] = {}
         self._options: dict[str, tuple[str, ...]] = {}
 
     def options(self, group: str) -> tuple[str, ...]:
@@ -57,6 +58,15 @@ class Composer:
             self._composed[key] = self._compose(key)
         return copy.deepcopy(self._composed[key])
 
+    def chosen(self, choices: Sequence[str] = ()) -> dict[str, str]:
+        """By configuration group, the option that is in the configuration with these choices.
+
+        Raises:
+            ConfigError: As for :meth:`compose`.
+        """
+        self.compose(choices)
+        return dict(self._chosen.get(tuple(choices), {}))
+
     @cached_property
     def roots(self) -> frozenset[str]:
         """The keys at the top of the configuration as it is without any choice."""
@@ -74,7 +84,12 @@ class Composer:
             composed = OmegaConf.create(dict(configuration.defaults))
         else:
             with hydra_errors(), self._hydra():
-                composed = compose(configuration.name, overrides=[*configuration.overrides, *choices])
+                overrides = [*configuration.overrides, *choices]
+                composed = compose(configuration.name, overrides=overrides, return_hydra_config=True)
+                chosen = composed.hydra.runtime.choices.items()
+                self._chosen[choices] = {str(group): str(option) for group, option in chosen}
+                with open_dict(composed):
+                    del composed["hydra"]
         OmegaConf.set_readonly(composed, False)
         OmegaConf.set_struct(composed, True)
         return composed

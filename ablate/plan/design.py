@@ -1,25 +1,30 @@
-"""From a study and its baseline to settings: one-at-a-time, grid, leave-one-out."""
+"""From a study and its baseline to settings: one-at-a-time, grid, leave-one-out.
+
+A setting is counted once, whatever it is called: levels that turn out to be one setting (a named level equal to the
+baseline, ``1`` beside ``1.0``, a component that is off already) are merged into the first of them, and a note says so.
+"""
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ablate.images.run import RunConfig, parse_run
 from ablate.plan.application import ApplicationBaseline
-from ablate.plan.baseline import Baseline
-from ablate.plan.links import resolve_links
+from ablate.plan.baseline import Baseline, Change
 from ablate.plan.study import Study
 from ablate.task.errors import ConfigError
 from ablate.task.identity import lookup
 from ablate.task.run import Run
 
-GROUPS = ("model", "data", "optimizer", "schedule", "train")
-"""Configuration groups: a factor of this name has the group's options as levels."""
+AnyBaseline = Baseline | ApplicationBaseline
 
-Values = dict[str, Any]
-ComposeGroup = Callable[[str, str], Mapping[str, Any]]
-"""``(group, option)`` to that option's values, as Hydra composes them."""
+MAX_RUNS = 1_000_000
+"""Of a study."""
+MAX_PROBLEMS = 20
+"""Of a study's levels that are listed."""
+WITHOUT = "without"
+"""The factor of a leave-one-out study."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +39,24 @@ class Setting:
     is_baseline: bool
     config: Run
     """With seed 0."""
+    also: tuple[Any, ...] = ()
+    """What else the study calls it: levels and labels that are this very setting, or its level before validation."""
 
     def run(self, seed: int) -> Run:
         """This setting with a seed."""
         return self.config if seed == self.config.seed else self.config.with_seed(seed)
 
 
-def expand(study: Study, baseline: Baseline | ApplicationBaseline) -> list[Setting]:
+@dataclass(frozen=True)
+class Expansion:
+    """The settings of a study, and what had to be decided to make them."""
+
+    settings: tuple[Setting, ...]
+    notes: tuple[str, ...]
+    """Sentences for whoever reads the plan or the report."""
+
+
+def expand(study: Study, baseline: AnyBaseline) -> Expansion:
     """All settings of a study, level by level; the baseline is a level of every factor.
 
     Args:
@@ -48,65 +64,97 @@ def expand(study: Study, baseline: Baseline | ApplicationBaseline) -> list[Setti
         baseline: What every level departs from.
 
     Returns:
-        Settings in the order of the factors and of their levels.
+        Settings in the order of the factors and of their levels, each once a factor.
 
     Raises:
         ConfigError: Lists the problems of every level that is no valid configuration.
     """
-    builder = _Builder(baseline)
+    _check_size(study)
+    _check_overlaps(study)
     rows = list({"one-at-a-time": _one_at_a_time, "grid": _grid, "leave-one-out": _leave_one_out}[study.design](study))
-    groups: dict[str, list[tuple[Any, str, Run]]] = {}
-    for factor, level, label, changes in rows:
-        config = builder.build(label if study.design == "grid" else f"{factor} = {label}", changes)
-        if config is not None:
-            is_field = factor not in study.level_names and factor not in baseline.groups
-            if study.design == "one-at-a-time" and is_field:
-                level = _typed(config, factor)
-                label = label_of(level)
-            groups.setdefault(factor, []).append((level, label, config))
-    builder.raise_problems()
-    settings = []
-    for factor, levels in groups.items():
-        if study.design != "grid" and not any(config.digest == baseline.run.digest for _, _, config in levels):
-            value = baseline.chosen.get(factor) if factor in baseline.groups else _lookup(baseline.run.config, factor)
-            levels = _with_baseline(levels, value, baseline.run)
+    built, problems = _build(study, baseline, rows)
+    if problems:
+        raise ConfigError(problems)
+    first, *runs = baseline.task.prepare([baseline.run, *(entry.config for entry in built)])
+    entries: dict[str, list[_Entry]] = {}
+    for entry, run in zip(built, runs, strict=True):
+        entries.setdefault(entry.factor, []).append(replace(entry, config=run))
+    settings, notes = list[Setting](), dict.fromkeys(_group_notes(baseline, rows))
+    for factor, levels in entries.items():
+        if study.design != "grid" and not any(level.config.digest == first.digest for level in levels):
+            levels = _with_baseline(levels, baseline, factor, first)
+        merged, said = _merged(study, levels)
         settings += [
-            Setting(factor, level, label, order, config.digest == baseline.run.digest, config)
-            for order, (level, label, config) in enumerate(levels)
+            Setting(factor, e.level, e.label, order, e.config.digest == first.digest, e.config, e.also)
+            for order, e in enumerate(merged)
         ]
-    return settings
+        notes |= dict.fromkeys(said)
+        problems += _label_problems(merged)
+        if len(merged) == 1 and len(levels) > 1:
+            names = " and ".join(dict.fromkeys(level.label for level in levels))
+            problems.append(f"{factor}: {names} are one and the same setting; there is nothing to compare")
+    if problems:
+        raise ConfigError(problems)
+    return Expansion(tuple(settings), tuple(notes))
 
 
-def configure(
-    baseline: Mapping[str, Any], changes: Sequence[tuple[str, Any]], compose_group: ComposeGroup
-) -> RunConfig:
-    """The baseline with changes, with seed 0.
+@dataclass(frozen=True)
+class _Row:
+    """A level as the file has it."""
 
-    Args:
-        baseline: Nested values.
-        changes: Dotted path, or configuration group, to value; options of groups are set first.
-        compose_group: Gives the values of another option of a configuration group.
-
-    Raises:
-        ConfigError: Lists every problem.
-    """
-    values: Values = {**baseline, "seed": 0}
-    for path, value in sorted(changes, key=lambda change: change[0] not in GROUPS):
-        _change(values, path, value, compose_group)
-    return parse_run(resolve_links(values))
+    factor: str
+    level: Any
+    label: str
+    changes: tuple[Change, ...]
+    source: str = ""
+    """The one factor of the file that it is of; empty: several."""
 
 
-Row = tuple[str, Any, str, list[tuple[str, Any]]]
-"""factor, level, label, changes to the baseline."""
+@dataclass(frozen=True)
+class _Entry:
+    """A level as a run."""
+
+    factor: str
+    level: Any
+    label: str
+    config: Run
+    given: str
+    """Its label before validation."""
+    also: tuple[Any, ...] = ()
 
 
-def _one_at_a_time(study: Study) -> Iterator[Row]:
+def _check_size(study: Study) -> None:
+    counts = [len(levels) for levels in study.factors.values()]
+    settings = math.prod(counts) if study.design == "grid" else sum(counts) + 2
+    runs = settings * len(study.seeds)
+    if runs > MAX_RUNS:
+        raise ConfigError(
+            f"makes {settings:,} settings with {len(study.seeds):,} seeds, {runs:,} runs; at most {MAX_RUNS:,}"
+        )
+
+
+def _check_overlaps(study: Study) -> None:
+    """Refuse factors that set the same field where levels of both are made together."""
+    if study.design == "one-at-a-time":
+        return
+    places = {
+        factor: {path for _, _, changes in _levels(study, factor) for path, _ in changes} for factor in study.factors
+    }
+    problems = []
+    for (a, of_a), (b, of_b) in itertools.combinations(places.items(), 2):
+        for path in sorted(of_a & of_b):
+            problems.append(f"factors {a} and {b}: both set {path}; a {study.design} study cannot have both at once")
+    if problems:
+        raise ConfigError(problems[:MAX_PROBLEMS])
+
+
+def _one_at_a_time(study: Study) -> Iterator[_Row]:
     for factor in study.factors:
         for level, label, changes in _levels(study, factor):
-            yield factor, level, label, changes
+            yield _Row(factor, level, label, changes, factor)
 
 
-def _grid(study: Study) -> Iterator[Row]:
+def _grid(study: Study) -> Iterator[_Row]:
     name = " x ".join(study.factors)
     for combination in itertools.product(*(list(_levels(study, factor)) for factor in study.factors)):
         parts = [
@@ -114,33 +162,36 @@ def _grid(study: Study) -> Iterator[Row]:
             for f, (_, label, _) in zip(study.factors, combination, strict=True)
         ]
         levels = [level for level, _, _ in combination]
-        yield (
+        yield _Row(
             name,
             levels[0] if len(levels) == 1 else tuple(levels),
             ", ".join(parts),
-            [change for _, _, changes in combination for change in changes],
+            tuple(change for _, _, changes in combination for change in changes),
         )
 
 
-def _leave_one_out(study: Study) -> Iterator[Row]:
-    off = []
-    yield "without", "nothing", "nothing (baseline)", []
-    for factor in study.factors:
+def _leave_one_out(study: Study) -> Iterator[_Row]:
+    off: list[Change] = []
+    yield _Row(WITHOUT, "nothing", "nothing (baseline)", ())
+    for factor, given in study.factors.items():
+        if factor not in study.level_names and len(given) > 1:
+            raise ConfigError(
+                f"{factor} = {list(given)}: a factor of a leave-one-out study has one level, the component switched off"
+            )
         for _, label, changes in _levels(study, factor):
             off += changes
-            name = label if factor in study.level_names else study.label(factor)
-            yield "without", factor, name, changes
+            yield _Row(WITHOUT, factor, label if factor in study.level_names else study.label(factor), changes, factor)
     if len(study.factors) > 1:
-        yield "without", "all", "all of them", off
+        yield _Row(WITHOUT, "all", "all of them", tuple(off))
 
 
-def _levels(study: Study, factor: str) -> Iterator[tuple[Any, str, list[tuple[str, Any]]]]:
+def _levels(study: Study, factor: str) -> Iterator[tuple[Any, str, tuple[Change, ...]]]:
     names = study.level_names.get(factor)
     for index, level in enumerate(study.factors[factor]):
         if names is not None:
-            yield names[index], names[index], list(level.items())
+            yield names[index], names[index], tuple(level.items())
         else:
-            yield level, label_of(level), [(factor, level)]
+            yield level, label_of(level), ((factor, level),)
 
 
 def label_of(level: Any) -> str:
@@ -152,69 +203,94 @@ def label_of(level: Any) -> str:
     return str(level)
 
 
-def _with_baseline(levels: list[tuple[Any, str, Run]], value: Any, config: Run) -> list[tuple[Any, str, Run]]:
+def _build(study: Study, baseline: AnyBaseline, rows: Sequence[_Row]) -> tuple[list[_Entry], list[str]]:
+    """The rows' runs; where any is invalid, the problems."""
+    _ = baseline.run
+    entries, problems = list[_Entry](), dict[str, None]()
+    for row in rows:
+        try:
+            config = baseline.configure(row.changes)
+        except ConfigError as error:
+            place = row.label if study.design == "grid" else f"{row.factor} = {row.label}"
+            problems |= dict.fromkeys(f"{place}: {problem}" for problem in error.problems)
+            if len(problems) > MAX_PROBLEMS:
+                return entries, [*list(problems)[:MAX_PROBLEMS], "and perhaps more"]
+            continue
+        typed = study.design == "one-at-a-time" and row.factor not in study.level_names
+        level, label, also = row.level, row.label, tuple[Any, ...]()
+        if typed and row.factor not in baseline.groups:
+            level = _native(lookup(config.config, row.factor))
+            label = label_of(level)
+            also = tuple(name for name in (row.level, row.label) if not is_same(name, level) and name != label)
+        entries.append(_Entry(row.factor, level, label, config, row.label, also))
+    return entries, list(problems)
+
+
+def _group_notes(baseline: AnyBaseline, rows: Sequence[_Row]) -> Iterator[str]:
+    """What an option of a group leaves of the baseline's changes."""
+    chosen = dict.fromkeys((path, value) for row in rows for path, value in row.changes if path in baseline.groups)
+    for group, option in chosen:
+        if note := baseline.note(group, option):
+            yield note
+
+
+def _with_baseline(levels: list[_Entry], baseline: AnyBaseline, factor: str, run: Run) -> list[_Entry]:
     """The baseline among its factor's levels: by size where they are numbers in order, else first."""
-    entry = (value, "baseline" if value is None or isinstance(value, Mapping) else label_of(value), config)
-    numbers = [level for level, _, _ in levels]
+    if factor in baseline.groups:
+        value: Any = baseline.chosen.get(factor)
+    else:
+        try:
+            value = _native(lookup(run.config, factor))
+        except KeyError:
+            value = None
+    label = "baseline" if value is None or isinstance(value, Mapping) else label_of(value)
+    entry = _Entry(factor, value, label, run, label)
+    numbers = [level.level for level in levels]
     if _is_number(value) and all(map(_is_number, numbers)) and numbers == sorted(numbers):
-        return sorted([*levels, entry], key=lambda item: item[0])
+        return sorted([*levels, entry], key=lambda level: level.level)
     return [entry, *levels]
 
 
-def _typed(config: Run, path: str) -> Any:
-    """A field's validated value, so that the level 1 of a learning rate is 1.0 everywhere."""
-    value = lookup(config.config, path)
-    return tuple(value) if isinstance(value, list) else value
+def _merged(study: Study, levels: Sequence[_Entry]) -> tuple[list[_Entry], list[str]]:
+    """Levels without those that are the same setting as one before them, and sentences that say so."""
+    kept: dict[str, _Entry] = {}
+    others: dict[str, list[str]] = {}
+    for entry in levels:
+        first = kept.setdefault(entry.config.digest, entry)
+        if first is not entry:
+            kept[entry.config.digest] = replace(first, also=(*first.also, entry.level, entry.label, *entry.also))
+            others.setdefault(entry.config.digest, []).append(entry.given)
+    notes = [
+        f"{_name(study, kept[digest].factor)}: {', '.join(names)} {'is' if len(names) == 1 else 'are'} the same "
+        f"setting as {kept[digest].given}, and counted once."
+        for digest, names in others.items()
+    ]
+    if len(notes) > MAX_PROBLEMS:
+        notes = [*notes[:MAX_PROBLEMS], f"{len(notes) - MAX_PROBLEMS} more settings have several names, too."]
+    return list(kept.values()), notes
+
+
+def _name(study: Study, factor: str) -> str:
+    return study.label(factor) if factor in study.factors else factor
+
+
+def _label_problems(levels: Sequence[_Entry]) -> list[str]:
+    """Different settings that would be printed alike."""
+    labels = [level.label for level in levels]
+    return [
+        f"{levels[0].factor}: two different levels are printed as {label!r}; give them names"
+        for label in dict.fromkeys(label for label in labels if labels.count(label) > 1)
+    ]
+
+
+def _native(value: Any) -> Any:
+    return tuple(_native(v) for v in value) if isinstance(value, list | tuple) else value
+
+
+def is_same(a: Any, b: Any) -> bool:
+    """Whether two levels are the same value: 8 is 8.0, but true is not 1."""
+    return isinstance(a, bool) == isinstance(b, bool) and bool(a == b)
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _lookup(values: Mapping[str, Any], path: str) -> Any:
-    node: Any = values
-    for part in path.split("."):
-        if not isinstance(node, Mapping) or part not in node:
-            return None
-        node = node[part]
-    return tuple(node) if isinstance(node, list) else node
-
-
-def _change(values: Values, path: str, value: Any, compose_group: ComposeGroup) -> None:
-    if path in GROUPS:
-        if not isinstance(value, str):
-            raise ConfigError(f"{path} = {value!r}: the levels of a configuration group are names of its options")
-        values[path] = dict(compose_group(path, value))
-        return
-    node = values
-    *parents, last = path.split(".")
-    if path == "seed" or not parents:
-        raise ConfigError(f"{path}: is no factor; seeds belong to study.seeds, factors are paths such as optimizer.lr")
-    for part in parents:
-        child = node.get(part)
-        if not isinstance(child, Mapping):
-            raise ConfigError(f"{path}: there is no such field")
-        node[part] = dict(child)
-        node = node[part]
-    node[last] = value
-
-
-class _Builder:
-    """Applies changes to the baseline and collects the problems of all of them."""
-
-    def __init__(self, baseline: Baseline | ApplicationBaseline) -> None:
-        self._baseline = baseline
-        self._problems: list[str] = []
-        self._built: dict[str, Run] = {baseline.run.digest: baseline.run}
-
-    def build(self, place: str, changes: list[tuple[str, Any]]) -> Run | None:
-        try:
-            config = self._baseline.configure(changes)
-        except ConfigError as error:
-            self._problems += [f"{place}: {p}" for p in error.problems]
-            return None
-        return self._built.setdefault(config.digest, config)
-
-    def raise_problems(self) -> None:
-        if self._problems:
-            raise ConfigError(list(dict.fromkeys(self._problems)))

@@ -1,17 +1,14 @@
 """From studies to runs, each planned once however many studies ask for it."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from ablate.plan.compose import Source
 from ablate.plan.design import Setting, expand
 from ablate.plan.study import Study
 from ablate.task.errors import ConfigError
-from ablate.task.finding import find_task
 from ablate.task.run import Run
-
-MAX_RUNS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -31,6 +28,8 @@ class Plan:
     """In order; included ones before the union that includes them."""
     points: tuple[Point, ...]
     """In the order of studies, factors, levels and seeds; a run may appear at several."""
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By study: sentences on what was decided when planning, such as levels that are one setting."""
 
     @cached_property
     def runs(self) -> tuple[Run, ...]:
@@ -44,7 +43,9 @@ class Plan:
             if other.name in names:
                 names |= set(other.includes)
         return Plan(
-            tuple(s for s in self.studies if s.name in names), tuple(p for p in self.points if p.study.name in names)
+            tuple(s for s in self.studies if s.name in names),
+            tuple(p for p in self.points if p.study.name in names),
+            {name: notes for name, notes in self.notes.items() if name in names},
         )
 
 
@@ -60,30 +61,26 @@ def make_plan(sources: Iterable[Source]) -> Plan:
     studies: list[Study] = []
     points: list[Point] = []
     problems: list[str] = []
+    notes: dict[str, tuple[str, ...]] = {}
     known: dict[tuple[str, int], Run] = {}
     for source in sources:
-        studies.append(source.study)
-        try:
-            settings = _prepared(source.task, expand(source.study, source.departing))
-        except ConfigError as error:
-            problems += [
-                f"study {source.study.name}: {p}" if source.study.name != "multirun" else p for p in error.problems
-            ]
+        study = source.study
+        studies.append(study)
+        if not study.factors:
             continue
-        if len(settings) * len(source.study.seeds) > MAX_RUNS:
-            raise ConfigError(f"study {source.study.name}: makes more than {MAX_RUNS} runs")
-        for setting in settings:
-            for seed in source.study.seeds:
+        try:
+            found = expand(study, source.departing)
+        except ConfigError as error:
+            problems += [f"study {study.name}: {p}" if study.name != "multirun" else p for p in error.problems]
+            continue
+        if source.notes or found.notes:
+            notes[study.name] = (*source.notes, *found.notes)
+        for setting in found.settings:
+            for seed in study.seeds:
                 key = (setting.config.digest, seed)
                 if key not in known:
                     known[key] = setting.run(seed)
-                points.append(Point(source.study, setting, known[key]))
+                points.append(Point(study, setting, known[key]))
     if problems:
         raise ConfigError(problems)
-    return Plan(tuple(studies), tuple(points))
-
-
-def _prepared(task: str, settings: Sequence[Setting]) -> list[Setting]:
-    """The settings with what only the disk knows of their runs."""
-    runs = find_task(task).prepare([setting.config for setting in settings])
-    return [replace(setting, config=run) for setting, run in zip(settings, runs, strict=True)]
+    return Plan(tuple(studies), tuple(points), notes)

@@ -1,17 +1,17 @@
 """A study file in its typed form: what is asked, which factors vary over which levels, by which design and seeds."""
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from ablate.plan.levels import named_as, parse_levels
 from ablate.task.errors import ConfigError
 from ablate.task.fields import Fields, Positive, problems_of
 from ablate.task.finding import find_task
 
 Design = Literal["one-at-a-time", "grid", "leave-one-out"]
-MAX_LEVELS = 10_000
+MAX_SEEDS = 100_000
 
 
 class Published(Fields):
@@ -52,6 +52,9 @@ class Study(Fields):
     """Sentences that the study can support or refute; parsed by the analysis."""
     replaced: tuple[str, ...] = ()
     """Factors whose levels the command line has replaced: claims about others of their levels do not apply."""
+    changed: tuple[str, ...] = ()
+    """Fields of the baseline that the command line has changed, so that the runs follow another protocol than the
+    file's: they are not held against published numbers, and its claims are not judged by them."""
     curves: tuple[str, ...] = ()
     """Factors whose levels are drawn as curves over the epochs."""
     search: dict[str, Any] | None = None
@@ -112,12 +115,16 @@ def parse_study(name: str, values: Mapping[str, Any]) -> Study:
                 names[path] = named
     seeds = data.get("seeds", 10)
     if isinstance(seeds, int) and not isinstance(seeds, bool):
-        if seeds < 1:
-            problems.append(f"study.seeds = {seeds}: must be a count of at least 1 or a list of seeds")
-        seeds = list(range(max(seeds, 1)))
+        if not 1 <= seeds <= MAX_SEEDS:
+            problems.append(
+                f"study.seeds = {seeds}: must be a count of at least 1 and at most {MAX_SEEDS:,}, or a list of seeds"
+            )
+        seeds = list(range(min(max(seeds, 1), MAX_SEEDS)))
     data |= {"factors": factors or ({} if not problems else {"?": (0,)}), "level_names": names}
     data["seeds"] = tuple(seeds) if isinstance(seeds, list) else seeds
-    for key in ("metrics", "includes", "claims", "published", "curves", "remarks", "replaced"):
+    if isinstance(data.get("claims"), list):
+        data["claims"] = [_with_names(claim, names) for claim in data["claims"]]
+    for key in ("metrics", "includes", "claims", "published", "curves", "remarks", "replaced", "changed"):
         value = data.get(key)
         if key == "published" and isinstance(value, Mapping):
             value = [value]
@@ -133,50 +140,14 @@ def parse_study(name: str, values: Mapping[str, Any]) -> Study:
     return study
 
 
-def parse_levels(path: str, levels: Any, scalar: bool = False) -> tuple[tuple[Any, ...], tuple[str, ...] | None]:
-    """The levels of one factor.
-
-    Args:
-        path: The factor, for messages.
-        levels: A list; or ``{start, stop, step}``, both ends included, in decimals; or a mapping of level names to
-            ``{path: value}``.
-        scalar: Whether a single value stands for a list of one (leave-one-out: the component switched off).
-
-    Returns:
-        The levels, and their names where they are mappings.
-
-    Raises:
-        ConfigError: Names the factor.
-    """
-    place = f"study.factors.{path}"
-    if isinstance(levels, Mapping) and levels.keys() & {"start", "stop", "step"}:
-        return _stepped(place, levels), None
-    if isinstance(levels, Mapping):
-        bad = [str(k) for k, v in levels.items() if not isinstance(v, Mapping)]
-        if bad or not levels:
-            raise ConfigError(
-                f"{place}.{', '.join(bad)}: a named level maps paths to values, such as {{train.epochs: 5}}"
-            )
-        return tuple(dict(v) for v in levels.values()), tuple(str(k) for k in levels)
-    if not isinstance(levels, list):
-        if scalar and levels is not None:
-            return (levels,), None
-        raise ConfigError(f"{place} = {levels!r}: must be a list of levels, {{start, stop, step}} or named levels")
-    if not levels:
-        raise ConfigError(f"{place}: has no levels")
-    if any(levels.count(v) > 1 and [type(w) for w in levels].count(type(v)) > 1 for v in levels):
-        raise ConfigError(f"{place} = {levels}: a level is listed twice")
-    return tuple(tuple(v) if isinstance(v, list) else v for v in levels), None
-
-
-def _stepped(place: str, spec: Mapping[str, Any]) -> tuple[Any, ...]:
-    if spec.keys() != {"start", "stop", "step"} or not all(type(v) in (int, float) for v in spec.values()):
-        raise ConfigError(f"{place} = {dict(spec)}: needs exactly the numbers start, stop and step")
-    start, stop, step = (Decimal(str(spec[k])) for k in ("start", "stop", "step"))
-    if step <= 0 or stop < start:
-        raise ConfigError(f"{place} = {dict(spec)}: needs step above 0 and stop not below start")
-    count = int((stop - start) / step) + 1
-    if count > MAX_LEVELS:
-        raise ConfigError(f"{place} = {dict(spec)}: makes {count} levels; at most {MAX_LEVELS}")
-    kind = int if all(type(v) is int for v in spec.values()) else float
-    return tuple(kind(start + i * step) for i in range(count))
+def _with_names(claim: Any, names: Mapping[str, tuple[str, ...]]) -> Any:
+    """A claim that calls named levels by their names, whatever type YAML gave to what the file says."""
+    if not isinstance(claim, Mapping) or claim.get("factor") not in names:
+        return claim
+    known = names[claim["factor"]]
+    return {
+        key: [named_as(level, known) for level in (value if isinstance(value, list) else [value])]
+        if key in ("levels", "among")
+        else value
+        for key, value in claim.items()
+    }

@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ablate.plan.baseline import Change
 from ablate.plan.compose import Source
 from ablate.plan.plan import Plan, make_plan
 from ablate.plan.study import Study
-from ablate.search.request import Change, SearchRequest, with_protocol
+from ablate.search.request import SearchRequest, with_protocol
 from ablate.search.trials import best_trials
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def proof_plan(order: SearchRequest, study: "OptunaStudy") -> Plan:
                 order.launch,
                 order.source.compose_group,
                 order.source.task,
-                order.source.given,
+                order.source.chosen,
             )
         )
     return make_plan(sources)

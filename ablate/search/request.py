@@ -3,24 +3,24 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from ablate.commands.study_folders import Words, changed_studies, words_of
-from ablate.images.config import ImageFolder
 from ablate.images.run import RunConfig
+from ablate.plan.baseline import Baseline, Change, with_value
 from ablate.plan.compose import Source, sources
-from ablate.plan.design import configure, label_of
+from ablate.plan.design import label_of
 from ablate.plan.launch import Launch
 from ablate.plan.study import Study
 from ablate.search.settings import Search, parse_search
 from ablate.search.space import Factor, Params, Space
 from ablate.search.space_file import parse_space
 from ablate.task.errors import ConfigError
+from ablate.task.finding import find_task
+from ablate.task.identity import flatten
 
 TRIES = 64
 """Random settings with which a space is tried out; a value that none of so many accept is no valid one."""
-
-Change = tuple[str, Any]
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ class SearchRequest:
         return self.source.launch
 
     @cached_property
-    def baseline(self) -> Mapping[str, Any]:
-        """Nested values of the baseline under the protocol of a search: the test set is not read."""
-        return with_protocol(self.source.baseline, "holdout")
+    def baseline(self) -> Baseline:
+        """The baseline under the protocol of a search: the test set is not read."""
+        return departing(replace(self.source, baseline=with_protocol(self.source.baseline, "holdout")))
 
     @cached_property
     def name(self) -> str:
@@ -83,7 +83,7 @@ class SearchRequest:
         Raises:
             ConfigError: It is no valid configuration.
         """
-        return configure(self.baseline, [*self.search.fixed.items(), *changes], self.source.compose_group)
+        return self._configured([*self.search.fixed.items(), *changes])
 
     @cached_property
     def compared(self) -> dict[str, list[Change]]:
@@ -164,7 +164,7 @@ class SearchRequest:
             self.space.grid()
 
     def _configured(self, changes: Sequence[Change]) -> RunConfig:
-        return configure(self.baseline, changes, self.source.compose_group)
+        return cast(RunConfig, self.baseline.configure(changes))
 
     def _start_problems(self, values: Mapping[str, Any]) -> list[str]:
         """What of a setting to start from is invalid, or lies outside the space."""
@@ -221,7 +221,7 @@ def search_request(arguments: Sequence[str]) -> SearchRequest:
     source = with_search[0]
     search = parse_search(source.study.search or {}, source.study.seeds)
     words, changed = words_of(arguments, found), source.study.name in changed_studies(found, arguments)
-    source = replace(source, baseline=_with_content(source.baseline))
+    source = _with_content(source)
     order = SearchRequest(source, search, parse_space(search.space), words, changed)
     _check_clashes(order)
     order.check()
@@ -233,15 +233,28 @@ def with_protocol(values: Mapping[str, Any], protocol: str) -> dict[str, Any]:
     return {**values, "data": {**values["data"], "protocol": protocol}}
 
 
-def _with_content(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """An image folder's content is part of a run's identity, and the number of its images of a run's cost."""
-    data = configure(with_protocol(values, "holdout"), [], lambda group, option: {}).data
-    if not isinstance(data, ImageFolder):
-        return values
-    from ablate.images.data.facts import prepared
+def departing(source: Source) -> Baseline:
+    """What every setting of a search departs from.
 
-    (found,) = prepared([data])
-    return {**values, "data": {**values["data"], **found.model_dump(include={"content", "found"})}}
+    Raises:
+        ConfigError: The task composes itself, whose settings are overrides and no values.
+    """
+    baseline = source.departing
+    if not isinstance(baseline, Baseline):
+        raise ConfigError(f"study {source.study.name}: task {source.task} composes itself; that is not searched yet")
+    return baseline
+
+
+def _with_content(source: Source) -> Source:
+    """What only the disk knows of a run (the content of a folder, how many images are in it) is part of its values."""
+    run = departing(replace(source, baseline=with_protocol(source.baseline, "holdout"))).run
+    (prepared,) = find_task(source.task).prepare([run])
+    before, after = flatten(run.config), flatten(prepared.config)
+    values = source.baseline
+    for path in after:
+        if path not in before or before[path] != after[path]:
+            values = with_value(values, path, after[path])
+    return replace(source, baseline=values)
 
 
 def _check_clashes(order: SearchRequest) -> None:

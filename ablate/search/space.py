@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ablate.images.run import RunConfig
-from ablate.plan.design import GROUPS
+from ablate.images.task import GROUPS
 from ablate.task.errors import ConfigError
 
 if TYPE_CHECKING:
