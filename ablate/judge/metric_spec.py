@@ -4,16 +4,9 @@ import math
 import re
 
 from ablate.task.errors import ConfigError
-from ablate.task.metric import Metric
+from ablate.task.metric import Metric, problem_of_name
 
 _SPEC = re.compile(r"(?P<name>.+?):(?P<goal>max|min)(\[(?P<low>[^\]\[]*?)\.\.(?P<high>[^\]\[]*?)\])?(:(?P<unit>.+))?")
-TAKEN = frozenset(
-    (
-        *("study", "factor", "level", "label", "order", "is_baseline", "seed", "digest", "status", "task"),
-        *("epochs", "steps", "last_step", "seconds", "engine", "error"),
-    )
-)
-"""Columns of the frame of runs, which no metric may be called."""
 
 
 def parse_metric(text: str, place: str = "--metric ") -> Metric:
@@ -36,8 +29,9 @@ def parse_metric(text: str, place: str = "--metric ") -> Metric:
     if low is not None and high is not None and low >= high:
         raise ConfigError(f"{place}{text}: the range must go from low to high")
     name = found["name"]
-    if name in TAKEN:
-        raise ConfigError(f"{place}{text}: a metric cannot be called {name!r} here; rename the column")
+    problem = problem_of_name(name)
+    if problem is not None:
+        raise ConfigError(f"{place}{text}: {problem}; rename the column")
     return Metric(
         name=name, goal="max" if found["goal"] == "max" else "min", unit=found["unit"] or "", low=low, high=high
     )

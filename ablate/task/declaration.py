@@ -10,7 +10,7 @@ from ablate.task.code import Code
 from ablate.task.errors import ConfigError
 from ablate.task.fields import Fields, problems_of
 from ablate.task.identity import digest_of, lookup
-from ablate.task.metric import Goal, Metric, Split
+from ablate.task.metric import Goal, Metric, Split, problem_of_name
 from ablate.task.plain_run import PlainRun, trajectory_identity
 from ablate.task.plain_values import as_default, merged, plain_values, read_yaml, unknown_fields
 from ablate.task.project import Project
@@ -88,6 +88,9 @@ class DeclaredTask:
 
     def __init__(self, name: str, table: TaskTable, project: Project) -> None:
         self.name, self.table, self.project = name, table, project
+        problems = [problem for metric in table.metrics if (problem := problem_of_name(metric)) is not None]
+        if problems:
+            raise ConfigError([f"tasks.{name}.metrics: {problem}" for problem in problems])
         self.metrics: Mapping[str, Metric] = {
             metric: Metric(metric, **described.model_dump()) for metric, described in table.metrics.items()
         }

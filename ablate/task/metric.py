@@ -7,6 +7,34 @@ Goal = Literal["max", "min"]
 Split = Literal["train", "val", "test"]
 
 
+RESERVED = frozenset(
+    (
+        *("study", "factor", "level", "label", "order", "is_baseline", "seed", "digest", "status", "task", "engine"),
+        *("epoch", "epochs", "step", "steps", "last_step", "seconds", "error", "notes", "guesses", "record"),
+    )
+)
+"""Columns of tables of runs, which no metric may be called."""
+
+RESERVED_BEGINNINGS = ("config.", "provenance.")
+"""Of further such columns."""
+
+
+def problem_of_name(name: str) -> str | None:
+    """Why a metric cannot have this name; None: it can.
+
+    Args:
+        name: As somebody declares or reports it. It becomes a column of CSV files beside those of a run.
+    """
+    if name in RESERVED or name.startswith(RESERVED_BEGINNINGS):
+        others = ", ".join(sorted(RESERVED))
+        return f"a metric cannot be called {name!r}: tables of runs have columns {others}, config.* and provenance.*"
+    if not name or name != name.strip() or not name.isprintable():
+        return f"a metric cannot be called {name!r}: must have printable characters, without blanks at its ends"
+    if name[0] in "=+-@\uff1d\uff0b\uff0d\uff20":
+        return f"a metric cannot be called {name!r}: a spreadsheet would take it for a formula"
+    return None
+
+
 @dataclass(frozen=True)
 class Metric:
     """What has to be known of a metric to compare, draw and judge it; nothing is read off its name."""
