@@ -147,8 +147,9 @@ def report(words: tuple[str, ...]) -> None:
         wanted = order(_split(words))
         if wanted.is_search:
             from ablate.search.command import report_search
+            from ablate.task.printable import printable
 
-            print("\n".join(report_search(_split(words))))
+            print(printable("\n".join(report_search(_split(words)))))
             return
         report_studies(wanted)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ablate.task.errors import ConfigError
+from ablate.task.printable import printable
 
 BAD_INPUT = 2
 """Exit code for input that cannot be used."""
@@ -19,7 +20,7 @@ def user_errors() -> Iterator[None]:
         yield
     except ConfigError as error:
         for problem in error.problems:
-            print(f"ablate: error: {problem}", file=sys.stderr)
+            print(f"ablate: error: {printable(problem)}", file=sys.stderr)
         sys.exit(BAD_INPUT)
     except BrokenPipeError:
         sys.stderr.close()

@@ -59,12 +59,12 @@ def _tried(part: Found) -> Plugin:
 
 
 def _print_table(found: list[Plugin]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from ablate.report.console import add_column, add_row, output, table
 
-    table = Table("part", "name", "kind", "origin", "loads")
+    made = table()
+    for heading in ("part", "name", "kind", "origin", "loads"):
+        add_column(made, heading, left=True)
     for plugin in found:
         loads = "yes" if plugin.problem is None else f"broken: {plugin.problem}"
-        table.add_row(*(Text(text) for text in (plugin.group[:-1], plugin.name, plugin.kind, plugin.origin, loads)))
-    Console().print(table)
+        add_row(made, plugin.group[:-1], plugin.name, plugin.kind, plugin.origin, loads)
+    output().print(made)

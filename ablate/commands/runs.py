@@ -2,6 +2,7 @@
 
 import json
 import math
+import shlex
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -13,9 +14,9 @@ from ablate.commands.studies import StudyRequest, named, order, other_records, r
 from ablate.plan.compose import launch_of
 from ablate.plan.launch import Launch
 from ablate.plan.study import Study
-from ablate.report.printable import printable
 from ablate.store import open_store
 from ablate.task.identity import flatten, task_name_of
+from ablate.task.printable import printable
 from ablate.task.record import Record
 
 
@@ -59,7 +60,10 @@ def _say_what_else(launch: Launch, shown: Collection[str], wanted: StudyRequest 
     elsewhere = {folder: len(digests_of(folder) - set(shown)) for folder in folders(results)}
     for folder, count in elsewhere.items():
         if count:
-            print(f"{count} more runs lie in {printable(str(folder))}: ablate merge {folder}", file=sys.stderr)
+            print(
+                f"{count} more runs lie in {printable(str(folder))}: {shlex.join(['ablate', 'merge', str(folder)])}",
+                file=sys.stderr,
+            )
 
 
 def own_study(wanted: StudyRequest, name: str) -> Study:

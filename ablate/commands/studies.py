@@ -20,6 +20,7 @@ from ablate.plan.plan import Plan, make_plan
 from ablate.plan.study import Study
 from ablate.task.errors import ConfigError
 from ablate.task.finding import find_task
+from ablate.task.printable import printable
 
 if TYPE_CHECKING:
     from ablate.execute import Summary
@@ -117,14 +118,14 @@ def train_arguments(arguments: Sequence[str]) -> None:
         try:
             summary = train(wanted)
         except Interrupted as interrupt:
-            print(interrupt.summary, file=sys.stderr)
+            print(printable(str(interrupt.summary)), file=sys.stderr)
             print("ablate: interrupted; the same command goes on from here", file=sys.stderr)
             sys.exit(INTERRUPTED)
         print_studies(wanted)
-        print(summary)
+        print(printable(str(summary)))
         for study in wanted.asked:
             if study in wanted.folders:
-                print(f"tables, figures and page: {wanted.command(study, 'report')}")
+                print(printable(f"tables, figures and page: {wanted.command(study, 'report')}"))
     if summary.failures:
         sys.exit(1)
 
@@ -158,9 +159,11 @@ def report_studies(wanted: StudyRequest) -> None:
         notices: tuple[str, ...] = ()
         if study.name in wanted.folders:
             notices = (f"It is study {study.name} with {' '.join(wanted.words.changes)}.",)
-            print(f"study {study.name} is changed by the command line: it goes to {out}, not to that of its file")
+            print(
+                printable(f"study {study.name} is changed by the command line: it goes to {out}, not to its own folder")
+            )
         files = write_study(study, wanted.plan.of(study), records, out, drawn, command=command, notices=notices)
-        print(f"{out}: {len(files)} files; read {out / 'report.html'} first")
+        print(printable(f"{out}: {len(files)} files; read {out / 'report.html'} first"))
     print(f"{write_index(Path(wanted.launch.results))}: all studies")
 
 
@@ -311,11 +314,10 @@ def print_model(arguments: Sequence[str]) -> None:
         ConfigError: The configuration is bad.
     """
     import torch
-    from rich.console import Console
-    from rich.table import Table
 
     from ablate.images.networks import build
     from ablate.images.networks.table import layer_table
+    from ablate.report.console import add_column, add_row, output, table
 
     run = make_plan(sources(arguments)).runs[0]
     if not isinstance(run, RunConfig):
@@ -326,17 +328,15 @@ def print_model(arguments: Sequence[str]) -> None:
     with torch.device("meta"):
         network = build(run.model, channels, run.data.input_size, whole.classes)
     rows = layer_table(network, (channels, *run.data.input_size))
-    table = Table(title=f"{run.model.name} on {channels} x {run.data.input_size[0]} x {run.data.input_size[1]}")
-    for heading in ("layer", "kind"):
-        table.add_column(heading)
-    for heading in ("output", "parameters"):
-        table.add_column(heading, justify="right")
+    made = table(f"{run.model.name} on {channels} x {run.data.input_size[0]} x {run.data.input_size[1]}")
+    for heading in ("layer", "kind", "output", "parameters"):
+        add_column(made, heading, left=heading in ("layer", "kind"))
     for row in rows:
         parameters = f"{row.parameters:,}" if row.parameters else ""
-        table.add_row(row.name, row.kind, " x ".join(map(str, row.shape)), parameters)
-    table.add_section()
-    table.add_row("total", "", "", f"{sum(row.parameters for row in rows):,}")
-    Console().print(table)
+        add_row(made, row.name, row.kind, " x ".join(map(str, row.shape)), parameters)
+    made.add_section()
+    add_row(made, "total", "", "", f"{sum(row.parameters for row in rows):,}")
+    output().print(made)
 
 
 def write_study(

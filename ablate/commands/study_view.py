@@ -1,6 +1,6 @@
 """What a report has to know of a study, made from its file and its plan."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ablate.commands.declared import default_identity, metrics_of, step_of
@@ -18,15 +18,17 @@ if TYPE_CHECKING:
     from ablate.report.view import FactorView, StudyView
 
 
-UNITS = {
-    "train.batch_size": "images",
-    "model.kernel_size": "pixels",
-    "model.kernel_size_2": "pixels",
-    "model.pool_size": "pixels",
-    "data.image_size": "pixels",
-    "data.train_size": "images",
+UNITS: Mapping[str, Mapping[str, str]] = {
+    "images": {
+        "train.batch_size": "images",
+        "model.kernel_size": "pixels",
+        "model.kernel_size_2": "pixels",
+        "model.pool_size": "pixels",
+        "data.image_size": "pixels",
+        "data.train_size": "images",
+    }
 }
-"""Of factors whose levels lie on an axis."""
+"""By task, of factors whose levels lie on an axis."""
 
 LEVELS_ONLY = ("better", "equivalent", "monotone")
 """Kinds of claims about the levels that they name and no others."""
@@ -125,7 +127,7 @@ def _factors(study: Study, plan: Plan) -> "list[FactorView]":
                 levels=tuple(LevelView(s.level, s.label) for s in levels),
                 label=study.label(path) if path in study.factors else path,
                 family=study.name,
-                unit=UNITS.get(path, ""),
+                unit=UNITS.get(own[0].run.task, {}).get(path, ""),
                 ordered=all(isinstance(s.level, int | float) and not isinstance(s.level, bool) for s in levels),
                 published=published_table(published[0].table, metrics) if published else None,
                 source=published[0].source if published else "",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 from ablate.execute.summary import clock
+from ablate.task.printable import printable
 
 PLAIN_SECONDS = 10.0
 """Between two plain lines on the state of things."""
@@ -86,7 +87,7 @@ class PlainProgress(Progress):
 
     def say(self, line: str) -> None:
         """See :class:`Progress`."""
-        print(line, file=self._file, flush=True)
+        print(printable(line), file=self._file, flush=True)
 
 
 class LiveProgress(Progress):
@@ -129,7 +130,7 @@ class LiveProgress(Progress):
 
     def say(self, line: str) -> None:
         """See :class:`Progress`."""
-        self._display.console.print(line, markup=False, highlight=False)
+        self._display.console.print(printable(line), markup=False, highlight=False)
 
     def close(self) -> None:
         """See :class:`Progress`."""

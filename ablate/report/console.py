@@ -3,7 +3,7 @@
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ablate.report.printable import one_line, printable
+from ablate.task.printable import one_line, printable
 
 if TYPE_CHECKING:
     from rich.console import Console

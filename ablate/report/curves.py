@@ -9,9 +9,9 @@ import pandas as pd
 from ablate.report.figure_style import INK, colors, strokes
 from ablate.report.figures import cut
 from ablate.report.metric_axes import axis_label, within
-from ablate.report.printable import printable
 from ablate.report.view import FactorView
 from ablate.task.metric import Metric
+from ablate.task.printable import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from ablate.report.figure_style import colors
-from ablate.report.printable import printable
 from ablate.report.view import StudyView
+from ablate.task.printable import printable
 
 MOST_VALUES = 400_000
 """Numbers that a page holds at most (about 3 MB); beyond it later seeds are left out, and the page says so."""

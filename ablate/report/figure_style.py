@@ -170,7 +170,7 @@ def inline_svg(vector: bytes, name: str, alt: str) -> str:
     """
     from markupsafe import escape
 
-    from ablate.report.printable import printable
+    from ablate.task.printable import printable
 
     text = vector.decode()
     size = re.search(r'viewBox="([^"]*)"', text)

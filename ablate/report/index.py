@@ -5,8 +5,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablate.report.printable import printable
 from ablate.report.view import StudyView
+from ablate.task.printable import printable
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from ablate.report.printable import one_line
 from ablate.report.tables import Sheet, explanation, sheets
 from ablate.report.view import StudyView
+from ablate.task.printable import one_line
 
 SPECIAL = {
     "\\": r"\textbackslash{}",

@@ -11,10 +11,10 @@ from ablate.report import page_tables
 from ablate.report.explorer import explorer_data, script_json
 from ablate.report.findings import factor_findings, importance_shares, published_line, tally
 from ablate.report.origin import LostRun, cost, lost_runs, provenance
-from ablate.report.printable import printable
 from ablate.report.tables import explanation
 from ablate.report.view import FactorView, StudyView
 from ablate.report.warnings import warnings
+from ablate.task.printable import printable
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -8,9 +8,9 @@ import pandas as pd
 
 from ablate.report import numbers
 from ablate.report.findings import published_line
-from ablate.report.printable import one_line
 from ablate.report.view import FactorView, StudyView
 from ablate.report.warnings import warnings
+from ablate.task.printable import one_line
 
 if TYPE_CHECKING:
     from ablate.analyse import StudyAnalysis, Verdict

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ablate.commands.exits import INTERRUPTED
 from ablate.plan.plan import Plan
 from ablate.search.request import SearchRequest, search_request
+from ablate.task.printable import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +39,7 @@ def search_arguments(arguments: Sequence[str], *, quiet: bool = False) -> None:
         print("ablate: interrupted; the same command goes on from here", file=sys.stderr)
         sys.exit(INTERRUPTED)
     for line in write_search_report(order, trials_of(order) if study.trials else study):
-        print(line)
+        print(printable(line))
 
 
 def run_search(
@@ -70,7 +71,7 @@ def run_search(
     with open_store(order.launch.store_location, results=Path(order.launch.results)) as store:
         owner, progress = Owner.current(), make_progress(quiet=quiet)
         trainer = Trainer(store, order.launch, progress=progress, renew=lambda: store.renew(owner), engine=engine)
-        say = (lambda line: None) if quiet else (lambda line: print(line, flush=True))
+        say = (lambda line: None) if quiet else (lambda line: print(printable(line), flush=True))
         searcher = make_searcher(order, store, owner, trainer, say)
         searcher.run()
         return in_memory(searcher.study)

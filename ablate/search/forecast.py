@@ -102,36 +102,38 @@ def print_search_outlook(found: dict[str, Any]) -> None:
     Args:
         found: As :func:`search_outlook` returns it.
     """
-    from rich.console import Console
-    from rich.table import Table
-
     from ablate.execute.summary import clock
+    from ablate.report.console import add_column, add_row, output, plain, table
 
-    console = Console()
-    space = Table("factor", "values", title=f"Search {found['study']}", title_justify="left")
+    console = output()
+    space = table(f"Search {found['study']}")
+    for heading in ("factor", "values"):
+        add_column(space, heading, left=True)
     for name, levels in found["space"].items():
-        space.add_row(name, levels)
+        add_row(space, name, levels)
     for name, value in found["fixed"].items():
-        space.add_row(name, f"{value} (fixed)")
+        add_row(space, name, f"{value} (fixed)")
     console.print(space)
     basis = (
         "measured on this machine" if found["measured"] == 1.0 else "partly a guess" if found["measured"] else "a guess"
     )
     grid = f", a grid of {found['grid']} settings" if found["grid"] is not None else ""
-    console.print(
+    budget = (
         f"{' against '.join(found['objective'])}, sampler {found['sampler']}{grid}, {found['seeds']} seeds a setting\n"
         f"a run takes {found['run_samples']:,} training samples, {clock(found['run_seconds'])} with all workers busy "
         f"({basis})\n"
         f"a budget of {found['budget']} buys {found['runs_in_full']} full runs, {found['settings_in_full']} settings "
         f"with all seeds, or about {found['settings_raced']} settings raced, in about {clock(found['search_seconds'])}"
     )
+    console.print(plain(budget))
     if found["trials"]:
         console.print(f"so far {found['trials']} settings; spent {found['spent']:,.0f}")
     proof = found["proof"]
-    console.print(
+    cost = (
         f"proof: {proof['runs']} runs on fresh seeds, {proof['in_store']} of them in the store, {proof['samples']:,} "
         f"training samples, about {clock(proof['seconds'])}; store {found['store']}"
     )
+    console.print(plain(cost))
 
 
 def _proof(order: SearchRequest, store: Store, speeds: Speeds, workers: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from ablate.report.printable import printable
+from ablate.task.printable import printable
 
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),

@@ -13,7 +13,7 @@ from rich.console import Console
 from ablate.report import print_report
 from ablate.report.files import csv_text, harmless
 from ablate.report.latex import ANY, escape
-from ablate.report.printable import UNSAFE, one_line
+from ablate.task.printable import UNSAFE, one_line
 
 TEXTS = ("table.md", "table.tex", "report.html", "summary.json")
 

@@ -8,8 +8,8 @@ import pytest
 from ablate.report import explorer
 from ablate.report.explorer import explorer_data, script_json
 from ablate.report.page import render_page
-from ablate.report.printable import printable
 from ablate.report.summary import analyse_study, summarise
+from ablate.task.printable import printable
 
 VOID = {"meta", "br", "input", "link", "hr", "img"}
 

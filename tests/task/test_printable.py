@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ablate.report.printable import one_line, printable
+from ablate.task.printable import one_line, printable
 
 
 @pytest.mark.parametrize(
