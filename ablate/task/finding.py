@@ -69,12 +69,22 @@ class Found:
             raise ConfigError([f"{self.origin}: {problem}" for problem in error.problems]) from None
 
 
+_OFFERED: dict[str, Task] = {}
+
+
+def offer_task(task: Task) -> None:
+    """Make a task known that no file declares, for as long as this process lives."""
+    _OFFERED[task.name] = task
+
+
 def find_task(name: str) -> Task:
     """The task of this name.
 
     Raises:
         ConfigError: There is none, or it cannot be loaded; says which there are.
     """
+    if name in _OFFERED:
+        return _OFFERED[name]
     task: Task = find_part("tasks", name).load()
     return task
 

@@ -1,0 +1,82 @@
+"""What ``hydra/sweeper=ablate`` does in somebody's application: it says what is asked for to a process of ours.
+
+The application's own process has imported its modules, has its own state of Hydra, and its ``__main__``, which worker
+processes would import again. So planning and running are done by ``python -m ablate.commands.multirun``, which is told
+everything in one line of JSON on standard input.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+OURS = ("hydra/sweeper", "hydra.sweeper", "hydra/launcher", "hydra.launcher", "hydra.mode", "hydra.run", "hydra.sweep")
+"""Of Hydra's own settings on the command line, those that are not passed on to runs, as they are about the sweep."""
+
+
+def sweep_multirun(config: DictConfig, settings: Mapping[str, Any], arguments: Sequence[str]) -> None:
+    """Have a multirun planned, run and reported.
+
+    Args:
+        config: The multirun's configuration, with Hydra's node.
+        settings: Of the sweeper.
+        arguments: Overrides, sweeps among them.
+
+    Raises:
+        SystemExit: 1 where a run failed, 2 for bad input, 130 after an interruption.
+    """
+    main = sys.modules["__main__"]
+    spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
+    hydra = config.hydra
+    request = {
+        "arguments": list(arguments),
+        "settings": {key: _plain(value) for key, value in settings.items()},
+        "project": str(hydra.runtime.cwd),
+        "module": spec.name.removesuffix(".__main__") if spec is not None else None,
+        "script": os.path.abspath(file) if spec is None and file is not None else None,
+        "name": str(hydra.job.name),
+        "config_name": hydra.job.config_name,
+        "config_path": next((s.path for s in hydra.runtime.config_sources if s.provider == "main"), None),
+        "sweep_dir": os.path.abspath(Path(hydra.runtime.cwd) / str(hydra.sweep.dir)),
+        "subdir": OmegaConf.to_container(hydra.sweep, resolve=False)["subdir"],  # type: ignore[call-overload, index]
+        "hydra_words": [word for word in hydra.overrides.hydra if not word.lstrip("+~").startswith(OURS)],
+    }
+    code = _run(request)
+    if code:
+        sys.exit(code)
+
+
+def _run(request: Mapping[str, Any]) -> int:
+    """Exit code of our own process, which shares the terminal; Ctrl-C is its matter."""
+    own = str(Path(__file__).resolve().parents[2])
+    places = [place for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place]
+    if own not in places and "site-packages" not in own:
+        places.append(own)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ablate.commands.multirun"],
+            cwd=request["project"],
+            env=os.environ | ({"PYTHONPATH": os.pathsep.join(places)} if places else {}),
+            stdin=subprocess.PIPE,
+            text=True,
+            preexec_fn=_heed_interrupts,
+        )
+        process.communicate(json.dumps(request) + "\n")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return process.returncode if process.returncode >= 0 else 128 - process.returncode
+
+
+def _heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _plain(value: Any) -> Any:
+    return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value

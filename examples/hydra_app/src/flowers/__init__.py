@@ -1,0 +1,1 @@
+"""Flowers, told apart."""
