@@ -77,14 +77,14 @@ def capturing() -> Iterator[Captured]:
             os.dup2(before, number)
             os.close(before)
         # A child that lives on holds the pipe open: what it prints later is not waited for.
-        ended.set()
         reader.join(timeout=1.0)
+        ended.set()
 
 
 def _read(reading: int, captured: Captured, ended: threading.Event) -> None:
     try:
         while chunk := os.read(reading, CHUNK):
-            if not ended.is_set() or captured.size < HEAD + TAIL:
+            if not ended.is_set():
                 captured.add(chunk)
     finally:
         os.close(reading)
