@@ -12,6 +12,7 @@ import yaml
 from ablate.commands.exits import INTERRUPTED, user_errors
 from ablate.commands.kept_records import records_in, take_up, with_kept
 from ablate.commands.study_folders import Words, changed_studies, folder_names, words_of
+from ablate.commands.study_view import check_studies
 from ablate.images.config import ImageFolder
 from ablate.images.run import RunConfig
 from ablate.plan.compose import sources
@@ -68,6 +69,7 @@ def order(arguments: Sequence[str]) -> StudyRequest:
     found = sources(arguments)
     included = {name for source in found for name in source.study.includes}
     plan, words = make_plan(found), words_of(arguments, found)
+    check_studies(plan)
     folders = folder_names(changed_studies(found, arguments), words)
     asked = tuple(s.study.name for s in found if s.study.name not in included)
     return StudyRequest(plan, found[-1].launch, asked, words, folders)
@@ -382,7 +384,7 @@ def write_study(
         estimate=sum(estimates) if trained and len(estimates) == len(trained) else None,
     )
     return write_report(
-        replace(view, notices=tuple(notices)),
+        replace(view, notices=(*notices, *view.notices)),
         frame_of_runs(plan, records, study.name),
         by_step(frames[1]),
         out,

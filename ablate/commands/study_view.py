@@ -1,12 +1,14 @@
 """What a report has to know of a study, made from its file and its plan."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ablate.commands.declared import default_identity, metrics_of, step_of
+from ablate.plan.design import Setting, is_same
 from ablate.plan.plan import Plan
 from ablate.plan.sources import sweep_file
-from ablate.plan.study import Study
+from ablate.plan.study import Published, Study
 from ablate.task.errors import ConfigError
 from ablate.task.identity import flatten
 from ablate.task.run import Run
@@ -49,58 +51,117 @@ def view_of(study: Study, plan: Plan, *, command: str, estimate: float | None = 
     from ablate.report.view import StudyView
 
     parts = [s for s in plan.studies if s.factors]
+    published = {(s.name, p.factor): _published(s, p, plan) for s in parts if not s.changed for p in s.published}
     tasks = [point.run.task for point in plan.points]
     shared = [point.setting.config for point in plan.points if point.setting.is_baseline]
     return StudyView(
         name=study.name,
         question=study.question,
         design=" + ".join(dict.fromkeys(s.design for s in parts)),
-        factors=tuple(view for part in parts for view in _factors(part, plan)),
+        factors=tuple(view for part in parts for view in _factors(part, plan, published)),
         baseline=differences(shared[0]) if shared else {},
         metrics=tuple(m for m in metrics_of(tasks) if any(m.name in s.metrics for s in parts)),
         declared=metrics_of(tasks),
         step=step_of(tasks),
         claims=claims_of(plan),
         remarks=tuple(remark for part in parts for remark in part.remarks),
+        notices=(
+            *(notice for part in parts for notice in _protocol_notices(part)),
+            *(f"{table.left_out}." for table in published.values() if table.left_out),
+        ),
         command=command,
         estimate=estimate,
     )
 
 
+def check_studies(plan: Plan) -> None:
+    """Refuse what a report would refuse of the studies' claims and published tables, before anything is trained.
+
+    Raises:
+        ConfigError: Lists every problem of all studies.
+    """
+    problems = []
+    try:
+        claims_of(plan)
+    except ConfigError as error:
+        problems += error.problems
+    for study in plan.studies:
+        for published in study.published:
+            try:
+                _published(study, published, plan)
+            except ConfigError as error:
+                problems += [f"study {study.name}: published: {problem}" for problem in error.problems]
+    if problems:
+        raise ConfigError(list(dict.fromkeys(problems)))
+
+
 def claims_of(plan: Plan) -> "tuple[Claim, ...]":
-    """The claims of all studies of a plan, but for those about levels that the command line has replaced.
+    """The claims of all studies of a plan.
+
+    Left out are those about levels that the command line has replaced, and those of a study whose protocol it has
+    changed.
 
     Raises:
         ConfigError: Lists every problem.
     """
+    stated = [study for study in plan.studies if study.claims]
+    if not stated:
+        return ()
     from ablate.analyse import AnalysisError, parse_claim
 
     claims, problems = [], []
-    for study in plan.studies:
+    for study in stated:
+        metrics = metrics_of([study.task])
         for index, mapping in enumerate(study.claims):
             try:
-                claim = parse_claim({"id": f"{study.name}-{index + 1}", **mapping})
+                claim = parse_claim({"id": f"{study.name}-{index + 1}", **mapping}, metrics)
             except AnalysisError as error:
                 problems += [f"study {study.name}: claims.{index}: {line}" for line in str(error).splitlines()]
                 continue
-            known = _levels(plan, study, claim.factor)
-            unknown = [level for level in (*claim.levels, *claim.among) if level not in known]
+            settings = _settings(plan, study, claim.factor)
+            unknown = [level for level in (*claim.levels, *claim.among) if _meant(settings, level) is None]
             replaced = claim.factor in study.replaced
             if unknown and not replaced:
                 place = f"study {study.name}: claims.{index}: {claim.factor}"
-                allowed = ", ".join(str(level) for level in known) or "none: it is no factor of this study"
+                allowed = ", ".join(s.label for s in settings) or "none: it is no factor of this study"
                 problems.append(f"{place} has no level {unknown[0]!r}; levels are {allowed}")
-            elif not replaced or (not unknown and claim.kind in LEVELS_ONLY):
-                claims.append(claim)
+            elif not study.changed and (not replaced or (not unknown and claim.kind in LEVELS_ONLY)):
+                levels, among = (tuple(_own_name(settings, name) for name in n) for n in (claim.levels, claim.among))
+                claims.append(replace(claim, levels=levels, among=among))
     if problems:
         raise ConfigError(problems)
     return tuple(claims)
 
 
-def _levels(plan: Plan, study: Study, factor: str) -> list[Any]:
-    """Native values and labels of a factor's levels."""
-    settings = [p.setting for p in plan.points if p.study.name == study.name and p.setting.factor == factor]
-    return list(dict.fromkeys([*(s.level for s in settings), *(s.label for s in settings)]))
+def _protocol_notices(study: Study) -> list[str]:
+    """What a changed baseline means for claims and published numbers."""
+    if not study.changed or not (study.published or study.claims):
+        return []
+    fields = ", ".join(study.changed)
+    return [
+        f"The command line has changed {fields}: these runs follow another protocol than study {study.name} states, so "
+        "that they are not held against published numbers and its claims are not judged."
+    ]
+
+
+def _settings(plan: Plan, study: Study, factor: str) -> list[Setting]:
+    """A factor's levels, in order."""
+    own = [p.setting for p in plan.points if p.study.name == study.name and p.setting.factor == factor]
+    return [setting for _, setting in sorted({setting.order: setting for setting in own}.items())]
+
+
+def _meant(settings: Sequence[Setting], name: Any) -> Setting | None:
+    """The level that a study file means: first by its own value and label, then by its other names."""
+    for setting in settings:
+        if is_same(setting.level, name) or setting.label == name:
+            return setting
+    return next((setting for setting in settings if setting.is_called(name)), None)
+
+
+def _own_name(settings: Sequence[Setting], name: Any) -> Any:
+    """A name by which the analysis finds the level: as given, or the label of the level that it also means."""
+    meant = _meant(settings, name)
+    return name if meant is None or is_same(meant.level, name) else meant.label
 
 
 def differences(config: Run) -> dict[str, Any]:
@@ -111,16 +172,14 @@ def differences(config: Run) -> dict[str, Any]:
     }
 
 
-def _factors(study: Study, plan: Plan) -> "list[FactorView]":
+def _factors(study: Study, plan: Plan, published: "Mapping[tuple[str, str], _PublishedTable]") -> "list[FactorView]":
     from ablate.report.view import FactorView, LevelView
 
     views = []
     own = [point for point in plan.points if point.study.name == study.name]
-    metrics = [metric.name for metric in metrics_of(point.run.task for point in own)]
     for path in dict.fromkeys(point.setting.factor for point in own):
-        settings = {p.setting.order: p.setting for p in own if p.setting.factor == path}
-        levels = [settings[order] for order in sorted(settings)]
-        published = [p for p in study.published if p.factor == path]
+        levels = _settings(plan, study, path)
+        table = published.get((study.name, path))
         views.append(
             FactorView(
                 path=path,
@@ -129,12 +188,56 @@ def _factors(study: Study, plan: Plan) -> "list[FactorView]":
                 family=study.name,
                 unit=UNITS.get(own[0].run.task, {}).get(path, ""),
                 ordered=all(isinstance(s.level, int | float) and not isinstance(s.level, bool) for s in levels),
-                published=published_table(published[0].table, metrics) if published else None,
-                source=published[0].source if published else "",
-                repeats=published[0].repeats if published else None,
+                published=table.means if table is not None else None,
+                source=table.stated.source if table is not None else "",
+                repeats=table.stated.repeats if table is not None else None,
             )
         )
     return views
+
+
+@dataclass(frozen=True)
+class _PublishedTable:
+    stated: Published
+    means: "pd.DataFrame"
+    """``label`` (of the study's level) and metrics."""
+    left_out: str
+    """Which rows match no level; empty: none."""
+
+
+def _published(study: Study, stated: Published, plan: Plan) -> _PublishedTable:
+    """A published table with the labels of the study's levels, its rows matched to them by value.
+
+    Raises:
+        ConfigError: The table is missing or malformed, is of no factor, or two of its rows are one level.
+    """
+    settings = _settings(plan, study, stated.factor)
+    if not settings:
+        factors = ", ".join(study.factors) or "(none of its own)"
+        raise ConfigError(f"{stated.table}: factor = {stated.factor!r}: is no factor of this study; they are {factors}")
+    table = published_table(stated.table, [metric.name for metric in metrics_of([study.task])])
+    rows: dict[str, list[str]] = {}
+    left = []
+    for text in table["label"]:
+        setting = _meant(settings, text) or _meant(settings, _number(text))
+        if setting is None:
+            left.append(text)
+        else:
+            rows.setdefault(setting.label, []).append(text)
+    twice = [f"{' and '.join(texts)} are one level, {label}" for label, texts in rows.items() if len(texts) > 1]
+    if twice:
+        raise ConfigError([f"{stated.table}: {problem}" for problem in twice])
+    own = {text: label for label, (text,) in rows.items()}
+    means = table[table["label"].isin(list(own))].assign(label=lambda frame: frame["label"].map(own))
+    said = f"In {stated.table} (published), {', '.join(left)} {'is' if len(left) == 1 else 'are'} no level of "
+    return _PublishedTable(stated, means.reset_index(drop=True), f"{said}{study.label(stated.factor)}" if left else "")
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def published_table(name: str, metrics: Sequence[str]) -> "pd.DataFrame":

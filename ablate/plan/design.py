@@ -42,6 +42,10 @@ class Setting:
     also: tuple[Any, ...] = ()
     """What else the study calls it: levels and labels that are this very setting, or its level before validation."""
 
+    def is_called(self, name: Any) -> bool:
+        """Whether a study file means this level: by value, label or any other of its names."""
+        return any(is_same(_native(name), own) for own in (self.level, self.label, *self.also))
+
     def run(self, seed: int) -> Run:
         """This setting with a seed."""
         return self.config if seed == self.config.seed else self.config.with_seed(seed)

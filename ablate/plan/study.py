@@ -77,7 +77,7 @@ class Study(Fields):
         known = find_task(self.task).metrics
         if not self.metrics or any(metric not in known for metric in self.metrics):
             problems.append(f"metrics = {list(self.metrics)}: allowed are {', '.join(known)}")
-        for name in [*self.labels, *self.curves, *(p.factor for p in self.published)]:
+        for name in [*self.labels, *self.curves]:
             if not self.includes and name not in self.factors:
                 problems.append(f"{name}: is no factor of this study; factors are {', '.join(self.factors)}")
         if problems:

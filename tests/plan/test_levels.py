@@ -77,10 +77,11 @@ def test_a_claim_means_the_name_that_it_was_read_from(value, name):
 def test_a_range_on_the_command_line_is_exact(planned):
     text = "study: {factors: {optimizer.lr: [0.1]}}\n"
     found = planned(text, "optimizer.lr=range(0.1,0.5,0.1)")
-    assert {0.1, 0.2, 0.3, 0.4} <= {p.setting.level for p in found.points}
-    assert 0.5 not in {p.setting.level for p in found.points}
+    assert {p.setting.level for p in found.points} == {0.1, 0.2, 0.3, 0.4, 0.9}  # 0.9: the baseline's
     exact = planned("study: {factors: {optimizer.lr: [0.3]}}\n")
-    assert {r.digest for r in found.runs if r.optimizer.lr == 0.3} <= {r.digest for r in exact.runs}
+    of_range = {r.digest for r in found.runs if r.optimizer.lr == 0.3}
+    assert of_range
+    assert of_range == {r.digest for r in exact.runs if r.optimizer.lr == 0.3}
 
 
 def test_a_range_of_one_level_is_refused(planned):
