@@ -7,7 +7,7 @@ import pandas as pd
 
 from ablate.analyse.errors import AnalysisError
 from ablate.analyse.mean_interval import mean_interval
-from ablate.analyse.panel import checked, engine_warnings, factors_of
+from ablate.analyse.panel import checked, chosen_factor, engine_warnings
 from ablate.analyse.results import Curve
 from ablate.task.metric import Metric
 
@@ -34,12 +34,7 @@ def curves(runs: pd.DataFrame, epochs: pd.DataFrame, *, metric: Metric, factor: 
     absent = [name for name in ("digest", "epoch", metric.name) if name not in epochs.columns]
     if absent:
         raise AnalysisError(f"the frame of curves lacks the column(s) {', '.join(absent)}")
-    there = factors_of(runs)
-    if factor is None and len(there) > 1:
-        raise AnalysisError(f"study has several factors ({', '.join(there)}): say which")
-    factor = there[0] if factor is None else factor
-    if factor not in there:
-        raise AnalysisError(f"there is no factor {factor!r} in the study; factors are {', '.join(there)}")
+    factor = chosen_factor(runs, factor)
     rows = runs[runs["factor"] == factor]
     complete = rows.loc[rows["status"] == "complete", ["digest", "order", "label"]]
     joined = complete.merge(epochs[["digest", "epoch", metric.name]], on="digest")

@@ -141,12 +141,7 @@ def make_panel(runs: pd.DataFrame, metric: Metric, factor: str | None = None, de
             level and seed.
     """
     runs = checked(runs, (metric.name,))
-    there = factors_of(runs)
-    if factor is None and len(there) > 1:
-        raise AnalysisError(f"study has several factors ({', '.join(there)}): say which")
-    factor = there[0] if factor is None else factor
-    if factor not in there:
-        raise AnalysisError(f"there is no factor {factor!r} in the study; factors are {', '.join(there)}")
+    factor = chosen_factor(runs, factor)
     rows = runs[runs["factor"] == factor]
     first = rows.drop_duplicates(["order", "label"]).sort_values("order", kind="stable")
     levels = tuple(
@@ -238,6 +233,21 @@ def checked(runs: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
             "repeat a level and seed; there must be one each"
         )
     return runs
+
+
+def chosen_factor(runs: pd.DataFrame, factor: str | None) -> str:
+    """A factor of the frame; None is the only one.
+
+    Raises:
+        AnalysisError: There is no such factor, or there are several and None is given.
+    """
+    there = factors_of(runs)
+    if factor is None and len(there) > 1:
+        raise AnalysisError(f"study has several factors ({', '.join(there)}): say which")
+    factor = there[0] if factor is None else factor
+    if factor not in there:
+        raise AnalysisError(f"there is no factor {factor!r} in the study; factors are {', '.join(there)}")
+    return factor
 
 
 def factors_of(runs: pd.DataFrame) -> tuple[str, ...]:

@@ -51,7 +51,12 @@ def view_of(study: Study, plan: Plan, *, command: str, estimate: float | None = 
     from ablate.report.view import StudyView
 
     parts = [s for s in plan.studies if s.factors]
-    published = {(s.name, p.factor): _published(s, p, plan) for s in parts if not s.changed for p in s.published}
+    published = {
+        (s.name, p.factor): _published(s, p, plan)
+        for s in parts
+        for p in s.published
+        if not s.changed and _has_levels(s, p, plan)
+    }
     tasks = [point.run.task for point in plan.points]
     shared = [point.setting.config for point in plan.points if point.setting.is_baseline]
     return StudyView(
@@ -66,7 +71,7 @@ def view_of(study: Study, plan: Plan, *, command: str, estimate: float | None = 
         claims=claims_of(plan),
         remarks=tuple(remark for part in parts for remark in part.remarks),
         notices=(
-            *(notice for part in parts for notice in _protocol_notices(part)),
+            *(notice for part in parts for notice in _protocol_notices(part, plan)),
             *(f"{table.left_out}." for table in published.values() if table.left_out),
         ),
         command=command,
@@ -88,7 +93,8 @@ def check_studies(plan: Plan) -> None:
     for study in plan.studies:
         for published in study.published:
             try:
-                _published(study, published, plan)
+                if _has_levels(study, published, plan):
+                    _published(study, published, plan)
             except ConfigError as error:
                 problems += [f"study {study.name}: published: {problem}" for problem in error.problems]
     if problems:
@@ -133,15 +139,25 @@ def claims_of(plan: Plan) -> "tuple[Claim, ...]":
     return tuple(claims)
 
 
-def _protocol_notices(study: Study) -> list[str]:
-    """What a changed baseline means for claims and published numbers."""
-    if not study.changed or not (study.published or study.claims):
-        return []
-    fields = ", ".join(study.changed)
+def _protocol_notices(study: Study, plan: Plan) -> list[str]:
+    """What a changed baseline or design means for claims and published numbers."""
+    if study.changed and (study.published or study.claims):
+        fields = ", ".join(study.changed)
+        return [
+            f"The command line has changed {fields}: these runs follow another protocol than study {study.name} "
+            "states, so that they are not held against published numbers and its claims are not judged."
+        ]
     return [
-        f"The command line has changed {fields}: these runs follow another protocol than study {study.name} states, so "
-        "that they are not held against published numbers and its claims are not judged."
+        f"The command line has changed the design: no level of study {study.name} is one of {published.factor} alone, "
+        f"so that nothing is held against {published.table} (published)."
+        for published in study.published
+        if not _has_levels(study, published, plan)
     ]
+
+
+def _has_levels(study: Study, published: Published, plan: Plan) -> bool:
+    """Whether the table's factor is one of the design; False only after the command line has changed the design."""
+    return published.factor not in study.replaced or bool(_settings(plan, study, published.factor))
 
 
 def _settings(plan: Plan, study: Study, factor: str) -> list[Setting]:

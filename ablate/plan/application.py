@@ -7,13 +7,10 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from ablate.task.errors import ConfigError
+from ablate.plan.baseline import Change, not_carried_over, option_name
 from ablate.task.identity import flatten
 from ablate.task.run import Run
 from ablate.task.task import ComposesItself
-
-Change = tuple[str, Any]
-"""Dotted path, or configuration group, and its value."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +73,7 @@ class ApplicationBaseline:
         Raises:
             ConfigError: There is no such option.
         """
-        if not isinstance(option, str):
-            raise ConfigError(f"{group} = {option!r}: the levels of a configuration group are names of its options")
+        option = option_name(group, option)
         return self._of_group(self.task.compose(self._overrides([(group, option)])).values, group)
 
     def note(self, group: str, option: str) -> str:
@@ -87,16 +83,11 @@ class ApplicationBaseline:
             ConfigError: There is no such option.
         """
         has = self.chosen.get(group)
-        mine = {path: value for path, value in self.changes if path.startswith(_prefix(group))}
-        if has is None or has == option or not mine:
+        if has is None or has == option:
             return ""
-        other = flatten(self.option(group, option))
-        said = []
-        for path in mine:
-            own = path.removeprefix(_prefix(group))
-            said.append(f"{own} {other[own]} (its own)" if own in other else f"{own} left out")
-        of_baseline = ", ".join(f"{path.removeprefix(_prefix(group))} {value}" for path, value in mine.items())
-        return f"{group} = {option}: {', '.join(said)}; the baseline's {of_baseline} is for {has} alone."
+        prefix = _prefix(group)
+        mine = {path.removeprefix(prefix): value for path, value in self.changes if path.startswith(prefix)}
+        return not_carried_over(group, has, mine, option, flatten(self.option(group, option)))
 
     def _overrides(self, changes: Sequence[Change]) -> list[str]:
         """The baseline's words and those of the changes; of one path or group the last counts."""

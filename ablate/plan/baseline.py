@@ -78,8 +78,7 @@ class Baseline:
         Raises:
             ConfigError: There is no such option.
         """
-        if not isinstance(option, str):
-            raise ConfigError(f"{group} = {option!r}: the levels of a configuration group are names of its options")
+        option = option_name(group, option)
         found = self.values.get(group) if self.chosen.get(group) == option else self.own_values(group, option)
         if not isinstance(found, Mapping):
             raise ConfigError(f"{group} = {option!r}: the option is no mapping of fields to values")
@@ -95,15 +94,8 @@ class Baseline:
         if has is None or has == option:
             return ""
         own, now = flatten(self.own_values(group, has)), flatten(self.option(group, has))
-        other = flatten(self.option(group, option))
         changed = {path: value for path, value in now.items() if path not in own or own[path] != value}
-        if not changed:
-            return ""
-        said = [
-            f"{path} {_printed(other[path])} (its own)" if path in other else f"{path} left out" for path in changed
-        ]
-        of_baseline = ", ".join(f"{path} {_printed(value)}" for path, value in changed.items())
-        return f"{group} = {option}: {', '.join(said)}; the baseline's {of_baseline} is for {has} alone."
+        return not_carried_over(group, has, changed, option, flatten(self.option(group, option)))
 
 
 def with_value(values: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
@@ -144,6 +136,34 @@ def _set(values: dict[str, Any], path: str, value: Any) -> None:
         node[part] = dict(child)
         node = node[part]
     node[last] = value
+
+
+def option_name(group: str, option: Any) -> str:
+    """A level of a configuration group, which has to be a name.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    if not isinstance(option, str):
+        raise ConfigError(f"{group} = {option!r}: the levels of a configuration group are names of its options")
+    return option
+
+
+def not_carried_over(group: str, has: str, changed: Mapping[str, Any], option: str, other: Mapping[str, Any]) -> str:
+    """What of the baseline's changes in a group another option does not take over, as a sentence; empty: nothing.
+
+    Args:
+        group: A configuration group.
+        has: The option that the baseline has.
+        changed: What the baseline changes in the group, by path within it.
+        option: The other option.
+        other: The values of the other option, by path within the group.
+    """
+    if not changed:
+        return ""
+    said = [f"{path} {_printed(other[path])} (its own)" if path in other else f"{path} left out" for path in changed]
+    of_baseline = ", ".join(f"{path} {_printed(value)}" for path, value in changed.items())
+    return f"{group} = {option}: {', '.join(said)}; the baseline's {of_baseline} is for {has} alone."
 
 
 def _printed(value: Any) -> str:

@@ -19,6 +19,7 @@ from ablate.plan.suggestions import did_you_mean
 from ablate.task.errors import ConfigError
 from ablate.task.finding import find_task
 from ablate.task.identity import flatten
+from ablate.task.plain_values import merged
 from ablate.task.task import composes_itself
 
 LEVELS = ("factors", "search")
@@ -149,7 +150,7 @@ class _Composing:
         _check_sweeps(node, overrides, values, composer)
         study = parse_study(
             file.name if file is not None else "multirun",
-            _with_sweeps(_linked(node, values), overrides) | {"task": task},
+            _with_sweeps(_linked(node, values), overrides, file) | {"task": task},
         )
 
         @cache
@@ -230,7 +231,7 @@ def _stated(
             notes.append(
                 f"{override.input_line}: {now} has its own values; the study's {left} is for {has.get(group)}."
             )
-    return _merged(values, own), tuple(notes)
+    return merged(values, own), tuple(notes)
 
 
 def _changed(source: Source, stated: Mapping[str, Any]) -> tuple[str, ...]:
@@ -274,7 +275,8 @@ def _of_application(
     node = override_study(file.node if file is not None else None, overrides.study)
     _check_sweeps(node, overrides, values, composer)
     study = parse_study(
-        file.name if file is not None else "multirun", _with_sweeps(_linked(node, values), overrides) | {"task": task}
+        file.name if file is not None else "multirun",
+        _with_sweeps(_linked(node, values), overrides, file) | {"task": task},
     )
     return Source(study, values, launch, baseline.option, task, {}, baseline)
 
@@ -327,14 +329,6 @@ def _own_values(file: StudyFile, composer: AnyComposer, values: Mapping[str, Any
     return own
 
 
-def _merged(values: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(values)
-    for key, value in own.items():
-        old = merged.get(key)
-        merged[key] = _merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
-    return merged
-
-
 def _linked(node: Mapping[str, Any] | None, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """A study node with links followed, but for those of levels, which are followed with each level set."""
     if node is None:
@@ -372,8 +366,8 @@ def _check_sweeps(
         raise ConfigError(problems)
 
 
-def _with_sweeps(node: Mapping[str, Any] | None, overrides: Overrides) -> dict[str, Any]:
-    """The study node with the command line's sweeps and seeds in it."""
+def _with_sweeps(node: Mapping[str, Any] | None, overrides: Overrides, file: StudyFile | None) -> dict[str, Any]:
+    """The study node with the command line's sweeps and seeds in it, and which factors it has replaced."""
     own = node is None
     study: dict[str, Any] = {"design": "grid", "seeds": [0], "metrics": None} if node is None else dict(node)
     given = study.get("factors") or {}
@@ -390,7 +384,11 @@ def _with_sweeps(node: Mapping[str, Any] | None, overrides: Overrides) -> dict[s
     if own and not factors:
         # One setting is a grid of one level: plain multirun over seeds alone.
         factors = {"baseline": {"baseline": {}}}
-    replaced = [path for path in factors if factors[path] is not given.get(path)]
+    stated = file.node if file is not None else {}
+    # Another design, or other fixed values, make other levels of every factor.
+    same = all(study.get(key) == stated.get(key) for key in ("design", "fixed"))
+    levels = stated.get("factors") or {}
+    replaced = [path for path in factors if not same or path not in levels or factors[path] != levels[path]]
     return study | {"factors": factors, "replaced": replaced}
 
 

@@ -102,3 +102,16 @@ claims:
     for problem in ("'beter'", "no level 0.7", "'tst_acc'", "nosuch.csv", "'optimizer.rate'"):
         assert problem in said
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("words", [["study.design=grid"], ["study.factors.optimizer.lr=[0.1,0.2]"]])
+def test_levels_that_the_command_line_has_changed_are_no_mistake_of_the_file(words, written):
+    written(
+        f"factors: {{optimizer.lr: [0.3, 0.5], model.pooling: [avg, max]}}\nseeds: [0]\n{PUBLISHED}\n"
+        "claims: [{text: t, kind: better, factor: optimizer.lr, levels: [0.5, 0.3], metric: test_acc}]",
+        "label,test_acc\n0.5,0.8\n",
+    )
+    assert len(viewed().claims) == 1
+    changed = viewed(*words)
+    assert not changed.claims
+    assert changed.notices
