@@ -3,7 +3,7 @@
 import math
 import operator
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ablate.task.record import Measurement, StopRule
@@ -26,7 +26,7 @@ class Report:
         on_step: Called with each new step; what it raises goes through the training function.
     """
 
-    def __init__(self, metrics: Sequence[str], rule: StopRule | None, on_step: Any) -> None:
+    def __init__(self, metrics: Sequence[str], rule: StopRule | None, on_step: Callable[[int], None]) -> None:
         self._metrics, self._rule, self._on_step = metrics, rule, on_step
         self._before = time.perf_counter()
         self._steps: list[int] = []
@@ -77,7 +77,7 @@ class Report:
             self.should_stop = self.stopped_by_rule = True
         if is_new:
             try:
-                self._on_step(number, (0,))
+                self._on_step(number)
             except BaseException as error:
                 self.raised = error
                 raise
@@ -99,6 +99,11 @@ class Report:
             self._values[-1] |= {name: self._number(name, value) for name, value in returned.items()}
         if self._seconds:
             self._seconds[-1] += rest
+
+    @property
+    def has_diverged(self) -> bool:
+        """Whether a value is not finite."""
+        return not all(math.isfinite(value) for values in self._values for value in values.values())
 
     @property
     def curves(self) -> tuple[Measurement, ...]:

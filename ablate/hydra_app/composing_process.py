@@ -40,7 +40,7 @@ def main() -> None:
     answers = os.fdopen(start["answers"], "w", buffering=1, encoding="utf-8")
     serving = _Serving(start, answers.write)
     hydra.main = serving.decorator
-    sys.modules["hydra.main"].main = serving.decorator  # type: ignore[attr-defined]
+    vars(sys.modules["hydra.main"])["main"] = serving.decorator  # hydra.main is the function, no longer the module
     # Groups are often missing in a first composition; the function is never called, so Hydra need not parse these.
     sys.argv = [start["script"] or start["module"] or "app"]
     try:

@@ -44,7 +44,7 @@ def sweep_multirun(config: DictConfig, settings: Mapping[str, Any], arguments: S
         "config_name": hydra.job.config_name,
         "config_path": next((s.path for s in hydra.runtime.config_sources if s.provider == "main"), None),
         "sweep_dir": os.path.abspath(Path(hydra.runtime.cwd) / str(hydra.sweep.dir)),
-        "subdir": OmegaConf.to_container(hydra.sweep, resolve=False)["subdir"],  # type: ignore[call-overload, index]
+        "subdir": _plain(hydra.sweep)["subdir"],
         "hydra_words": [word for word in hydra.overrides.hydra if not word.lstrip("+~").startswith(OURS)],
     }
     code = _run(request)

@@ -13,12 +13,12 @@ import ablate
 from ablate.hydra_app.application import Application
 from ablate.hydra_app.composing import Composing
 from ablate.hydra_app.overrides import folder_override, override_of, text_of
+from ablate.program.process_table import ProcessTable
 from ablate.program.reading import ReadTable
-from ablate.program.task import Retries
 from ablate.task.code import Code, read_code
-from ablate.task.declaration import DeclaredTask, TaskTable, parse_table
+from ablate.task.declaration import DeclaredTask, parse_table
 from ablate.task.errors import ConfigError
-from ablate.task.identity import lookup
+from ablate.task.identity import lookup, without
 from ablate.task.modules import find_module
 from ablate.task.plain_run import PlainRun
 from ablate.task.project import Project
@@ -31,7 +31,7 @@ SEED = 0
 """With which settings are composed; values that follow the seed are those of this one."""
 
 
-class HydraTable(TaskTable):
+class HydraTable(ProcessTable):
     """``[tool.ablate.tasks.NAME]`` with ``kind = "hydra"``."""
 
     script: str | None = None
@@ -54,20 +54,6 @@ class HydraTable(TaskTable):
     """That every run has, such as ``trainer.progress_bar=false``."""
     ignore: list[str] = Field(default_factory=list)
     """Fields that cannot change a result (folders, loggers): no part of the identity."""
-    cwd: str = "."
-    """Where it runs, relative to the project."""
-    environment: dict[str, str] = Field(default_factory=dict)
-    """Variables over those of the worker."""
-    timeout: Annotated[float, Field(gt=0)] | None = None
-    """Seconds that a run may take."""
-    retries: Retries | None = None
-    keep: str | None = None
-    """Folder, relative to the project, below which every run's folder is kept; None: it is deleted after the run."""
-
-    @property
-    def reads(self) -> list[ReadTable]:
-        """``read`` as a list."""
-        return self.read if isinstance(self.read, list) else [self.read]
 
     @property
     def returned(self) -> list[str]:
@@ -158,7 +144,7 @@ class HydraTask(DeclaredTask):
         """
         values = dict(self.compose(overrides).values)
         for path in (self.app.seed.lstrip("+"), *self.app.ignore):
-            values = _without(values, path.split("."))
+            values = without(values, path)
         length, samples, problems = self._length(values)
         if problems:
             raise ConfigError(problems)
@@ -249,9 +235,7 @@ class HydraTask(DeclaredTask):
             definition={
                 "application": table.script or table.module or table.function,
                 "returns": table.returned,
-                "read": [_plain(read) for read in table.reads],
-                **({"environment": dict(table.environment)} if table.environment else {}),
-                **({"cwd": table.cwd} if table.cwd != "." else {}),
+                **table.definition,
             },
         )
 
@@ -259,18 +243,15 @@ class HydraTask(DeclaredTask):
     def details(self) -> Mapping[str, Any]:
         """What the engine has to know, but for the command line of the setting."""
         table = self.app
-        returned = [ReadTable(kind="jsonl", file=RETURNED)]
+        returned = ReadTable(kind="jsonl", file=RETURNED)
         return {
+            **table.details,
             "flags": "",
             "switches": "value",
             "environment": {key: _braced(value) for key, value in self._environment().items()},
             "project": str(self.project.folder),
-            "cwd": table.cwd,
-            "read": [_plain(read) for read in [*returned, *table.reads]],
+            "read": [returned.definition, *table.details["read"]],
             "metrics": list(self.metrics),
-            "timeout": table.timeout,
-            "retries": table.retries.model_dump() if table.retries is not None else None,
-            "keep": table.keep,
             "code": self.version.notes,
         }
 
@@ -284,10 +265,7 @@ class HydraTask(DeclaredTask):
 
     def provide(self, runs: Sequence[Run]) -> None:
         """See :class:`ablate.task.task.Task`: it has been composed, so that it is there."""
-        if any(read.kind == "tensorboard" for read in self.app.reads):
-            from ablate.program.tensorboard import check_installed
-
-            check_installed()
+        self.app.check_readers()
 
     @property
     def _roots(self) -> tuple[Path, ...]:
@@ -322,19 +300,6 @@ class HydraTask(DeclaredTask):
         return {"HYDRA_FULL_ERROR": "1", **found, **self.app.environment}
 
 
-def _without(values: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]:
-    rest = dict(values)
-    if len(path) == 1:
-        rest.pop(path[0], None)
-    elif isinstance(rest.get(path[0]), Mapping):
-        rest[path[0]] = _without(rest[path[0]], path[1:])
-    return rest
-
-
 def _braced(text: str) -> str:
     """Text that a template leaves as it is."""
     return text.replace("{", "{{").replace("}", "}}")
-
-
-def _plain(read: ReadTable) -> dict[str, Any]:
-    return read.model_dump(exclude_defaults=True) | {"kind": read.kind}

@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,9 @@ from ablate.program.process import Ended, Program
 from ablate.program.reading import ReadTable, Source, open_source
 from ablate.program.task import interpreter
 from ablate.program.template import Template
-from ablate.task.engine import OnStep, Speed
-from ablate.task.errors import ConfigError
+from ablate.task.plain_engine import PlainEngine
 from ablate.task.plain_run import PlainRun
 from ablate.task.record import Result, Status, StopRule
-from ablate.task.run import Run
 
 POLL_SECONDS = 0.2
 """Between two looks at what a program has written."""
@@ -27,52 +25,17 @@ POLL_SECONDS = 0.2
 SHOWN_LINES = 20
 """Last lines of a program's errors in the reason why it failed."""
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
+class ProgramEngine(PlainEngine):
+    """Runs programs, one at a time; see :class:`ablate.task.engine.Engine`."""
 
-class ProgramEngine:
-    """Runs programs, one at a time; see :class:`ablate.task.engine.Engine`.
-
-    Args:
-        device: ``cpu`` or ``cuda:N``; the program sees no other GPU.
-        threads: For numerical libraries.
-    """
-
-    def __init__(self, device: str, threads: int) -> None:
-        self._environment = dict.fromkeys(THREAD_VARIABLES, str(threads))
-        self._environment |= {"CUDA_VISIBLE_DEVICES": device.partition(":")[2], "PYTHONUNBUFFERED": "1"}
-        self._has_measured_all: set[str] = set()
-
-    @property
-    def hardware(self) -> Mapping[str, Any]:
-        """Nothing is known of what the program uses."""
-        return {"gpu": None}
-
-    def load(self, runs: Sequence[Run]) -> None:
-        """Nothing is shared between programs."""
-
-    def train(self, runs: Sequence[Run], on_step: OnStep, stops: Mapping[int, StopRule]) -> Sequence[Result]:
-        """See :class:`ablate.task.engine.Engine`.
-
-        Raises:
-            ConfigError: The first program that ended well wrote some metrics, and never others.
-        """
-        results: list[Result] = []
-        for position, run in enumerate(runs):
-            assert isinstance(run, PlainRun)
-            results.append(self._train(run, position, on_step, stops.get(position)))
-        return results
-
-    def probe(self, runs: Sequence[Run], seconds: float) -> Speed | None:
-        """Runs do not train together."""
-        return None
-
-    def _train(self, run: PlainRun, position: int, on_step: OnStep, rule: StopRule | None) -> Result:
+    def train_one(self, run: PlainRun, on_step: Callable[[int], None], rule: StopRule | None) -> Result:
+        """See :class:`ablate.task.plain_engine.PlainEngine`; exit codes that are no fault are tried again."""
         retries = run.details["retries"] or {"codes": [], "times": 0}
         tries = 0
         while True:
             with _folder(run) as folder:
-                attempt = _Attempt(run, folder, self._environment, position, on_step, rule)
+                attempt = _Attempt(run, folder, self.variables | {"PYTHONUNBUFFERED": "1"}, on_step, rule)
                 ended = attempt.follow()
                 if ended.code in retries["codes"] and tries < retries["times"] and attempt.left is None:
                     tries += 1
@@ -95,14 +58,9 @@ class ProgramEngine:
             return Result("failed", curves, "\n".join(problems[:SHOWN_LINES]), notes)
         if attempt.curves.has_diverged:
             return Result("diverged", curves, None, notes)
-        metrics = run.details["metrics"]
-        missing = [name for name in metrics if not any(name in measured.values for measured in curves)]
-        if missing and (len(missing) == len(metrics) or run.task in self._has_measured_all):
-            return Result("failed", curves, "\n".join(attempt.not_found(missing)), notes)
-        if missing:
-            raise ConfigError(attempt.not_found(missing))
-        self._has_measured_all.add(run.task)
-        return Result("complete", curves, None, notes)
+        if not any(measured.values for measured in curves):
+            return Result("failed", curves, "\n".join(attempt.not_found(run.details["metrics"])), notes)
+        return self.complete(run, curves, notes, attempt.not_found)
 
 
 class _Attempt:
@@ -113,13 +71,12 @@ class _Attempt:
         run: PlainRun,
         folder: Path,
         environment: Mapping[str, str],
-        position: int,
-        on_step: OnStep,
+        on_step: Callable[[int], None],
         rule: StopRule | None,
     ) -> None:
         details = run.details
         self.run, self.folder = run, folder
-        self.position, self.on_step, self.rule = position, on_step, rule
+        self.on_step, self.rule = on_step, rule
         self.curves = Curves(tuple(details["metrics"]))
         self.tables = [ReadTable.model_validate(table) for table in details["read"]]
         self.sources: list[Source] = [
@@ -204,7 +161,7 @@ class _Attempt:
         for step in self.curves.steps:
             if step not in self._told:
                 self._told.add(step)
-                self.on_step(step, (self.position,))
+                self.on_step(step)
             if not is_over and self.rule is not None and self.rule.stops(self.curves.at(step)):
                 self.left, self.upto = "stopped", step
                 return

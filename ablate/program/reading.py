@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from pydantic import Field, model_validator
 
@@ -56,6 +56,11 @@ class ReadTable(Fields):
             groups = re.compile(self.pattern or "").groupindex
             return {self.names.get(name, name): name for name in metrics if self.names.get(name, name) in groups}
         return {self.names.get(name, name): name for name in metrics}
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """The keys that were given, as plain data."""
+        return self.model_dump(exclude_defaults=True) | {"kind": self.kind}
 
     @property
     def place(self) -> str:

@@ -10,12 +10,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ablate.program.reading import ReadTable
+from ablate.program.process_table import ProcessTable
 from ablate.program.template import Switches, Template
 from ablate.task.code import Code, read_code
-from ablate.task.declaration import DeclaredTask, TaskTable, parse_table
+from ablate.task.declaration import DeclaredTask, parse_table
 from ablate.task.errors import ConfigError
-from ablate.task.fields import Fields
 from ablate.task.modules import find_module
 from ablate.task.project import Project
 from ablate.task.run import Run
@@ -26,39 +25,16 @@ PYTHON = ("python", "python3")
 SOME_FOLDER = "(the run's folder)"
 
 
-class Retries(Fields):
-    """Which exit codes are no fault of the run."""
-
-    codes: Annotated[list[Annotated[int, Field(ge=1, le=255)]], Field(min_length=1)]
-    times: Annotated[int, Field(ge=1, le=100)] = 3
-    """Further tries, each in an empty folder."""
-
-
-class ProgramTable(TaskTable):
+class ProgramTable(ProcessTable):
     """``[tool.ablate.tasks.NAME]`` with ``kind = "program"``."""
 
     command: Annotated[list[str], Field(min_length=1)]
-    """Words, with placeholders; see :class:`ablate.program.template.Template`."""
+    """Words, with placeholders, which ``environment`` may have too; see :class:`ablate.program.template.Template`.
+    ``cwd = "{folder}"``: it runs in the run's own folder."""
     flags: str = ""
     switches: Switches = "on"
-    environment: dict[str, str] = Field(default_factory=dict)
-    """Variables over those of the worker; placeholders as in ``command``."""
-    cwd: str = "."
-    """Where it runs, relative to the project; ``{folder}``: in the run's own folder."""
-    read: Annotated[ReadTable | list[ReadTable], Field()]
-    """What its metrics are read from."""
     takes_seed: bool = True
     """False: the program has no random parts, or none that can be seeded; its runs then differ by nothing known."""
-    timeout: Annotated[float, Field(gt=0)] | None = None
-    """Seconds that a run may take."""
-    retries: Retries | None = None
-    keep: str | None = None
-    """Folder, relative to the project, below which every run's folder is kept; None: it is deleted after the run."""
-
-    @property
-    def reads(self) -> list[ReadTable]:
-        """``read`` as a list."""
-        return self.read if isinstance(self.read, list) else [self.read]
 
 
 def declared(name: str, table: Mapping[str, Any], project: Project) -> "ProgramTask":
@@ -104,13 +80,11 @@ class ProgramTask(DeclaredTask):
                 f"tasks.{self.name}: no file of the project is named by the command, so that nothing tells when "
                 f"{table.command[0]} changes; list what it is made of (files = [...]), or set version = '...'"
             )
-        optional: dict[str, Any] = {
-            "flags": table.flags,
-            "switches": "" if table.switches == "on" else table.switches,
-            "environment": dict(table.environment),
-            "cwd": "" if table.cwd == "." else table.cwd,
-        }
-        definition = {"command": list(table.command), "read": [_plain(read) for read in table.reads]}
+        definition = {"command": list(table.command), **table.definition}
+        if table.flags:
+            definition["flags"] = table.flags
+        if table.switches != "on":
+            definition["switches"] = table.switches
         return read_code(
             self.project.folder,
             self.project.roots,
@@ -118,7 +92,7 @@ class ProgramTask(DeclaredTask):
             scripts=scripts,
             files=[*table.files, *named],
             version=table.version,
-            definition=definition | {key: value for key, value in optional.items() if value},
+            definition=definition,
         )
 
     @cached_property
@@ -126,17 +100,12 @@ class ProgramTask(DeclaredTask):
         """What the engine has to know."""
         table = self.program
         return {
+            **table.details,
             "command": list(table.command),
             "flags": table.flags,
             "switches": table.switches,
-            "environment": dict(table.environment),
             "project": str(self.project.folder),
-            "cwd": table.cwd,
-            "read": [_plain(read) for read in table.reads],
             "metrics": list(self.metrics),
-            "timeout": table.timeout,
-            "retries": table.retries.model_dump() if table.retries is not None else None,
-            "keep": table.keep,
             "code": self.version.notes,
         }
 
@@ -178,10 +147,7 @@ class ProgramTask(DeclaredTask):
             problems.append(f"command: -m {module}: there is no such module")
         if problems:
             raise ConfigError([f"tasks.{self.name}.{problem}" for problem in problems])
-        if any(read.kind == "tensorboard" for read in table.reads):
-            from ablate.program.tensorboard import check_installed
-
-            check_installed()
+        table.check_readers()
 
     def _python_code(self) -> tuple[Path | None, str | None]:
         """The script, or the module after ``-m``, that a Python command executes."""
@@ -247,10 +213,6 @@ def _unread(table: ProgramTable, metrics: Sequence[str]) -> list[str]:
         f"metrics.{name}: no group of the pattern is called {name}" for name in metrics if name not in readable
     ]
     return problems
-
-
-def _plain(read: ReadTable) -> dict[str, Any]:
-    return read.model_dump(exclude_defaults=True) | {"kind": read.kind}
 
 
 def interpreter(command: Sequence[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """What every task has in common that a table of the user's own project declares: metrics, defaults, steps, code."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Annotated, Any, TypeVar
@@ -74,7 +75,7 @@ def _with_known_keys(problem: str, kind: type[BaseModel]) -> str:
     return f"{problem}; keys are {', '.join(kind.model_fields)}" if problem.endswith("no such field") else problem
 
 
-class DeclaredTask:
+class DeclaredTask(ABC):
     """A task whose runs are :class:`PlainRun`; kinds of tasks derive from it.
 
     Args:
@@ -99,15 +100,19 @@ class DeclaredTask:
 
     # What kinds of tasks say for themselves
 
-    @cached_property
+    @property
+    @abstractmethod
     def version(self) -> Code:
         """The code behind the task."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def details(self) -> Mapping[str, Any]:
         """What the engine has to know."""
-        raise NotImplementedError
+
+    @abstractmethod
+    def provide(self, runs: Sequence[Run]) -> None:
+        """See :class:`ablate.task.task.Task`."""
 
     def check(self, values: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         """The setting as it counts, and what is wrong with it."""
@@ -168,9 +173,6 @@ class DeclaredTask:
     def prepare(self, runs: Sequence[Run]) -> list[Run]:
         """See :class:`ablate.task.task.Task`: the version of the code is in the runs already."""
         return list(runs)
-
-    def provide(self, runs: Sequence[Run]) -> None:
-        """See :class:`ablate.task.task.Task`."""
 
     def trajectory_of(self, identity: Mapping[str, Any]) -> str:
         """See :class:`ablate.task.task.Task`."""

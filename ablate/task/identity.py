@@ -31,6 +31,17 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def without(values: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """Nested mappings less the value at a dotted path; the same where there is none."""
+    rest = dict(values)
+    first, _, further = path.partition(".")
+    if not further:
+        rest.pop(first, None)
+    elif isinstance(rest.get(first), Mapping):
+        rest[first] = without(rest[first], further)
+    return rest
+
+
 def lookup(values: Mapping[str, Any], path: str) -> Any:
     """The value at a dotted path of nested mappings.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from ablate.task.identity import digest_of
+from ablate.task.identity import digest_of, without
 
 GUESSED_SECONDS = 60.0
 """Of a run of which nothing is known yet."""
@@ -78,13 +78,4 @@ class PlainRun:
 
 def trajectory_identity(identity: Mapping[str, Any], length_path: str) -> dict[str, Any]:
     """An identity without the field of its setting that holds the number of steps."""
-    return {**identity, "config": _without(identity["config"], length_path.split("."))}
-
-
-def _without(values: Mapping[str, Any], path: list[str]) -> dict[str, Any]:
-    rest = dict(values)
-    if len(path) == 1:
-        rest.pop(path[0], None)
-    elif isinstance(rest.get(path[0]), Mapping):
-        rest[path[0]] = _without(rest[path[0]], path[1:])
-    return rest
+    return {**identity, "config": without(identity["config"], length_path)}

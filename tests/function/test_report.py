@@ -9,20 +9,20 @@ from ablate.function.report import Left, Report, ReportError
 from ablate.task.record import StopRule
 
 
-def report(metrics=("acc", "loss"), rule=None, on_step=lambda step, members: None):
+def report(metrics=("acc", "loss"), rule=None, on_step=lambda step: None):
     return Report(metrics, rule, on_step)
 
 
 def test_values_by_step():
     heard = []
-    told = report(on_step=lambda *what: heard.append(what))
+    told = report(on_step=heard.append)
     assert told(1, {"acc": 0.5}) is False
     assert told(1, loss=np.float32(2.0)) is False
     assert told(np.int64(3), {"acc": 1}) is False
     told.finish({"loss": 1.0})
     assert [(m.step, m.values) for m in told.curves] == [(1, {"acc": 0.5, "loss": 2.0}), (3, {"acc": 1.0, "loss": 1.0})]
     assert all(m.seconds >= 0 for m in told.curves)
-    assert heard == [(1, (0,)), (3, (0,))]
+    assert heard == [1, 3]
 
 
 def test_final_values_alone():
@@ -82,7 +82,7 @@ def test_what_the_worker_raises_goes_through_and_comes_again():
     class Stop(BaseException):
         pass
 
-    def leave(step, members):
+    def leave(step):
         raise Stop
 
     told = report(on_step=leave)

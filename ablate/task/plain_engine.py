@@ -1,0 +1,96 @@
+"""What the engines of plain runs share: somebody's own code is carried out one run at a time."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ablate.task.engine import OnStep, Speed
+from ablate.task.errors import ConfigError
+from ablate.task.plain_run import PlainRun
+from ablate.task.record import Measurement, Result, StopRule
+from ablate.task.run import Run
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+"""Read by numerical libraries when they are first imported."""
+
+
+class PlainEngine(ABC):
+    """Carries out runs one at a time; see :class:`ablate.task.engine.Engine`.
+
+    Args:
+        device: ``cpu`` or ``cuda:N``; the code sees no other GPU.
+        threads: For numerical libraries.
+    """
+
+    def __init__(self, device: str, threads: int) -> None:
+        self.variables = dict.fromkeys(THREAD_VARIABLES, str(threads))
+        self.variables["CUDA_VISIBLE_DEVICES"] = device.partition(":")[2]
+        self._has_measured_all: set[str] = set()
+
+    @abstractmethod
+    def train_one(self, run: PlainRun, on_step: Callable[[int], None], rule: StopRule | None) -> Result:
+        """Carry out a run.
+
+        Args:
+            run: With its seed.
+            on_step: To be called after each step; what it raises must be let through.
+            rule: What the run must reach to go on; None: nothing.
+
+        Raises:
+            ConfigError: No run of the task can do better than this one.
+        """
+
+    @property
+    def hardware(self) -> Mapping[str, Any]:
+        """Nothing is known of what somebody's own code uses."""
+        return {"gpu": None}
+
+    def load(self, runs: Sequence[Run]) -> None:
+        """Nothing is known of what runs share."""
+        return
+
+    def train(self, runs: Sequence[Run], on_step: OnStep, stops: Mapping[int, StopRule]) -> Sequence[Result]:
+        """See :class:`ablate.task.engine.Engine`.
+
+        Raises:
+            ConfigError: The code cannot be run at all, or the first run that ended well lacks a metric of its task.
+        """
+        results: list[Result] = []
+        for position, run in enumerate(runs):
+            assert isinstance(run, PlainRun)
+            results.append(self.train_one(run, _at(on_step, position), stops.get(position)))
+        return results
+
+    def probe(self, runs: Sequence[Run], seconds: float) -> Speed | None:
+        """Runs do not train together."""
+        return None
+
+    def complete(
+        self,
+        run: PlainRun,
+        curves: tuple[Measurement, ...],
+        notes: Mapping[str, Any],
+        explain: Callable[[Sequence[str]], list[str]],
+    ) -> Result:
+        """The result of a run that ended well, which it only did if it measured every metric of its task.
+
+        Args:
+            run: As handed to :meth:`train_one`.
+            curves: What it measured.
+            notes: As the result is to have them.
+            explain: A sentence for each metric that is missing.
+
+        Raises:
+            ConfigError: A metric is missing, and no run of this task has measured them all yet.
+        """
+        missing = [name for name in run.details["metrics"] if not any(name in measured.values for measured in curves)]
+        if missing and run.task not in self._has_measured_all:
+            raise ConfigError(explain(missing))
+        if missing:
+            return Result("failed", curves, "\n".join(explain(missing)), notes)
+        self._has_measured_all.add(run.task)
+        return Result("complete", curves, None, notes)
+
+
+def _at(on_step: OnStep, position: int) -> Callable[[int], None]:
+    return lambda step: on_step(step, (position,))
