@@ -59,6 +59,12 @@ def _complete_study_or_override(ctx: click.Context, param: click.Parameter, inco
     return _complete_study(ctx, param, incomplete) + (_complete_override(ctx, param, incomplete) if incomplete else [])
 
 
+def _complete_kind(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from ablate.commands.init import KINDS
+
+    return [CompletionItem(kind, help=one.what) for kind, one in KINDS.items() if kind.startswith(incomplete)]
+
+
 def _study_command(**settings: Any) -> Callable[[Callable[..., None]], click.Command]:
     """A command that takes STUDY... and overrides."""
 
@@ -93,6 +99,20 @@ def run(arguments: tuple[str, ...]) -> None:
     from ablate.commands.run import run_arguments
 
     run_arguments(arguments)
+
+
+@main.command(short_help="Write a small project of your own to begin with; it runs at once.")
+@click.argument("kind", required=False, metavar="[network|function|hydra|program]", shell_complete=_complete_kind)
+@click.argument("folder", required=False, default=".", type=click.Path(path_type=Path))
+def init(kind: str | None, folder: Path) -> None:
+    """Write a small complete project into FOLDER (default: here) that runs at once: code, a study, a test.
+
+    Without a kind, says which there are. Nothing is downloaded, and no file is overwritten.
+    """
+    from ablate.commands.init import init_command
+
+    with user_errors():
+        init_command(kind, folder)
 
 
 @_study_command()

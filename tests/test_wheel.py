@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ablate.commands.init import KINDS
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -31,6 +33,20 @@ def test_plan_from_an_empty_folder(unpacked, tmp_path):
     found = subprocess.run(where, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
     assert Path(found.strip()).is_relative_to(unpacked)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_project_is_begun_from_it(unpacked, tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(unpacked)}
+    for kind, one in KINDS.items():
+        command = [sys.executable, "-m", "ablate", "init", kind, str(tmp_path / kind)]
+        subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
+        ours = [p.relative_to(ROOT / "examples" / one.example) for p in tracked(f"examples/{one.example}")]
+        assert sorted(p.relative_to(tmp_path / kind) for p in (tmp_path / kind).rglob("*") if p.is_file()) == ours
+
+
+def tracked(folder):
+    done = subprocess.run(["git", "ls-files", "-z", folder], cwd=ROOT, check=True, capture_output=True, text=True)
+    return sorted(ROOT / name for name in done.stdout.split("\0") if name)
 
 
 def test_every_file_that_is_no_code_is_in_it(unpacked):
