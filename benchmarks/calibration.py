@@ -20,10 +20,10 @@ from ablate.analyse.best import simes
 from ablate.analyse.bootstrap import bca_interval, t_interval
 from ablate.analyse.claims import judge_panel
 from ablate.analyse.equivalence import tost
-from ablate.analyse.inputs import Claim
 from ablate.analyse.mean_interval import mean_interval, moments
 from ablate.analyse.panel import Level, Panel
 from ablate.analyse.sign_flip import pairwise, sign_flip
+from ablate.task.claim import Claim
 from ablate.task.metric import Metric
 
 Sampler = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]

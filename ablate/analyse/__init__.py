@@ -23,7 +23,7 @@ from ablate.analyse.equivalence import equivalent
 from ablate.analyse.errors import AnalysisError
 from ablate.analyse.guessing import guess_columns
 from ablate.analyse.importance import importance
-from ablate.analyse.inputs import Claim, Metrics, Published, parse_claim, parse_published
+from ablate.analyse.inputs import Metrics, Published
 from ablate.analyse.published import check_published
 from ablate.analyse.results import (
     Best,
@@ -47,7 +47,6 @@ from ablate.analyse.trend import trend
 __all__ = [
     "AnalysisError",
     "Best",
-    "Claim",
     "Comparison",
     "Curve",
     "Description",
@@ -75,7 +74,5 @@ __all__ = [
     "guess_columns",
     "importance",
     "judge",
-    "parse_claim",
-    "parse_published",
     "trend",
 ]

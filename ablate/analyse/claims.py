@@ -23,12 +23,13 @@ from ablate.analyse.best import simes
 from ablate.analyse.bootstrap import Floats
 from ablate.analyse.equivalence import equivalence_of
 from ablate.analyse.errors import AnalysisError
-from ablate.analyse.inputs import Claim, Metrics, by_name, find_metric
+from ablate.analyse.inputs import Metrics, by_name, find_metric
 from ablate.analyse.panel import Panel, diverged_text, make_panel
 from ablate.analyse.power import ALPHA, seeds_needed
 from ablate.analyse.results import Outcome, Verdict
 from ablate.analyse.sign_flip import Pairwise, least_pairs, pairwise
 from ablate.analyse.trend import page
+from ablate.task.claim import Claim
 
 MOST_TEXTS = 3
 """Sentences about pairs of levels that are no evidence."""
@@ -39,7 +40,7 @@ def judge(runs: pd.DataFrame, claim: Claim, metrics: Metrics, *, seed: int = 0) 
 
     Args:
         runs: frame of runs of one study.
-        claim: as ``parse_claim`` gives it.
+        claim: as :func:`ablate.task.claim.parse_claim` gives it.
         metrics: declared ones, the claim's among them; the others may tell whether a run is at chance.
         seed: of the random sign flips, used beyond 14 pairs.
 

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from ablate.analyse.inputs import Claim
 from ablate.analyse.table import Table
+from ablate.task.claim import Claim
 
 Standing = Literal["better", "worse", "undecided"]
 Outcome = Literal["supported", "refuted", "undecided"]

@@ -12,7 +12,7 @@ from ablate.analyse.compare import compare
 from ablate.analyse.describe import describe
 from ablate.analyse.errors import AnalysisError
 from ablate.analyse.importance import importance
-from ablate.analyse.inputs import Claim, Metrics, Published, by_name
+from ablate.analyse.inputs import Metrics, Published, by_name
 from ablate.analyse.panel import checked, factors_of, make_panel
 from ablate.analyse.published import check_published
 from ablate.analyse.results import (
@@ -27,6 +27,7 @@ from ablate.analyse.results import (
 )
 from ablate.analyse.table import frame_of, html_of
 from ablate.analyse.trend import is_ordered, trend
+from ablate.task.claim import Claim
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from ablate.judge.records import frame_of_study, records_of_table
 from ablate.judge.request import JudgeRequest
 from ablate.judge.runs import JudgedRuns, read_runs
 from ablate.judge.table import RawTable, read_table
+from ablate.task.claim import parse_claim
 from ablate.task.errors import ConfigError
 from ablate.task.metric import Metric
 from ablate.task.record import Guess, Record
@@ -185,7 +186,6 @@ def _view(
     claims: Sequence[Mapping[str, Any]],
 ) -> "StudyView":
     """The judged table as a report shows it."""
-    from ablate.analyse import parse_claim
     from ablate.report import FactorView, LevelView, StudyView
 
     factors = []

@@ -9,6 +9,7 @@ from ablate.plan.design import Setting, is_same
 from ablate.plan.plan import Plan
 from ablate.plan.sources import sweep_file
 from ablate.plan.study import Published, Study
+from ablate.task.claim import Claim, parse_claim
 from ablate.task.errors import ConfigError
 from ablate.task.identity import flatten
 from ablate.task.run import Run
@@ -16,7 +17,6 @@ from ablate.task.run import Run
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ablate.analyse import Claim
     from ablate.report.view import FactorView, StudyView
 
 
@@ -113,16 +113,14 @@ def claims_of(plan: Plan) -> "tuple[Claim, ...]":
     stated = [study for study in plan.studies if study.claims]
     if not stated:
         return ()
-    from ablate.analyse import AnalysisError, parse_claim
-
     claims, problems = [], []
     for study in stated:
         metrics = metrics_of([study.task])
         for index, mapping in enumerate(study.claims):
             try:
                 claim = parse_claim({"id": f"{study.name}-{index + 1}", **mapping}, metrics)
-            except AnalysisError as error:
-                problems += [f"study {study.name}: claims.{index}: {line}" for line in str(error).splitlines()]
+            except ConfigError as error:
+                problems += [f"study {study.name}: claims.{index}: {problem}" for problem in error.problems]
                 continue
             settings = _settings(plan, study, claim.factor)
             unknown = [level for level in (*claim.levels, *claim.among) if _meant(settings, level) is None]

@@ -92,7 +92,7 @@ def parse_claims(given: Sequence[ClaimRequest], study: JudgedStudy, metrics: Seq
         metrics: That were declared; the last is the primary one.
 
     Returns:
-        For :func:`ablate.analyse.parse_claim`.
+        For :func:`ablate.task.claim.parse_claim`.
 
     Raises:
         ConfigError: Lists every problem.

@@ -9,7 +9,7 @@ from ablate.task.metric import Metric
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ablate.analyse import Claim
+    from ablate.task.claim import Claim
 
 Scale = Literal["auto", "linear", "log2", "log10"]
 

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from ablate import analyse
-from ablate.analyse import AnalysisError, parse_claim
+from ablate.analyse import AnalysisError
 from ablate.images.metrics import METRICS as M
+from ablate.task.claim import parse_claim
 
 SHAPE = {1: 0.60, 2: 0.70, 3: 0.80, 4: 0.70, 5: 0.60}
 

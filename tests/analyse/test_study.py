@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ablate.analyse import AnalysisError, Published, analyse, best, compare, describe, judge, parse_claim, trend
+from ablate.analyse import AnalysisError, Published, analyse, best, compare, describe, judge, trend
 from ablate.images.metrics import METRICS as M
+from ablate.task.claim import parse_claim
 
 CLAIM = parse_claim(
     {

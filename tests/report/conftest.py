@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ablate.analyse import Claim
 from ablate.images import metrics as images
 from ablate.report import FactorView, LevelView, StudyView, write_report
+from ablate.task.claim import Claim
 
 BROWSER = shutil.which("chromium")
 collect_ignore = [] if BROWSER else ["test_browser.py"]
