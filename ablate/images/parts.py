@@ -15,8 +15,12 @@ from pydantic import Field
 
 from ablate.images.config.data import FashionMNIST, ImageData, ImageFolder, Mnist
 from ablate.images.config.data import Found as FoundImages
+from ablate.images.config.early_lenets import LeNet1, LeNet4
 from ablate.images.config.model import AlexNet, LeNet, Network
+from ablate.images.config.nin import Nin
+from ablate.images.config.resnet import ResNet
 from ablate.images.config.train import Train
+from ablate.images.config.vgg import Vgg
 from ablate.task.code import Code, read_code
 from ablate.task.errors import ConfigError
 from ablate.task.fields import NOT_IDENTITY
@@ -41,7 +45,15 @@ __all__ = [
 ]
 
 BUILT_IN: Mapping[str, Mapping[str, Any]] = {
-    "networks": {"lenet": LeNet, "alexnet": AlexNet},
+    "networks": {
+        "lenet": LeNet,
+        "lenet1": LeNet1,
+        "lenet4": LeNet4,
+        "alexnet": AlexNet,
+        "vgg": Vgg,
+        "nin": Nin,
+        "resnet": ResNet,
+    },
     "datasets": {"fashion_mnist": FashionMNIST, "mnist": Mnist, "image_folder": ImageFolder},
     "losses": {"cross_entropy": None, "mse": None},
     "metrics": dict.fromkeys(("f1", "balanced_acc", "top5")),

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from ablate.images.config import AlexNet, LeNet
-from ablate.images.config.model import convolved, pooled
+from ablate.images.config.layers import convolved, pooled
 from ablate.images.run import RunConfig, parse_run
 from ablate.task.errors import ConfigError
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from ablate.task.fields import Activation, Fields, Fraction, Pooling, Positive
+from ablate.images.config.layers import convolved, pooled
+from ablate.task.fields import IDENTITY_IF_SET, Activation, Fields, Fraction, Pooling, Positive
 
 if TYPE_CHECKING:
     from torch import nn
@@ -107,11 +108,24 @@ class LeNet(Network):
     """Units of the two hidden linear layers."""
     dropout: Fraction = 0.0
     """Probability of dropping a unit, after each hidden linear layer's activation; the article has none."""
+    subsampling: Literal["plain", "trainable"] = Field(default="plain", json_schema_extra=IDENTITY_IF_SET)
+    """``trainable``: a pooling's maps are multiplied by a coefficient and moved by a bias each, and go through the
+    activation again, as in 1998."""
+    connections: Literal["full", "table"] = Field(default="full", json_schema_extra=IDENTITY_IF_SET)
+    """Which maps of the first convolution those of the second (C3) see: all, or those of 1998's table I."""
+    output: Literal["linear", "rbf"] = Field(default="linear", json_schema_extra=IDENTITY_IF_SET)
+    """``rbf``: Euclidean units with fixed codes, as in 1998; with cross-entropy, classes are Gaussians around them."""
 
     @model_validator(mode="before")
     @classmethod
     def _lists_to_tuples(cls, data: Any) -> Any:
         return {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()} if isinstance(data, dict) else data
+
+    @model_validator(mode="after")
+    def _table_fits(self) -> "LeNet":
+        if self.connections == "table" and self.channels != (6, 16):
+            raise ValueError(f"channels = {list(self.channels)}: connections = table is for the channels [6, 16]")
+        return self
 
     def build(self, in_channels: int, input_size: tuple[int, int], classes: int) -> "nn.Module":
         """See :func:`ablate.images.networks.lenet.build_lenet`."""
@@ -195,19 +209,3 @@ class AlexNet(Network):
                 size = pooled(size, window, stride, ceil=small)
                 maps.append((f"pool{index} ({window}x{window})", *size))
         return maps
-
-
-def convolved(size: tuple[int, int], kernel: int, stride: int = 1, padding: int = 0) -> tuple[int, int]:
-    """Height and width after a convolution (torch.nn.Conv2d's formula, dilation 1)."""
-    height, width = ((side + 2 * padding - kernel) // stride + 1 for side in size)
-    return height, width
-
-
-def pooled(size: tuple[int, int], window: int, stride: int, ceil: bool) -> tuple[int, int]:
-    """Height and width after a pooling without padding (torch.nn.MaxPool2d's formula)."""
-    if not ceil:
-        return convolved(size, window, stride)
-    rounded = (-(-(side - window) // stride) + 1 for side in size)
-    # A window that would start beyond the input is left out.
-    height, width = (out - ((out - 1) * stride >= side) for out, side in zip(rounded, size, strict=True))
-    return height, width

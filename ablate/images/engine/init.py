@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ablate.images.config import Train
 from ablate.images.engine.streams import stream
+from ablate.images.networks.lenet_1998 import TableConv2d
 
 
 def initial_parameters(model: nn.Module, train: Train, seed: int) -> dict[str, Tensor]:
@@ -29,7 +30,11 @@ def initial_parameters(model: nn.Module, train: Train, seed: int) -> dict[str, T
     for layer, module in model.named_modules():
         for name, parameter in module.named_parameters(recurse=False):
             full = f"{layer}.{name}" if layer else name
-            if isinstance(module, nn.Conv2d | nn.Linear):
+            if isinstance(module, TableConv2d):  # as if all maps were connected, and then the connections of those
+                value = torch.empty(module.full_shape if name == "weight" else parameter.shape)
+                _draw(value, name, torch.Size(module.full_shape), train, stream(seed, "init", full))
+                values[full] = module.of_full(value) if name == "weight" else value
+            elif isinstance(module, nn.Conv2d | nn.Linear):
                 value = torch.empty(parameter.shape)
                 _draw(value, name, module.weight.shape, train, stream(seed, "init", full))
                 values[full] = value

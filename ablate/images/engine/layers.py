@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ablate.images.networks.lenet_1998 import RbfOutput, TableConv2d, full_weight, minus_distances
+
 
 class StackedLayer(nn.Module):
     """A layer of K members.
@@ -176,6 +178,40 @@ class StackedPerMember(StackedLayer):
             return torch.unflatten(self.layer(x.flatten(0, 1)), 0, x.shape[:2])
         y = self.layer(torch.unflatten(x, 1, (self.members, -1)).flatten(0, 1))
         return torch.unflatten(y, 0, (-1, self.members)).flatten(1, 2)
+
+
+class StackedTableConv2d(StackedLayer):
+    """A grouped convolution by member whose weights have zeros where a map does not see another."""
+
+    weight: Tensor
+    bias: Tensor
+    places: Tensor
+
+    def __init__(self, layer: TableConv2d, members: int) -> None:
+        super().__init__(layer, members)
+        self.full_shape = layer.full_shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the layer in any of the layouts above, but to an input that members share."""
+        if x.dim() == 5:
+            y = self.forward(x.transpose(0, 1).flatten(1, 2))
+            return torch.unflatten(y, 1, (self.members, -1)).transpose(0, 1)
+        weight = full_weight(self.weight, self.places, self.full_shape)
+        return F.conv2d(x, weight, self.bias.flatten(), groups=self.members)
+
+
+class StackedRbf(StackedLayer):
+    """Distances of each member's features to its codes."""
+
+    codes: Tensor
+
+    def __init__(self, layer: RbfOutput, members: int) -> None:
+        super().__init__(layer, members)
+        self.in_features = layer.in_features
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the layer in any of the layouts above."""
+        return minus_distances(features(x, x.shape[-1] // self.in_features), self.codes)
 
 
 def features(x: Tensor, members: int) -> Tensor:

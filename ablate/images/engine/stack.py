@@ -20,9 +20,12 @@ from ablate.images.engine.layers import (
     StackedLayer,
     StackedLinear,
     StackedPerMember,
+    StackedRbf,
+    StackedTableConv2d,
     features,
     spread,
 )
+from ablate.images.networks.lenet_1998 import RbfOutput, TableConv2d
 
 TOLERANCE = 1e-3
 """Largest difference between stacked and single outputs, as a share of the largest output (float32 rounding: 1e-6)."""
@@ -37,6 +40,8 @@ STACKED: dict[type[nn.Module], type[StackedLayer]] = {
     nn.BatchNorm2d: StackedBatchNorm,
     nn.LocalResponseNorm: StackedPerMember,
     nn.Dropout: StackedDropout,
+    TableConv2d: StackedTableConv2d,
+    RbfOutput: StackedRbf,
 }
 """What replaces a layer that has parameters, mixes channels or draws random numbers."""
 

@@ -7,6 +7,15 @@ from torch import nn
 
 from ablate.task.fields import Activation, Pooling
 
+
+class ScaledTanh(nn.Module):
+    """1.7159 tanh(2/3 x), which is 1 at 1 (LeCun et al. 1998, section II.B and appendix A)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Element by element."""
+        return 1.7159 * torch.tanh(2.0 / 3.0 * x)
+
+
 ACTIVATIONS: dict[Activation, Callable[[], nn.Module]] = {
     "identity": nn.Identity,
     "sigmoid": nn.Sigmoid,
@@ -16,6 +25,7 @@ ACTIVATIONS: dict[Activation, Callable[[], nn.Module]] = {
     "elu": nn.ELU,
     "gelu": nn.GELU,
     "silu": nn.SiLU,
+    "scaled_tanh": ScaledTanh,
 }
 """Each with torch's default coefficients (``leaky_relu``: slope 0.01; ``elu``: alpha 1), never in place."""
 

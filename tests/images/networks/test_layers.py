@@ -18,6 +18,7 @@ FORMULAS = {
     "elu": torch.where(X > 0, X, torch.exp(X) - 1),
     "gelu": X * 0.5 * (1 + torch.erf(X / 2**0.5)),
     "silu": X / (1 + torch.exp(-X)),
+    "scaled_tanh": 1.7159 * (1 - 2 / (torch.exp(4 / 3 * X) + 1)),
 }
 
 
