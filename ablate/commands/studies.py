@@ -307,7 +307,7 @@ def _fields(words: Sequence[str]) -> dict[str, Any]:
 
 
 def print_model(arguments: Sequence[str]) -> None:
-    """Print a network's layers with shapes and parameter counts.
+    """Print a network's layers with shapes, parameter counts and multiply-adds for one image.
 
     Args:
         arguments: Overrides.
@@ -331,13 +331,14 @@ def print_model(arguments: Sequence[str]) -> None:
         network = build(run.model, channels, run.data.input_size, whole.classes)
     rows = layer_table(network, (channels, *run.data.input_size))
     made = table(f"{run.model.name} on {channels} x {run.data.input_size[0]} x {run.data.input_size[1]}")
-    for heading in ("layer", "kind", "output", "parameters"):
+    for heading in ("layer", "kind", "output", "parameters", "multiply-adds"):
         add_column(made, heading, left=heading in ("layer", "kind"))
     for row in rows:
-        parameters = f"{row.parameters:,}" if row.parameters else ""
-        add_row(made, row.name, row.kind, " x ".join(map(str, row.shape)), parameters)
+        numbers = [f"{number:,}" if number else "" for number in (row.parameters, row.multiply_adds)]
+        add_row(made, row.name, row.kind, " x ".join(map(str, row.shape)), *numbers)
     made.add_section()
-    add_row(made, "total", "", "", f"{sum(row.parameters for row in rows):,}")
+    totals = (sum(row.parameters for row in rows), sum(row.multiply_adds for row in rows))
+    add_row(made, "total", "", "", *(f"{total:,}" for total in totals))
     output().print(made)
 
 

@@ -182,7 +182,9 @@ class AlexNet(Network):
 
     def relative_work(self, height: int, width: int) -> float:
         """See :meth:`Network.relative_work`."""
-        return 100.0 * height * width / 28**2 if self.form == "small" else 1700.0 * height * width / 224**2
+        if self.form == "small":
+            return 182.0 * height * width / 28**2
+        return {"paper": 1530.0, "merged": 2410.0, "torchvision": 1700.0}[self.form] * height * width / 224**2
 
     @property
     def in_channels(self) -> int | None:
