@@ -47,6 +47,17 @@ class ImageData(Fields):
     shift: Annotated[int, Field(ge=0)] = Field(default=0, json_schema_extra=IDENTITY_IF_SET)
     """Training images are moved by up to so many pixels (as stored) down or up and left or right, drawn uniformly for
     each in each epoch, before they are resized; black comes in."""
+    crop: Positive | None = Field(default=None, json_schema_extra=IDENTITY_IF_SET)
+    """Side of a square, in pixels as stored, that is cut out of every image and takes its place (AlexNet's 224 of 256);
+    null: whole images. Random crops of padded images are ``shift``: a padding of 2 is a shift of up to 2."""
+    crop_at: Literal["random", "centre"] = Field(default="random", json_schema_extra=IDENTITY_IF_SET)
+    """Where training images are cut: at a place drawn for each in each epoch, or in the middle."""
+    colour_noise: Annotated[float, Field(ge=0.0, le=10.0)] = Field(default=0.0, json_schema_extra=IDENTITY_IF_SET)
+    """Standard deviation (AlexNet's: 0.1) of the random numbers, drawn for each training image in each epoch, by which
+    it is moved along the principal colours of all; 0: none."""
+    evaluation: Literal["centre", "ten"] = Field(default="centre", json_schema_extra=IDENTITY_IF_SET)
+    """Where images are cut that are validated or tested on: in the middle; or ten times (corners, middle, and all of
+    that mirrored), the predictions averaged."""
     augment: dict[str, dict[str, float | int | bool | str]] = Field(default={}, json_schema_extra=IDENTITY_IF_SET)
     """Declared augmentations with their settings; applied in the order of their names, after mirroring and moving."""
 
@@ -56,6 +67,19 @@ class ImageData(Fields):
             raise ValueError(
                 f"shift = {self.shift}: must be below the {min(self.stored_size)} pixels of an image as stored"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _crops_fit(self) -> "ImageData":
+        least, problems = min(self.stored_size), list[str]()
+        if self.crop is not None and self.crop > least:
+            problems.append(f"crop = {self.crop}: at most the {least} pixels of an image as stored")
+        if self.crop is None and self.crop_at != "random":
+            problems.append(f"crop_at = {self.crop_at}: needs a crop, the side of the square that is cut out")
+        if self.evaluation == "ten" and (self.crop is None or self.crop >= max(self.stored_size)):
+            problems.append(f"evaluation = ten: needs a crop below the {least} pixels of an image as stored")
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
 
     @property
@@ -103,7 +127,8 @@ class ImageData(Fields):
     @property
     def input_size(self) -> tuple[int, int]:
         """Height and width that the network sees, in pixels."""
-        return (self.image_size, self.image_size) if self.image_size is not None else self.stored_size
+        side = self.image_size if self.image_size is not None else self.crop
+        return (side, side) if side is not None else self.stored_size
 
 
 class _Idx(ImageData):

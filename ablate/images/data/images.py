@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from ablate.images.config import ImageData
+from ablate.images.data.colour import principal_colours
 from ablate.images.data.sources import source
 from ablate.task.errors import ConfigError
 
@@ -32,6 +33,9 @@ class Images:
     """float32 ``[channels]``: of the training images (those held out later included) scaled to [0, 1]."""
     std: torch.Tensor
     """float32 ``[channels]``: their standard deviation (divided by the number of pixels)."""
+    colours: torch.Tensor | None = None
+    """float32 ``[channels, channels]``: their principal colours (:mod:`ablate.images.data.colour`), where they are
+    wanted."""
     val: int = 0
     """So many of the last training images are a validation part that the data set itself keeps apart: never trained on,
     and in neither ``mean`` nor ``std``."""
@@ -63,6 +67,7 @@ def load(config: ImageData, device: torch.device) -> Images:
         kept = shuffled[: config.train_size].sort().values
         train_images, train_labels = train_images[kept], train_labels[kept]
     mean, std = _statistics(train_images)
+    colours = principal_colours(train_images) if config.colour_noise > 0.0 else None
     val = 0
     if arrays.val_images is not None and arrays.val_labels is not None:
         val = len(arrays.val_labels)
@@ -78,6 +83,7 @@ def load(config: ImageData, device: torch.device) -> Images:
         classes=arrays.classes,
         mean=mean.to(device),
         std=std.to(device),
+        colours=None if colours is None else colours.to(device),
         val=val,
     )
 
@@ -132,7 +138,9 @@ def class_counts(images: Images, config: ImageData, seed: int) -> dict[str, list
     return {part: own.bincount(minlength=len(images.classes)).tolist() for part, own in labels.items()}
 
 
-def prepare(batch: torch.Tensor, images: Images, config: ImageData, channels: int | None) -> torch.Tensor:
+def prepare(
+    batch: torch.Tensor, images: Images, config: ImageData, channels: int | None, moved: torch.Tensor | None = None
+) -> torch.Tensor:
     """Turn 8-bit pixels into a network's input, on their device and without waiting for it.
 
     Args:
@@ -140,15 +148,18 @@ def prepare(batch: torch.Tensor, images: Images, config: ImageData, channels: in
         images: Their mean and standard deviation are used where ``config.normalize``.
         config: The size and normalisation wanted.
         channels: Colour channels that the network wants; None: the data's own.
+        moved: float32 ``[batch, channels]``, added to every pixel of an image once it is scaled; None: nothing is.
 
     Returns:
-        float32 ``[batch, channels, height, width]``: scaled to [0, 1], resized (bilinear, antialiased), normalised,
-        grey repeated as colour.
+        float32 ``[batch, channels, height, width]``: scaled to [0, 1], moved, resized (bilinear, antialiased),
+        normalised, grey repeated as colour.
 
     Raises:
         ValueError: The network wants fewer channels than the images have.
     """
     x = batch / 255.0
+    if moved is not None:
+        x = x + moved[:, :, None, None]
     if config.image_size is not None and tuple(x.shape[-2:]) != config.input_size:
         x = torch.nn.functional.interpolate(x, config.input_size, mode="bilinear", antialias=True)
     if config.normalize:

@@ -1,4 +1,4 @@
-"""Random changes to training images, drawn anew for every image in every epoch: mirrored, and moved a few pixels.
+"""Random changes to training images, drawn anew for every image in every epoch: mirrored, moved, coloured.
 
 What is drawn depends on a run's seed and the epoch alone, so that members with one seed go on sharing their batches,
 and runs that differ in ``shift`` move an image the same way, farther.
@@ -37,6 +37,32 @@ def draw(config: ImageData, seeds: Sequence[int], epoch: int, samples: int, devi
         mirrored = torch.randint(2, (1, samples), generator=stream(seed, "flip", epoch)) * int(config.flip)
         drawn[seed] = torch.cat([moves, mirrored])
     return torch.stack([drawn[seed] for seed in seeds], dim=1).to(device)
+
+
+def draw_colours(
+    config: ImageData, colours: Tensor | None, seeds: Sequence[int], epoch: int, samples: int, device: torch.device
+) -> Tensor | None:
+    """Draw how far the images of an epoch are moved along their principal colours.
+
+    Args:
+        config: Says how far: the standard deviation.
+        colours: Of the data set, ``[C, C]``.
+        seeds: One for each of R rows of batches.
+        epoch: Counted from 0.
+        samples: N, in the order in which they are trained on.
+        device: Where the result is wanted.
+
+    Returns:
+        float32 ``[R, N, C]``, to be added to pixels in [0, 1]; None where nothing is to be done.
+    """
+    if not config.colour_noise or colours is None:
+        return None
+    drawn = {
+        seed: torch.randn(samples, len(colours), generator=stream(seed, "colour", epoch))
+        for seed in dict.fromkeys(seeds)
+    }
+    amounts = torch.stack([drawn[seed] for seed in seeds]).to(device)
+    return config.colour_noise * amounts @ colours.T
 
 
 def draw_declared(

@@ -1,12 +1,12 @@
 """What each member of a cohort sees, and when: one order for each seed, the same at every level of every factor."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from ablate.images.data import Images, prepare, split
-from ablate.images.engine import augment
+from ablate.images.engine import augment, crops
 from ablate.images.engine.streams import stream
 from ablate.images.parts import made_augmentations
 from ablate.images.run import RunConfig
@@ -17,6 +17,9 @@ CHUNK_BYTES = 2**24
 
 EVALUATION_BATCH = 256
 """Images in a batch of an evaluation, whatever the training batch."""
+
+Changed = Callable[[Tensor, slice], tuple[Tensor, Tensor | None]]
+"""Images of a part of the samples to what is made of them, and by how much their colours are moved."""
 
 
 class Batches:
@@ -69,18 +72,39 @@ class Batches:
             name: augment.draw_declared(name, made, seeds, epoch, self.samples, device)
             for name, made in self.augmentations.items()
         }
-        yield from self._cut(self.images.train_images, self.images.train_labels, rows, self.batch_size, changes, drawn)
+        crop, places = self.config.crop, None
+        if crop is not None and self.config.crop_at == "random":
+            places = crops.draw_places(self.config, seeds, epoch, self.samples, device)
+        moved = augment.draw_colours(self.config, self.images.colours, seeds, epoch, self.samples, device)
+
+        def changed(images: Tensor, part: slice) -> tuple[Tensor, Tensor | None]:
+            if changes is not None:
+                images = augment.change(images, changes[:, :, part].flatten(1), self.config.shift)
+            for name, numbers in drawn.items():
+                images = self.augmentations[name].apply(images, numbers[:, part].flatten(0, 1))
+            if crop is not None and places is not None:
+                images = crops.cut(images, places[:, :, part].flatten(1), crop)
+            elif crop is not None:
+                images = crops.centre(images, crop)
+            return images, None if moved is None else moved[:, part].flatten(0, 1)
+
+        yield from self._cut(self.images.train_images, self.images.train_labels, rows, self.batch_size, changed)
 
     def validation(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """The held-out images in the same form, one row for each distinct split."""
+        """The held-out images in the same form, one row for each distinct split; see :attr:`views`."""
         indices = [held_out for key in self.rows if (held_out := self.held_out[key]) is not None]
-        yield from self._cut(self.images.train_images, self.images.train_labels, indices, EVALUATION_BATCH)
+        yield from self._evaluated(self.images.train_images, self.images.train_labels, indices)
 
     def test(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """The test images, which all members share: R is 1."""
+        """The test images, which all members share: R is 1; see :attr:`views`."""
         labels = self.images.test_labels
         every = torch.arange(len(labels), device=labels.device)
-        yield from self._cut(self.images.test_images, labels, [every], EVALUATION_BATCH)
+        yield from self._evaluated(self.images.test_images, labels, [every])
+
+    @property
+    def views(self) -> int:
+        """Of each image in an evaluation, whose batches hold them one after the other: ``[R, views * B, C, H, W]``."""
+        return crops.TEN if self.config.evaluation == "ten" else 1
 
     def keep(self, members: Sequence[int]) -> None:
         """Go on with some of the members.
@@ -95,26 +119,30 @@ class Batches:
         counts = {key: self.keys.count(key) for key in self.keys}
         self.rows = list(counts) if len(set(counts.values())) == 1 else self.keys
 
+    def _evaluated(self, images: Tensor, labels: Tensor, indices: list[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+        crop = self.config.crop
+        if self.views == 1:
+            changed: Changed = lambda x, part: (x if crop is None else crops.centre(x, crop), None)  # noqa: E731
+            yield from self._cut(images, labels, indices, EVALUATION_BATCH, changed)
+            return
+        assert crop is not None
+        order = torch.stack(indices)
+        for some in torch.split(order, EVALUATION_BATCH // self.views, dim=1):
+            views = crops.ten(images[some.flatten()], crop)
+            x = prepare(views.flatten(0, 1), self.images, self.config, self.channels)
+            apart = torch.unflatten(x, 0, (self.views, *some.shape))
+            yield apart.transpose(0, 1).flatten(1, 2), labels[some]
+
     def _cut(
-        self,
-        images: Tensor,
-        labels: Tensor,
-        indices: list[Tensor],
-        size: int,
-        changes: Tensor | None = None,
-        drawn: Mapping[str, Tensor] | None = None,
+        self, images: Tensor, labels: Tensor, indices: list[Tensor], size: int, changed: "Changed"
     ) -> Iterator[tuple[Tensor, Tensor]]:
         order = torch.stack(indices)
         channels, height, width = self.shape
         chunk = max(1, CHUNK_BYTES // (4 * len(order) * channels * height * width) // size) * size
         for start in range(0, order.shape[1], chunk):
             some = order[:, start : start + chunk]
-            x = images[some.flatten()]
-            if changes is not None:
-                x = augment.change(x, changes[:, :, start : start + chunk].flatten(1), self.config.shift)
-            for name, numbers in (drawn or {}).items():
-                x = self.augmentations[name].apply(x, numbers[:, start : start + chunk].flatten(0, 1))
-            x = torch.unflatten(prepare(x, self.images, self.config, self.channels), 0, some.shape)
+            x, moved = changed(images[some.flatten()], slice(start, start + chunk))
+            x = torch.unflatten(prepare(x, self.images, self.config, self.channels, moved), 0, some.shape)
             yield from zip(torch.split(x, size, dim=1), torch.split(labels[some], size, dim=1), strict=True)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ablate.images.data import Images
 from ablate.images.engine.batches import Batches, share_key
 from ablate.images.engine.compiling import compiled, decision
+from ablate.images.engine.crops import averaged
 from ablate.images.engine.dropout import StackedDropout
 from ablate.images.engine.further_metrics import made_metrics
 from ablate.images.engine.init import initial_parameters
@@ -144,9 +145,10 @@ class FusedCohort:
         samples, totals = 0, dict[str, Tensor]()
         for x, labels in batches:
             outputs, expected = self._outputs(x, labels)
+            outputs = averaged(outputs, self.batches.views, shares=self.loss.kind != "mse")
             losses, correct = self.loss(outputs, expected, smooth=False), (outputs.argmax(-1) == expected).sum(-1)
-            sums += torch.stack([losses * x.shape[1], correct])
-            samples += x.shape[1]
+            sums += torch.stack([losses * labels.shape[1], correct])
+            samples += labels.shape[1]
             for name, metric in self.further.items():
                 counted = metric.count(outputs, expected)
                 totals[name] = totals[name] + counted if name in totals else counted

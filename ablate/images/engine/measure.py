@@ -44,7 +44,7 @@ def measure(configs: Sequence[RunConfig], images: Images, *, device: torch.devic
     spent = _epoch_seconds(timed, cohort.batches.steps)
     config = configs[0]
     tested = len(images.test_labels) * config.data.tests + config.data.val_size * config.data.validates
-    evaluation = 1 + EVALUATION_COST * tested / cohort.batches.samples
+    evaluation = 1 + EVALUATION_COST * tested * cohort.batches.views / cohort.batches.samples
     return Speed(cohort.batches.samples * len(configs) / spent / evaluation, max(0, _used(device) - before))
 
 
