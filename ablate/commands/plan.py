@@ -47,7 +47,7 @@ def outlook(wanted: StudyRequest) -> dict[str, Any]:
         known = store.speeds(collect()["host"])
     prefixes = find_prefixes(run for run in lacking if run.digest not in readable)
     orders = worker_settings(launch.device, launch.workers, len(plan.runs))
-    workers, speeds = len(orders), Speeds(known, speed_device(orders))
+    workers, speeds = len(orders), Speeds(known, speed_device(orders, launch.executor))
     cohorts = form_cohorts(
         prefixes.trained,
         workers=workers,
@@ -91,7 +91,12 @@ def measure(wanted: StudyRequest) -> None:
     trained = find_prefixes(wanted.plan.runs).trained
     with open_store(wanted.launch.store_location) as store:
         measure_speeds(
-            trained, store, workers=wanted.launch.workers, device=wanted.launch.device, progress=make_progress()
+            trained,
+            store,
+            workers=wanted.launch.workers,
+            device=wanted.launch.device,
+            executor=wanted.launch.executor,
+            progress=make_progress(),
         )
 
 

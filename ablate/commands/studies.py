@@ -99,6 +99,7 @@ def train(wanted: StudyRequest, *, quiet: bool = False) -> "Summary":
             store,
             workers=wanted.launch.workers,
             device=wanted.launch.device,
+            executor=wanted.launch.executor,
             max_members=wanted.launch.cohort_size,
             progress=make_progress(quiet=quiet),
         )

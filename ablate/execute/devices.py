@@ -4,7 +4,7 @@ import importlib.metadata
 import os
 from pathlib import Path
 
-from ablate.execute.worker import WorkerSettings
+from ablate.task.executor import LOCAL, WorkerSettings
 
 
 def worker_settings(
@@ -43,10 +43,11 @@ def devices(device: str) -> list[str]:
     return [device]
 
 
-def speed_device(orders: list[WorkerSettings]) -> str:
-    """The name under which speeds are kept."""
+def speed_device(orders: list[WorkerSettings], executor: str = LOCAL) -> str:
+    """The name under which speeds are kept; elsewhere than here it begins with the executor's."""
     kind = orders[0].device.partition(":")[0]
-    return f"{kind} x{orders[0].threads}" if orders[0].threads > 1 else kind
+    name = f"{kind} x{orders[0].threads}" if orders[0].threads > 1 else kind
+    return name if executor == LOCAL else f"{executor} {name}"
 
 
 def cores() -> int:

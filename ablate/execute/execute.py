@@ -11,11 +11,9 @@ from ablate.execute.devices import speed_device, worker_settings
 from ablate.execute.estimate import Speeds
 from ablate.execute.interrupts import Interrupts
 from ablate.execute.ledger import Flight, Ledger, Task, cost_in_seconds, last_line, samples_of
-from ablate.execute.pool import Pool
 from ablate.execute.progress import Progress
 from ablate.execute.sizing import PROBE_SECONDS, Probe, Sizing, members_by
 from ablate.execute.summary import Interrupted, Summary, clock
-from ablate.execute.worker import WorkerSettings
 from ablate.plan.cohorts import Cohort, default_members, form_cohorts
 from ablate.plan.prefixes import find_prefixes, read_off
 from ablate.store import Owner, Speed, Store, StoreUnavailable
@@ -24,6 +22,7 @@ from ablate.store.provenance import collect, now
 from ablate.store.rescue import rescue, take_up
 from ablate.task.errors import ConfigError
 from ablate.task.executor import (
+    LOCAL,
     Answer,
     Died,
     Executor,
@@ -35,7 +34,9 @@ from ablate.task.executor import (
     TrainCohort,
     Trained,
     Worker,
+    WorkerSettings,
 )
+from ablate.task.finding import find_part
 from ablate.task.record import Record, Result, StopRule
 from ablate.task.run import Run
 
@@ -58,6 +59,7 @@ def execute(
     *,
     workers: int | None = None,
     device: str = "auto",
+    executor: str = LOCAL,
     engine: str | None = None,
     progress: Progress | None = None,
     max_members: int | None = None,
@@ -73,6 +75,7 @@ def execute(
         store: Written by this process only, never by its workers.
         workers: Processes that train at the same time; None: one a core on the CPU, one a GPU on CUDA.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        executor: Name of what starts the workers; see :mod:`ablate.task.executor`.
         engine: ``module:class`` of an engine that trains all runs, instead of the one that each run names.
         progress: Shows what happens; None: nothing.
         max_members: Of a cohort; None: see :func:`ablate.plan.cohorts.default_members`.
@@ -82,7 +85,7 @@ def execute(
         Counts, and the runs that failed.
 
     Raises:
-        ConfigError: A worker found the data missing or damaged, or the device not there.
+        ConfigError: There is no such executor, or a worker found the data missing or damaged, or the device not there.
         StoreUnavailable: The store cannot be used any more (disk full, file moved, server gone): what was in training
             has been trained to its end and lies in a file that the next call with this store takes up.
         Interrupted: After Ctrl-C or SIGTERM: finished runs are in the store.
@@ -92,7 +95,7 @@ def execute(
     orders = worker_settings(device, workers, len(unique), engine)
     progress = progress if progress is not None else Progress()
     with Interrupts() as interrupts:
-        return _Sweep(unique, store, orders, progress, max_members, stops or {}, interrupts).run()
+        return _Sweep(unique, store, orders, executor, progress, max_members, stops or {}, interrupts).run()
 
 
 def measure_speeds(
@@ -101,6 +104,7 @@ def measure_speeds(
     *,
     workers: int | None = None,
     device: str = "auto",
+    executor: str = LOCAL,
     progress: Progress | None = None,
 ) -> None:
     """Measure what a sweep would measure before it starts, however short it is, and keep that in the store.
@@ -110,6 +114,7 @@ def measure_speeds(
         store: Where the speeds are kept.
         workers: As for :func:`execute`.
         device: As for :func:`execute`.
+        executor: As for :func:`execute`.
         progress: Says what happens; None: nothing.
 
     Raises:
@@ -119,7 +124,7 @@ def measure_speeds(
     wanted = list({run.digest: run for run in runs}.values())
     orders = worker_settings(device, workers, len(wanted))
     with Interrupts() as interrupts:
-        _Sweep(wanted, store, orders, progress or Progress(), None, {}, interrupts).measure()
+        _Sweep(wanted, store, orders, executor, progress or Progress(), None, {}, interrupts).measure()
 
 
 class _Sweep:
@@ -128,6 +133,7 @@ class _Sweep:
         runs: Sequence[Run],
         store: Store,
         orders: list[WorkerSettings],
+        executor: str,
         progress: Progress,
         max_members: int | None,
         stops: Mapping[str, StopRule],
@@ -137,10 +143,10 @@ class _Sweep:
         self.max_members, self.workers, self.stops = max_members, len(orders), stops
         self.measures = orders[0].engine is None
         self.owner, self.mark = Owner.current(), store.mark()
-        self.device = speed_device(orders)
+        self.device = speed_device(orders, executor)
         self.speeds = Speeds(store.speeds(collect()["host"]), self.device)
         self.ledger = Ledger(runs, len(orders), self.speeds)
-        self.pool: Executor = Pool(orders)
+        self.pool = _made(executor, orders)
         self.queue: deque[Task] = deque()
         self.startup_deaths = 0
         self.next_renewal = time.monotonic() + RENEWAL
@@ -463,6 +469,26 @@ class _Sweep:
             self.pool.stop()
         if not self.ledger.flights or time.monotonic() >= self.end_of_grace:
             raise KeyboardInterrupt
+
+
+def _made(name: str, orders: Sequence[WorkerSettings]) -> Executor:
+    """The executor of this name.
+
+    Raises:
+        ConfigError: There is none, or it cannot be made.
+    """
+    found = find_part("executors", name)
+    make = found.load()
+    try:
+        made: Executor = make(orders)
+    except Exception as error:
+        raise ConfigError(
+            f"executor {name} ({found.origin}): cannot be made: {type(error).__name__}: {error}"
+        ) from error
+    lacking = [member for member in vars(Executor) if not member.startswith("_") and not hasattr(made, member)]
+    if lacking:
+        raise ConfigError(f"executor {name} ({found.origin}): is no executor: it has no {', '.join(lacking)}")
+    return made
 
 
 def _failed_alike(run: Run, longer: Record) -> Record:

@@ -11,8 +11,8 @@ from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from ablate.execute.interrupts import STOP_SIGNALS
-from ablate.execute.worker import WorkerSettings, main
-from ablate.task.executor import Answer, Died, MeasureSpeed, Ready, Stop, TrainCohort, Worker
+from ablate.execute.worker import main
+from ablate.task.executor import Answer, Died, MeasureSpeed, Ready, Stop, TrainCohort, Worker, WorkerSettings
 
 EXIT_SECONDS = 3.0
 """Given to workers to exit by themselves."""

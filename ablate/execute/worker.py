@@ -7,7 +7,6 @@ import threading
 import time
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -24,20 +23,10 @@ from ablate.task.executor import (
     Stop,
     TrainCohort,
     Trained,
+    WorkerSettings,
 )
 from ablate.task.finding import load_object
 from ablate.task.run import Run
-
-
-@dataclass(frozen=True)
-class WorkerSettings:
-    """What a worker is started with."""
-
-    device: str
-    """``cpu`` or ``cuda:N``."""
-    threads: int
-    engine: str | None = None
-    """``module:class`` of an engine that trains all runs, instead of the one that each names."""
 
 
 def main(connection: "Connection[Any, Any]", settings: WorkerSettings) -> None:

@@ -7,10 +7,10 @@ from ablate.plan.compose import option_names
 from ablate.plan.launch import LAUNCH_KEYS
 from ablate.plan.study_file import STUDY_KEYS
 from ablate.task.errors import ConfigError
+from ablate.task.finding import find_parts
 from ablate.task.identity import flatten, lookup
 
-VALUES = {"device": ("auto", "cpu", "cuda"), "executor": ("local",)}
-"""Of launch settings."""
+DEVICES = ("auto", "cpu", "cuda")
 
 
 def complete_override(incomplete: str, words: Sequence[str] = ()) -> list[str]:
@@ -50,8 +50,10 @@ def _keys(start: str, groups: Mapping[str, Sequence[str]], values: Mapping[str, 
 def _values(key: str, groups: Mapping[str, Sequence[str]], values: Mapping[str, Any]) -> Iterator[str]:
     if key in groups:
         yield from groups[key]
-    elif key in VALUES:
-        yield from VALUES[key]
+    elif key == "device":
+        yield from DEVICES
+    elif key == "executor":
+        yield from (part.name for part in find_parts("executors"))
     else:
         try:
             value = lookup(values, key)

@@ -7,7 +7,9 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError, field_validator
 
 from ablate.task.errors import ConfigError
+from ablate.task.executor import LOCAL
 from ablate.task.fields import Fields, problems_of
+from ablate.task.finding import find_part
 
 PREFIX = "launch."
 """Before a key of ours, where a task has one of the same name."""
@@ -25,8 +27,8 @@ class Launch(Fields):
     """Worker processes; null: one a core, on CUDA one a GPU."""
     cohort_size: Annotated[int, Field(ge=1)] | None = None
     """Most runs trained together; null: bounded by measurement and memory."""
-    executor: Annotated[str, Field(min_length=1)] = "local"
-    """Where engines run, by name."""
+    executor: Annotated[str, Field(min_length=1)] = LOCAL
+    """Where engines run, by name; ``ablate plugins`` lists which there are."""
 
     @field_validator("results", "store")
     @classmethod
@@ -81,8 +83,11 @@ def split_launch(words: Sequence[str], is_of_task: Callable[[str], bool]) -> tup
             rest.append(word)
     try:
         launch = Launch.model_validate(given)
+        find_part("executors", launch.executor)
     except ValidationError as error:
         problems += problems_of(error)
+    except ConfigError as error:
+        problems += error.problems
     if problems:
         raise ConfigError(problems)
     return launch, rest

@@ -64,6 +64,7 @@ class Trainer:
             store=store,
             workers=launch.workers,
             device=launch.device,
+            executor=launch.executor,
             progress=_Renewing(shown, renew) if renew is not None else shown,
             engine=engine,
         )

@@ -1,4 +1,10 @@
-"""An executor: where engines run."""
+"""An executor: where engines run.
+
+Declared by the user's own project or an installed package (see :mod:`ablate.task.finding`) under ``executors`` as
+``module:name`` of something that, called with the :class:`WorkerSettings` of each worker, makes an :class:`Executor`;
+chosen on the command line (``executor=NAME``). The built-in one, ``local``, is :class:`ablate.execute.pool.Pool`, from
+which others may derive; what a worker does is :func:`ablate.execute.worker.main`.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,6 +12,20 @@ from typing import Any, Protocol
 
 from ablate.task.record import Result, StopRule
 from ablate.task.run import Run
+
+LOCAL = "local"
+"""The built-in executor's name."""
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """What a worker is started with."""
+
+    device: str
+    """``cpu`` or ``cuda:N``."""
+    threads: int
+    engine: str | None = None
+    """``module:class`` of an engine that trains all runs, instead of the one that each names."""
 
 
 @dataclass(frozen=True)

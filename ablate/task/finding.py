@@ -13,10 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from ablate.task.errors import ConfigError
+from ablate.task.executor import LOCAL
 from ablate.task.project import GROUPS, Declared, Project, read_project
 from ablate.task.task import Task
 
-BUILT_IN: Mapping[str, Mapping[str, str]] = {"tasks": {"images": "ablate.images.task:IMAGES"}}
+BUILT_IN: Mapping[str, Mapping[str, str]] = {
+    "tasks": {"images": "ablate.images.task:IMAGES"},
+    "executors": {LOCAL: "ablate.execute.pool:Pool"},
+}
 """By group and name, where the object stands. These names are taken: nobody else's part can have them."""
 
 KINDS: Mapping[str, str] = {

@@ -1,0 +1,76 @@
+"""What one touches to add a part: two files each, as the documentation has it, and they work."""
+
+import json
+
+import numpy as np
+import torch
+from sklearn.metrics import f1_score
+
+from ablate.task.finding import load_object
+
+PAGE = "docs/extending.md"
+
+PRIORITY = """
+import os
+def train(config, seed, report):
+    report(1, {"priority": os.getpriority(os.PRIO_PROCESS, 0)})
+"""
+TASK = """
+[tool.ablate.tasks.priority]
+kind = "function"
+function = "priority:train"
+defaults = { lr = 0.1 }
+metrics.priority = { goal = "min" }
+
+[tool.ablate.executors]
+polite = "polite:Polite"
+nothing = "priority:train"
+"""
+
+
+def test_every_part_takes_two_files_at_most(reader):
+    touched = {}
+    for block in reader.blocks(PAGE):
+        if block.title:
+            touched.setdefault(block.section, set()).add(block.title)
+    parts = ["A data set", "A network", "A metric", "An executor"]
+    assert {part: len(files) for part, files in touched.items()} == dict.fromkeys(parts, 2)
+
+
+def test_the_page_is_followed_to_the_letter(reader):
+    assert reader.follow(PAGE) == 13
+    rows = [json.loads(line) for line in reader.run("$ ablate runs --json\n").splitlines()]
+    assert len(rows) == 1 + 2 + 1 + 1
+    assert len([row for row in rows if row.get("test_worst_f1") is not None]) == 1
+
+
+def test_the_metric_is_scikit_learns(reader, folder, monkeypatch):
+    (module,) = (block for block in reader.blocks(PAGE) if block.title == "worst_f1.py")
+    reader.do(module)
+    monkeypatch.syspath_prepend(str(folder))
+    metric = load_object("worst_f1:WorstF1")()
+    generator = torch.Generator().manual_seed(1)
+    outputs = torch.randn(3, 200, 4, generator=generator)
+    labels = torch.randint(0, 4, (3, 200), generator=generator)
+    total = sum(metric.count(outputs[:, i : i + 50], labels[:, i : i + 50]) for i in range(0, 200, 50))
+    expected = [f1_score(labels[k], outputs[k].argmax(1), average=None).min() for k in range(3)]
+    np.testing.assert_allclose(metric.value(total), expected)
+
+
+def test_a_study_runs_on_the_executor_that_is_chosen_and_on_no_other(reader):
+    (module,) = (block for block in reader.blocks(PAGE) if block.title == "polite.py")
+    reader.do(module)
+    (reader.folder / "priority.py").write_text(PRIORITY)
+    (reader.folder / "pyproject.toml").write_text(TASK)
+    (reader.folder / "sweeps").mkdir()
+    (reader.folder / "sweeps" / "p.yaml").write_text("study: {task: priority, factors: {lr: [0.1]}, seeds: 2}\n")
+    reader.run("$ ablate sweep p executor=polite\n")
+    rows = [json.loads(line) for line in reader.run("$ ablate runs --json --study p\n").splitlines()]
+    assert [row["priority"] for row in rows] == [19, 19]
+    reader.run("$ ablate sweep p executor=local\n0 trained")
+    assert "executor = 'none': there is no such executor; executors are local, polite, nothing" in reader.run(
+        "$ ablate plan p executor=none\n", code=2
+    )
+    assert "nothing (pyproject.toml:10): cannot be made" in reader.run(
+        "$ ablate sweep p executor=nothing study.seeds=3\n", code=2
+    )
