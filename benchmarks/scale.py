@@ -73,7 +73,7 @@ def measure(study: str, folder: Path) -> tuple[int, dict[str, float]]:
     with stage("tables: frame of runs"):
         view, runs = view_of(wanted.plan.studies[0], wanted.plan, command=""), frame_of_runs(wanted.plan, records)
     with stage("tables: analysis"):
-        analysis = analyse_study(view, runs, resamples=0)
+        analysis = analyse_study(view, runs)
         levels = summarise(view, runs, analysis)
     with stage("tables: csv, md, tex"):
         printed = sheets(view, levels)

@@ -14,7 +14,8 @@ from ablate.analyse.results import Best, LevelChance
 from ablate.analyse.sign_flip import least_pairs, pairwise
 from ablate.task.metric import Metric
 
-RESAMPLES = 10_000
+DRAWS = 10_000
+LEAST_FOR_PROBABILITY = 5
 MOST_LEVELS = 200
 """All pairs of levels are tested: 200 levels are 40,000 pairs."""
 
@@ -29,13 +30,16 @@ def best(
 ) -> Best:
     """Rank the levels of a factor.
 
-    The probability of being best is the share of bootstrap resamples of the seeds, the same seeds at every level, in
-    which a level's mean is the best. The set of levels that cannot be told from the best is a 95 % confidence set of
-    the truly best level: it holds every level for which "no other level is better" is not rejected at 5 %. Choosing the
-    best from the same data therefore biases nothing (subset selection, Gupta 1965, *Technometrics* 7; multiple
-    comparisons with the best, Hsu 1984, *Annals of Statistics* 12). Departures from these: the comparisons are paired
-    sign-flip tests instead of t tests with a pooled variance, as levels spread very differently, and a level's several
-    comparisons are combined by Simes' rule (``simes``).
+    The probability of being best is that of the posterior of the means, multivariate t with the seeds' covariance (no
+    prior knowledge, normal noise; of two levels it is the paired t test's one-sided p turned round). Below five seeds
+    there is none: two levels that are alike would often be told "100 %".
+
+    The set of levels that cannot be told from the best is a 95 % confidence set of the truly best level: it holds every
+    level for which "no other level is better" is not rejected at 5 %. Choosing the best from the same data therefore
+    biases nothing (subset selection, Gupta 1965, *Technometrics* 7; multiple comparisons with the best, Hsu 1984,
+    *Annals of Statistics* 12). Departures from these: the comparisons are paired sign-flip tests instead of t tests
+    with a pooled variance, as levels spread very differently, and a level's several comparisons are combined by Simes'
+    rule (``simes``).
 
     A diverged run ranks below every finished one (:func:`ablate.analyse.panel.worst_of`). Two levels that learned
     nothing, or whose seeds do not differ, are not told from each other. Levels with less than half of the seeds of the
@@ -45,7 +49,7 @@ def best(
         runs: frame of runs of one study.
         metric: a metric with a column of its name.
         factor: may be None where the frame has one only.
-        seed: of the bootstrap and of the random sign flips.
+        seed: of the posterior draws and of the random sign flips.
         declared: further metrics, which may tell whether a run is at chance.
 
     Raises:
@@ -63,7 +67,15 @@ def best(
     tests.p[~told] = 1.0
     others = [np.delete(tests.p[:, row], row) for row in range(len(kept))]
     levels = tuple(
-        LevelChance(level.value, level.label, level.order, float(mean), float(share), p, p > ALPHA)
+        LevelChance(
+            level.value,
+            level.label,
+            level.order,
+            float(mean),
+            None if n < LEAST_FOR_PROBABILITY else float(share),
+            p,
+            p > ALPHA,
+        )
         for level, mean, share, p in zip(
             (panel.levels[row] for row in kept), values.mean(axis=1), shares, map(simes, others), strict=True
         )
@@ -117,10 +129,11 @@ def _rankable(panel: Panel, there: NDArray[np.bool_]) -> tuple[list[int], NDArra
 
 
 def _probabilities(oriented: Floats, generator: np.random.Generator) -> Floats:
-    """Share of resamples in which each level's mean is the highest; ties are shared. [levels]."""
+    """Share of draws from the posterior of the means in which each level's is the best, ties shared. [levels]."""
     n = oriented.shape[1]
-    weights = generator.multinomial(n, np.full(n, 1 / n), RESAMPLES) / n
-    means = oriented @ weights.T
-    top = means.max(axis=0)
-    winners = means >= top - 1e-12 * np.abs(top)
+    means = oriented.mean(axis=1, keepdims=True)
+    normal = (oriented - means) @ generator.standard_normal((n, DRAWS)) / np.sqrt(n * (n - 1))
+    drawn = means + normal * np.sqrt((n - 1) / generator.chisquare(n - 1, DRAWS))
+    top = drawn.max(axis=0)
+    winners = drawn >= top - 1e-12 * np.abs(top)
     return np.asarray((winners / winners.sum(axis=0)).mean(axis=1), dtype=np.float64)

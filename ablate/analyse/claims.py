@@ -1,11 +1,13 @@
 """What the runs say about a claim: supported, refuted or undecided.
 
-A claim is supported where the hypothesis that it is false is rejected at 5 %, and refuted where the hypothesis that it
-is true is rejected at 5 %; all tests are one-sided and, but for equivalence, sign-flip tests paired by seed. So levels
-that are in truth alike yield a false "supported" in at most 5 % of studies, for each claim by itself. Claims about
+A claim is supported where the hypothesis that it is false is rejected at 2.5 %, and refuted where the hypothesis that
+it is true is; the tests are one-sided sign-flip tests paired by seed, so that both together are the two-sided test at
+5 % that the tables make. (Equivalence is tested by t at 5 % on either side, as a 90 % interval within the margin is.)
+Levels that are alike get a false verdict in at most 5 % of studies, for each claim by itself; levels with equal means
+but different shapes may get one far more often, which a warning says (:mod:`ablate.analyse.uneven`). Claims about
 several levels are put together from pairs so that this holds without choosing levels by the data first:
 
-- all pairs must speak for it (intersection-union, Berger 1982, *Technometrics* 24): every pair at 5 %, no correction;
+- all pairs must speak for it (intersection-union, Berger 1982, *Technometrics* 24): every pair, no correction;
 - one of several must (union-intersection): Simes' or Bonferroni's rule.
 
 A diverged run ranks below every finished one (:func:`ablate.analyse.panel.worst_of`); a pair that says the opposite
@@ -13,7 +15,8 @@ among complete runs alone speaks for nothing. Neither does a pair of levels that
 seeds all gave the same value.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -21,15 +24,20 @@ from numpy.typing import NDArray
 
 from ablate.analyse.best import simes
 from ablate.analyse.bootstrap import Floats
+from ablate.analyse.compare import holm
 from ablate.analyse.equivalence import equivalence_of
 from ablate.analyse.errors import AnalysisError
 from ablate.analyse.inputs import Metrics, by_name, find_metric
 from ablate.analyse.panel import Panel, diverged_text, make_panel
-from ablate.analyse.power import ALPHA, seeds_needed
+from ablate.analyse.power import ALPHA, half_width, needed_range
 from ablate.analyse.results import Outcome, Verdict
 from ablate.analyse.sign_flip import Pairwise, least_pairs, pairwise
 from ablate.analyse.trend import page
+from ablate.analyse.uneven import UNEVEN
 from ablate.task.claim import Claim
+
+SIDE = ALPHA / 2
+"""Level of the test for a claim, and of the test against it."""
 
 MOST_TEXTS = 3
 """Sentences about pairs of levels that are no evidence."""
@@ -63,24 +71,42 @@ def judge_panel(panel: Panel, claim: Claim, *, seed: int = 0) -> Verdict:
         "peaks_inside": _peaks_inside,
     }[claim.kind](evidence)
     outcome: Outcome = "undecided"
-    speaks_for = finding.p is not None and finding.p <= ALPHA
-    speaks_against = finding.p_against is not None and finding.p_against <= ALPHA
+    level = ALPHA if claim.kind == "equivalent" else SIDE
+    speaks_for = finding.p is not None and finding.p <= level
+    speaks_against = finding.p_against is not None and finding.p_against <= level
     if speaks_for != speaks_against:
         outcome = "supported" if speaks_for else "refuted"
+    text = finding.text
+    if outcome == "undecided" and finding.by_chance is not None:
+        text += f" Chance alone gives such a lead in {100 * finding.by_chance:.0f} % of studies."
     warnings = list(panel.warnings)
     diverged = int(panel.diverged[finding.rows].sum())
     if diverged:
         warnings.append(diverged_text(panel, diverged))
     warnings += evidence.silent(finding.rows)
+    uneven = [panel.levels[row].label for row in finding.rows if panel.is_uneven(row)]
+    if uneven and outcome != "undecided":
+        warnings.append(f"Runs of {', '.join(uneven)} {UNEVEN}")
     return Verdict(
         claim,
         outcome,
-        finding.text,
+        text,
         finding.needed if outcome == "undecided" else "",
         finding.n,
         finding.p,
         finding.p_against,
         tuple(warnings),
+    )
+
+
+def hold_together(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
+    """The verdicts of a study, each told whether it also holds for all claims together, by Holm's correction."""
+    each = [min(1.0 if p is None else p for p in (verdict.p, verdict.p_against)) for verdict in verdicts]
+    sides = [1 if verdict.claim.kind == "equivalent" else 2 for verdict in verdicts]
+    corrected = holm([min(1.0, side * p) for side, p in zip(sides, each, strict=True)])
+    return tuple(
+        replace(verdict, decided_with_others=verdict.outcome != "undecided" and p is not None and p <= ALPHA)
+        for verdict, p in zip(verdicts, corrected, strict=True)
     )
 
 
@@ -93,6 +119,8 @@ class _Finding:
     n: int
     p: float | None
     p_against: float | None
+    by_chance: float | None = None
+    """Two-sided p of the pair that the text is about, where it is about one and tests for any lead."""
 
 
 class _Evidence:
@@ -124,7 +152,7 @@ class _Evidence:
         tests = pairwise(self.counted[rows] * sign, margin=margin, seed=self._seed, wanted=wanted)
         if self.panel.diverged[rows].any():
             alone = pairwise(self.panel.values[rows] * sign, margin=-margin, seed=self._seed)
-            tests.p[alone.p.T <= ALPHA] = 1.0
+            tests.p[alone.p.T <= SIDE] = 1.0
         tests.p[~self.panel.told[np.ix_(rows, rows)]] = 1.0
         return tests
 
@@ -150,12 +178,14 @@ def _better(evidence: _Evidence) -> _Finding:
     margin, rows = evidence.claim.margin, evidence.rows(evidence.claim.levels)
     tests = evidence.tests(rows, margin)
     p, p_against = float(tests.p[0, 1]), float(evidence.tests(rows, -margin).p[1, 0])
+    n = int(tests.n[0, 1])
     return _Finding(
         rows,
         _pair_text(evidence, rows, tests, 0, 1) + f"; p = {_p(p)} for, {_p(p_against)} against.",
-        _needed(evidence, tests, 0, 1, margin, ALPHA),
-        int(tests.n[0, 1]),
-        *_carried(tests.n[0, 1], p, p_against),
+        _needed(evidence, tests, 0, 1, margin, SIDE),
+        n,
+        *_carried(n, p, p_against),
+        min(1.0, 2 * min(p, p_against)) if margin == 0 and n >= 2 else None,
     )
 
 
@@ -172,7 +202,24 @@ def _peaks_inside(evidence: _Evidence) -> _Finding:
     places = [among.index(row) for row in inside if row in among]
     if not places or len(places) < len(inside) or not 0 < min(places) <= max(places) < len(among) - 1:
         raise AnalysisError(f"claim {claim.id!r}: a peak inside needs levels on either side of it")
-    return _within(evidence, inside, [row for row in among if row not in inside])
+    finding = _within(evidence, inside, [row for row in among if row not in inside])
+    if finding.p is None or finding.p_against is None:
+        return finding
+    return _without_reversals(evidence, finding, among, min(places), max(places))
+
+
+def _without_reversals(evidence: _Evidence, finding: _Finding, among: list[int], first: int, last: int) -> _Finding:
+    """A peak, if no level before it is better than a later one, and none after it than an earlier one."""
+    tests = evidence.tests(among, evidence.claim.margin)
+    slopes = (list(range(first + 1)), list(range(len(among) - 1, last - 1, -1)))
+    pairs = [(i, j) for slope in slopes for place, i in enumerate(slope) for j in slope[place + 1 :]]
+    i, j = min(pairs, key=lambda pair: float(tests.p[pair]))
+    reversal = min(1.0, len(pairs) * float(tests.p[i, j]))
+    against = min(1.0, 2 * min(float(finding.p_against or 1.0), reversal))
+    if reversal > SIDE:
+        return replace(finding, p_against=against)
+    back = f" On the way to the peak {evidence.label(among[i])} is better than {evidence.label(among[j])}, p = "
+    return replace(finding, text=f"{finding.text}{back}{_p(reversal)}.", p=1.0, p_against=against)
 
 
 def _within(evidence: _Evidence, inside: list[int], outside: list[int]) -> _Finding:
@@ -188,17 +235,19 @@ def _within(evidence: _Evidence, inside: list[int], outside: list[int]) -> _Find
     each = np.array([simes(tests.p[ins, out]) for out in outs])
     p = float(each.max())
     p_against = simes(against.p[np.ix_(outs, ins)].max(axis=1))
-    n = int(tests.n[np.ix_(ins, outs)].min())
+    counts = tests.n[np.ix_(ins, outs)]
+    n = int(counts.min())
     means = evidence.means(rows) * evidence.sign
     if np.isnan(means[ins]).all() or np.isnan(means[outs]).all():
         text = f"{evidence.claim.metric}: no runs inside or outside of the named levels."
-        return _Finding(rows, text, _least(), n, None, None)
+        return _Finding(rows, text, _least(n), n, None, None)
     top, rival = int(ins[np.nanargmax(means[ins])]), int(outs[np.nanargmax(means[outs])])
     hardest = int(outs[np.argmax(each)])
     text = "best inside against best outside, " + _pair_text(evidence, rows, tests, top, rival)
-    if p > ALPHA and hardest != rival:
+    if p > SIDE and hardest != rival:
         text += f"; hardest to tell: {evidence.label(rows[hardest])}"
-    needed = _needed(evidence, tests, top, hardest if p < 1 else rival, -margin, ALPHA / len(ins))
+    text += _over_pairs(counts)
+    needed = _needed(evidence, tests, top, hardest if p < 1 else rival, -margin, SIDE / len(ins))
     return _Finding(
         rows,
         text + f"; p = {_p(p)} for, {_p(p_against)} against.",
@@ -226,9 +275,10 @@ def _equivalent(evidence: _Evidence) -> _Finding:
     i, j = pairs[found.index(worst)]
     room = margin - abs(worst.difference)
     spread = float(tests.sd[i, j])
-    seeds = seeds_needed(room / spread, power=0.9 if room > 0 else 0.8, two_sided=False) if spread > 0 else None
-    goal = "show it" if room > 0 else "refute it"
-    needed = f"About {seeds} seeds would {goal} at this difference and spread." if seeds else _unresolvable()
+    goal, power = ("show it", 0.9) if room > 0 else ("refute it", 0.8)
+    range_of = needed_range(room / spread, worst.n, power=power, two_sided=False) if spread > 0 else None
+    known = range_of is not None and range_of.seeds is not None
+    needed = f"About {range_of} seeds would {goal}, if it is what it seems." if known else _unresolvable()
     return _Finding(rows, text, needed, n, worst.p, wrong)
 
 
@@ -243,17 +293,18 @@ def _monotone(evidence: _Evidence) -> _Finding:
     if margin > 0:  # flat within the margin is not yet a rise
         p = max(p, _trend_p(evidence, rows, rising))
     p_against = min(1.0, len(pairs) * min(float(against.p[pair]) for pair in pairs))
-    n = min(int(tests.n[pair]) for pair in pairs)
+    counts = np.array([tests.n[pair] for pair in pairs])
+    n = int(counts.min())
     i, j = max(steps, key=lambda step: float(tests.p[step[1], step[0]]))
     means = ", ".join(
         f"{evidence.label(row)}: {mean:.4f}" for row, mean in zip(rows, evidence.means(rows), strict=True)
     )
     weakest = f"{evidence.label(rows[i])} to {evidence.label(rows[j])}"
-    text = f"{claim.metric} along the levels {means}; weakest step {weakest}"
+    text = f"{claim.metric} along the levels {means}; weakest step {weakest}{_over_pairs(counts)}"
     return _Finding(
         rows,
         text + f"; p = {_p(p)} for, {_p(p_against)} against.",
-        _needed(evidence, tests, j, i, -margin, ALPHA),
+        _needed(evidence, tests, j, i, -margin, SIDE),
         n,
         *_carried(n, p, p_against),
     )
@@ -271,29 +322,40 @@ def _trend_p(evidence: _Evidence, rows: list[int], rising: bool) -> float:
 def _pair_text(evidence: _Evidence, rows: list[int], tests: Pairwise, i: int, j: int) -> str:
     means = evidence.means([rows[i], rows[j]])
     a, b = evidence.label(rows[i]), evidence.label(rows[j])
-    text = f"{evidence.claim.metric} of {a} {means[0]:.4f} and of {b} {means[1]:.4f}"
-    if not tests.n[i, j]:
-        return text + ": no seed in common"
-    return text + f": {tests.difference[i, j] * evidence.sign:+.4f} over {tests.n[i, j]} paired seeds"
+    n, lead = int(tests.n[i, j]), float(tests.difference[i, j])
+    if not n:
+        return f"{evidence.claim.metric}: {a} and {b} have no seed in common"
+    half = f" ± {half_width(n, float(tests.sd[i, j])):.4f}" if n >= 2 else ""
+    verb = "leads" if lead >= 0 else "trails"
+    text = f"{evidence.claim.metric}: {a} {verb} {b} by {abs(lead):.4f}{half} over {n} paired seeds"
+    return f"{text} ({means[0]:.4f} against {means[1]:.4f})"
+
+
+def _over_pairs(counts: NDArray[np.int64]) -> str:
+    """Which numbers of seeds stand behind a p that is of several pairs; empty where all have as many."""
+    low, high = int(counts.min()), int(counts.max())
+    return f"; p is of pairs of levels with {low} to {high} seeds in common" if low < high else ""
 
 
 def _needed(evidence: _Evidence, tests: Pairwise, i: int, j: int, margin: float, alpha: float) -> str:
     """What would decide whether i is better than j by more than the margin."""
     n, spread = int(tests.n[i, j]), float(tests.sd[i, j])
-    if n < least_pairs(ALPHA, two_sided=False):
-        return _least()
+    if n < least_pairs(SIDE, two_sided=False):
+        return _least(n)
     excess = float(tests.difference[i, j]) - margin
     if not spread > 0:
         return _unresolvable()
-    seeds = seeds_needed(excess / spread, alpha=alpha, two_sided=False)
-    if seeds is None:
+    needed = needed_range(excess / spread, n, alpha=alpha, two_sided=False)
+    if needed.seeds is None:
         return _unresolvable()
     goal = "show it" if excess > 0 else "refute it"
-    return f"About {seeds} seeds would {goal} at this difference and spread."
+    return f"About {needed} seeds would {goal}, if it is what it seems."
 
 
-def _least() -> str:
-    return f"At least {least_pairs(ALPHA, two_sided=False)} paired seeds: with fewer no exact test reaches 5 %."
+def _least(n: int) -> str:
+    needs = least_pairs(SIDE, two_sided=False)
+    seeds = "seed" if n == 1 else "seeds"
+    return f"Cannot be decided with {n} paired {seeds}, however large the difference: needs {needs}."
 
 
 def _unresolvable() -> str:

@@ -10,9 +10,10 @@ from scipy import stats
 
 from ablate.analyse.bootstrap import CONFIDENCE, Floats, t_interval
 from ablate.analyse.panel import Panel, checked, factors_of, make_panel
-from ablate.analyse.power import ALPHA, hedges_correction, seeds_needed
+from ablate.analyse.power import ALPHA, hedges_correction, needed_range
 from ablate.analyse.results import Comparison, Interval, ShareTest, Standing
 from ablate.analyse.sign_flip import EXACT_UP_TO, FLIPS, least_pairs, patterns, sign_flip
+from ablate.analyse.uneven import UNEVEN
 from ablate.task.metric import Metric
 
 
@@ -144,7 +145,7 @@ def _pair(panel: Panel, complete: _Paired, ended: _Paired, row: int, base: int) 
         effect=effect,
         effect_corrected=effect * hedges_correction(n) if effect is not None and n >= 3 else None,
         standing="undecided",
-        seeds_needed=None,
+        needed=None,
         difference_counting_diverged=_known(ended.difference[row]) if diverged else None,
         p_counting_diverged=_known(ended.p[row]) if diverged and not silent else None,
         divergence=share_test(panel, row, base),
@@ -173,7 +174,8 @@ def _corrected(made: Sequence[Comparison], metric: Metric) -> list[Comparison]:
         alpha = ALPHA / max(1, family)
         needed, warnings = None, entry.warnings
         if standing == "undecided" and entry.effect is not None:
-            needed = seeds_needed(entry.effect, alpha=alpha)
+            found = needed_range(entry.effect, entry.n, alpha=alpha)
+            needed = found if found.seeds is not None else None
         if 2 <= entry.n < least_pairs(alpha, two_sided=True) and standing == "undecided":
             warnings += (
                 f"{entry.n} pairs cannot reach 5 % after correction for {family} comparison(s), whatever the "
@@ -185,7 +187,7 @@ def _corrected(made: Sequence[Comparison], metric: Metric) -> list[Comparison]:
                 p_holm=p,
                 p_counting_diverged=p_all if diverged else None,
                 standing=standing,
-                seeds_needed=needed,
+                needed=needed,
                 warnings=warnings,
             )
         )
@@ -210,6 +212,8 @@ def _warnings(panel: Panel, row: int, base: int, pairs: NDArray[np.bool_], silen
     lost = int((ended[row] ^ ended[base]).sum())
     if lost and pairs.any():
         texts.append(f"{lost} seed(s) ran at one of the two levels only and are left out of the pairs.")
+    if panel.is_uneven(row) or panel.is_uneven(base):
+        texts.append(f"Runs of one level or both {UNEVEN}")
     if not pairs.any():
         texts.append("No seed is complete at both levels: there is nothing to compare.")
     elif pairs.sum() == 1:

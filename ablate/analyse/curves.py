@@ -39,7 +39,7 @@ def curves(runs: pd.DataFrame, epochs: pd.DataFrame, *, metric: Metric, factor: 
     complete = rows.loc[rows["status"] == "complete", ["digest", "order", "label"]]
     joined = complete.merge(epochs[["digest", "epoch", metric.name]], on="digest")
     joined = joined[np.isfinite(joined[metric.name].to_numpy(dtype=np.float64))]
-    table = means(joined, ["order", "label", "epoch"], metric.name)
+    table = means(joined, ["order", "label", "epoch"], metric.name, metric)
     made = []
     for _, part in rows.groupby(["order", "label"], sort=True):
         first = part.iloc[0]
@@ -62,18 +62,21 @@ def curves(runs: pd.DataFrame, epochs: pd.DataFrame, *, metric: Metric, factor: 
     return tuple(made)
 
 
-def means(points: pd.DataFrame, by: Sequence[str], value: str) -> pd.DataFrame:
+def means(points: pd.DataFrame, by: Sequence[str], value: str, metric: Metric) -> pd.DataFrame:
     """Mean and 95 % interval of each group of points.
 
     Args:
         points: one row per run and epoch.
         by: columns that make a group.
         value: column to average, finite.
+        metric: what it holds.
 
     Returns:
         ``by``, n, mean, low and high (NaN below two points), ordered by ``by``.
     """
-    table = points.groupby(list(by), as_index=False)[value].agg(n="count", mean="mean", sd="std", skew="skew")
-    low, high = mean_interval(*(table[moment] for moment in ("n", "mean", "sd", "skew")))
-    found: pd.DataFrame = table.drop(columns=["sd", "skew"]).assign(low=low, high=high)
+    statistics = ("n", "mean", "sd", "least", "greatest")
+    groups = points.groupby(list(by), as_index=False)[value]
+    table = groups.agg(n="count", mean="mean", sd="std", least="min", greatest="max")
+    low, high = mean_interval(metric, *(table[name] for name in statistics))
+    found: pd.DataFrame = table.drop(columns=["sd", "least", "greatest"]).assign(low=low, high=high)
     return found

@@ -1,29 +1,10 @@
 """Each level by itself: counts of outcomes, location, spread and interval of every metric.
 
-The interval to print is Student's t, stretched towards a long tail (:mod:`ablate.analyse.mean_interval`), and not BCa,
-which at 5 and 10 seeds falls far short of its nominal coverage, also where skewed accuracies were the reason to want
-it. Coverage of nominal 95 % intervals of the mean in 20,000 samples (BCa: 2000 resamples each), by the distribution of
-the accuracy over seeds:
-
-============================  =========  =====  =====  ==========  =====  =====
-distribution                  ours, n=5  t      BCa    ours, n=10  t      BCa
-============================  =========  =====  =====  ==========  =====  =====
-normal                        0.966      0.953  0.839  0.961       0.950  0.901
-gamma tail left, skew -1.4    0.944      0.916  0.818  0.951       0.926  0.889
-exponential tail, skew -2     0.927      0.882  0.805  0.943       0.900  0.874
-15 % of seeds bad by 0.1      0.750      0.687  0.584  0.814       0.809  0.795
-============================  =========  =====  =====  ==========  =====  =====
-
-(``python benchmarks/calibration.py --synthetic --simulations 2000``.) Resampled from the 43 settings of the committed
-records that have a spread (``python benchmarks/calibration.py results --simulations 600``), it covers 0.938 of the time
-at 5 seeds and 0.952 at 10 on average (t 0.906 and 0.922, BCa 0.832 and 0.906); least where one seed in ten collapsed
-(0.57 and 0.65). No interval can see bad seeds that did not occur: n, the range and the runs at chance stand beside the
-mean for that reason. The interval of a paired difference stays Student's: differences of levels that are alike are
-symmetric, and it covers at least 0.950 in each of the cases above, and of the records at least 0.945 at 5 seeds and
-0.943 at 10. The result holds all three.
+The interval is that of :mod:`ablate.analyse.mean_interval`. Where runs stand apart or a tail is long, the mean of the
+middle half with its bootstrap interval and the share of runs that stand apart stand beside it, as the mean is that of
+two groups and its interval covers far less than it says.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -33,19 +14,18 @@ from numpy.typing import NDArray
 from ablate.analyse.bootstrap import (
     CONFIDENCE,
     Floats,
-    bca_interval,
     interquartile_mean,
     iqm_interval,
-    t_interval,
 )
 from ablate.analyse.guessing import at_chance
 from ablate.analyse.inputs import Metrics, by_name
-from ablate.analyse.mean_interval import mean_interval, moments
+from ablate.analyse.mean_interval import interval_of
 from ablate.analyse.panel import STATUSES, checked, engine_warnings
 from ablate.analyse.results import Description, Interval, LevelSummary
+from ablate.analyse.uneven import apart, has_long_tail, wilson
 from ablate.task.metric import Metric
 
-LEAST_FOR_BCA = 3
+RESAMPLES = 2000
 LEAST_FOR_IQM = 4
 """With fewer runs nothing is cut off and the interquartile mean is the mean."""
 
@@ -55,7 +35,6 @@ def describe(
     *,
     metrics: Metrics,
     seed: int = 0,
-    resamples: int = 2000,
     declared: Metrics = (),
 ) -> Description:
     """Summarise every level of a study on every metric.
@@ -67,8 +46,7 @@ def describe(
     Args:
         runs: frame of runs of one study.
         metrics: those to summarise, each with a column of its name.
-        seed: of the bootstraps.
-        resamples: bootstrap resamples; 0: no bootstrap intervals.
+        seed: of the bootstrap.
         declared: further metrics, which may tell whether a run is at chance.
 
     Raises:
@@ -95,8 +73,15 @@ def describe(
     for name, metric in wanted.items():
         of_rows = rows[name].to_numpy(dtype=np.float64)
         values = np.where(status == "complete", of_rows, np.nan)
-        columns = shared | _statistics(values, group, len(starts), seed, resamples)
-        columns["at_chance"] = _at_chance(rows, metric, further, status, group, len(starts))
+        guessing = np.where(status == "complete", at_chance(rows, metric, further.values()), np.nan)
+        columns = shared | _statistics(metric, values, guessing == 1, group, len(starts), seed)
+        known = np.bincount(group[~np.isnan(guessing)], minlength=len(starts)).tolist()
+        at = np.bincount(group[guessing == 1], minlength=len(starts)).tolist()
+        columns["at_chance"] = [count if there else None for count, there in zip(at, known, strict=True)]
+        columns["apart_share"] = [
+            Interval(*wilson(c, t), CONFIDENCE, "wilson") if uneven and t else None
+            for c, t, uneven in zip(columns["apart"], columns["n"], columns["is_uneven"], strict=True)
+        ]
         measured = bool(np.isfinite(values).any())
         columns["warnings"] = [
             _warnings(n, measured, *of_status)
@@ -114,38 +99,36 @@ def describe(
 
 
 def _statistics(
-    values: Floats, group: NDArray[np.intp], groups: int, seed: int, resamples: int
+    metric: Metric, values: Floats, guessing: NDArray[np.bool_], group: NDArray[np.intp], groups: int, seed: int
 ) -> dict[str, list[Any]]:
     """Statistics per group as columns of ``LevelSummary``; groups of equal n are computed together."""
     known = np.isfinite(values)
-    values, group = values[known], group[known]
+    values, guessing, group = values[known], guessing[known], group[known]
     n = np.bincount(group, minlength=groups)
     ends = np.cumsum(n)
     columns: dict[str, NDArray[Any]] = {
         name: np.full(groups, None, dtype=object)
-        for name in (
-            *("mean", "median", "iqm", "sd", "minimum", "maximum"),
-            *("interval", "t_interval", "bca_interval", "iqm_interval"),
-        )
+        for name in ("mean", "median", "iqm", "sd", "minimum", "maximum", "interval", "iqm_interval")
     }
+    columns |= {"apart": np.zeros(groups, dtype=np.int64), "is_uneven": np.zeros(groups, dtype=bool)}
     for size in np.unique(n[n > 0]):
         rows = np.flatnonzero(n == size)
-        sample = values[(ends[rows] - size)[:, None] + np.arange(size)]
+        places = (ends[rows] - size)[:, None] + np.arange(size)
+        sample = values[places]
         columns["mean"][rows] = sample.mean(axis=1)
         columns["median"][rows] = np.median(sample, axis=1)
         columns["minimum"][rows] = sample.min(axis=1)
         columns["maximum"][rows] = sample.max(axis=1)
+        columns["apart"][rows] = stray = (apart(sample, metric.sign) | guessing[places]).sum(axis=1)
+        columns["is_uneven"][rows] = uneven = ((stray > 0) & (stray < size)) | has_long_tail(sample)
         if size >= 2:
             columns["sd"][rows] = sample.std(axis=1, ddof=1)
-            columns["t_interval"][rows] = _intervals(*t_interval(sample), "t")
-            columns["interval"][rows] = _intervals(*mean_interval(size, *moments(sample)), "skewed t")
+            columns["interval"][rows] = _intervals(*interval_of(metric, sample), "t")
         if size >= LEAST_FOR_IQM:
             columns["iqm"][rows] = interquartile_mean(sample)
-        generator = np.random.default_rng(seed)
-        if resamples and size >= LEAST_FOR_BCA:
-            columns["bca_interval"][rows] = _intervals(*bca_interval(sample, resamples, generator), "bca")
-        if resamples and size >= LEAST_FOR_IQM:
-            columns["iqm_interval"][rows] = _intervals(*iqm_interval(sample, resamples, generator), "percentile")
+            if uneven.any():
+                ends_of = iqm_interval(sample[uneven], RESAMPLES, np.random.default_rng(seed))
+                columns["iqm_interval"][rows[uneven]] = _intervals(*ends_of, "percentile")
     return {"n": n.tolist(), **{name: column.tolist() for name, column in columns.items()}}
 
 
@@ -155,21 +138,6 @@ def _intervals(low: Floats, high: Floats, method: str) -> NDArray[Any]:
         Interval(a, b, CONFIDENCE, method) if a == a else None for a, b in zip(low.tolist(), high.tolist(), strict=True)
     ]
     return made
-
-
-def _at_chance(
-    rows: pd.DataFrame,
-    metric: Metric,
-    declared: Mapping[str, Metric],
-    status: NDArray[Any],
-    group: NDArray[np.intp],
-    groups: int,
-) -> list[int | None]:
-    """Complete runs per group that are no better than guessing; None: it is not known of any of them."""
-    told = np.where(status == "complete", at_chance(rows, metric, declared.values()), np.nan)
-    guessing = np.bincount(group[told == 1], minlength=groups).tolist()
-    known = np.bincount(group[~np.isnan(told)], minlength=groups).tolist()
-    return [count if there else None for count, there in zip(guessing, known, strict=True)]
 
 
 def _warnings(n: int, measured: bool, complete: int, diverged: int, failed: int, missing: int) -> tuple[str, ...]:

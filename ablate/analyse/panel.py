@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ablate.analyse.bootstrap import Floats
 from ablate.analyse.errors import AnalysisError
 from ablate.analyse.guessing import at_chance, guesses
+from ablate.analyse.uneven import apart, has_long_tail
 from ablate.task.metric import Metric
 
 STATUSES = ("complete", "diverged", "failed", "missing")
@@ -70,6 +71,13 @@ class Panel:
         """Levels that learned nothing: every run that ended is at chance or diverged; [levels]."""
         ended = (self.complete | self.diverged).any(axis=1)
         return np.asarray(ended & (self.guessing | ~self.complete).all(axis=1))
+
+    def is_uneven(self, row: int) -> bool:
+        """Whether some runs of a level stand apart from the others, or a tail is long."""
+        known = np.isfinite(self.values[row])
+        values = self.values[[row]][:, known]
+        stray = int((apart(values, self.metric.sign)[0] | self.guessing[row][known]).sum())
+        return 0 < stray < values.shape[1] or bool(has_long_tail(values)[0])
 
     @property
     def constant(self) -> NDArray[np.bool_]:

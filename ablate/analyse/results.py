@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from ablate.analyse.power import NeededSeeds
 from ablate.analyse.table import Table
 from ablate.task.claim import Claim
 
@@ -27,7 +28,7 @@ class Interval:
     confidence: float
     """Nominal coverage as a fraction, e.g. 0.95."""
     method: str
-    """``skewed t``, ``t``, ``bca``, ``percentile`` or ``prediction``."""
+    """``t``, ``simultaneous``, ``percentile``, ``wilson`` or ``prediction``."""
 
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high
@@ -64,11 +65,15 @@ class LevelSummary:
     minimum: float | None
     maximum: float | None
     interval: Interval | None
-    """The 95 % interval of the mean to print (which method and why: ``ablate.analyse.describe``)."""
-    t_interval: Interval | None
-    bca_interval: Interval | None
+    """The 95 % interval of the mean (``ablate.analyse.mean_interval``)."""
+    is_uneven: bool
+    """Whether some runs stand apart from the others or a tail is long (``ablate.analyse.uneven``)."""
+    apart: int
+    """Of ``n``: runs that stand apart, those at chance among them."""
+    apart_share: Interval | None
+    """Wilson's 95 % interval of their share; uneven levels only."""
     iqm_interval: Interval | None
-    """Percentile bootstrap of the interquartile mean (Agarwal et al. 2021)."""
+    """Percentile bootstrap of the interquartile mean (Agarwal et al. 2021); uneven levels only."""
     warnings: tuple[str, ...] = ()
 
 
@@ -134,9 +139,9 @@ class Comparison:
     """Better or worse than the baseline at 5 % after Holm's correction, in the metric's direction. Where runs diverged
     it is decided with each of them ranked below every finished one, and withheld where the complete pairs say the
     opposite."""
-    seeds_needed: int | None
-    """Seeds that would settle an undecided difference of this size (80 % power, 5 % after correction); None: decided,
-    no estimate possible, or more than ``power.MOST_SEEDS``."""
+    needed: NeededSeeds | None
+    """Seeds that would settle an undecided difference of this size (80 % power, 5 % after correction), with a range;
+    None: decided, no estimate possible, or more than ``power.MOST_SEEDS``."""
     difference_counting_diverged: float | None
     """Mean difference with each diverged run ranked below every finished one; None where none diverged at
     either level."""
@@ -157,8 +162,8 @@ class LevelChance:
     label: str
     order: int
     mean: float
-    probability: float
-    """Share of paired bootstrap resamples in which its mean is the best (ties shared)."""
+    probability: float | None
+    """That its mean is the best, of the t posterior; None below five seeds, where that says nothing."""
     p: float
     """p of the hypothesis that this level is the best or equal to it."""
     in_set: bool
@@ -333,6 +338,8 @@ class Verdict:
     p_against: float | None
     """p of the hypothesis that the claim is true; small refutes."""
     warnings: tuple[str, ...] = ()
+    decided_with_others: bool = False
+    """Whether the verdict also holds where all claims of the study together may err in 5 % of studies (Holm)."""
 
     def __str__(self) -> str:
         return f"{self.claim.id}: {self.outcome}. {self.evidence}" + (f" {self.needed}" if self.needed else "")

@@ -7,7 +7,7 @@ from typing import Literal
 import pandas as pd
 
 from ablate.analyse.best import MOST_LEVELS, best
-from ablate.analyse.claims import judge
+from ablate.analyse.claims import hold_together, judge
 from ablate.analyse.compare import compare
 from ablate.analyse.describe import describe
 from ablate.analyse.errors import AnalysisError
@@ -110,7 +110,6 @@ def analyse(
     published: Sequence[Published] = (),
     families: Mapping[str, str] | None = None,
     seed: int = 0,
-    resamples: int = 2000,
 ) -> StudyAnalysis:
     """Analyse one study: levels, comparisons, best levels, trends, importance, published numbers and claims.
 
@@ -127,7 +126,6 @@ def analyse(
         families: factor to the family over whose comparisons Holm's correction is made; None: all factors are one. A
             union of studies has one for each: bringing reports together answers no further question.
         seed: of all random numbers.
-        resamples: bootstrap resamples of the intervals of a level; 0: none.
 
     Raises:
         AnalysisError: not a frame of runs of one study; a claim or published number about something not in it.
@@ -171,7 +169,7 @@ def analyse(
                 shares.append(importance(runs, metric=metric))
             except AnalysisError as error:
                 omissions.append(Omission("importance", str(error), metric=metric.name))
-    description = describe(runs, metrics=wanted, seed=seed, resamples=resamples, declared=known)
+    description = describe(runs, metrics=wanted, seed=seed, declared=known)
     return StudyAnalysis(
         study=str(runs["study"].iloc[0]),
         metrics=tuple(wanted),
@@ -182,7 +180,7 @@ def analyse(
         trends=tuple(trends),
         importance=tuple(shares),
         published=check_published(runs, published, known),
-        verdicts=tuple(judge(runs, claim, known, seed=seed) for claim in claims),
+        verdicts=hold_together([judge(runs, claim, known, seed=seed) for claim in claims]),
         omissions=tuple(omissions),
     )
 

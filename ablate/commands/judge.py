@@ -155,7 +155,7 @@ def _write(
     from ablate.report.joined_runs import by_step
     from ablate.store.frames import to_frames, write_folder
 
-    analysis = analyse_study(view, runs, resamples=0)
+    analysis = analyse_study(view, runs)
     for notice in view.notices:
         print(f"{table.path}: {notice}", file=sys.stderr)
     print_report(view, runs, analysis=analysis)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ablate.report.figure_style import INK, colors, strokes
 from ablate.report.figures import cut
-from ablate.report.metric_axes import axis_label, within
+from ablate.report.metric_axes import axis_label
 from ablate.report.view import FactorView
 from ablate.task.metric import Metric
 from ablate.task.printable import printable
@@ -128,12 +128,8 @@ def mean_curves(
 
     names = [metric.name for metric in metrics]
     tall = _joined(runs, curves, factor).melt(["label", "step"], names, "metric").dropna(subset=["value"])
-    found = means(tall, ["label", "metric", "step"], "value")
-    for metric in metrics:
-        own = found["metric"] == metric.name
-        for end in ("low", "high"):
-            found.loc[own, end] = within(metric, found.loc[own, end])
-    return found
+    parts = [means(tall[tall["metric"] == m.name], ["label", "metric", "step"], "value", m) for m in metrics]
+    return pd.concat(parts, ignore_index=True)
 
 
 def _joined(runs: pd.DataFrame, curves: pd.DataFrame, factor: FactorView) -> pd.DataFrame:

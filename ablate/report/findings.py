@@ -20,6 +20,8 @@ class Share:
 
     name: str
     percent: int
+    spread: str
+    """How far the levels' means lie apart, as a standard deviation in the metric's unit."""
 
 
 @dataclass(frozen=True)
@@ -35,17 +37,26 @@ def tally(analysis: "StudyAnalysis") -> str:
     counts: Counter[str] = Counter(verdict.outcome for verdict in analysis.verdicts)
     total = len(analysis.verdicts)
     parts = [f"{counts[outcome]} {outcome}" for outcome in OUTCOMES if counts[outcome]]
-    return f"{total} {'claim' if total == 1 else 'claims'}: {', '.join(parts)}."
+    text = f"{total} {'claim' if total == 1 else 'claims'}: {', '.join(parts)}."
+    decided = total - counts["undecided"]
+    if total < 2 or not decided:
+        return text
+    kept = sum(verdict.decided_with_others for verdict in analysis.verdicts)
+    held = f"all {kept}" if kept == decided else f"{kept} of the {decided} decided"
+    return f"{text} Each is tested at 5 % by itself; {held} also hold at 5 % for all {total} together (Holm)."
 
 
 def published_line(analysis: "StudyAnalysis") -> str:
     """How many published numbers agree; empty where none could be checked."""
-    checked = [check for check in analysis.published if check.inside is not None]
+    distinct = {(c.metric, c.published, c.repeats, c.n, c.mean): c for c in analysis.published}
+    checked = [check for check in distinct.values() if check.inside is not None]
     if not checked:
         return ""
     inside = sum(bool(check.inside) for check in checked)
     text = f"{inside} of {len(checked)} published numbers lie inside the 95 % prediction interval of this measurement."
-    unknown = len(analysis.published) - len(checked)
+    if len(distinct) < len(analysis.published):
+        text += " A number that several factors share, such as the baseline's, is counted once."
+    unknown = len(distinct) - len(checked)
     return f"{text} {unknown} could not be checked." if unknown else text
 
 
@@ -53,7 +64,12 @@ def factor_findings(view: StudyView, factor: FactorView, analysis: "StudyAnalysi
     """Best level and trend of a factor in the primary metric."""
     name, metric = view.metric.name, view.metric.title
     result = [_best(best, metric) for best in analysis.best if best.factor == factor.path and best.metric == name]
-    for trend in analysis.trends:
+    peaked = any(
+        verdict.outcome == "supported"
+        and (verdict.claim.kind, verdict.claim.factor, verdict.claim.metric) == ("peaks_inside", factor.path, name)
+        for verdict in analysis.verdicts
+    )
+    for trend in analysis.trends if not peaked else ():
         if trend.factor == factor.path and trend.metric == name and trend.direction != "undecided":
             verb = {"rising": "rises", "falling": "falls"}[trend.direction]
             p = min(trend.p_rising, trend.p_falling)
@@ -71,15 +87,21 @@ def importance_shares(view: StudyView, analysis: "StudyAnalysis") -> Shares | No
         if importance.metric == view.metric.name:
             return Shares(
                 shares=tuple(
-                    Share(TIMES.join(names.get(f, f) for f in term.factors), round(100 * term.share))
+                    Share(
+                        TIMES.join(names.get(f, f) for f in term.factors),
+                        round(100 * term.share),
+                        f"± {number(term.spread)}",
+                    )
                     for term in importance.terms
                 ),
-                note=f"Share of the variance in {view.metric.title}"
+                note=f"Spread of the levels' means (standard deviation) and its share of the variance in "
+                f"{view.metric.title}"
                 + (
                     " over the whole grid."
                     if importance.design == "grid"
                     else " among each factor's own runs (one factor at a time, so that the shares do not add up)."
-                ),
+                )
+                + " Both depend on which levels were tried.",
             )
     return None
 
@@ -87,9 +109,18 @@ def importance_shares(view: StudyView, analysis: "StudyAnalysis") -> Shares | No
 def _best(best: "Best", metric: str) -> str:
     others = [label for label in best.indistinguishable if label != best.best]
     chances = {level.label: level.probability for level in best.levels}
-    text = f"Best mean {metric}: {best.best} (best in {100 * chances[best.best]:.0f} % of the resamples)."
+    chance = chances[best.best]
+    sure = "" if chance is None else f", with a probability of {_percent(chance)}"
+    ranked = f" of {len(best.levels)} levels with {best.n} seeds in common" if best.left_out else ""
+    text = f"Best mean {metric}{ranked}: {best.best}{sure}."
     if others:
         text += f" Not to be told from it: {', '.join(others)}."
     elif len(best.levels) > 1:
-        text += " All other levels are worse beyond the noise of the seeds."
+        text += f" All other levels{' ranked' if best.left_out else ''} are worse beyond the noise of the seeds."
+    if best.left_out:
+        text += f" Not ranked, as they lack runs: {', '.join(best.left_out)}."
     return text
+
+
+def _percent(share: float) -> str:
+    return "over 99 %" if share > 0.99 else f"{100 * share:.0f} %"

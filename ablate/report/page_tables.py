@@ -33,7 +33,7 @@ class Row:
     order: int
     count: str
     losses: tuple[str, ...]
-    """Runs that are not in the mean, or are but hardly trained: how many and why."""
+    """Runs that are not in the mean, or are but hardly trained or stand apart: how many and why."""
     complete: int
     cells: dict[str, tuple[str, float | None]]
     """Text and value to sort by of each numeric column."""
@@ -104,12 +104,12 @@ def _row(row: Any, means: "_Scale") -> Row:
         is_baseline=bool(row["is_baseline"]),
         order=int(row["order"]),
         count=numbers.count_runs(row).partition(" (")[0],
-        losses=numbers.losses(row),
+        losses=(*numbers.losses(row), *([row["uneven"]] if row["uneven"] else [])),
         complete=int(row["complete"]),
         cells={name: (text, _number(values[name])) for name, text in texts.items()},
         range=means.bar(row["mean"], row["interval_low"], row["interval_high"], mark=row["published"]),
         standing=row["standing"] if isinstance(row.get("standing"), str) else "",
-        needed="" if _number(row["seeds_needed"]) is None else f"≈ {row['seeds_needed']:.0f} seeds needed",
+        needed=f"≈ {row['needed']} seeds needed" if row["needed"] else "",
         published=numbers.printed(row["published"]),
         inside=None if not known or row["inside"] not in (True, False) else not outside(row),
     )

@@ -3,13 +3,13 @@
 The analysis computes; this module only gathers what it found.
 """
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from ablate.report.metric_axes import within, within_difference
-from ablate.report.numbers import decimals
+from ablate.report.numbers import decimals, interval, number
 from ablate.report.view import FactorView, StudyView
 
 if TYPE_CHECKING:
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 OPTIONAL = ("pairs", "difference", "difference_low", "difference_high", "p", "p_holm", "effect", "standing")
 """Columns that are absent from the analysis where nothing could be compared."""
 NUMBERS = (
-    *("mean", "median", "iqm", "sd", "interval_low", "interval_high", "at_chance", "seeds_needed"),
+    *("mean", "median", "iqm", "sd", "interval_low", "interval_high", "at_chance"),
+    *("iqm_interval_low", "iqm_interval_high", "apart_share_low", "apart_share_high"),
     *(name for name in OPTIONAL if name != "standing"),
     *("published", "prediction_low", "prediction_high"),
 )
 """Columns of floats, NaN where the analysis has None."""
 
 
-def analyse_study(view: StudyView, runs: pd.DataFrame, *, resamples: int = 2000) -> "StudyAnalysis":
+def analyse_study(view: StudyView, runs: pd.DataFrame) -> "StudyAnalysis":
     """The whole analysis of a study, with its claims and published numbers.
 
     Args:
         view: The study.
         runs: The frame of runs.
-        resamples: Of the bootstrap intervals of levels, which no table prints; 0: none, which saves time.
 
     Raises:
         AnalysisError: A claim about a level that the study does not have.
@@ -45,7 +45,6 @@ def analyse_study(view: StudyView, runs: pd.DataFrame, *, resamples: int = 2000)
         claims=view.claims,
         published=list(published_numbers(view, runs)),
         families={factor.path: factor.family for factor in view.factors},
-        resamples=resamples,
     )
 
 
@@ -59,15 +58,14 @@ def summarise(view: StudyView, runs: pd.DataFrame, analysis: "StudyAnalysis | No
 
     Returns:
         A row a factor, level and metric, in the study's order: the columns of ``StudyAnalysis.to_frame``, and
-        ``seeds_needed``, ``seconds`` (mean of a complete run), ``published``, ``prediction_low``, ``prediction_high``,
-        ``inside`` (None where it cannot be said) and ``digits`` (decimals to print). NaN where the data cannot carry a
-        number. Intervals are cut to what the metric can be.
+        ``seconds`` (mean of a complete run), ``published``, ``prediction_low``, ``prediction_high``,
+        ``inside`` (None where it cannot be said), ``digits`` (decimals to print), ``needed`` (seeds) and ``uneven`` (in
+        words; empty: nothing to say). NaN where the data cannot carry a number. Intervals are cut to what the metric
+        can be.
     """
-    analysis = analysis or analyse_study(view, runs, resamples=0)
+    analysis = analysis or analyse_study(view, runs)
     frame = analysis.to_frame()
-    needed = {(c.factor, c.order, c.metric): c.seeds_needed for c in analysis.comparisons}
-    keys = zip(frame["factor"], frame["order"], frame["metric"], strict=True)
-    frame["seeds_needed"] = pd.Series([needed.get(key) for key in keys], index=frame.index, dtype=float)
+    needed = {(c.factor, c.order, c.metric): str(c.needed) for c in analysis.comparisons if c.needed is not None}
     complete = runs[runs["status"] == "complete"]
     seconds = complete.groupby(["factor", "label"], as_index=False)["seconds"].mean()
     frame = frame.merge(seconds, on=["factor", "label"], how="left").merge(_published(view), how="left")
@@ -92,8 +90,11 @@ def summarise(view: StudyView, runs: pd.DataFrame, analysis: "StudyAnalysis | No
     for name in NUMBERS:
         frame[name] = pd.to_numeric(frame[name])
     _keep_within(frame, view)
+    places = zip(frame["factor"], frame["order"], frame["metric"], strict=True)
+    frame["needed"] = [needed.get(place, "") for place in places]
     digits = {name: decimals(rows["mean"], rows["sd"]) for name, rows in frame.groupby("metric")}
     frame["digits"] = frame["metric"].map(digits).astype(int)
+    frame["uneven"] = [_uneven(row) for row in frame.to_dict("records")]
     position = {factor.path: i for i, factor in enumerate(view.factors)}
     frame = frame[frame["factor"].isin(position)]
     return frame.sort_values(
@@ -115,6 +116,18 @@ def published_numbers(view: StudyView, runs: pd.DataFrame) -> "Iterator[Publishe
             for label, value in zip(factor.published.loc[values.index, "label"].astype(str), values, strict=True):
                 if label in labels:
                     yield Published(factor.path, label, metric, float(value), factor.repeats, rounding)
+
+
+def _uneven(row: Mapping[Any, Any]) -> str:
+    """Of a level of which the mean says too little: the mean of the middle half, and how many runs stand apart."""
+    if not row["is_uneven"]:
+        return ""
+    middle = interval(row["iqm_interval_low"], row["iqm_interval_high"], row["digits"])
+    text = f"middle half {number(row['iqm'], row['digits'])} {middle}"
+    if not row["apart"]:
+        return f"{text}; long tail"
+    share = f"{100 * row['apart_share_low']:.0f} to {100 * row['apart_share_high']:.0f} %"
+    return f"{text}; {row['apart']} of {row['n']} apart ({share})"
 
 
 def _keep_within(frame: pd.DataFrame, view: StudyView) -> None:

@@ -23,6 +23,9 @@ WIDE = {
     "mean": "mean",
     "median": "median",
     "iqm": "iqm",
+    "iqm_interval_low": "iqm_low",
+    "iqm_interval_high": "iqm_high",
+    "apart": "apart",
     "sd": "sd",
     "interval_low": "low",
     "interval_high": "high",
@@ -138,9 +141,14 @@ def sheet_markdown(sheet: Sheet) -> str:
 def explanation(view: StudyView, levels: pd.DataFrame) -> str:
     """What the columns mean, in a line or two."""
     text = (
-        "Mean ± standard deviation over complete runs; [ ] is the 95 % interval of the mean (Student's t, stretched "
-        "towards a long tail: Hall 1992). The baseline is set off."
+        "Mean ± standard deviation over complete runs; [ ] is the 95 % interval of the mean (Student's t, within what "
+        "the metric can be, from 8 runs on within the runs). The baseline is set off."
     )
+    if (levels["uneven"] != "").any():
+        text += (
+            " Beside levels with runs that stand apart or a long tail is the mean of the middle half of the runs, with "
+            "its bootstrap interval, and the share of runs that stand apart, with Wilson's."
+        )
     if "difference" in levels and levels["difference"].notna().any():
         text += (
             " Differences are level minus baseline, paired by seed, with their 95 % interval; p is Holm's, over the "
@@ -173,8 +181,8 @@ def outside(row: Any) -> bool:
 
 
 def _means(view: StudyView, factor: FactorView, rows: pd.DataFrame) -> Sheet:
-    compared = bool(rows["published"].notna().any())
-    per_metric = ("mean ± sd", "95 % interval", "published") if compared else ("mean ± sd", "95 % interval")
+    compared, uneven = bool(rows["published"].notna().any()), bool((rows["uneven"] != "").any())
+    per_metric = ("mean ± sd", "95 % interval", *["beside"] * uneven, *["published"] * compared)
     cells, emphasised = [], []
     for i, level in enumerate(by_level(rows)):
         first = level[view.names[0]]
@@ -185,6 +193,7 @@ def _means(view: StudyView, factor: FactorView, rows: pd.DataFrame) -> Sheet:
                 numbers.spread(row["mean"], row["sd"], row["digits"]),
                 numbers.interval(row["interval_low"], row["interval_high"], row["digits"]),
             ]
+            line += [row["uneven"] or numbers.NONE] if uneven else []
             line += [published_cell(row)] if compared else []
         cells.append(tuple(line))
         emphasised += [i] if first["is_baseline"] else []

@@ -43,7 +43,7 @@ def print_report(
     """
     from rich.text import Text
 
-    analysis = analysis or analyse_study(view, runs, resamples=0)
+    analysis = analysis or analyse_study(view, runs)
     levels = summarise(view, runs, analysis)
     console = console or output()
     for text in (*view.notices, *(f"Warning: {warning}" for warning in warnings(view, analysis))):
@@ -101,6 +101,8 @@ def _stacked_factor(factor: FactorView, metrics: Sequence[Metric], rows: pd.Data
             lines = [numbers.spread(row["mean"], row["sd"], digits)]
             if pd.notna(row["interval_low"]):
                 lines.append(numbers.interval(row["interval_low"], row["interval_high"], digits))
+            if row["uneven"]:
+                lines.append(row["uneven"])
             if pd.notna(row.get("difference")):
                 lines.append(f"Δ {numbers.signed(row['difference'], digits)}")
                 lines.append(f"p {numbers.probability(row['p_holm'])}")

@@ -53,7 +53,7 @@ def write_report(
     from ablate.report.summary import analyse_study, summarise
     from ablate.report.tables import markdown, sheets, wide
 
-    analysis = analysis or analyse_study(view, runs, resamples=0)
+    analysis = analysis or analyse_study(view, runs)
     levels = summarise(view, runs, analysis)
     printed = sheets(view, levels)
     files = [

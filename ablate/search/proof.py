@@ -16,6 +16,8 @@ from ablate.plan.plan import Plan, make_plan
 from ablate.plan.study import Study
 from ablate.search.request import SearchRequest, with_protocol
 from ablate.search.trials import best_trials
+from ablate.task.finding import find_task
+from ablate.task.metric import Metric
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,13 +91,13 @@ def curse(order: SearchRequest, study: "OptunaStudy", runs: "pd.DataFrame") -> l
         study: Its trials.
         runs: The frame of runs of a proof under ``holdout_test`` (the search's own measure).
     """
-    found = []
+    found, metric = [], find_task(order.source.task).metrics[order.search.metric]
     for rank, trial in enumerate(best_trials(study, order.search, order.search.confirm.top), start=1):
         label, values = f"best {rank}", trial.user_attrs["values"]
         rows = runs[(runs["factor"] == SETTING) & (runs["label"] == label) & (runs["status"] == "complete")]
         sample = [float(v) for v in rows[order.search.metric] if math.isfinite(v)]
         mean = math.fsum(sample) / len(sample) if sample else None
-        numbers = (len(values), trial.values[0], len(sample), mean, _interval_of_mean(sample))
+        numbers = (len(values), trial.values[0], len(sample), mean, _interval_of_mean(sample, metric))
         found.append(Confirmed(label, trial.number, *numbers))
     return found
 
@@ -230,13 +232,13 @@ def _by_seed(runs: "pd.DataFrame", factor: str, label: str, metric: str) -> dict
     return {int(seed): float(value) for seed, value in pairs if math.isfinite(value)}
 
 
-def _interval_of_mean(sample: Sequence[float]) -> tuple[float, float] | None:
+def _interval_of_mean(sample: Sequence[float], metric: Metric) -> tuple[float, float] | None:
     """The same interval that a study's tables have."""
     import numpy as np
 
-    from ablate.analyse.mean_interval import mean_interval, moments
+    from ablate.analyse.mean_interval import interval_of
 
-    return _ends(mean_interval(len(sample), *moments(np.array([sample])))) if len(sample) > 1 else None
+    return _ends(interval_of(metric, np.array([sample]))) if len(sample) > 1 else None
 
 
 def _t_interval(sample: Sequence[float]) -> tuple[float, float] | None:

@@ -23,12 +23,12 @@ def test_a_lower_loss_is_better(make_runs):
     assert best(make_runs({1: LOW, 2: HIGH}, metric="test_loss"), metric=M["test_loss"]).best == "1"
 
 
-def test_the_probability_is_the_paired_bootstraps(make_runs):
+def test_the_probability_of_two_levels_is_the_paired_t_tests(make_runs):
     near = [a + d for a, d in zip(HIGH, GENERATOR.normal(0.002, 0.01, 10), strict=True)]
     result = best(make_runs({1: HIGH, 2: near}), metric=M["test_acc"])
     differences = np.subtract(HIGH, near)
-    means = differences[np.random.default_rng(1).integers(0, 10, (100_000, 10))].mean(axis=1)
-    assert result.levels[0].probability == pytest.approx((means > 0).mean(), abs=0.02)
+    expected = stats.ttest_1samp(differences, 0.0, alternative="less").pvalue
+    assert result.levels[0].probability == pytest.approx(expected, abs=0.02)
     assert sum(level.probability for level in result.levels) == pytest.approx(1.0)
     assert result.indistinguishable == ("1", "2")
     expected = stats.permutation_test(
@@ -41,6 +41,11 @@ def test_alike_levels_share_the_probability(make_runs):
     result = best(make_runs({1: HIGH, 2: HIGH, 3: LOW}), metric=M["test_acc"])
     assert [level.probability for level in result.levels] == [0.5, 0.5, 0.0]
     assert result.indistinguishable == ("1", "2")
+
+
+def test_below_five_seeds_there_is_no_probability(make_runs):
+    result = best(make_runs({1: HIGH[:4], 2: LOW[:4]}), metric=M["test_acc"])
+    assert [level.probability for level in result.levels] == [None, None]
 
 
 def test_simes_by_hand():

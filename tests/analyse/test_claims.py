@@ -1,11 +1,14 @@
 import numpy as np
 import pytest
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from ablate import analyse
 from ablate.analyse import AnalysisError
 from ablate.images.metrics import METRICS as M
 from ablate.task.claim import parse_claim
 
+ACC = M["test_acc"]
 SHAPE = {1: 0.60, 2: 0.70, 3: 0.80, 4: 0.70, 5: 0.60}
 
 
@@ -74,19 +77,58 @@ def test_a_loss_is_better_when_lower(make_runs):
     )  # the metric itself rises
 
 
-def test_five_seeds_decide_a_directed_claim_and_four_cannot(make_runs):
-    five, four = (judge(make_runs(noisy(SHAPE, seeds=n)), claim("better", [3, 1])) for n in (5, 4))
-    assert (five.outcome, five.p) == ("supported", 1 / 32)
-    assert (four.outcome, four.p) == ("undecided", 1 / 16)
-    assert "At least 5 paired seeds" in four.needed
+def test_six_seeds_decide_a_claim_as_they_decide_a_comparison_and_five_cannot(make_runs):
+    six, five = (judge(make_runs(noisy(SHAPE, seeds=n)), claim("better", [3, 1])) for n in (6, 5))
+    assert (six.outcome, six.p) == ("supported", 1 / 64)
+    assert (five.outcome, five.p) == ("undecided", 1 / 32)
+    assert five.needed == "Cannot be decided with 5 paired seeds, however large the difference: needs 6."
+    (in_table,) = analyse.compare(make_runs({1: noisy(SHAPE, 5)[1], 3: noisy(SHAPE, 5)[3]}, baseline=1), metric=ACC)
+    assert in_table.standing == five.outcome
 
 
 def test_the_evidence_holds_the_numbers_and_the_need_a_count(make_runs):
     runs = make_runs({1: [0.80, 0.82, 0.81, 0.79, 0.83, 0.80], 2: [0.81, 0.81, 0.83, 0.78, 0.84, 0.82]})
     verdict = judge(runs, claim("better", [2, 1]))
-    assert verdict.evidence.startswith("test_acc of 2 0.8150 and of 1 0.8083: +0.0067 over 6 paired seeds; p = ")
+    half = stats.t.ppf(0.975, 5) * np.std([0.01, -0.01, 0.02, -0.01, 0.01, 0.02], ddof=1) / 6**0.5
+    told = f"test_acc: 2 leads 1 by 0.0067 ± {half:.4f} over 6 paired seeds (0.8150 against 0.8083); p = "
+    assert verdict.evidence.startswith(told)
+    assert f"Chance alone gives such a lead in {200 * verdict.p:.0f} % of studies." in verdict.evidence
     assert verdict.needed.startswith("About ")
     assert "seeds would show it" in verdict.needed
+
+
+def test_a_p_of_pairs_with_other_numbers_of_seeds_says_so(make_runs):
+    values = noisy(SHAPE)
+    runs = make_runs({1: values[1], 2: [*values[2][:4], *[None] * 6], 3: values[3]})
+    verdict = judge(runs, claim("best_in", [3]))
+    assert verdict.n == 4
+    assert "p is of pairs of levels with 4 to 10 seeds in common" in verdict.evidence
+    assert "p is of pairs" not in judge(make_runs(values), claim("best_in", [3])).evidence
+
+
+@pytest.mark.parametrize(("middle", "outcome"), [(0.55, "refuted"), (0.65, "supported")])
+def test_a_peak_has_no_dip_on_the_way(make_runs, middle, outcome):
+    runs = make_runs(noisy({1: 0.60, 2: middle, 3: 0.80, 4: 0.70, 5: 0.60}))
+    verdict = judge(runs, claim("peaks_inside", [3]))
+    assert verdict.outcome == outcome
+    assert ("On the way to the peak 1 is better than 2" in verdict.evidence) == (outcome == "refuted")
+
+
+def test_uneven_levels_are_a_warning_of_what_is_decided(make_runs):
+    values = noisy({1: 0.70, 2: 0.80})
+    values[2][0] = 0.5
+    verdict = judge(make_runs(values), claim("better", [2, 1]))
+    assert verdict.outcome == "undecided" or "Runs of 2 stand apart" in verdict.warnings[0]
+    refuted = judge(make_runs({1: noisy({1: 0.9})[1], 2: values[2]}), claim("better", [2, 1]))
+    assert refuted.warnings[0].startswith("Runs of 2 stand apart from the others")
+
+
+def test_verdicts_that_hold_for_all_claims_together_are_holms(make_runs):
+    runs = make_runs(noisy({1: 0.80, 2: 0.808, 3: 0.812}, sd=0.01))
+    stated = [claim("better", [2, 1]), claim("better", [3, 1]), claim("equivalent", [1, 2], margin=0.05)]
+    verdicts = analyse.analyse(runs, metrics=[ACC], claims=stated).verdicts
+    p = [min(1, 2 * v.p) for v in verdicts[:2]] + [verdicts[2].p]
+    assert [v.decided_with_others for v in verdicts] == list(multipletests(p, method="holm")[1] <= 0.05)
 
 
 def test_without_pairs_nothing_is_tested(make_runs):

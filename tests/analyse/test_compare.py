@@ -36,9 +36,10 @@ def test_a_paired_comparison_is_scipys(make_runs):
     assert good.effect == pytest.approx(differences.mean() / differences.std(ddof=1))
     assert 0 < good.effect_corrected < good.effect
     assert (good.standing, near.standing) == ("better", "undecided")
-    assert (good.seeds_needed, good.exact, good.smallest_p) == (None, True, 2 / 1024)
+    assert (good.needed, good.exact, good.smallest_p) == (None, True, 2 / 1024)
     wanted = TTestPower().solve_power(abs(near.effect), alpha=0.025, power=0.8)
-    assert near.seeds_needed == int(np.ceil(wanted))
+    assert near.needed.seeds == int(np.ceil(wanted))
+    assert near.needed.fewest < near.needed.seeds
 
 
 def test_holm_by_hand_and_with_gaps():
@@ -54,7 +55,7 @@ def test_the_metric_knows_its_direction(make_runs):
 
 def test_five_seeds_stay_undecided_and_say_what_it_takes(make_runs):
     (five,) = compare(make_runs({1: BASE[:5], 2: GOOD[:5]}, baseline=1), metric=M["test_acc"])
-    assert (five.p, five.smallest_p, five.standing, five.seeds_needed) == (0.0625, 0.0625, "undecided", 6)
+    assert (five.p, five.smallest_p, five.standing, five.needed.seeds) == (0.0625, 0.0625, "undecided", 6)
     assert "takes 6 seeds" in five.warnings[0]
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 
 from ablate.analyse import AnalysisError, describe
 from ablate.images.metrics import METRICS as M
@@ -22,10 +23,10 @@ def test_statistics_of_a_level_are_numpys_and_scipys(make_runs):
     assert (level.minimum, level.maximum) == (0.10, 0.83)
     assert level.iqm == pytest.approx(stats.trim_mean(values, 0.25))
     expected = stats.ttest_1samp(values, 0.0).confidence_interval()
-    assert (level.t_interval.low, level.t_interval.high) == pytest.approx((expected.low, expected.high))
-    assert level.interval.low < level.t_interval.low - 0.1  # the bad seed is on this side
-    assert level.interval.high == level.t_interval.high
-    assert level.bca_interval.method == "bca"
+    assert (level.interval.low, level.interval.high) == pytest.approx((expected.low, min(1.0, expected.high)))
+    assert (level.is_uneven, level.apart) == (True, 1)
+    wilson = proportion_confint(1, 6, method="wilson")
+    assert (level.apart_share.low, level.apart_share.high) == pytest.approx(wilson)
     assert level.iqm_interval.low <= level.iqm <= level.iqm_interval.high
     assert level.is_baseline
 
@@ -93,15 +94,15 @@ def test_outcomes_are_counted_and_kept_out_of_the_mean(make_runs):
     [
         (0, set()),
         (1, {"mean"}),
-        (2, {"mean", "sd", "t_interval"}),
-        (3, {"mean", "sd", "t_interval", "bca_interval"}),
-        (4, {"mean", "sd", "t_interval", "bca_interval", "iqm", "iqm_interval"}),
+        (2, {"mean", "sd", "interval"}),
+        (3, {"mean", "sd", "interval"}),
+        (4, {"mean", "sd", "interval", "iqm"}),
     ],
 )
 def test_no_number_that_the_runs_cannot_carry(make_runs, n, carried):
     runs = make_runs({1: [0.5, 0.6, 0.8, 0.7][:n] + ["missing"] * (4 - n)})
     (level,) = describe(runs, metrics=[M["test_acc"]]).levels
-    names = ("mean", "sd", "t_interval", "bca_interval", "iqm", "iqm_interval")
+    names = ("mean", "sd", "interval", "iqm", "iqm_interval")
     assert {name for name in names if getattr(level, name) is not None} == carried
 
 
@@ -126,17 +127,27 @@ def test_each_level_is_described_as_if_alone(make_runs):
     for order, entry in enumerate(together):
         (alone,) = describe(make_runs({order: values[order]}), metrics=[M["test_acc"]]).levels
         assert alone.mean == entry.mean
-        assert (alone.bca_interval.low, alone.bca_interval.high) == pytest.approx(
-            (entry.bca_interval.low, entry.bca_interval.high)
-        )
+        assert (alone.interval.low, alone.interval.high) == pytest.approx((entry.interval.low, entry.interval.high))
 
 
 def test_the_seed_decides_the_bootstrap(make_runs):
     runs = make_runs({1: ACCURACIES})
     first, again, other = (describe(runs, metrics=[M["test_acc"]], seed=seed).levels[0] for seed in (1, 1, 2))
     assert first == again
-    assert first.bca_interval != other.bca_interval
-    assert describe(runs, metrics=[M["test_acc"]], resamples=0).levels[0].bca_interval is None
+    assert first.iqm_interval != other.iqm_interval
+
+
+def test_an_even_level_has_nothing_beside_its_mean(make_runs):
+    (level,) = describe(make_runs({1: [0.81, 0.79, 0.80, 0.83, 0.82]}), metrics=[M["test_acc"]]).levels
+    assert (level.is_uneven, level.apart, level.apart_share, level.iqm_interval) == (False, 0, None, None)
+
+
+def test_runs_at_chance_stand_apart_however_many_they_are(make_runs):
+    runs = guessing(make_runs({1: [0.8, 0.1, 0.1, 0.1, 0.81]}), "test_acc", 0.1, 10_000)
+    (level,) = describe(runs, metrics=[M["test_acc"]]).levels
+    assert (level.is_uneven, level.apart) == (True, 3)
+    (level,) = describe(runs[runs["test_acc"] == 0.1], metrics=[M["test_acc"]]).levels
+    assert (level.is_uneven, level.apart) == (False, 3)  # all of them: it is one group
 
 
 def test_mixed_engines_are_a_visible_warning(make_runs):

@@ -3,7 +3,14 @@ import pytest
 from scipy import stats
 from statsmodels.stats.power import TTestPower
 
-from ablate.analyse.power import MOST_SEEDS, hedges_correction, power_of, seeds_needed
+from ablate.analyse.power import (
+    MOST_SEEDS,
+    hedges_correction,
+    needed_range,
+    power_of,
+    power_of_flips,
+    seeds_needed,
+)
 
 
 @pytest.mark.parametrize("effect", [0.2, 0.5, 1.0, 2.0])
@@ -39,3 +46,20 @@ def test_hedges_correction_takes_the_bias_off(n):
     if n > 3:
         assert mean * hedges_correction(n) == pytest.approx(effect, rel=1e-9)
     assert hedges_correction(n) == pytest.approx(1 - 3 / (4 * df - 1), abs=0.01)  # the usual approximation
+
+
+def test_near_the_floor_the_power_is_the_sign_flip_tests():
+    # The paired t test with six pairs finds 1.5 standard deviations in 83 %; all six signs must agree for the other.
+    assert power_of(1.5, 6, alpha=0.05, two_sided=True) > 0.8
+    assert power_of_flips(1.5, 6, 0.05, True) == pytest.approx(stats.norm.cdf(1.5) ** 6, abs=0.03)
+    assert seeds_needed(1.5) == 7
+
+
+def test_the_range_holds_the_truth_about_half_of_the_time():
+    generator, true, n = np.random.default_rng(0), 0.5, 10
+    wanted, inside = seeds_needed(true), 0
+    for sample in generator.normal(true, 1.0, (400, n)):
+        found = needed_range(sample.mean() / sample.std(ddof=1), n)
+        assert found.fewest <= (found.seeds or MOST_SEEDS + 1) <= (found.most or MOST_SEEDS + 1)
+        inside += found.fewest <= wanted <= (found.most or MOST_SEEDS + 1)
+    assert inside / 400 == pytest.approx(0.5, abs=0.08)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from ablate.analyse import AnalysisError, Published, analyse, best, compare, describe, judge, trend
+from ablate.analyse.claims import hold_together
 from ablate.images.metrics import METRICS as M
 from ablate.task.claim import parse_claim
 
@@ -30,7 +31,7 @@ def test_the_whole_is_its_parts(runs):
     assert whole.comparisons == compare(runs, metric=M["test_acc"])
     assert whole.best == (best(runs, metric=M["test_acc"]),)
     assert whole.trends == (trend(runs, metric=M["test_acc"]),)
-    assert whole.verdicts == (judge(runs, CLAIM, M),)
+    assert whole.verdicts == hold_together([judge(runs, CLAIM, M)])
     assert whole.published[0].inside is True
     assert (whole.importance, whole.warnings) == ((), ())
     assert whole.summary("test_acc", "2").is_baseline
@@ -111,7 +112,7 @@ def test_holm_is_over_the_levels_of_each_study_of_a_union(make_runs):
     runs = pd.concat([make_runs(values, factor="a", baseline=1), make_runs(values, factor="b", baseline=1)])
 
     def corrected(families):
-        result = analyse(runs, metrics=[M["test_acc"]], families=families, resamples=0)
+        result = analyse(runs, metrics=[M["test_acc"]], families=families)
         return [(c.factor, c.p_holm) for c in result.comparisons]
 
     assert corrected({"a": "one", "b": "two"}) == [(f, pytest.approx(2 * 2 / 32)) for f in "aabb"]

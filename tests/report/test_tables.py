@@ -151,4 +151,4 @@ def test_remarks_follow_the_count_of_published_numbers(make_study):
     study = make_study(remarks=("Table 3's <last> level has one bad seed.",))
     analysis = analyse_study(study.view, study.runs)
     text = markdown(study.view, summarise(study.view, study.runs, analysis), analysis)
-    assert "prediction interval of this measurement.\n\n- Table 3's &lt;last&gt; level has one bad seed.\n" in text
+    assert "is counted once.\n\n- Table 3's &lt;last&gt; level has one bad seed.\n" in text
