@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 
 from ablate.analyse.best import simes
 from ablate.analyse.bootstrap import Floats
-from ablate.analyse.compare import holm
 from ablate.analyse.equivalence import equivalence_of
 from ablate.analyse.errors import AnalysisError
+from ablate.analyse.family import holm
 from ablate.analyse.inputs import Metrics, by_name, find_metric
 from ablate.analyse.panel import Panel, diverged_text, make_panel
 from ablate.analyse.power import ALPHA, half_width, needed_range

@@ -50,8 +50,7 @@ def sign_flip(differences: Floats, seed: int = 0) -> SignFlip:
 def _greater(differences: Floats, seed: int) -> Floats:
     """One-sided p of each sample of [samples, n]."""
     samples, n = differences.shape
-    exact = n <= EXACT_UP_TO
-    signs = _half_of_signs(n) if exact else np.random.default_rng(seed).choice([-1.0, 1.0], (FLIPS, n))
+    signs, exact = sign_vectors(n, seed)
     sums = differences.sum(axis=1, keepdims=True)
     least = sums - 1e-9 * np.abs(differences).sum(axis=1, keepdims=True)  # equal sums differ by rounding
     counts = np.empty(samples)
@@ -117,6 +116,18 @@ def pairwise(
 def least_pairs(alpha: float, *, two_sided: bool) -> int:
     """The fewest pairs with which the exact test can reach p <= alpha."""
     return max(1, math.ceil(math.log2((2 if two_sided else 1) / alpha) - 1e-9))
+
+
+def sign_vectors(n: int, seed: int) -> tuple[Floats, bool]:
+    """Sign vectors of ``n`` pairs, [vectors, n], and whether they with their negatives are all there are.
+
+    Args:
+        n: pairs.
+        seed: of ``FLIPS`` random ones, beyond ``EXACT_UP_TO`` pairs.
+    """
+    if n <= EXACT_UP_TO:
+        return _half_of_signs(n), True
+    return np.random.default_rng(seed).choice([-1.0, 1.0], (FLIPS, n)), False
 
 
 @cache

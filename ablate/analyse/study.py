@@ -11,6 +11,7 @@ from ablate.analyse.claims import hold_together, judge
 from ablate.analyse.compare import compare
 from ablate.analyse.describe import describe
 from ablate.analyse.errors import AnalysisError
+from ablate.analyse.family import Correction
 from ablate.analyse.importance import importance
 from ablate.analyse.inputs import Metrics, Published, by_name
 from ablate.analyse.panel import checked, factors_of, make_panel
@@ -88,9 +89,10 @@ class StudyAnalysis:
         if not self.comparisons:
             return frame
         keys = ["factor", "order", "label", "metric"]
-        wanted = [*keys, "n", "difference", "interval_low", "interval_high", "p", "p_holm", "effect", "standing"]
+        wanted = [*keys, "n", "difference", "simultaneous_low", "simultaneous_high", "p", "p_corrected", "p_t"]
+        wanted += ["effect", "standing"]
         paired = frame_of(self.comparisons)[wanted]
-        renamed = {"n": "pairs", "interval_low": "difference_low", "interval_high": "difference_high"}
+        renamed = {"n": "pairs", "simultaneous_low": "difference_low", "simultaneous_high": "difference_high"}
         return frame.merge(paired.rename(columns=renamed), on=keys, how="left")
 
     def __str__(self) -> str:
@@ -109,6 +111,7 @@ def analyse(
     claims: Sequence[Claim] = (),
     published: Sequence[Published] = (),
     families: Mapping[str, str] | None = None,
+    correction: Correction = "max-t",
     seed: int = 0,
 ) -> StudyAnalysis:
     """Analyse one study: levels, comparisons, best levels, trends, importance, published numbers and claims.
@@ -123,8 +126,9 @@ def analyse(
             chance: all of the task's.
         claims: sentences to judge.
         published: printed numbers to check.
-        families: factor to the family over whose comparisons Holm's correction is made; None: all factors are one. A
-            union of studies has one for each: bringing reports together answers no further question.
+        families: factor to the family whose comparisons are corrected together; None: all factors are one. A union of
+            studies has one for each: bringing reports together answers no further question.
+        correction: of the comparisons with the baseline, see :func:`ablate.analyse.compare.compare`.
         seed: of all random numbers.
 
     Raises:
@@ -150,7 +154,7 @@ def analyse(
     for metric in wanted.values():
         for together in _grouped(comparable, families or {}):
             based = runs[runs["factor"].isin(together)]
-            comparisons += compare(based, metric=metric, seed=seed, declared=others)
+            comparisons += compare(based, metric=metric, seed=seed, declared=others, correction=correction)
         for factor in factors:
             panel = make_panel(runs, metric, factor, others)
             levels = panel.levels
