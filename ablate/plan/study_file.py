@@ -25,7 +25,6 @@ STUDY_KEYS = (
     "remarks",
     "claims",
     "curves",
-    "correction",
     "search",
 )
 """What the study node may hold."""
