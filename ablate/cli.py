@@ -149,13 +149,14 @@ def plan(words: tuple[str, ...], as_json: bool, measure: bool) -> None:
 @main.command()
 @click.argument("overrides", nargs=-1, shell_complete=_complete_override)
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
-def studies(overrides: tuple[str, ...], as_json: bool) -> None:
+@click.option("--all", "everything", is_flag=True, help="Also those of the package of which nothing is there.")
+def studies(overrides: tuple[str, ...], as_json: bool, everything: bool) -> None:
     """List every study: its question and factors, what is there of it, and what the rest would cost."""
     from ablate.commands.list_studies import list_studies, print_studies
 
     with user_errors():
         found = list_studies(overrides)
-        print(json.dumps(found, indent=2)) if as_json else print_studies(found)
+        print(json.dumps(found, indent=2)) if as_json else print_studies(found, everything=everything)
 
 
 @_study_command()

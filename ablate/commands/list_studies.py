@@ -7,8 +7,9 @@ from typing import Any
 
 from ablate.commands.plan import outlook
 from ablate.commands.studies import StudyRequest, named, order
-from ablate.plan.sources import study_names
+from ablate.plan.sources import study_names, study_path
 from ablate.task.errors import ConfigError
+from ablate.task.packaged import packaged
 
 
 def list_studies(overrides: Sequence[str]) -> list[dict[str, Any]]:
@@ -20,21 +21,31 @@ def list_studies(overrides: Sequence[str]) -> list[dict[str, Any]]:
     Returns:
         JSON data, by name: ``name``, ``question``, ``design``, ``factors`` (printed name to number of levels),
         ``seeds``, ``runs`` (distinct), ``there`` (of these, those that the store or a report holds, or that can be read
-        off others), ``seconds`` (to train the rest) and ``search`` (the budget of a search, whose ``there`` are
-        settings); for a study that cannot be read ``name`` and ``problem``.
+        off others), ``seconds`` (to train the rest), ``search`` (the budget of a search, whose ``there`` are settings)
+        and ``packaged`` (whether it comes with the package); for a study that cannot be read ``name``, ``packaged`` and
+        ``problem``.
     """
-    return [_entry(name, overrides) for name in study_names()]
+    return [{**_entry(name, overrides), "packaged": is_packaged(name)} for name in study_names()]
 
 
-def print_studies(entries: Sequence[dict[str, Any]]) -> None:
+def is_packaged(name: str) -> bool:
+    """Whether a study comes with the package: the folder that is worked in has none of this name."""
+    ours, theirs = packaged() / "sweeps", study_path(name)
+    return theirs.is_relative_to(ours) and not ours.is_relative_to(Path.cwd())
+
+
+def print_studies(entries: Sequence[dict[str, Any]], *, everything: bool = False) -> None:
     """Print studies for people.
 
     Args:
         entries: As :func:`list_studies` returns them.
+        everything: Also those of the package of which nothing is there, where somebody has studies of his own.
     """
     from ablate.execute.summary import clock
-    from ablate.report.console import add_column, add_row, output, table
+    from ablate.report.console import add_column, add_row, output, plain, table
 
+    left_out = [] if everything or all(e["packaged"] for e in entries) else [e for e in entries if _is_idle(e)]
+    entries = sorted((e for e in entries if e not in left_out), key=lambda entry: entry["packaged"])
     made = table(box=None, pad_edge=False)
     for heading in ("study", "factors (levels)", "seeds", "there", "to train", "question"):
         add_column(made, heading, left=heading not in ("seeds", "there", "to train"))
@@ -47,6 +58,14 @@ def print_studies(entries: Sequence[dict[str, Any]]) -> None:
         cost = entry["search"] or (f"about {clock(entry['seconds'])}" if entry["seconds"] else "nothing")
         add_row(made, entry["name"], factors, entry["seeds"], there, cost, entry["question"])
     output().print(made)
+    if left_out:
+        names = ", ".join(entry["name"] for entry in left_out)
+        output().print(plain(f"with the package come {names}: ablate studies --all"))
+
+
+def _is_idle(entry: dict[str, Any]) -> bool:
+    """Whether a study is not the user's own, and nothing is there of it."""
+    return entry["packaged"] and not entry.get("there") and "problem" not in entry
 
 
 def _entry(name: str, overrides: Sequence[str]) -> dict[str, Any]:
@@ -73,7 +92,7 @@ def _study(wanted: StudyRequest, name: str) -> dict[str, Any]:
         "factors": factors,
         "seeds": len({point.run.seed for point in wanted.plan.points}),
         "runs": found["runs_distinct"],
-        "there": found["runs_distinct"] - found["to_train"],
+        "there": found["in_store"] + found["in_reports"] + found["read_off_records"],
         "seconds": found["seconds"],
         "search": "",
     }

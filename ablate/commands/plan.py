@@ -30,7 +30,8 @@ def outlook(wanted: StudyRequest) -> dict[str, Any]:
 
     Returns:
         JSON data: the studies with their factors, levels, seeds, runs and notes on them; how many runs there are
-        before and after sharing and prefixes; how many the store and the reports hold, would be read off or trained;
+        before and after sharing and prefixes; how many the store and the reports hold, would be read off (of these,
+        how many off records that are there) or trained;
         the cohorts; samples, seconds.
 
     Raises:
@@ -63,6 +64,7 @@ def outlook(wanted: StudyRequest) -> dict[str, Any]:
         "in_store": len(held),
         "in_reports": len(reported),
         "read_off": len(readable) + sum(map(len, prefixes.read_off.values())),
+        "read_off_records": len(readable),
         "to_train": len(prefixes.trained),
         "workers": workers,
         "step": step_of(run.task for run in plan.runs),

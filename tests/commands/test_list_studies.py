@@ -18,7 +18,17 @@ def test_every_study_is_listed_with_what_is_there(results, ablate, tmp_path):
     assert mine["seconds"] > 0
     assert "optimizer.rate" in found["broken"]["problem"]
     assert found["search"]["there"] == len(json.loads((tmp_path / "results/search/trials.json").read_text())["trials"])
+    assert [name for name, entry in found.items() if not entry["packaged"]] == ["broken", "mine"]
     text = ablate("studies")
+    assert text.index("mine") < text.index("pooling")
+    assert "with the package come activation" in text
+    assert "with the package come" not in ablate("studies", "--all")
     assert "Is [bold]slower[/bold] better?" in text
     assert "20 of 20" in text
     assert max(map(len, text.splitlines())) > 80, "no terminal, nothing is folded"
+
+
+def test_runs_that_would_be_read_off_runs_to_come_are_not_there(results, ablate):
+    results()
+    found = {entry["name"]: entry for entry in json.loads(ablate("studies", "--json"))}
+    assert (found["epochs"]["runs"], found["epochs"]["there"]) == (30, 0)
