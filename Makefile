@@ -1,5 +1,6 @@
 # make demo    train a small study on real Fashion-MNIST, write its table and figure
-# make pages  build every committed study's page and vector figures from its records, without training
+# make pages   build every committed study's page and vector figures from its records, without training
+# make docs    build the documentation into build/site
 # make test    linters, types and tests, as CI runs them
 PYTHON ?= python3
 VENV ?= .venv
@@ -8,7 +9,7 @@ DEBIAN_DATA := /usr/share/datasets/fashion-mnist
 APT := DEBIAN_FRONTEND=noninteractive apt-get
 RESULTS ?= outputs
 
-.PHONY: demo pages test lint data bench clean
+.PHONY: demo pages docs test lint data bench clean
 
 demo: $(VENV)/.installed data
 	$(BIN)/ablate sweep quickstart results=$(RESULTS)
@@ -18,6 +19,9 @@ demo: $(VENV)/.installed data
 pages: $(VENV)/.installed
 	$(BIN)/ablate report quickstart lenet_article combination_readings
 	$(BIN)/ablate report search
+
+docs: $(VENV)/.installed
+	$(BIN)/mkdocs build -q
 
 test: lint data
 	$(BIN)/pytest -n 2 -q

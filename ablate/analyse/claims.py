@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 
 from ablate.analyse.best import simes
 from ablate.analyse.bootstrap import Floats
-from ablate.analyse.compare import holm
 from ablate.analyse.equivalence import equivalence_of
 from ablate.analyse.errors import AnalysisError
+from ablate.analyse.family import holm
 from ablate.analyse.inputs import Metrics, by_name, find_metric
 from ablate.analyse.panel import Panel, diverged_text, make_panel
 from ablate.analyse.power import ALPHA, half_width, needed_range
@@ -84,7 +84,7 @@ def judge_panel(panel: Panel, claim: Claim, *, seed: int = 0) -> Verdict:
     if diverged:
         warnings.append(diverged_text(panel, diverged))
     warnings += evidence.silent(finding.rows)
-    uneven = [panel.levels[row].label for row in finding.rows if panel.uneven[row]]
+    uneven = [panel.levels[row].label for row in finding.rows if panel.is_uneven(row)]
     if uneven and outcome != "undecided":
         warnings.append(f"Runs of {', '.join(uneven)} {UNEVEN}")
     return Verdict(

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special, stats
 
 from ablate.analyse.bootstrap import CONFIDENCE, Floats, t_interval
+from ablate.analyse.family import Correction, correct, floor_alpha, holm
+from ablate.analyse.max_t import LEAST_PAIRS
 from ablate.analyse.panel import Panel, checked, factors_of, make_panel
 from ablate.analyse.power import ALPHA, hedges_correction, needed_range
 from ablate.analyse.results import Comparison, Interval, ShareTest, Standing
@@ -24,10 +26,11 @@ def compare(
     factor: str | None = None,
     seed: int = 0,
     declared: Iterable[Metric] = (),
+    correction: Correction = "max-t",
 ) -> tuple[Comparison, ...]:
     """Compare every level of a study with its factor's baseline.
 
-    Holm's correction is over all comparisons returned: a study's levels on one metric are one family.
+    All comparisons returned are corrected together: a study's levels on one metric are one family.
 
     Args:
         runs: frame of runs of one study.
@@ -35,25 +38,22 @@ def compare(
         factor: compare the levels of this factor only; None: of all.
         seed: of the random sign flips, used beyond 14 pairs.
         declared: further metrics, which may tell whether a run is at chance.
+        correction: ``max-t``, by joint sign flips (:mod:`ablate.analyse.max_t`); ``holm``, of each level's own p.
 
     Raises:
         AnalysisError: no baseline, or several, in a factor; no such metric or factor.
     """
     runs = checked(runs, (metric.name,))
-    names = factors_of(runs) if factor is None else (factor,)
-    return compare_panels([make_panel(runs, metric, name, declared) for name in names], seed=seed)
-
-
-def compare_panels(panels: Sequence[Panel], *, seed: int = 0) -> tuple[Comparison, ...]:
-    """What :func:`compare` does, with one metric of each factor as a matrix."""
-    made: list[Comparison] = []
-    for panel in panels:
+    made: list[_Made] = []
+    for name in factors_of(runs) if factor is None else (factor,):
+        panel = make_panel(runs, metric, name, declared)
         counted = panel.counted
         base = panel.baseline()
         complete = _paired(panel.values, base, seed)
         ended = _paired(counted, base, seed) if panel.diverged.any() else complete
-        made += [_pair(panel, complete, ended, row, base) for row in range(len(panel.levels)) if row != base]
-    return tuple(_corrected(made, panels[0].metric)) if made else ()
+        others = [row for row in range(len(panel.levels)) if row != base]
+        made += [_Made(panel, row, base, _pair(panel, complete, ended, row, base)) for row in others]
+    return tuple(_corrected(made, metric, correction, seed))
 
 
 def share_test(panel: Panel, level: int, baseline: int) -> ShareTest:
@@ -79,18 +79,14 @@ def share_test(panel: Panel, level: int, baseline: int) -> ShareTest:
     return ShareTest(counts[0], totals[0], counts[1], totals[1], p, "mcnemar")
 
 
-def holm(p: Sequence[float | None]) -> list[float | None]:
-    """Holm's step-down correction of the p that are there (Holm 1979, *Scandinavian Journal of Statistics* 6).
+@dataclass(frozen=True)
+class _Made:
+    """A comparison by itself, and where it is of."""
 
-    As ``statsmodels.stats.multitest.multipletests(method="holm")``, which collects garbage at every call and so takes
-    longer than everything else here together.
-    """
-    there = np.array([value for value in p if value is not None])
-    order = np.argsort(there)
-    steps = np.maximum.accumulate(there[order] * (len(there) - np.arange(len(there))))
-    there[order] = np.minimum(steps, 1.0)
-    corrected = iter(there.tolist())
-    return [None if value is None else next(corrected) for value in p]
+    panel: Panel
+    row: int
+    base: int
+    entry: Comparison
 
 
 @dataclass(frozen=True)
@@ -106,12 +102,13 @@ class _Paired:
     low: Floats
     high: Floats
     p: Floats
+    p_t: Floats
 
 
 def _paired(values: Floats, base: int, seed: int) -> _Paired:
     """The statistics of all levels, those with the same seeds together."""
     pairs: NDArray[np.bool_] = np.isfinite(values) & np.isfinite(values[base])
-    mean, baseline_mean, difference, sd, low, high, p = np.full((7, len(values)), np.nan)
+    mean, baseline_mean, difference, sd, low, high, p, p_t = np.full((8, len(values)), np.nan)
     for pattern, rows in patterns(pairs):
         if not pattern.any():
             continue
@@ -123,7 +120,8 @@ def _paired(values: Floats, base: int, seed: int) -> _Paired:
             sd[rows] = differences.std(axis=1, ddof=1)
             low[rows], high[rows] = t_interval(differences)
             p[rows] = sign_flip(differences, seed).two_sided
-    return _Paired(pairs, mean, baseline_mean, difference, sd, low, high, p)
+            p_t[rows] = t_test(differences)
+    return _Paired(pairs, mean, baseline_mean, difference, sd, low, high, p, p_t)
 
 
 def _pair(panel: Panel, complete: _Paired, ended: _Paired, row: int, base: int) -> Comparison:
@@ -143,8 +141,10 @@ def _pair(panel: Panel, complete: _Paired, ended: _Paired, row: int, base: int) 
         baseline_mean=_known(complete.baseline_mean[row]),
         difference=_known(difference),
         interval=Interval(float(complete.low[row]), float(complete.high[row]), CONFIDENCE, "t") if n >= 2 else None,
+        simultaneous=None,
         p=None if silent else _known(complete.p[row]),
-        p_holm=None,
+        p_corrected=None,
+        p_t=_known(complete.p_t[row]) if not silent else None,
         exact=exact,
         smallest_p=(2 / 2**n if exact else 1 / (FLIPS + 1)) if n >= 2 else None,
         effect=effect,
@@ -159,38 +159,65 @@ def _pair(panel: Panel, complete: _Paired, ended: _Paired, row: int, base: int) 
     )
 
 
+def t_test(differences: Floats) -> Floats:
+    """Two-sided p of Student's paired t test of each sample of [samples, n], n >= 2; 1 without spread."""
+    n = differences.shape[1]
+    error = differences.std(axis=1, ddof=1) / np.sqrt(n)
+    t = np.divide(differences.mean(axis=1), error, out=np.zeros(len(differences)), where=error > 0)
+    return np.asarray(2 * special.stdtr(n - 1, -np.abs(t)))
+
+
 def _known(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _corrected(made: Sequence[Comparison], metric: Metric) -> list[Comparison]:
-    """The comparisons with Holm's correction, their standing and the seeds that would settle them."""
-    complete = holm([entry.p for entry in made])
-    family = sum(p is not None for p in complete)
-    deciding = holm([entry.p if entry.p_counting_diverged is None else entry.p_counting_diverged for entry in made])
+def _differences(made: Sequence[_Made], *, counting_diverged: bool) -> Floats:
+    """Level minus baseline of every comparison that can show something, [comparisons, seeds of all of them]."""
+    seeds = sorted({seed for one in made for seed in one.panel.seeds})
+    column = {seed: index for index, seed in enumerate(seeds)}
+    differences = np.full((len(made), len(seeds)), np.nan)
+    for row, one in enumerate(made):
+        if not one.entry.no_evidence:
+            values = one.panel.counted if counting_diverged else one.panel.values
+            differences[row, [column[seed] for seed in one.panel.seeds]] = values[one.row] - values[one.base]
+    return differences
+
+
+def _corrected(made: Sequence[_Made], metric: Metric, correction: Correction, seed: int) -> list[Comparison]:
+    """The comparisons corrected for their number, with their standing and the seeds that would settle them."""
+    complete = correct(_differences(made, counting_diverged=False), correction, seed)
+    diverged = any(one.entry.difference_counting_diverged is not None for one in made)
+    ended = correct(_differences(made, counting_diverged=True), correction, seed) if diverged else complete
+    below = [one.entry.p_t if one.entry.n < LEAST_PAIRS else None for one in made]
+    by_t = holm(below)
+    floor = floor_alpha(correction, int(np.isfinite(complete.p).sum()))
+    needs = least_pairs(floor, two_sided=True)
     result = []
-    for entry, p, p_all in zip(made, complete, deciding, strict=True):
-        diverged = entry.difference_counting_diverged is not None
+    for row, one in enumerate(made):
+        entry, p, p_all = one.entry, _known(complete.p[row]), _known(ended.p[row])
         of_complete = _standing(entry.difference, p, metric)
         standing = of_complete
-        if diverged:
+        if entry.difference_counting_diverged is not None:
             of_all = _standing(entry.difference_counting_diverged, p_all, metric)
             standing = of_all if of_complete in (of_all, "undecided") else "undecided"
-        alpha = ALPHA / max(1, family)
         needed, warnings = None, entry.warnings
-        if standing == "undecided" and entry.effect is not None:
-            found = needed_range(entry.effect, entry.n, alpha=alpha)
+        if standing == "undecided" and entry.effect is not None and p is not None:
+            found = needed_range(entry.effect, entry.n, alpha=float(complete.each[row]), exact_alpha=floor)
             needed = found if found.seeds is not None else None
-        if 2 <= entry.n < least_pairs(alpha, two_sided=True) and standing == "undecided":
+        if 2 <= entry.n < needs and standing == "undecided" and not entry.no_evidence:
             warnings += (
-                f"{entry.n} pairs cannot reach 5 % after correction for {family} comparison(s), whatever the "
-                f"difference (smallest p {entry.smallest_p:.3g}): it takes {least_pairs(alpha, two_sided=True)} seeds.",
+                f"Cannot be decided with {entry.n} seeds, however large the difference: needs {needs}. The paired t "
+                "test's p stands beside it, which takes differences to be normal and decides nothing.",
             )
+        low, high = complete.low[row], complete.high[row]
+        known = entry.n >= 2 and np.isfinite(low)
         result.append(
             replace(
                 entry,
-                p_holm=p,
-                p_counting_diverged=p_all if diverged else None,
+                simultaneous=Interval(float(low), float(high), CONFIDENCE, "simultaneous") if known else None,
+                p_corrected=p,
+                p_t=by_t[row],
+                p_counting_diverged=p_all if entry.p_counting_diverged is not None else None,
                 standing=standing,
                 needed=needed,
                 warnings=warnings,
@@ -217,7 +244,7 @@ def _warnings(panel: Panel, row: int, base: int, pairs: NDArray[np.bool_], silen
     lost = int((ended[row] ^ ended[base]).sum())
     if lost and pairs.any():
         texts.append(f"{lost} seed(s) ran at one of the two levels only and are left out of the pairs.")
-    if panel.uneven[row] or panel.uneven[base]:
+    if panel.is_uneven(row) or panel.is_uneven(base):
         texts.append(f"Runs of one level or both {UNEVEN}")
     if not pairs.any():
         texts.append("No seed is complete at both levels: there is nothing to compare.")

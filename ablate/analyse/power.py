@@ -3,12 +3,12 @@
 import math
 from bisect import bisect_left
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from scipy import special
 
-from ablate.analyse.sign_flip import is_found, least_pairs
+from ablate.analyse.sign_flip import least_pairs, sign_flip
 
 ALPHA = 0.05
 POWER = 0.8
@@ -20,7 +20,14 @@ MOST_SEEDS = 1000
 """A difference that needs more seeds than this is called unresolvable rather than given a number."""
 
 
-def seeds_needed(effect: float, *, alpha: float = ALPHA, power: float = POWER, two_sided: bool = True) -> int | None:
+def seeds_needed(
+    effect: float,
+    *,
+    alpha: float = ALPHA,
+    power: float = POWER,
+    two_sided: bool = True,
+    exact_alpha: float | None = None,
+) -> int | None:
     """Pairs with which a test at ``alpha`` detects a paired effect of this size with probability ``power``.
 
     The paired t test's power by the noncentral t distribution, as ``statsmodels.stats.power.TTestPower``; for few
@@ -31,12 +38,14 @@ def seeds_needed(effect: float, *, alpha: float = ALPHA, power: float = POWER, t
         alpha: level of the test.
         power: wanted, a fraction.
         two_sided: whether the test is.
+        exact_alpha: level that the sign-flip test's own p has to reach, where it is corrected otherwise than ``alpha``
+            says (max-T's floor does not fall with the number of levels); None: ``alpha``.
 
     Returns:
         Pairs, or None where the effect is 0 or not finite or more than ``MOST_SEEDS`` would be needed.
     """
-    size = abs(effect)
-    least = max(2, least_pairs(alpha, two_sided=two_sided))
+    size, exact_alpha = abs(effect), alpha if exact_alpha is None else exact_alpha
+    least = max(2, least_pairs(exact_alpha, two_sided=two_sided))
     if not math.isfinite(size) or size == 0 or least > MOST_SEEDS:
         return None
     candidates = range(least, MOST_SEEDS + 1)
@@ -44,7 +53,7 @@ def seeds_needed(effect: float, *, alpha: float = ALPHA, power: float = POWER, t
     def reached(n: int) -> float:
         by_t = power_of(size, n, alpha=alpha, two_sided=two_sided)
         simulated = n <= SIMULATED_UP_TO and by_t >= power
-        return min(by_t, power_of_flips(round(size, 1), n, alpha, two_sided)) if simulated else by_t
+        return min(by_t, power_of_flips(round(size, 1), n, exact_alpha, two_sided)) if simulated else by_t
 
     place = bisect_left(candidates, power, key=reached)
     return candidates[place] if place < len(candidates) else None
@@ -66,7 +75,13 @@ class NeededSeeds:
 
 
 def needed_range(
-    effect: float, n: int, *, alpha: float = ALPHA, power: float = POWER, two_sided: bool = True
+    effect: float,
+    n: int,
+    *,
+    alpha: float = ALPHA,
+    power: float = POWER,
+    two_sided: bool = True,
+    exact_alpha: float | None = None,
 ) -> NeededSeeds:
     """``seeds_needed`` for an effect that was estimated from ``n`` pairs, with its quartiles.
 
@@ -75,7 +90,8 @@ def needed_range(
     """
     error = special.ndtri(0.75) * math.sqrt(1 / n + effect**2 / (2 * n))
     sizes = (abs(effect), abs(effect) + error, max(0.0, abs(effect) - error))
-    return NeededSeeds(*(seeds_needed(size, alpha=alpha, power=power, two_sided=two_sided) for size in sizes))
+    seeds = partial(seeds_needed, alpha=alpha, power=power, two_sided=two_sided, exact_alpha=exact_alpha)
+    return NeededSeeds(*map(seeds, sizes))
 
 
 def half_width(n: int, sd: float) -> float:
@@ -97,7 +113,8 @@ def power_of_flips(effect: float, n: int, alpha: float, two_sided: bool) -> floa
         Share of 2,000 simulated studies, always the same ones.
     """
     noise = np.random.default_rng(n).standard_normal((2000, n))
-    return float(np.mean(is_found(noise + abs(effect), alpha, two_sided=two_sided)))
+    found = sign_flip(noise + abs(effect))
+    return float(np.mean((found.two_sided if two_sided else found.greater) <= alpha))
 
 
 def power_of(effect: float, n: int, *, alpha: float, two_sided: bool) -> float:

@@ -122,11 +122,15 @@ class Comparison:
     """Means over the pairs only."""
     difference: float | None
     interval: Interval | None
-    """95 % t interval of the mean difference, not corrected for several levels."""
+    """95 % t interval of the mean difference, by itself."""
+    simultaneous: Interval | None
+    """Of all levels that the study compares on this metric together: in 95 % of studies all of them hold."""
     p: float | None
-    """Two-sided sign-flip permutation p."""
-    p_holm: float | None
-    """``p`` after Holm's correction over all levels that the study compares on this metric."""
+    """Two-sided sign-flip permutation p, by itself."""
+    p_corrected: float | None
+    """Two-sided p of all levels that the study compares on this metric together (``ablate.analyse.family``)."""
+    p_t: float | None
+    """Where no p can be small with so few pairs: that of the paired t test after Holm's correction; decides nothing."""
     exact: bool
     """True: all sign flips enumerated; False: Monte Carlo."""
     smallest_p: float | None
@@ -136,7 +140,7 @@ class Comparison:
     effect_corrected: float | None
     """d_z with Hedges' small-sample correction."""
     standing: Standing
-    """Better or worse than the baseline at 5 % after Holm's correction, in the metric's direction. Where runs diverged
+    """Better or worse than the baseline at 5 % for all levels together, in the metric's direction. Where runs diverged
     it is decided with each of them ranked below every finished one, and withheld where the complete pairs say the
     opposite."""
     needed: NeededSeeds | None
@@ -146,7 +150,7 @@ class Comparison:
     """Mean difference with each diverged run ranked below every finished one; None where none diverged at
     either level."""
     p_counting_diverged: float | None
-    """Its sign-flip p, corrected like ``p_holm``."""
+    """Its sign-flip p, corrected like ``p_corrected``."""
     divergence: ShareTest
     no_evidence: str = ""
     """In words, why these runs can show nothing whatever their values (they learned nothing, or every seed gave the

@@ -50,8 +50,7 @@ def sign_flip(differences: Floats, seed: int = 0) -> SignFlip:
 def _greater(differences: Floats, seed: int) -> Floats:
     """One-sided p of each sample of [samples, n]."""
     samples, n = differences.shape
-    exact = n <= EXACT_UP_TO
-    signs = _half_of_signs(n) if exact else np.random.default_rng(seed).choice([-1.0, 1.0], (FLIPS, n))
+    signs, exact = sign_vectors(n, seed)
     sums = differences.sum(axis=1, keepdims=True)
     least = sums - 1e-9 * np.abs(differences).sum(axis=1, keepdims=True)  # equal sums differ by rounding
     counts = np.empty(samples)
@@ -63,24 +62,6 @@ def _greater(differences: Floats, seed: int) -> Floats:
         if exact:  # the other half of the signs
             counts[rows] += (flipped <= -least[rows]).sum(axis=1)
     return counts / (2 * len(signs)) if exact else (counts + 1) / (FLIPS + 1)
-
-
-def is_found(differences: Floats, alpha: float, *, two_sided: bool) -> NDArray[np.bool_]:
-    """Whether :func:`sign_flip` gives p <= ``alpha``, at half of its cost where two-sided. [samples].
-
-    Args:
-        differences: [samples, n], finite, n up to ``EXACT_UP_TO``.
-        alpha: below 1.
-        two_sided: else against: the mean is at most 0.
-    """
-    if two_sided:  # The smaller one-sided p is that of the side on which the mean lies.
-        differences = differences * np.where(differences.sum(axis=1, keepdims=True) < 0, -1.0, 1.0)
-        alpha /= 2
-    # Where all differences are positive, no other choice of signs gives a mean as large.
-    found = np.full(len(differences), 0.5 ** differences.shape[1] <= alpha)
-    rest = ~(differences > 1e-9 * np.abs(differences).sum(axis=1, keepdims=True)).all(axis=1)
-    found[rest] = _greater(differences[rest], 0) <= alpha
-    return found
 
 
 @dataclass(frozen=True)
@@ -135,6 +116,18 @@ def pairwise(
 def least_pairs(alpha: float, *, two_sided: bool) -> int:
     """The fewest pairs with which the exact test can reach p <= alpha."""
     return max(1, math.ceil(math.log2((2 if two_sided else 1) / alpha) - 1e-9))
+
+
+def sign_vectors(n: int, seed: int) -> tuple[Floats, bool]:
+    """Sign vectors of ``n`` pairs, [vectors, n], and whether they with their negatives are all there are.
+
+    Args:
+        n: pairs.
+        seed: of ``FLIPS`` random ones, beyond ``EXACT_UP_TO`` pairs.
+    """
+    if n <= EXACT_UP_TO:
+        return _half_of_signs(n), True
+    return np.random.default_rng(seed).choice([-1.0, 1.0], (FLIPS, n)), False
 
 
 @cache

@@ -6,14 +6,15 @@ from typing import Literal
 
 import pandas as pd
 
-from ablate.analyse.best import MOST_LEVELS, best_of
+from ablate.analyse.best import MOST_LEVELS, best
 from ablate.analyse.claims import hold_together, judge
-from ablate.analyse.compare import compare_panels
+from ablate.analyse.compare import compare
 from ablate.analyse.describe import describe
 from ablate.analyse.errors import AnalysisError
-from ablate.analyse.importance import importance_of
+from ablate.analyse.family import Correction
+from ablate.analyse.importance import importance
 from ablate.analyse.inputs import Metrics, Published, by_name
-from ablate.analyse.panel import checked, factors_of, make_panels
+from ablate.analyse.panel import checked, factors_of, make_panel
 from ablate.analyse.published import check_published
 from ablate.analyse.results import (
     Best,
@@ -26,7 +27,7 @@ from ablate.analyse.results import (
     Verdict,
 )
 from ablate.analyse.table import frame_of, html_of
-from ablate.analyse.trend import is_ordered, trend_of
+from ablate.analyse.trend import is_ordered, trend
 from ablate.task.claim import Claim
 
 
@@ -88,9 +89,10 @@ class StudyAnalysis:
         if not self.comparisons:
             return frame
         keys = ["factor", "order", "label", "metric"]
-        wanted = [*keys, "n", "difference", "interval_low", "interval_high", "p", "p_holm", "effect", "standing"]
+        wanted = [*keys, "n", "difference", "simultaneous_low", "simultaneous_high", "p", "p_corrected", "p_t"]
+        wanted += ["effect", "standing"]
         paired = frame_of(self.comparisons)[wanted]
-        renamed = {"n": "pairs", "interval_low": "difference_low", "interval_high": "difference_high"}
+        renamed = {"n": "pairs", "simultaneous_low": "difference_low", "simultaneous_high": "difference_high"}
         return frame.merge(paired.rename(columns=renamed), on=keys, how="left")
 
     def __str__(self) -> str:
@@ -109,6 +111,7 @@ def analyse(
     claims: Sequence[Claim] = (),
     published: Sequence[Published] = (),
     families: Mapping[str, str] | None = None,
+    correction: Correction = "max-t",
     seed: int = 0,
 ) -> StudyAnalysis:
     """Analyse one study: levels, comparisons, best levels, trends, importance, published numbers and claims.
@@ -123,8 +126,9 @@ def analyse(
             chance: all of the task's.
         claims: sentences to judge.
         published: printed numbers to check.
-        families: factor to the family over whose comparisons Holm's correction is made; None: all factors are one. A
-            union of studies has one for each: bringing reports together answers no further question.
+        families: factor to the family whose comparisons are corrected together; None: all factors are one. A union of
+            studies has one for each: bringing reports together answers no further question.
+        correction: of the comparisons with the baseline, see :func:`ablate.analyse.compare.compare`.
         seed: of all random numbers.
 
     Raises:
@@ -147,25 +151,26 @@ def analyse(
     bests: list[Best] = []
     trends: list[Trend] = []
     shares: list[Importance] = []
-    for name, panels in make_panels(runs, list(wanted.values()), others).items():
-        metric = wanted[name]
+    for metric in wanted.values():
         for together in _grouped(comparable, families or {}):
-            comparisons += compare_panels([panel for panel in panels if panel.factor in together], seed=seed)
-        for panel in panels:
-            factor, levels = panel.factor, panel.levels
+            based = runs[runs["factor"].isin(together)]
+            comparisons += compare(based, metric=metric, seed=seed, declared=others, correction=correction)
+        for factor in factors:
+            panel = make_panel(runs, metric, factor, others)
+            levels = panel.levels
             if len(levels) >= 2:
                 try:
-                    bests.append(best_of(panel, seed=seed))
+                    bests.append(best(runs, metric=metric, factor=factor, seed=seed, declared=others))
                 except AnalysisError as error:
                     omissions.append(Omission("ranking", str(error).removeprefix(f"{factor}: "), factor, metric.name))
             if 3 <= len(levels) <= MOST_LEVELS and is_ordered(levels):
                 try:
-                    trends.append(trend_of(panel))
+                    trends.append(trend(runs, metric=metric, factor=factor))
                 except AnalysisError as error:
                     omissions.append(Omission("trend", str(error).removeprefix(f"{factor}: "), factor, metric.name))
         if len(factors) > 1 or any(isinstance(level, tuple | list) for level in runs["level"].iloc[:1]):
             try:
-                shares.append(importance_of(panels))
+                shares.append(importance(runs, metric=metric))
             except AnalysisError as error:
                 omissions.append(Omission("importance", str(error), metric=metric.name))
     description = describe(runs, metrics=wanted, seed=seed, declared=known)

@@ -162,16 +162,18 @@ def print_outlook(found: dict[str, Any]) -> None:
     console.print(plain(cost))
 
 
-def seeds_needed(comparisons: int) -> int:
+def seeds_needed(comparisons: int, correction: str) -> int:
     """The fewest seeds with which any of a study's comparisons with the baseline can be decided at 5 %.
 
-    The smallest two-sided p of a sign-flip test over n pairs is 2 / 2^n, and Holm's correction multiplies it by the
-    number of comparisons: with fewer seeds nothing is decided, however large the differences.
+    The smallest two-sided p of sign flips over n pairs is 2 / 2^n, of all levels together by max-T too; Holm's
+    correction multiplies it by the number of comparisons. With fewer seeds nothing is decided, however large the
+    differences.
 
     Args:
         comparisons: Levels of all factors but the baselines, at least 1.
+        correction: Of the study.
     """
-    return math.ceil(math.log2(2 * comparisons / ALPHA) - 1e-9)
+    return math.ceil(math.log2(2 * (comparisons if correction == "holm" else 1) / ALPHA) - 1e-9)
 
 
 def _study(plan: Plan, name: str) -> dict[str, Any]:
@@ -187,7 +189,7 @@ def _study(plan: Plan, name: str) -> dict[str, Any]:
         "question": study.question,
         "design": study.design,
         "seeds": len(study.seeds),
-        "seeds_needed": seeds_needed(len(compared)) if compared and has_baseline else 0,
+        "seeds_needed": seeds_needed(len(compared), study.correction) if compared and has_baseline else 0,
         "comparisons": len(compared),
         "factors": {factor: list(labels) for factor, labels in factors.items()},
         "notes": list(plan.notes.get(name, ())),

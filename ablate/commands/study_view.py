@@ -69,6 +69,7 @@ def view_of(study: Study, plan: Plan, *, command: str, estimate: float | None = 
         declared=metrics_of(tasks),
         step=step_of(tasks),
         claims=claims_of(plan),
+        correction=parts[0].correction if len({s.correction for s in parts}) == 1 else "max-t",
         remarks=tuple(remark for part in parts for remark in part.remarks),
         notices=(
             *(notice for part in parts for notice in _protocol_notices(part, plan)),

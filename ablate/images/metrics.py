@@ -38,6 +38,25 @@ FURTHER: Mapping[str, tuple[str, str]] = {
 }
 """Built-in metrics that are measured where ``train.metrics`` names them: label, and what computes it."""
 
+GAP = "gap"
+"""A further metric of the engine: accuracy on the training images, whole or cut in the middle and without dropout, less
+that on the validation or test images, both after the epoch."""
+
+COSTS: Mapping[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric("parameters", "min", "parameters", low=0.0, axis="parameters", cost=True),
+        Metric("multiply_adds", "min", "multiply-adds", low=0.0, axis="multiply-adds", cost=True),
+        Metric("step_ms", "min", "training step", "ms", low=0.0, axis="training step", cost=True),
+    )
+}
+"""What a run costs, measured where ``train.metrics`` names it. ``step_ms`` is the time of a step (batch made, forward,
+backward, update), the mean over the epoch: of the machine and what else it does, too. Runs that measure it are trained
+one by one, as a cohort's members would have one time between them."""
+
+OF_THE_ENGINE = (GAP, *COSTS)
+"""Further metrics that are not computed from outputs."""
+
 SPLITS: Mapping[Split, str] = {"val": "validation", "test": "test"}
 
 
@@ -47,10 +66,14 @@ class _Metrics(Mapping[str, Metric]):
     def __getitem__(self, name: str) -> Metric:
         if name in _BASE:
             return _BASE[name]
+        if name in COSTS:
+            return COSTS[name]
         prefix, _, further = name.partition("_")
         if prefix not in SPLITS:
             raise KeyError(name)
         split: Split = "val" if prefix == "val" else "test"
+        if further == GAP:
+            return Metric(name, "min", f"train minus {SPLITS[split]} accuracy", "fraction", -1.0, 1.0, split, "gap")
         if further in FURTHER:
             return Metric(name, "max", f"{SPLITS[split]} {FURTHER[further][0]}", "fraction", 0.0, 1.0, split)
         from ablate.images.parts import find_external, part_class
@@ -66,7 +89,8 @@ class _Metrics(Mapping[str, Metric]):
     def __iter__(self) -> Iterator[str]:
         from ablate.task.finding import find_parts
 
-        yield from _BASE
+        # In the order of tables, whose last metric is the one that figures show first.
+        yield from (*COSTS, *(f"{split}_{GAP}" for split in SPLITS), *_BASE)
         for further in [*FURTHER, *(found.name for found in find_parts("metrics"))]:
             yield from (f"{split}_{further}" for split in SPLITS)
 

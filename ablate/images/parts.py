@@ -56,7 +56,7 @@ BUILT_IN: Mapping[str, Mapping[str, Any]] = {
     },
     "datasets": {"fashion_mnist": FashionMNIST, "mnist": Mnist, "image_folder": ImageFolder},
     "losses": {"cross_entropy": None, "mse": None},
-    "metrics": dict.fromkeys(("f1", "balanced_acc", "top5")),
+    "metrics": dict.fromkeys(("f1", "balanced_acc", "top5", "gap", "parameters", "multiply_adds", "step_ms")),
     "augmentations": {},
 }
 """By group, the names that are taken; None: known to the engine alone."""

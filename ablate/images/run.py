@@ -84,7 +84,8 @@ class RunConfig(Fields):
         """A digest of what shapes a training step: runs that share it can be trained as one cohort.
 
         Left out is what may differ from member to member: the seed, learning rates and other coefficients of the
-        optimiser, the schedule, label smoothing, the dropout rate, initial weights and the number of epochs.
+        optimiser, the schedule, label smoothing, the dropout rate, initial weights and the number of epochs. A run
+        whose step is timed has no company.
         """
         identity = self.identity
         train = {k: identity["train"][k] for k in ("batch_size", "loss", "precision")}
@@ -93,7 +94,8 @@ class RunConfig(Fields):
         data = {k: v for k, v in identity["data"].items() if k != "split_seed"}
         model = identity["model"] | {name: bool(identity["model"][name]) for name in self.model.varies}
         code = {"code": self.code} if self.code else {}
-        return digest_of({"model": model, "data": data, "optimizer": optimizer, "train": train, **code})
+        alone = {"run": self.digest} if "step_ms" in self.train.metrics else {}
+        return digest_of({"model": model, "data": data, "optimizer": optimizer, "train": train, **code, **alone})
 
     @property
     def data_order(self) -> Hashable:

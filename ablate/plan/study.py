@@ -55,6 +55,8 @@ class Study(Fields):
     changed: tuple[str, ...] = ()
     """Fields of the baseline that the command line has changed, so that the runs follow another protocol than the
     file's: they are not held against published numbers, and its claims are not judged by them."""
+    correction: Literal["max-t", "holm"] = "max-t"
+    """How the comparisons with the baseline are corrected for their number."""
     curves: tuple[str, ...] = ()
     """Factors whose levels are drawn as curves over the epochs."""
     search: dict[str, Any] | None = None

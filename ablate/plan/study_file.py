@@ -25,6 +25,7 @@ STUDY_KEYS = (
     "remarks",
     "claims",
     "curves",
+    "correction",
     "search",
 )
 """What the study node may hold."""

@@ -11,6 +11,7 @@ from ablate.report import curves as curve_figures
 from ablate.report import figure_style as look
 from ablate.report import figures
 from ablate.report.axis_limits import limits
+from ablate.report.cost import against_cost
 from ablate.report.factor_figures_data import Subject
 from ablate.report.file_names import unique_names
 from ablate.report.forest import forest, forest_height
@@ -69,6 +70,8 @@ def factor_drawings(subject: Subject) -> Iterator[Drawing]:
     yield _levels(subject)
     if _far_levels(subject):
         yield _levels(subject, close=True)
+    if subject.costs:
+        yield _against_costs(subject)
     yield from _curves(subject)
 
 
@@ -157,6 +160,30 @@ def _bars(subject: Subject) -> "tuple[Figure, list[Any]]":
     for ax, metrics in zip(axes, kinds, strict=True):
         figures.bars(subject.levels, subject.runs, subject.factor, metrics, ax)
     return figure, axes[0].get_legend_handles_labels()[0]
+
+
+def _against_costs(subject: Subject) -> Drawing:
+    rows = -(-len(subject.costs) // 2)
+    figure = _figure(1.9 * rows + 0.5)
+    axes = list(figure.subplots(rows, 2, squeeze=False, sharey=True).flat)
+    for ax, cost in zip(axes, subject.costs, strict=False):
+        against_cost(subject.levels, subject.runs, subject.factor, subject.metric, cost, ax)
+    for ax in axes[1::2]:
+        ax.set_ylabel("")
+    for ax in axes[len(subject.costs) :]:
+        ax.set_axis_off()
+    handles, labels = axes[0].get_legend_handles_labels()
+    columns = next(count for count, most in LEGENDS.items() if max(map(len, labels), default=0) <= most)
+    figure.legend(handles, labels, loc="outside upper left", ncols=columns, columnspacing=1.2)
+    names = _join(subject.costs)
+    return Drawing(
+        name=f"{subject.name}-cost",
+        factor=subject.factor.path,
+        title=f"{subject.factor.title}: {subject.metric.title} against cost",
+        alt=f"{subject.metric.title} at the levels of {subject.factor.name} against {names[:1].lower()}{names[1:]}: "
+        "means with 95 % intervals and single runs. The table holds the same numbers.",
+        figure=figure,
+    )
 
 
 def _curves(subject: Subject) -> Iterator[Drawing]:

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import pandas as pd
 
+from ablate.report.cost import costs_of
 from ablate.report.file_names import unique_names
 from ablate.report.view import FactorView, StudyView
 from ablate.task.metric import Metric
@@ -36,13 +37,15 @@ class Subject:
     runs: pd.DataFrame
     curves: pd.DataFrame
     """Of complete runs, ordered by run and step."""
+    costs: tuple[Metric, ...] = ()
+    """What the primary metric is drawn against, not among ``metrics``."""
 
     @cached_property
     def key(self) -> str:
         """A digest of the content: of equal ones the same figures are drawn."""
         factor, published = self.factor, self.factor.published
         words = (factor.path, self.name, factor.levels, factor.label, factor.ordered, factor.unit, factor.scale)
-        content = hashlib.sha256(repr((words, self.metrics, self.metric, self.step)).encode())
+        content = hashlib.sha256(repr((words, self.metrics, self.costs, self.metric, self.step)).encode())
         for frame in (self.levels, self.runs, self.curves, pd.DataFrame() if published is None else published):
             content.update(frame.to_csv(index=False).encode())
         return content.hexdigest()
@@ -58,15 +61,18 @@ def subjects(view: StudyView, levels: pd.DataFrame, runs: pd.DataFrame, curves: 
         curves: The frame of curves.
     """
     curves = curves[["digest", "step", *view.names]].sort_values(["digest", "step"])
-    names = unique_names([factor.path for factor in view.factors])
+    names, costs = unique_names([factor.path for factor in view.factors]), costs_of(view)
+    metrics = tuple(metric for metric in view.metrics if metric not in costs)
+    columns = [*RUNS, *view.names, *(metric.name for metric in costs if metric.name not in view.names)]
     for factor in view.factors:
-        own = runs.loc[runs["factor"] == factor.path, [*RUNS, *view.names]]
+        own = runs.loc[runs["factor"] == factor.path, columns]
         if own.empty:
             continue
         complete = own.loc[own["status"] == "complete", "digest"]
         yield Subject(
-            *(factor, names[factor.path], view.metrics, view.metric, view.step),
+            *(factor, names[factor.path], metrics, view.metric, view.step),
             levels=levels.loc[levels["factor"] == factor.path, list(LEVELS)],
             runs=own,
             curves=curves[curves["digest"].isin(complete)],
+            costs=costs,
         )

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ablate.report import numbers
 from ablate.report.axis_limits import limits
-from ablate.report.tables import outside
+from ablate.report.tables import outside, p_cell
 from ablate.report.view import FactorView, StudyView
 from ablate.task.metric import Metric
 
@@ -96,9 +96,13 @@ def _row(row: Any, means: "_Scale") -> Row:
         texts |= {
             "difference": numbers.signed(row["difference"], digits),
             "difference_interval": numbers.interval(row["difference_low"], row["difference_high"], digits),
-            "p": numbers.probability(row["p_holm"]),
+            "p": p_cell(row),
         }
-        values |= {"difference": row["difference"], "difference_interval": row["difference_low"], "p": row["p_holm"]}
+        values |= {
+            "difference": row["difference"],
+            "difference_interval": row["difference_low"],
+            "p": row["p_corrected"],
+        }
     return Row(
         label=str(row["label"]),
         is_baseline=bool(row["is_baseline"]),

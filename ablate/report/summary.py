@@ -15,7 +15,7 @@ from ablate.report.view import FactorView, StudyView
 if TYPE_CHECKING:
     from ablate.analyse import Published, StudyAnalysis
 
-OPTIONAL = ("pairs", "difference", "difference_low", "difference_high", "p", "p_holm", "effect", "standing")
+OPTIONAL = ("pairs", "difference", "difference_low", "difference_high", "p", "p_corrected", "p_t", "effect", "standing")
 """Columns that are absent from the analysis where nothing could be compared."""
 NUMBERS = (
     *("mean", "median", "iqm", "sd", "interval_low", "interval_high", "at_chance"),
@@ -45,6 +45,7 @@ def analyse_study(view: StudyView, runs: pd.DataFrame) -> "StudyAnalysis":
         claims=view.claims,
         published=list(published_numbers(view, runs)),
         families={factor.path: factor.family for factor in view.factors},
+        correction=view.correction,
     )
 
 

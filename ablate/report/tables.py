@@ -15,6 +15,7 @@ from ablate.task.printable import one_line
 if TYPE_CHECKING:
     from ablate.analyse import StudyAnalysis, Verdict
 
+CORRECTIONS = {"max-t": "joint sign flips, step-down max-T", "holm": "Holm's correction"}
 OUTSIDE = "†"
 """Beside a published number outside the prediction interval."""
 
@@ -34,7 +35,8 @@ WIDE = {
     "difference_low": "difference_low",
     "difference_high": "difference_high",
     "p": "p",
-    "p_holm": "p_holm",
+    "p_corrected": "p_corrected",
+    "p_t": "p_t",
     "effect": "effect",
     "standing": "standing",
     "published": "published",
@@ -151,9 +153,11 @@ def explanation(view: StudyView, levels: pd.DataFrame) -> str:
         )
     if "difference" in levels and levels["difference"].notna().any():
         text += (
-            " Differences are level minus baseline, paired by seed, with their 95 % interval; p is Holm's, over the "
+            " Differences are level minus baseline, paired by seed; p and 95 % intervals are of all levels of a study "
+            f"together ({CORRECTIONS[view.correction]})."
         )
-        text += "levels of a study."
+        if levels["p_t"].notna().any():
+            text += " p (t) is the paired t test's, where so few seeds can decide nothing."
     if levels["published"].notna().any():
         repeats = sorted({str(f.repeats) for f in view.factors if f.repeats})
         text += f" {OUTSIDE} marks a published number outside the 95 % prediction interval"
@@ -169,6 +173,12 @@ def by_level(rows: pd.DataFrame) -> list[dict[str, Any]]:
     return list(levels.values())
 
 
+def p_cell(row: Any) -> str:
+    """A corrected p; where so few seeds can decide nothing, that of the t test and its name."""
+    text = numbers.probability(row["p_corrected"])
+    return text if pd.isna(row["p_t"]) else f"{text}; t: {numbers.probability(row['p_t'])}"
+
+
 def published_cell(row: Any) -> str:
     """A published number, marked where it lies outside the prediction interval."""
     text = numbers.printed(row["published"])
@@ -182,7 +192,7 @@ def outside(row: Any) -> bool:
 
 def _means(view: StudyView, factor: FactorView, rows: pd.DataFrame) -> Sheet:
     compared, uneven = bool(rows["published"].notna().any()), bool((rows["uneven"] != "").any())
-    per_metric = ("mean ± sd", "95 % interval", *["beside"] * uneven, *["published"] * compared)
+    per_metric = ("mean ± sd", "95 % interval", *["if uneven"] * uneven, *["published"] * compared)
     cells, emphasised = [], []
     for i, level in enumerate(by_level(rows)):
         first = level[view.names[0]]
@@ -215,7 +225,7 @@ def _differences(view: StudyView, factor: FactorView, rows: pd.DataFrame) -> She
             line += [
                 numbers.signed(row["difference"], row["digits"]),
                 numbers.interval(row["difference_low"], row["difference_high"], row["digits"]),
-                numbers.probability(row["p_holm"]),
+                p_cell(row),
                 row["standing"] if isinstance(row["standing"], str) else numbers.NONE,
             ]
         cells.append(tuple(line))

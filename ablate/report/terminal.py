@@ -9,7 +9,7 @@ from ablate.report import numbers
 from ablate.report.console import add_column, add_row, output, plain, table
 from ablate.report.findings import published_line
 from ablate.report.summary import analyse_study, summarise
-from ablate.report.tables import Sheet, by_level, explanation, heads, published_cell, sheets
+from ablate.report.tables import Sheet, by_level, explanation, heads, p_cell, published_cell, sheets
 from ablate.report.view import FactorView, StudyView
 from ablate.report.warnings import warnings
 from ablate.task.metric import Metric
@@ -105,7 +105,7 @@ def _stacked_factor(factor: FactorView, metrics: Sequence[Metric], rows: pd.Data
                 lines.append(row["uneven"])
             if pd.notna(row.get("difference")):
                 lines.append(f"Δ {numbers.signed(row['difference'], digits)}")
-                lines.append(f"p {numbers.probability(row['p_holm'])}")
+                lines.append(f"p {p_cell(row)}")
             if pd.notna(row["published"]):
                 lines.append(f"published {published_cell(row)}")
             cells.append("\n".join(lines))

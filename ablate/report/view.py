@@ -9,6 +9,7 @@ from ablate.task.metric import Metric
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ablate.analyse.family import Correction
     from ablate.task.claim import Claim
 
 Scale = Literal["auto", "linear", "log2", "log10"]
@@ -34,7 +35,7 @@ class FactorView:
     label: str = ""
     """Printed name; empty: the path's last part with blanks."""
     family: str = ""
-    """The study that it belongs to, over whose comparisons Holm's correction is made."""
+    """The study that it belongs to, whose comparisons are corrected together."""
     ordered: bool = False
     """Whether the levels lie on an axis (numbers) rather than being kinds."""
     unit: str = ""
@@ -80,6 +81,8 @@ class StudyView:
     design: str = "one-at-a-time"
     baseline: Mapping[str, Any] = field(default_factory=dict)
     """The baseline's differences from the default configuration: dotted path to value."""
+    correction: "Correction" = "max-t"
+    """Of the comparisons with the baseline."""
     primary: str = ""
     """Name of the metric that the forest plot and the first table show; empty: the last of ``metrics``."""
     claims: "tuple[Claim, ...]" = ()

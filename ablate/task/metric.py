@@ -55,6 +55,9 @@ class Metric:
     """Part of the data on which it is measured; None: not known, or none."""
     axis: str = ""
     """Kind of number: metrics of one kind share an axis; empty: the unit, or else the name."""
+    cost: bool = False
+    """Whether it says what a run costs (parameters, time of a step) rather than what it reaches: a figure draws the
+    primary metric against each cost, and others leave costs out."""
 
     @property
     def title(self) -> str:

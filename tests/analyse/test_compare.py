@@ -9,7 +9,8 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
 from ablate.analyse import AnalysisError, compare
-from ablate.analyse.compare import holm
+from ablate.analyse.family import holm
+from ablate.analyse.max_t import together
 from ablate.images.metrics import METRICS as M
 from ablate.task.metric import Metric
 
@@ -32,13 +33,19 @@ def test_a_paired_comparison_is_scipys(make_runs):
         for x in (GOOD, NEAR)
     ]
     assert [good.p, near.p] == pytest.approx(exact)
-    assert [good.p_holm, near.p_holm] == pytest.approx(multipletests(exact, method="holm")[1])
+    by_holm = compare(make_runs({1: BASE, 2: GOOD, 3: NEAR}, baseline=1), metric=M["test_acc"], correction="holm")
+    assert [entry.p_corrected for entry in by_holm] == pytest.approx(multipletests(exact, method="holm")[1])
+    expected = together(np.array([np.subtract(GOOD, BASE), np.subtract(NEAR, BASE)]))
+    assert [good.p_corrected, near.p_corrected] == pytest.approx(expected.p)
+    assert (near.simultaneous.low, near.simultaneous.high) == pytest.approx((expected.low[1], expected.high[1]))
+    assert (good.p_t, near.p_t) == (None, None)
     assert good.effect == pytest.approx(differences.mean() / differences.std(ddof=1))
     assert 0 < good.effect_corrected < good.effect
     assert (good.standing, near.standing) == ("better", "undecided")
     assert (good.needed, good.exact, good.smallest_p) == (None, True, 2 / 1024)
     wanted = TTestPower().solve_power(abs(near.effect), alpha=0.025, power=0.8)
-    assert near.needed.seeds == int(np.ceil(wanted))
+    assert by_holm[1].needed.seeds == int(np.ceil(wanted))
+    assert 0.9 * wanted <= near.needed.seeds <= wanted + 1
     assert near.needed.fewest < near.needed.seeds
 
 
@@ -56,17 +63,20 @@ def test_the_metric_knows_its_direction(make_runs):
 def test_five_seeds_stay_undecided_and_say_what_it_takes(make_runs):
     (five,) = compare(make_runs({1: BASE[:5], 2: GOOD[:5]}, baseline=1), metric=M["test_acc"])
     assert (five.p, five.smallest_p, five.standing, five.needed.seeds) == (0.0625, 0.0625, "undecided", 6)
-    assert "takes 6 seeds" in five.warnings[0]
+    assert five.p_t == pytest.approx(stats.ttest_rel(GOOD[:5], BASE[:5]).pvalue)
+    assert five.warnings[-1].startswith("Cannot be decided with 5 seeds, however large the difference: needs 6.")
 
 
 def test_the_family_is_the_whole_study(make_runs):
     runs = pd.concat(
         [make_runs({1: BASE, 2: GOOD}, baseline=1, factor="a"), make_runs({1: BASE, 3: POOR}, baseline=1, factor="b")]
     )
-    together = compare(runs, metric=M["test_acc"])
-    assert [entry.factor for entry in together] == ["a", "b"]
-    assert [entry.p_holm for entry in together] == pytest.approx([4 / 1024, 4 / 1024])
-    assert compare(runs, metric=M["test_acc"], factor="a")[0].p_holm == pytest.approx(2 / 1024)
+    joint = compare(runs, metric=M["test_acc"])
+    assert [entry.factor for entry in joint] == ["a", "b"]
+    assert [entry.p_corrected for entry in joint] == pytest.approx([2 / 1024, 2 / 1024])
+    by_holm = compare(runs, metric=M["test_acc"], correction="holm")
+    assert [entry.p_corrected for entry in by_holm] == pytest.approx([4 / 1024, 4 / 1024])
+    assert compare(runs, metric=M["test_acc"], factor="a", correction="holm")[0].p_corrected == pytest.approx(2 / 1024)
 
 
 def test_unpaired_seeds_are_left_out_visibly(make_runs):
@@ -87,7 +97,7 @@ def test_without_common_seeds_there_are_no_numbers(make_runs):
 def test_one_pair_has_a_difference_but_no_test(make_runs):
     (entry,) = compare(make_runs({1: [0.8], 2: [0.9]}, baseline=1), metric=M["test_acc"])
     assert entry.difference == pytest.approx(0.1)
-    assert (entry.p, entry.p_holm, entry.interval, entry.smallest_p) == (None, None, None, None)
+    assert (entry.p, entry.p_corrected, entry.interval, entry.smallest_p) == (None, None, None, None)
 
 
 def test_equal_runs_are_undecided_without_an_effect(make_runs):
@@ -118,7 +128,7 @@ def test_a_level_that_always_diverges_is_worse(make_runs):
 def test_half_diverged_is_not_better_however_good_the_rest(make_runs):
     runs = make_runs({1: BASE, 2: [*GOOD[:7], "diverged", "diverged", "diverged"]}, baseline=1)
     (entry,) = compare(runs, metric=M["test_acc"])
-    assert entry.p_holm <= 0.05
+    assert entry.p_corrected <= 0.05
     assert entry.difference > 0
     assert entry.standing != "better"
 
@@ -166,6 +176,6 @@ def test_swapping_level_and_baseline_turns_the_sign(make_runs, pairs):
     (one,) = compare(make_runs({1: a, 2: b}, baseline=1), metric=M["test_acc"])
     (other,) = compare(make_runs({1: a, 2: b}, baseline=2), metric=M["test_acc"])
     assert one.difference == pytest.approx(-other.difference, abs=1e-12)
-    assert (one.p, one.p_holm) == (other.p, other.p_holm)
+    assert (one.p, one.p_corrected) == (other.p, other.p_corrected)
     assert one.interval.low <= one.difference <= one.interval.high
     assert {one.standing, other.standing} in ({"undecided"}, {"better", "worse"})

@@ -107,14 +107,15 @@ def test_faults_of_the_study_file_are_raised(runs):
         analyse(runs, metrics=[M["test_acc"]], published=[Published("optimizer.lr", 2, "size", 0.7, 10)])
 
 
-def test_holm_is_over_the_levels_of_each_study_of_a_union(make_runs):
+def test_levels_are_corrected_within_each_study_of_a_union(make_runs):
     values = {1: [0.5, 0.51, 0.52, 0.53, 0.54], 2: [0.6, 0.62, 0.61, 0.65, 0.66], 3: [0.7, 0.71, 0.75, 0.74, 0.72]}
     runs = pd.concat([make_runs(values, factor="a", baseline=1), make_runs(values, factor="b", baseline=1)])
 
-    def corrected(families):
-        result = analyse(runs, metrics=[M["test_acc"]], families=families)
-        return [(c.factor, c.p_holm) for c in result.comparisons]
+    def corrected(families, correction="holm"):
+        result = analyse(runs, metrics=[M["test_acc"]], families=families, correction=correction)
+        return [(c.factor, c.p_corrected) for c in result.comparisons]
 
     assert corrected({"a": "one", "b": "two"}) == [(f, pytest.approx(2 * 2 / 32)) for f in "aabb"]
     assert corrected(None) == [(f, pytest.approx(4 * 2 / 32)) for f in "aabb"]
     assert corrected({"a": "one", "b": "one"}) == corrected(None)
+    assert corrected(None, "max-t") == [(f, pytest.approx(2 / 32)) for f in "aabb"]

@@ -8,9 +8,10 @@ from ablate.commands.plan import ALPHA, seeds_needed
 
 @pytest.mark.parametrize("comparisons", [1, 2, 9, 17])
 def test_the_fewest_seeds_are_those_whose_least_p_survives_the_correction(comparisons):
-    needed = seeds_needed(comparisons)
-    assert comparisons * binomtest(needed, needed, 0.5).pvalue <= ALPHA
-    assert comparisons * binomtest(needed - 1, needed - 1, 0.5).pvalue > ALPHA
+    for correction, times in (("holm", comparisons), ("max-t", 1)):
+        needed = seeds_needed(comparisons, correction)
+        assert times * binomtest(needed, needed, 0.5).pvalue <= ALPHA
+        assert times * binomtest(needed - 1, needed - 1, 0.5).pvalue > ALPHA
 
 
 def test_plan_says_when_seeds_are_too_few_to_decide_anything(results, ablate):

@@ -74,7 +74,8 @@ class Reader:
             if words[0] == "cd":
                 self.folder = self.folder / words[1]
                 continue
-            words = [sys.executable, *words[1:]] if words[0] == "python" else [sys.executable, "-m", *words]
+            python = {"python": [sys.executable], "sed": ["sed"]}
+            words = [*python.get(words[0], [sys.executable, "-m", words[0]]), *words[1:]]
             done = subprocess.run(words, cwd=self.folder, env=self.environment, capture_output=True, text=True)
             assert done.returncode == code, f"{command}\n{done.stdout}{done.stderr}"
             shown = " ".join(done.stdout.split())

@@ -19,8 +19,9 @@ class Train(Fields):
     loss_options: dict[str, float | int | bool | str] = Field(default={}, json_schema_extra=IDENTITY_IF_SET)
     """Hyperparameters of a declared loss."""
     metrics: tuple[str, ...] = Field(default=(), json_schema_extra=IDENTITY_IF_SET)
-    """Further metrics, measured wherever accuracy is after an epoch: ``f1`` (macro), ``balanced_acc``, ``top5``, or
-    declared ones. As columns they are ``val_f1``, ``test_f1``."""
+    """Further metrics, measured wherever accuracy is after an epoch: ``f1`` (macro), ``balanced_acc``, ``top5``,
+    ``gap`` (train accuracy without dropout less this), or declared ones. As columns they are ``val_f1``, ``test_f1``.
+    And what a run costs: ``parameters``, ``multiply_adds``, ``step_ms`` (for which it trains in no company)."""
     label_smoothing: Fraction = 0.0
     """Share of the target spread evenly over all classes (cross-entropy only; Szegedy et al. 2016)."""
     init: Literal["xavier_uniform", "kaiming_uniform", "default", "trunc_normal", "network"] = "xavier_uniform"

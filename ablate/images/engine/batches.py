@@ -95,6 +95,11 @@ class Batches:
         indices = [held_out for key in self.rows if (held_out := self.held_out[key]) is not None]
         yield from self._evaluated(self.images.train_images, self.images.train_labels, indices)
 
+    def trained_on(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """The training images as those of an evaluation; see :attr:`views`."""
+        indices = [self.trained[key] for key in self.rows]
+        yield from self._evaluated(self.images.train_images, self.images.train_labels, indices)
+
     def test(self) -> Iterator[tuple[Tensor, Tensor]]:
         """The test images, which all members share: R is 1; see :attr:`views`."""
         labels = self.images.test_labels

@@ -21,7 +21,7 @@ from ablate.images.engine.optimizers import stacked_optimizer
 from ablate.images.engine.schedules import factors
 from ablate.images.engine.stack import StackedModel, stack
 from ablate.images.engine.streams import stream
-from ablate.images.networks import build
+from ablate.images.networks import Layer, build, layer_table
 from ablate.images.run import RunConfig
 
 Measure = Callable[..., tuple[Tensor, Tensor]]
@@ -46,7 +46,8 @@ class FusedCohort:
         self.configs = [configs[i] for i in self.members]
         self.device, self.epoch = device, 0
         self.batches = Batches(self.configs, images)
-        self.model = self._stacked_model(len(images.classes))
+        self.classes = len(images.classes)
+        self.model = self._stacked_model(self.classes)
         self.optimizer = stacked_optimizer([c.optimizer for c in self.configs], list(self.model.parameters()))
         self.loss = Loss([c.train for c in self.configs], device)
         self.further = made_metrics(self.configs[0].train.metrics)
@@ -82,6 +83,17 @@ class FusedCohort:
     def test(self) -> Tensor | None:
         """Loss, accuracy and M further metrics on the test images, ``[2 + M, K]``; None where they are not read."""
         return self._evaluate(self.batches.test()) if self.configs[0].data.tests else None
+
+    def trained_accuracy(self) -> Tensor:
+        """Accuracy of each member on the images that it trains on, unchanged and without dropout, float64 ``[K]``."""
+        return self._evaluate(self.batches.trained_on())[1]
+
+    def layers(self) -> list[Layer]:
+        """Of one member's network."""
+        first = self.configs[0]
+        with torch.device("meta"):
+            network = build(first.model, self.batches.shape[0], first.data.input_size, self.classes)
+        return layer_table(network, self.batches.shape)
 
     def parameters(self, member: int) -> dict[str, Tensor]:
         """Parameters of one member.

@@ -17,6 +17,7 @@ import torch
 from ablate.images.data import Images, class_counts
 from ablate.images.engine.cohort import FusedCohort
 from ablate.images.engine.further_metrics import further_guesses
+from ablate.images.engine.own_metrics import OwnMetrics
 from ablate.images.engine.stack import UnstackableError
 from ablate.images.metrics import guesses_of, measured_epoch
 from ablate.images.run import RunConfig
@@ -133,9 +134,11 @@ def _train_cohort(
         results.pop(i, None)
     cohort = FusedCohort([configs[i] for i in members], images, device)
     notes.update(cohort.notes)
+    own_metrics = OwnMetrics(cohort)
     while cohort.members:
         start = time.perf_counter()
-        measured = [cohort.train_epoch(), cohort.validate(), cohort.test()]
+        measured = [own_metrics.train_epoch(), cohort.validate(), cohort.test()]
+        trained = own_metrics.trained()
         notes.update(cohort.notes)  # a compiler may have failed
         metrics: list[Any] = [None if m is None else m.T.tolist() for m in measured]
         seconds = (time.perf_counter() - start) / len(cohort.members)
@@ -144,7 +147,8 @@ def _train_cohort(
         staying = []
         for row, i in enumerate(current):
             own: list[Any] = [value for m in metrics for value in ((None, None) if m is None else m[row][:2])]
-            further = {
+            further = own_metrics.values(trained[row] if trained is not None else None, own[3], own[5])
+            further |= {
                 f"{split}_{name}": value
                 for split, m in zip(("val", "test"), metrics[1:], strict=True)
                 if m is not None

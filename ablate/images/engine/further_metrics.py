@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ablate.images.metrics import FURTHER, SPLITS
+from ablate.images.metrics import FURTHER, OF_THE_ENGINE, SPLITS
 from ablate.images.parts import ImageMetric, part_class
 from ablate.task.finding import load_object
 from ablate.task.metric import Goal
@@ -79,9 +79,11 @@ class Top5(ImageMetric):
 
 
 def made_metrics(names: Sequence[str]) -> Mapping[str, ImageMetric]:
-    """The metrics of these names, built in or declared."""
+    """The metrics of these names, built in or declared; not those of the engine, which need no outputs."""
     return {
-        name: (load_object(FURTHER[name][1]) if name in FURTHER else part_class("metrics", name))() for name in names
+        name: (load_object(FURTHER[name][1]) if name in FURTHER else part_class("metrics", name))()
+        for name in names
+        if name not in OF_THE_ENGINE
     }
 
 
