@@ -7,10 +7,10 @@ statistic of the levels not yet told from the baseline is as large as its own (W
 correction cannot use; and the smallest p is 2 / 2^n whatever the number of levels, where Holm's is as many times
 larger.
 
-The statistic is Student's |t| as a function of the signs. Levels with other numbers of seeds are put on one scale by
-their tail probabilities, and each uses its own seeds. Exactness: each level by itself is tested exactly where its runs
+The statistic is Student's |t| as a function of the signs. Each level uses its own seeds; levels with other numbers of
+them are put on one scale, that of a normal deviate about as rare. Exactness: each level by itself is tested exactly where its runs
 and the baseline's are exchangeable; several together where noise is symmetric; what happens elsewhere is in
-``results/benchmarks/errors.md``.
+``results/benchmarks/errors_tables.md``.
 """
 
 from dataclasses import dataclass
@@ -81,27 +81,25 @@ def together(differences: Floats, seed: int = 0) -> Together:
 
 
 class _Scale:
-    """Statistics of levels with these numbers of pairs, so that the larger of two is the rarer."""
+    """Student's t of levels with these numbers of pairs as the squared normal deviate that is about as rare.
+
+    Wallace 1959 (*Annals of Mathematical Statistics* 30): df log(1 + t^2 / df) ((8 df + 1) / (8 df + 3))^2. As sign flips
+    leave the sum of squares as it is, 1 + t^2 / df is n / (n - s^2) for s, the sum over the root sum of squares.
+    """
 
     def __init__(self, n: NDArray[np.int64]) -> None:
         self.n = n[:, None].astype(np.float64)
-        self.same = bool((n == n[0]).all())
+        self.factor = (self.n - 1) * ((8 * self.n - 7) / (8 * self.n - 5)) ** 2
 
     def of(self, sums: Floats, norms: Floats) -> Floats:
         """From sums of signed differences [levels, flips] and their root sums of squares [levels]."""
-        share = np.divide(np.abs(sums), norms[:, None], out=np.zeros_like(sums), where=norms[:, None] > 0)
-        if self.same:
-            return np.asarray(share)  # |t| rises with it
-        t = np.sqrt(self.n - 1) * share / np.sqrt(np.maximum(self.n - share**2, _ROUNDING))
-        return np.asarray(-np.log(np.maximum(2 * special.stdtr(self.n - 1, -t), 1e-300)))
+        share = np.divide(sums, norms[:, None], out=np.zeros_like(sums), where=norms[:, None] > 0)
+        return np.asarray(-self.factor * np.log(np.maximum(1 - share**2 / self.n, _ROUNDING**2)))
 
     def level_of(self, statistic: float) -> Floats:
         """The two-sided tail probability of t that a statistic stands for, [levels]."""
-        n = self.n[:, 0]
-        if not self.same:
-            return np.full(len(n), np.exp(-statistic))
-        t = np.sqrt(n - 1) * statistic / np.sqrt(np.maximum(n - statistic**2, _ROUNDING))
-        return np.asarray(2 * special.stdtr(n - 1, -t))
+        t = np.sqrt((self.n - 1) * np.expm1(statistic / self.factor))
+        return np.asarray(2 * special.stdtr(self.n - 1, -t))[:, 0]
 
 
 def _step_down(filled: Floats, scale: _Scale, signs: Floats, exact: bool) -> Floats:

@@ -17,11 +17,18 @@ GENERATOR = np.random.default_rng(3)
 
 
 def rarity(values):
-    """How rare SciPy's paired t finds these differences: the larger the rarer."""
+    """SciPy's paired t as the normal deviate that is about as rare (Wallace 1959)."""
     values = values[np.isfinite(values)]
     if np.ptp(values) < 1e-12:
         return 0.0 if abs(values[0]) < 1e-12 else 1e6
-    return -np.log(stats.ttest_1samp(values, 0.0).pvalue)
+    df, t = len(values) - 1, stats.ttest_1samp(values, 0.0).statistic
+    return np.sqrt(df * np.log1p(t**2 / df)) * (8 * df + 1) / (8 * df + 3)
+
+
+@pytest.mark.parametrize("df", [5, 9, 19])
+def test_the_scale_is_that_of_the_normal_deviate(df):
+    values = np.random.default_rng(df).normal(1.0, 1.0, df + 1)
+    assert rarity(values) == pytest.approx(stats.norm.isf(stats.ttest_1samp(values, 0.0).pvalue / 2), abs=0.02)
 
 
 def slowly(differences):
