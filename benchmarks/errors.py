@@ -55,14 +55,15 @@ NOISES: dict[str, Noise] = {
 
 TABLES = """# Errors of a table of comparisons
 
-`python -m benchmarks.errors tables --write`: {studies:,} studies a row (standard error at 0.05: {error:.4f}). **false**
-is the share of studies in which any level that has the baseline's mean is told from it: max-T is what tables print, Holm
-the correction on request. **found** is the share of the levels that differ by {shift:g} standard deviations which are
-told (where half of the levels differ). **intervals** is the share of studies in which all simultaneous intervals hold
-the truth; where some levels differ it is a little less than 0.95, as a step-down test tells more levels apart than
-intervals of one step, and the intervals are cut to agree with it. `fewer seeds`: every third level lacks a third of its seeds. Below six seeds nothing can be decided. Of
-`collapsing`, 15 % of seeds stay at chance; of `unequal shapes`, a tenth of the runs of every second level: there no
-test of means keeps its level (0.083 at most). Holm has no column at 20 seeds and 50 levels, as 999 flips are too few for it.
+`python -m benchmarks.errors tables --write`: {studies:,} studies a row (standard error at 0.05: {error:.4f}).
+**false** is the share of studies in which any level that has the baseline's mean is told from it: max-T is what tables
+print, Holm the correction on request. **found** is the share of the levels that differ by {shift:g} standard deviations
+which are told (where half of the levels differ). **intervals** is the share of studies in which all simultaneous
+intervals hold the truth; where some levels differ it is a little less than 0.95, as a step-down test tells more levels
+apart than intervals of one step, and the intervals are cut to agree with it. `fewer seeds`: every third level lacks a
+third of its seeds. Below six seeds nothing can be decided. Of `collapsing`, 15 % of seeds stay at chance; of `unequal
+shapes`, a tenth of the runs of every second level: there no test of means keeps its level (0.083 at most). Holm has no
+column at 20 seeds and 50 levels, as 999 flips are too few for it.
 
 """
 CLAIMS = """# Errors of claims

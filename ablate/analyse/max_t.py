@@ -8,9 +8,9 @@ correction cannot use; and the smallest p is 2 / 2^n whatever the number of leve
 larger.
 
 The statistic is Student's |t| as a function of the signs. Each level uses its own seeds; levels with other numbers of
-them are put on one scale, that of a normal deviate about as rare. Exactness: each level by itself is tested exactly where its runs
-and the baseline's are exchangeable; several together where noise is symmetric; what happens elsewhere is in
-``results/benchmarks/errors_tables.md``.
+them are put on one scale, that of a normal deviate about as rare. Exactness: each level by itself is tested exactly
+where its runs and the baseline's are exchangeable; several together where noise is symmetric; what happens elsewhere is
+in ``results/benchmarks/errors_tables.md``.
 """
 
 from dataclasses import dataclass
@@ -83,8 +83,8 @@ def together(differences: Floats, seed: int = 0) -> Together:
 class _Scale:
     """Student's t of levels with these numbers of pairs as the squared normal deviate that is about as rare.
 
-    Wallace 1959 (*Annals of Mathematical Statistics* 30): df log(1 + t^2 / df) ((8 df + 1) / (8 df + 3))^2. As sign flips
-    leave the sum of squares as it is, 1 + t^2 / df is n / (n - s^2) for s, the sum over the root sum of squares.
+    Wallace 1959 (*Annals of Mathematical Statistics* 30): df log(1 + t^2 / df) ((8 df + 1) / (8 df + 3))^2. As sign
+    flips leave the sum of squares as it is, 1 + t^2 / df is n / (n - s^2) for s, the sum over the root sum of squares.
     """
 
     def __init__(self, n: NDArray[np.int64]) -> None:

@@ -1,4 +1,4 @@
-"""The simulation of errors in small: equal levels are told apart in at most 5 % of studies, claims supported in 2.5 %."""
+"""The simulation of errors in small: levels that are alike are told apart in 5 % of studies at most."""
 
 import pytest
 from scipy import stats
