@@ -1,47 +1,39 @@
-"""How long planning and the tables take with 100,000 runs in the store.
+"""How long planning, the check for a resume and the tables take with 100,000 runs in the store.
 
-    python -m benchmarks.scale                   # 10,000 settings x 10 seeds: a minute, 1 GB of temporary files
-    python -m benchmarks.scale --levels 4 4 4    # 64 settings x 10 seeds: a try
+    python -m benchmarks.scale                              # three epochs of the built-in task
+    python -m benchmarks.scale --metrics 20 --steps 100     # a function of one's own that reports much: 2 GB
+    python -m benchmarks.scale --levels 4 4 4               # 64 settings x 10 seeds: a try
 
-Makes a grid study of learning rate, momentum, weight decay and label smoothing and a store with a made-up record of
-every run (three epochs each) in a temporary folder, then does what ``ablate plan`` and ``ablate report`` do, stage by
-stage in one process: plan and outlook, reading the store, the frame of runs, the analysis, ``table.csv``, ``.md`` and
-``.tex``. Once for a study of the same factors one at a time, whose few runs are among those in the store, and once for
-the whole grid. Figures and page are left out: nobody reads a page of 10,000 levels. Prints seconds of processor time.
+Makes a grid study of four factors with 10 levels each and 10 seeds, and a store with a made-up record of every run in a
+temporary folder. Then, for a study of the same factors one at a time, whose 370 runs are among those in the store, runs
+``ablate plan``, ``ablate sweep`` (which finds nothing to train and prints the table) and ``ablate report``, and does
+what they do stage by stage in this process: plan and outlook, reading the store, the frame of runs, the analysis,
+``table.csv``, ``.md`` and ``.tex``; that for the whole grid, too, where the task is the built-in one, without figures
+and page: nobody reads a page of 10,000 levels.
 """
 
 import argparse
-import json
 import os
+import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
 import ablate.cli  # noqa: F401 (its settings of the interpreter)
 from ablate.commands.plan import outlook
-from ablate.commands.studies import StudyRequest, named, order, records_of
+from ablate.commands.studies import named, order, records_of
 from ablate.commands.study_view import view_of
-from ablate.images.metrics import measured_epoch
-from ablate.images.run import RunConfig
 from ablate.report import analyse_study, summarise
 from ablate.report.files import write_csv, write_text
 from ablate.report.joined_runs import frame_of_runs
 from ablate.report.latex import latex
 from ablate.report.tables import markdown, sheets, wide
-from ablate.store import open_store
-from ablate.task.record import Record, Result
-
-GRID, PART = "grid", "part"
-"""The studies: all of the store, and the factors one at a time."""
-EPOCHS = 3
-FACTORS = ("optimizer.lr", "optimizer.momentum", "optimizer.weight_decay", "train.label_smoothing")
-STEPS = (0.1, 0.09, 0.0001, 0.05)
-"""Between the levels of each factor, which start at the baseline's."""
-STARTS = (0.1, 0.0, 0.0, 0.0)
+from benchmarks.scale_study import FACTORS, GRID, PART, make_store, make_studies
+from benchmarks.soak_table import machine
 
 
 def measure(study: str, folder: Path) -> tuple[int, dict[str, float]]:
@@ -83,40 +75,32 @@ def measure(study: str, folder: Path) -> tuple[int, dict[str, float]]:
     return len(wanted.plan.runs), seconds
 
 
-def make_studies(levels: Sequence[int], seeds: int) -> StudyRequest:
-    """Write the study files into the working folder and plan the grid.
+def command(words: Sequence[str], repeats: int) -> tuple[float, float, float]:
+    """Run a command of ours in processes of its own.
 
     Args:
-        levels: Of each factor; those beyond are left out.
-        seeds: Their number.
+        words: Behind ``ablate``.
+        repeats: How often.
+
+    Returns:
+        Medians of the seconds that passed and of the seconds of processor time, start of the interpreter and imports
+        included, and the largest resident memory in MiB.
+
+    Raises:
+        RuntimeError: It has failed.
     """
-    given = zip(FACTORS, STARTS, STEPS, levels, strict=False)
-    factors = {path: [round(start + step * i, 6) for i in range(count)] for path, start, step, count in given}
-    baseline = {"train": {"epochs": EPOCHS}, "optimizer": {"lr": 0.1}}
-    for name, design in ((GRID, "grid"), (PART, "one-at-a-time")):
-        study = {"design": design, "factors": factors, "seeds": seeds}
-        write_text(Path("sweeps") / f"{name}.yaml", json.dumps({"study": study, **baseline}))
-    return order(named([GRID], []))
-
-
-def make_store(wanted: StudyRequest) -> None:
-    """Put a made-up record of every run into the store: the learning rate helps, seeds scatter.
-
-    Args:
-        wanted: The study.
-    """
-    generator = np.random.default_rng(0)
-    with open_store(wanted.launch.store_location) as store:
-        store.merge(_record(run, generator.normal(0.0, 0.01, EPOCHS)) for run in wanted.plan.runs)
-
-
-def _record(run: RunConfig, noise: np.ndarray) -> Record:
-    accuracies = 0.7 + 0.05 * run.optimizer.lr + np.linspace(0.0, 0.1, EPOCHS) + noise
-    curve = [
-        measured_epoch(i, 2.0 - a, a - 0.01, test_acc=a, seconds=1.0)
-        for i, a in enumerate(map(float, accuracies), start=1)
-    ]
-    return Record(run.digest, run.identity, Result("complete", tuple(curve)), {"commit": "none"})
+    found = []
+    for _ in range(repeats):
+        begun = time.perf_counter()
+        with Path("log").open("w") as log:
+            process = subprocess.Popen([sys.executable, "-m", "ablate", *words], stdout=log, stderr=log)
+            _, status, used = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise RuntimeError(f"ablate {' '.join(words)}: {Path('log').read_text()}")
+        found.append((time.perf_counter() - begun, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024))
+    seconds, cpu, memory = zip(*found, strict=True)
+    return statistics.median(seconds), statistics.median(cpu), max(memory)
 
 
 def main() -> None:
@@ -124,19 +108,36 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--levels", type=int, nargs="+", default=[10, 10, 10, 10], help="of each factor, at most four")
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--metrics", type=int, default=0, help="of a function of one's own; 0: the built-in task")
+    parser.add_argument("--steps", type=int, default=100, help="measured of each metric of such a function")
+    parser.add_argument("--repeats", type=int, default=5, help="of each command")
+    parser.add_argument("--folder", type=Path, help="where all is made, and kept; with a store: made already")
     given = parser.parse_args()
-    if len(given.levels) > len(FACTORS) or min(given.levels) < 2 or given.seeds < 1:
-        parser.error("up to four factors of at least two levels, and at least one seed")
-    with tempfile.TemporaryDirectory() as folder:
+    if len(given.levels) > len(FACTORS) or min(given.levels) < 2 or min(given.seeds, given.repeats, given.steps) < 1:
+        parser.error("up to four factors of at least two levels, and at least one seed, step and repeat")
+    print(machine(), flush=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = (given.folder or Path(temporary)).absolute()
+        folder.mkdir(parents=True, exist_ok=True)
         os.chdir(folder)
-        wanted = make_studies(given.levels, given.seeds)
-        make_store(wanted)
-        found = [measure(study, Path(folder) / study) for study in (PART, GRID)]
+        if not Path("results/ablate.db").exists():
+            wanted = make_studies(given.levels, given.seeds, given.metrics, given.steps)
+            begun = time.process_time()
+            make_store(wanted, given.metrics, given.steps)
+            size = Path("results/ablate.db").stat().st_size / 1e6
+            print(f"{len(wanted.plan.runs):,} records made: {time.process_time() - begun:.1f} s, {size:,.0f} MB")
+        for words in (("plan", PART), ("sweep", PART), ("report", PART)):
+            seconds, cpu, memory = command(words, given.repeats)
+            print(
+                f"ablate {' '.join(words):<12}{cpu:8.2f} s of processor, {seconds:6.2f} s passed,{memory:6,.0f} MiB",
+                flush=True,
+            )
+        for study in (PART, GRID)[: 1 if given.metrics else 2]:
+            runs, stages = measure(study, folder / study)
+            print(f"a study of {runs:,} runs")
+            for name, value in (stages | {"together": sum(stages.values())}).items():
+                print(f"  {name:<34}{value:8.2f} s")
         os.chdir("/")
-    for runs, seconds in found:
-        print(f"a study of {runs:,} runs, {len(wanted.plan.runs):,} in the store")
-        for name, value in (seconds | {"together": sum(seconds.values())}).items():
-            print(f"  {name:<34}{value:8.2f} s")
 
 
 if __name__ == "__main__":

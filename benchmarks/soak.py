@@ -9,7 +9,7 @@ none? On SQLite and on a PostgreSQL server that is made for it (see :mod:`benchm
 
 - ``readers``: two readers beside a writer, undisturbed, ten minutes;
 - ``writers``: two readers beside two writers that are killed (SIGKILL) at random moments, 100 times;
-- ``faults``: a file system of 24 MB that is filled up and freed again (SQLite; Linux, as root), a server that crashes
+- ``faults``: a file system of 100 MB that is filled up and freed again (SQLite; Linux, as root), a server that crashes
   and restarts (PostgreSQL), 20 times, at random moments; what a store would not take is rescued, and taken up at last;
 - ``crowd``: 100 writers of 50 records each at once;
 - ``sweeps``: sweeps (``ablate sweep`` of a function), killed at random moments 200 times, until each has ended;
@@ -40,7 +40,7 @@ from benchmarks.soak_sweeps import sweeps_killed, sweeps_suspended, sweeps_witho
 from benchmarks.soak_table import Part, keep
 
 SQLITE, POSTGRES = "SQLite", "PostgreSQL"
-DISK_BYTES = 24_000_000
+DISK_BYTES = 100_000_000
 
 
 @dataclass
@@ -92,12 +92,13 @@ def faults(place: Place) -> Part:
     part = Part("disk full", place.database)
     with small_disk(place.folder) as disk:
         processes = Processes(str(disk / "store.db"), place.folder, 1, 8.0 * number)
-        while part.events < number and sum(path.stat().st_size for path in disk.glob("store*")) < 0.75 * DISK_BYTES:
+        while part.events < number and sum(path.stat().st_size for path in disk.iterdir()) < 0.5 * DISK_BYTES:
             time.sleep(random.uniform(1.0, 3.0))
             fill(disk / "filler")
             time.sleep(random.uniform(1.0, 4.5))
             (disk / "filler").unlink()
             part.events += 1
+        processes.stop_writers()  # Else they fill the disk for good while the readers go on.
         processes.end(part)
     return part
 

@@ -125,6 +125,12 @@ class Processes:
         self.writers[i].wait()
         self.writers[i] = self.start_writer(i)
 
+    def stop_writers(self) -> None:
+        """All of them, at once."""
+        for writer in self.writers:
+            writer.send_signal(signal.SIGKILL)
+            writer.wait()
+
     def end(self, part: Part) -> None:
         """Wait for the readers, end the writers, and read everything that was acknowledged.
 
@@ -133,9 +139,7 @@ class Processes:
         """
         if any([reader.wait() for reader in self.readers]):
             raise RuntimeError("a reader has failed")
-        for writer in self.writers:
-            writer.send_signal(signal.SIGKILL)
-            writer.wait()
+        self.stop_writers()
         counts = Counter[str]()
         for path in self.found:
             counts.update(json.loads(path.read_text()))

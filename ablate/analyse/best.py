@@ -55,7 +55,12 @@ def best(
     Raises:
         AnalysisError: fewer than two levels or two common seeds, or more than ``MOST_LEVELS`` levels.
     """
-    panel = make_panel(runs, metric, factor, declared)
+    return best_of(make_panel(runs, metric, factor, declared), seed=seed)
+
+
+def best_of(panel: Panel, *, seed: int = 0) -> Best:
+    """What :func:`best` does, with the factor and metric as a matrix."""
+    metric = panel.metric
     counted = panel.counted
     kept, seeds = _rankable(panel, np.isfinite(counted))
     values = counted[kept][:, seeds]

@@ -84,7 +84,7 @@ def judge_panel(panel: Panel, claim: Claim, *, seed: int = 0) -> Verdict:
     if diverged:
         warnings.append(diverged_text(panel, diverged))
     warnings += evidence.silent(finding.rows)
-    uneven = [panel.levels[row].label for row in finding.rows if panel.is_uneven(row)]
+    uneven = [panel.levels[row].label for row in finding.rows if panel.uneven[row]]
     if uneven and outcome != "undecided":
         warnings.append(f"Runs of {', '.join(uneven)} {UNEVEN}")
     return Verdict(

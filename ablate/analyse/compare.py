@@ -44,16 +44,24 @@ def compare(
         AnalysisError: no baseline, or several, in a factor; no such metric or factor.
     """
     runs = checked(runs, (metric.name,))
+    names = factors_of(runs) if factor is None else (factor,)
+    panels = [make_panel(runs, metric, name, declared) for name in names]
+    return compare_panels(panels, seed=seed, correction=correction)
+
+
+def compare_panels(
+    panels: Sequence[Panel], *, seed: int = 0, correction: Correction = "max-t"
+) -> tuple[Comparison, ...]:
+    """What :func:`compare` does, with one metric of each factor as a matrix."""
     made: list[_Made] = []
-    for name in factors_of(runs) if factor is None else (factor,):
-        panel = make_panel(runs, metric, name, declared)
+    for panel in panels:
         counted = panel.counted
         base = panel.baseline()
         complete = _paired(panel.values, base, seed)
         ended = _paired(counted, base, seed) if panel.diverged.any() else complete
         others = [row for row in range(len(panel.levels)) if row != base]
         made += [_Made(panel, row, base, _pair(panel, complete, ended, row, base)) for row in others]
-    return tuple(_corrected(made, metric, correction, seed))
+    return tuple(_corrected(made, panels[0].metric, correction, seed)) if made else ()
 
 
 def share_test(panel: Panel, level: int, baseline: int) -> ShareTest:
@@ -244,7 +252,7 @@ def _warnings(panel: Panel, row: int, base: int, pairs: NDArray[np.bool_], silen
     lost = int((ended[row] ^ ended[base]).sum())
     if lost and pairs.any():
         texts.append(f"{lost} seed(s) ran at one of the two levels only and are left out of the pairs.")
-    if panel.is_uneven(row) or panel.is_uneven(base):
+    if panel.uneven[row] or panel.uneven[base]:
         texts.append(f"Runs of one level or both {UNEVEN}")
     if not pairs.any():
         texts.append("No seed is complete at both levels: there is nothing to compare.")

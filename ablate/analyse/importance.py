@@ -1,17 +1,17 @@
 """How much of a metric's variance each factor of a study explains."""
 
+import math
 from collections.abc import Sequence
 from itertools import combinations
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from statsmodels.formula.api import ols
-from statsmodels.stats.anova import anova_lm
+from numpy.typing import NDArray
+from scipy import special
 
 from ablate.analyse.errors import AnalysisError
-from ablate.analyse.panel import Panel, checked, diverged_text, factors_of, make_panel
+from ablate.analyse.panel import Panel, diverged_text, make_panels
 from ablate.analyse.results import Importance, ImportanceTerm
 from ablate.task.metric import Metric
 
@@ -37,14 +37,16 @@ def importance(runs: pd.DataFrame, *, metric: Metric) -> Importance:
     Raises:
         AnalysisError: a single factor, a leave-one-out study, a grid with an empty cell, too few runs for a residual.
     """
-    runs = checked(runs, (metric.name,))
-    names = factors_of(runs)
-    panels = [make_panel(runs, metric, name) for name in names]
-    if len(names) == 1:
+    return importance_of(make_panels(runs, [metric], ())[metric.name])
+
+
+def importance_of(panels: Sequence[Panel]) -> Importance:
+    """What :func:`importance` does, with one metric of every factor as a matrix."""
+    if len(panels) == 1:
         parts = _parts(panels[0])
         if parts is None:
             raise AnalysisError(
-                f"{names[0]}: importance needs several factors, in a grid or one at a time; this study has one"
+                f"{panels[0].factor}: importance needs several factors, in a grid or one at a time; this study has one"
             )
         return _grid(panels[0], parts)
     if any(_parts(panel) is not None for panel in panels):
@@ -83,7 +85,7 @@ def _grid(panel: Panel, parts: tuple[str, ...]) -> Importance:
     return _result(panel, "grid", len(data), terms, warnings, table, total)
 
 
-def _one_at_a_time(panels: list[Panel]) -> Importance:
+def _one_at_a_time(panels: Sequence[Panel]) -> Importance:
     terms, warnings, n = [], [], 0
     for panel in panels:
         panel.baseline()
@@ -100,12 +102,16 @@ def _one_at_a_time(panels: list[Panel]) -> Importance:
 
 def _anova(data: pd.DataFrame, factors: list[str], interactions: bool) -> tuple[pd.DataFrame, float]:
     """Table of type II sums of squares and the total sum of squares about the mean."""
-    blocks = data["seed"].nunique() > 1 and data.groupby("seed").size().max() > 1
-    total = float(((data["y"] - data["y"].mean()) ** 2).sum())
+    of_seed, y = np.bincount(data["seed"]), data["y"].to_numpy()
+    blocks = np.count_nonzero(of_seed) > 1 and of_seed.max() > 1
+    total = float(((y - y.mean()) ** 2).sum())
     if total == 0:
         raise AnalysisError("the metric is the same in every run: there is no variance to share out")
     if blocks and _is_balanced(data, factors):
         return _balanced(data, factors, interactions, total), total
+    from statsmodels.formula.api import ols  # takes a quarter of a second, and is seldom needed
+    from statsmodels.stats.anova import anova_lm
+
     effects = " + ".join(f"C({name})" for name in factors)
     formula = f"y ~ ({effects})**2" if interactions else f"y ~ {effects}"
     model = ols(formula + (" + C(seed)" if blocks else ""), data=data).fit()
@@ -122,8 +128,23 @@ def _check_residual(squares: float, df: float, total: float, runs: int, factors:
 
 def _is_balanced(data: pd.DataFrame, factors: list[str]) -> bool:
     """Whether every combination has one run of every seed."""
-    cells = data.groupby([*factors, "seed"]).size()
-    return bool((cells == 1).all()) and len(cells) == int(np.prod([data[f].nunique() for f in (*factors, "seed")]))
+    names = (*factors, "seed")
+    cells = np.bincount(_groups(data, names))
+    return bool((cells == 1).all()) and len(cells) == math.prod(_different(data, name) for name in names)
+
+
+def _different(data: pd.DataFrame, name: str) -> int:
+    """How many different small whole numbers a column has."""
+    return int(np.count_nonzero(np.bincount(data[name])))
+
+
+def _groups(data: pd.DataFrame, names: Sequence[str]) -> NDArray[np.intp]:
+    """Number of the combination of small whole numbers in these columns that each row has, from 0."""
+    groups = np.zeros(len(data), dtype=np.intp)
+    for name in names:
+        column = data[name].to_numpy(dtype=np.intp)
+        groups = np.unique(groups * (int(column.max()) + 1) + column, return_inverse=True)[1]
+    return groups
 
 
 def _balanced(data: pd.DataFrame, factors: list[str], interactions: bool, total: float) -> pd.DataFrame:
@@ -132,25 +153,26 @@ def _balanced(data: pd.DataFrame, factors: list[str], interactions: bool, total:
     There the effects are orthogonal, so that each one's sum of squares is that of its own marginal means (Montgomery
     2017, *Design and Analysis of Experiments*, 5.3): a grid of 10,000 settings needs no matrix of its effects.
     """
-    overall = data["y"].mean()
+    y = data["y"].to_numpy()
+    overall = y.mean()
     effects: list[tuple[str, ...]] = [(name,) for name in factors]
     effects += list(combinations(factors, 2)) if interactions else []
     rows: dict[str, tuple[float, float]] = {}
     for effect in [*effects, ("seed",)]:
-        means = data.groupby(list(effect))["y"].mean()
-        squares = float(((means - overall) ** 2).sum()) * len(data) / len(means)
-        df = float(np.prod([data[name].nunique() - 1 for name in effect]))
+        groups = _groups(data, effect)
+        means = np.bincount(groups, weights=y) / np.bincount(groups)
+        explained = float(((means - overall) ** 2).sum()) * len(data) / len(means)
+        free = float(math.prod(_different(data, name) - 1 for name in effect))
         for name in effect if len(effect) > 1 else ():
-            squares -= rows[f"C({name})"][0]
-        rows[":".join(f"C({name})" for name in effect)] = (max(0.0, squares), df)
-    residual = total - sum(squares for squares, _ in rows.values())
-    df_residual = len(data) - 1 - sum(df for _, df in rows.values())
+            explained -= rows[f"C({name})"][0]
+        rows[":".join(f"C({name})" for name in effect)] = (max(0.0, explained), free)
+    residual = total - sum(explained for explained, _ in rows.values())
+    df_residual = len(data) - 1 - sum(free for _, free in rows.values())
     _check_residual(residual, df_residual, total, len(data), factors)
-    table = pd.DataFrame([*rows.values(), (residual, df_residual)], index=[*rows, "Residual"], columns=["sum_sq", "df"])
-    table["F"] = table["sum_sq"] / table["df"] / (residual / df_residual)
-    table["PR(>F)"] = stats.f.sf(table["F"], table["df"], df_residual)
-    table.loc["Residual", ["F", "PR(>F)"]] = np.nan
-    return table
+    squares, df = np.array([*rows.values(), (residual, df_residual)]).T
+    ratio = np.r_[squares[:-1] / df[:-1] / (residual / df_residual), np.nan]
+    columns = {"sum_sq": squares, "df": df, "F": ratio, "PR(>F)": special.fdtrc(df, df_residual, ratio)}
+    return pd.DataFrame(columns, index=[*rows, "Residual"])
 
 
 def _long(panel: Panel) -> tuple[pd.DataFrame, list[str]]:

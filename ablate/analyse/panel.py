@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from ablate.analyse.bootstrap import Floats
 from ablate.analyse.errors import AnalysisError
 from ablate.analyse.guessing import at_chance, guesses
+from ablate.analyse.sign_flip import patterns
 from ablate.analyse.uneven import apart, has_long_tail
 from ablate.task.metric import Metric
 
@@ -66,20 +68,23 @@ class Panel:
         """
         return np.where(self.diverged, self.worst, self.values)
 
-    @property
+    @cached_property
     def idle(self) -> NDArray[np.bool_]:
         """Levels that learned nothing: every run that ended is at chance or diverged; [levels]."""
         ended = (self.complete | self.diverged).any(axis=1)
         return np.asarray(ended & (self.guessing | ~self.complete).all(axis=1))
 
-    def is_uneven(self, row: int) -> bool:
-        """Whether some runs of a level stand apart from the others, or a tail is long."""
-        known = np.isfinite(self.values[row])
-        values = self.values[[row]][:, known]
-        stray = int((apart(values, self.metric.sign)[0] | self.guessing[row][known]).sum())
-        return 0 < stray < values.shape[1] or bool(has_long_tail(values)[0])
+    @cached_property
+    def uneven(self) -> NDArray[np.bool_]:
+        """Levels of which some runs stand apart from the others, or a tail is long; [levels]."""
+        found = np.zeros(len(self.levels), dtype=bool)
+        for known, rows in patterns(np.isfinite(self.values)):
+            values = self.values[rows][:, known]
+            stray = (apart(values, self.metric.sign) | self.guessing[rows][:, known]).sum(axis=1)
+            found[rows] = ((stray > 0) & (stray < values.shape[1])) | has_long_tail(values)
+        return found
 
-    @property
+    @cached_property
     def constant(self) -> NDArray[np.bool_]:
         """Levels whose seeds all gave exactly the same value, two or more of them; [levels]."""
         known = np.isfinite(self.values)
@@ -149,34 +154,78 @@ def make_panel(runs: pd.DataFrame, metric: Metric, factor: str | None = None, de
             level and seed.
     """
     runs = checked(runs, (metric.name,))
-    factor = chosen_factor(runs, factor)
-    rows = runs[runs["factor"] == factor]
-    first = rows.drop_duplicates(["order", "label"]).sort_values("order", kind="stable")
-    levels = tuple(
-        Level(value, str(label), int(order), bool(is_baseline))
-        for value, label, order, is_baseline in zip(
-            first["level"], first["label"], first["order"], first["is_baseline"], strict=True
+    return _Layout.of(runs, chosen_factor(runs, factor)).panel(metric, declared)
+
+
+def make_panels(runs: pd.DataFrame, metrics: Sequence[Metric], declared: Iterable[Metric]) -> dict[str, list[Panel]]:
+    """What :func:`make_panel` gives for every factor and metric, each factor laid out once.
+
+    Args:
+        runs: frame of runs of one study.
+        metrics: each with a column of its name.
+        declared: further metrics, which may tell whether a run is at chance.
+
+    Returns:
+        By metric, in the order of the factors' appearance.
+
+    Raises:
+        AnalysisError: as there.
+    """
+    runs = checked(runs, tuple(metric.name for metric in metrics))
+    layouts, declared = [_Layout.of(runs, factor) for factor in factors_of(runs)], tuple(declared)
+    return {metric.name: [layout.panel(metric, declared) for layout in layouts] for metric in metrics}
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where the runs of one factor stand in its panels, whatever the metric."""
+
+    rows: pd.DataFrame
+    """The factor's runs."""
+    factor: str
+    levels: tuple[Level, ...]
+    seeds: tuple[int, ...]
+    place: tuple[NDArray[np.intp], NDArray[np.intp]]
+    """Of each run: its level and its seed."""
+    status: NDArray[np.object_]
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def of(cls, runs: pd.DataFrame, factor: str) -> "_Layout":
+        """Lay out a factor of a frame that has been checked."""
+        rows = runs[runs["factor"] == factor]
+        first = rows.drop_duplicates(["order", "label"]).sort_values("order", kind="stable")
+        levels = tuple(
+            Level(value, str(label), int(order), bool(is_baseline))
+            for value, label, order, is_baseline in zip(
+                first["level"], first["label"], first["order"], first["is_baseline"], strict=True
+            )
         )
-    )
-    place = {(level.order, level.label): row for row, level in enumerate(levels)}
-    row = np.array([place[int(o), str(s)] for o, s in zip(rows["order"], rows["label"], strict=True)], dtype=np.intp)
-    seeds, column = np.unique(rows["seed"].to_numpy(dtype=np.int64), return_inverse=True)
-    shape = (len(levels), len(seeds))
-    status = rows["status"].to_numpy(dtype=object)
-    complete, diverged, guessing = (np.zeros(shape, dtype=bool) for _ in range(3))
-    complete[row, column], diverged[row, column] = status == "complete", status == "diverged"
-    guessing[row, column] = (status == "complete") & (at_chance(rows, metric, declared) == 1)
-    of_rows = rows[metric.name].to_numpy(dtype=np.float64)
-    values = np.full(shape, np.nan)
-    values[row, column] = np.where((status == "complete") & np.isfinite(of_rows), of_rows, np.nan)
-    worst = worst_of(metric, values[np.isfinite(values)], guesses(rows, metric))
-    warnings = engine_warnings(rows)
-    lost = int((complete & ~np.isfinite(values)).sum())
-    if lost and np.isfinite(values).any():
-        warnings += (f"{lost} complete run(s) have no finite value: they are in no number here.",)
-    arrays = (values, complete, diverged, guessing)
-    study = str(rows["study"].iloc[0])
-    return Panel(study, factor, metric, levels, tuple(map(int, seeds)), *arrays, worst, warnings)
+        place = {(level.order, level.label): row for row, level in enumerate(levels)}
+        of_rows = zip(rows["order"], rows["label"], strict=True)
+        row = np.array([place[int(order), str(label)] for order, label in of_rows], dtype=np.intp)
+        seeds, column = np.unique(rows["seed"].to_numpy(dtype=np.int64), return_inverse=True)
+        status = rows["status"].to_numpy(dtype=object)
+        return cls(rows, factor, levels, tuple(map(int, seeds)), (row, column), status, engine_warnings(rows))
+
+    def panel(self, metric: Metric, declared: Iterable[Metric]) -> Panel:
+        """The matrix of one metric."""
+        rows, place, is_complete = self.rows, self.place, self.status == "complete"
+        shape = (len(self.levels), len(self.seeds))
+        complete, diverged, guessing = (np.zeros(shape, dtype=bool) for _ in range(3))
+        complete[place], diverged[place] = is_complete, self.status == "diverged"
+        guessing[place] = is_complete & (at_chance(rows, metric, declared) == 1)
+        of_rows = rows[metric.name].to_numpy(dtype=np.float64)
+        values = np.full(shape, np.nan)
+        values[place] = np.where(is_complete & np.isfinite(of_rows), of_rows, np.nan)
+        worst = worst_of(metric, values[np.isfinite(values)], guesses(rows, metric))
+        warnings = self.warnings
+        lost = int((complete & ~np.isfinite(values)).sum())
+        if lost and np.isfinite(values).any():
+            warnings += (f"{lost} complete run(s) have no finite value: they are in no number here.",)
+        arrays = (values, complete, diverged, guessing)
+        study = str(rows["study"].iloc[0])
+        return Panel(study, self.factor, metric, self.levels, self.seeds, *arrays, worst, warnings)
 
 
 def worst_of(metric: Metric, finished: Floats, guess: Floats) -> float:

@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 import numpy as np
 from scipy import special
 
-from ablate.analyse.sign_flip import least_pairs, sign_flip
+from ablate.analyse.sign_flip import is_found, least_pairs
 
 ALPHA = 0.05
 POWER = 0.8
@@ -113,8 +113,7 @@ def power_of_flips(effect: float, n: int, alpha: float, two_sided: bool) -> floa
         Share of 2,000 simulated studies, always the same ones.
     """
     noise = np.random.default_rng(n).standard_normal((2000, n))
-    found = sign_flip(noise + abs(effect))
-    return float(np.mean((found.two_sided if two_sided else found.greater) <= alpha))
+    return float(np.mean(is_found(noise + abs(effect), alpha, two_sided=two_sided)))
 
 
 def power_of(effect: float, n: int, *, alpha: float, two_sided: bool) -> float:

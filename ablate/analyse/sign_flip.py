@@ -64,6 +64,24 @@ def _greater(differences: Floats, seed: int) -> Floats:
     return counts / (2 * len(signs)) if exact else (counts + 1) / (FLIPS + 1)
 
 
+def is_found(differences: Floats, alpha: float, *, two_sided: bool) -> NDArray[np.bool_]:
+    """Whether :func:`sign_flip` gives p <= ``alpha``, at half of its cost where two-sided. [samples].
+
+    Args:
+        differences: [samples, n], finite, n up to ``EXACT_UP_TO``.
+        alpha: below 1.
+        two_sided: else against: the mean is at most 0.
+    """
+    if two_sided:  # The smaller one-sided p is that of the side on which the mean lies.
+        differences = differences * np.where(differences.sum(axis=1, keepdims=True) < 0, -1.0, 1.0)
+        alpha /= 2
+    # Where all differences are positive, no other choice of signs gives a mean as large.
+    found = np.full(len(differences), 0.5 ** differences.shape[1] <= alpha)
+    rest = ~(differences > 1e-9 * np.abs(differences).sum(axis=1, keepdims=True)).all(axis=1)
+    found[rest] = _greater(differences[rest], 0) <= alpha
+    return found
+
+
 @dataclass(frozen=True)
 class Pairwise:
     """Every level against every other: [levels, levels], entry [i, j] of i minus j over their common seeds."""

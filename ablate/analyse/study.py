@@ -6,15 +6,15 @@ from typing import Literal
 
 import pandas as pd
 
-from ablate.analyse.best import MOST_LEVELS, best
+from ablate.analyse.best import MOST_LEVELS, best_of
 from ablate.analyse.claims import hold_together, judge
-from ablate.analyse.compare import compare
+from ablate.analyse.compare import compare_panels
 from ablate.analyse.describe import describe
 from ablate.analyse.errors import AnalysisError
 from ablate.analyse.family import Correction
-from ablate.analyse.importance import importance
+from ablate.analyse.importance import importance_of
 from ablate.analyse.inputs import Metrics, Published, by_name
-from ablate.analyse.panel import checked, factors_of, make_panel
+from ablate.analyse.panel import checked, factors_of, make_panels
 from ablate.analyse.published import check_published
 from ablate.analyse.results import (
     Best,
@@ -27,7 +27,7 @@ from ablate.analyse.results import (
     Verdict,
 )
 from ablate.analyse.table import frame_of, html_of
-from ablate.analyse.trend import is_ordered, trend
+from ablate.analyse.trend import is_ordered, trend_of
 from ablate.task.claim import Claim
 
 
@@ -151,26 +151,26 @@ def analyse(
     bests: list[Best] = []
     trends: list[Trend] = []
     shares: list[Importance] = []
-    for metric in wanted.values():
+    for name, panels in make_panels(runs, list(wanted.values()), others).items():
+        metric = wanted[name]
         for together in _grouped(comparable, families or {}):
-            based = runs[runs["factor"].isin(together)]
-            comparisons += compare(based, metric=metric, seed=seed, declared=others, correction=correction)
-        for factor in factors:
-            panel = make_panel(runs, metric, factor, others)
-            levels = panel.levels
+            family = [panel for panel in panels if panel.factor in together]
+            comparisons += compare_panels(family, seed=seed, correction=correction)
+        for panel in panels:
+            factor, levels = panel.factor, panel.levels
             if len(levels) >= 2:
                 try:
-                    bests.append(best(runs, metric=metric, factor=factor, seed=seed, declared=others))
+                    bests.append(best_of(panel, seed=seed))
                 except AnalysisError as error:
                     omissions.append(Omission("ranking", str(error).removeprefix(f"{factor}: "), factor, metric.name))
             if 3 <= len(levels) <= MOST_LEVELS and is_ordered(levels):
                 try:
-                    trends.append(trend(runs, metric=metric, factor=factor))
+                    trends.append(trend_of(panel))
                 except AnalysisError as error:
                     omissions.append(Omission("trend", str(error).removeprefix(f"{factor}: "), factor, metric.name))
         if len(factors) > 1 or any(isinstance(level, tuple | list) for level in runs["level"].iloc[:1]):
             try:
-                shares.append(importance(runs, metric=metric))
+                shares.append(importance_of(panels))
             except AnalysisError as error:
                 omissions.append(Omission("importance", str(error), metric=metric.name))
     description = describe(runs, metrics=wanted, seed=seed, declared=known)

@@ -9,7 +9,7 @@ from scipy import stats
 
 from ablate.analyse.bootstrap import CONFIDENCE, Floats, t_interval
 from ablate.analyse.errors import AnalysisError
-from ablate.analyse.panel import Level, diverged_text, make_panel
+from ablate.analyse.panel import Level, Panel, diverged_text, make_panel
 from ablate.analyse.power import ALPHA
 from ablate.analyse.results import Interval, Trend
 from ablate.task.metric import Metric
@@ -42,6 +42,11 @@ def trend(
     panel = make_panel(runs, metric, factor)
     if levels is not None:
         panel = panel.subset([panel.index(level) for level in levels])
+    return trend_of(panel)
+
+
+def trend_of(panel: Panel) -> Trend:
+    """What :func:`trend` does, with the factor and metric as a matrix."""
     if len(panel.levels) < 3:
         raise AnalysisError(f"{panel.factor}: a trend needs three levels, got {len(panel.levels)}")
     counted = panel.counted
@@ -57,11 +62,10 @@ def trend(
     if lost:
         warnings.append(f"{lost} seed(s) are not there at every level and are left out of the trend.")
     rise, fall = page(values), page(values[:, ::-1])
-    order = np.arange(values.shape[1])
-    taus = np.array([_tau(order, row) for row in values])
+    taus = _taus(values)
     low, high = t_interval(taus[None, :])
     return Trend(
-        *(panel.study, panel.factor, metric.name, tuple(level.label for level in panel.levels), n),
+        *(panel.study, panel.factor, panel.metric.name, tuple(level.label for level in panel.levels), n),
         page_l=float(rise.statistic),
         p_rising=float(rise.pvalue),
         p_falling=float(fall.pvalue),
@@ -87,6 +91,12 @@ def is_ordered(levels: Sequence[Level]) -> bool:
     return bool((steps > 0).all() or (steps < 0).all())
 
 
-def _tau(order: np.ndarray[Any, Any], values: Floats) -> float:
-    """Kendall's tau-b; 0 for a seed with the same value at every level."""
-    return 0.0 if np.ptp(values) == 0 else float(stats.kendalltau(order, values).statistic)
+def _taus(values: Floats) -> Floats:
+    """Kendall's tau-b of each row of [seeds, levels] against the order; 0 for the same value at every level. [seeds].
+
+    As ``scipy.stats.kendalltau`` (Kendall 1945, *Biometrika* 33), which takes half a millisecond a call.
+    """
+    first, second = np.triu_indices(values.shape[1], 1)
+    signs = np.sign(values[:, second] - values[:, first])
+    pairs, told = signs.shape[1], np.abs(signs).sum(axis=1)
+    return np.asarray(signs.sum(axis=1) / np.sqrt(np.maximum(told, 1.0) * pairs))

@@ -19,6 +19,7 @@ from ablate.store.migrate import migrate
 from ablate.store.schema import REVISION, SCHEMA_VERSION, info, metadata, revision
 from ablate.store.sqlite_files import (
     begin_write,
+    fold_log,
     identity_of,
     may_write,
     open_reader,
@@ -42,6 +43,9 @@ _FIRST_PAUSE, _LAST_PAUSE = 0.05, 5.0
 
 _TURN = 4_155_270_813
 """Number of PostgreSQL's advisory lock under which tables are made or migrated."""
+
+_FILE = "ablate_file"
+"""Where a pooled connection keeps the identity of the file that it was opened on."""
 
 
 class Database:
@@ -148,7 +152,24 @@ class Database:
         if self._file is None:
             self._file = found
         if found is None or found != self._file:
+            self._fold_log()
             raise unavailable(self.location, "was moved, deleted or replaced while it was in use")
+
+    def _fold_log(self) -> None:
+        """Put what only the write-ahead log holds into the file that it belongs to, and empty the log.
+
+        The log lies where the file was: the file would have been moved without its last records, and to the file that
+        has taken its place SQLite would apply the log of another.
+        """
+        pool = self._engine.pool
+        if not isinstance(pool, QueuePool) or not pool.checkedin():
+            return
+        pooled = self._engine.raw_connection()
+        try:
+            if pooled.info.get(_FILE) == self._file and isinstance(pooled.driver_connection, sqlite3.Connection):
+                fold_log(pooled.driver_connection)
+        finally:
+            pooled.close()
 
 
 class Garbled(Exception):
@@ -209,6 +230,7 @@ def _engine(location: str, path: Path | None, read_only: bool) -> Engine:
     else:
         engine = create_engine("sqlite://", creator=lambda: open_reader(path), poolclass=NullPool)
     event.listen(engine, "begin", _begin)
+    event.listen(engine, "connect", lambda _, entry: entry.info.update({_FILE: identity_of(path)}))
     return engine
 
 

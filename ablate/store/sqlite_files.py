@@ -1,5 +1,6 @@
 """SQLite files: writers that queue up, readers that disturb nobody, files that are not the same any more."""
 
+import contextlib
 import errno
 import os
 import random
@@ -15,6 +16,9 @@ BUSY_SECONDS = 60.0
 
 STUCK_SECONDS = 600.0
 """For which a writer waits while nobody else finishes a write: then whoever has the lock does not go on."""
+
+FOLD_SECONDS = 5.0
+"""For which readers of the log of a file that was moved are waited for."""
 
 _LONG_PAUSE, _SHORT_PAUSE = 0.03, 0.006
 """Seconds between two attempts of a writer that has just come, and of one that has waited for long."""
@@ -115,6 +119,16 @@ def use_log(connection: sqlite3.Connection) -> None:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
                 raise
             time.sleep(0.02)
+
+
+def fold_log(connection: sqlite3.Connection) -> None:
+    """Copy all that the write-ahead log holds into the file, wherever that lies now, and empty the log.
+
+    As far as it can be done: what readers still need of the log stays in it.
+    """
+    connection.execute(f"PRAGMA busy_timeout = {int(FOLD_SECONDS * 1000)}")
+    with contextlib.suppress(sqlite3.Error):
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
 
 def prepare_place(path: Path) -> None:

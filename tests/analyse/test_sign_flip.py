@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from ablate.analyse.sign_flip import least_pairs, pairwise, sign_flip
+from ablate.analyse.sign_flip import is_found, least_pairs, pairwise, sign_flip
 
 
 @pytest.mark.parametrize("n", [2, 5, 8])
@@ -42,6 +42,15 @@ def test_least_pairs_is_the_first_n_that_can_reach_alpha(alpha, two_sided):
     tails = 2 if two_sided else 1
     assert tails / 2**n <= alpha
     assert n == 1 or tails / 2 ** (n - 1) > alpha
+
+
+@pytest.mark.parametrize("n", range(2, 13))
+def test_is_found_is_what_the_test_says(n):
+    differences = np.round(np.random.default_rng(n).standard_normal((300, n)), 1) + 0.3
+    found = sign_flip(differences)
+    for alpha in (0.001, 0.05, 0.2, 0.7):
+        assert (is_found(differences, alpha, two_sided=True) == (found.two_sided <= alpha)).all()
+        assert (is_found(differences, alpha, two_sided=False) == (found.greater <= alpha)).all()
 
 
 def test_equal_sums_count_in_spite_of_rounding():

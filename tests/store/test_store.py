@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ablate.images.config import SGD, Cosine, OneCycle, Step, Train, WarmUp
 from ablate.images.metrics import measured_epoch
 from ablate.images.run import RunConfig
-from ablate.store import SCHEMA_VERSION, Speed, open_store
+from ablate.store import SCHEMA_VERSION, Speed, StoreUnavailable, open_store
 from ablate.store.database import open_database
 from ablate.store.schema import info
 from ablate.store.tasks import Tasks
@@ -244,3 +244,39 @@ def test_several_processes_create_and_write_one_store(tmp_path):
             == len(store.count() and store.status_of(RunConfig(seed=s).digest for s in range(40)))
             == 40
         )
+
+
+# A file that is moved, deleted or replaced while it is in use
+
+
+def test_a_file_that_is_moved_takes_all_records_with_it(tmp_path):
+    """Also those that only its write-ahead log held, which stays where it was."""
+    path, moved = tmp_path / "runs.db", tmp_path / "elsewhere" / "mine.db"
+    moved.parent.mkdir()
+    records = [record(RunConfig(seed=seed)) for seed in range(3)]
+    with open_store(str(path)) as store:
+        store.add(records[0])
+        store.add(records[1])
+        assert path.with_name("runs.db-wal").stat().st_size
+        path.rename(moved)
+        with pytest.raises(StoreUnavailable, match="was moved, deleted or replaced"):
+            store.add(records[2])
+    with open_store(str(moved)) as store:
+        assert same(store.all(), records[:2])
+
+
+def test_the_log_of_a_file_that_is_replaced_does_not_damage_the_new_one(tmp_path):
+    path, other = tmp_path / "runs.db", tmp_path / "other.db"
+    theirs = [record(RunConfig(seed=seed)) for seed in range(50, 54)]
+    with open_store(str(other)) as store:
+        store.add(*theirs)
+    with open_store(str(path)) as store:
+        for seed in range(20):
+            store.add(record(RunConfig(seed=seed)))
+        other.replace(path)
+        with pytest.raises(StoreUnavailable, match="was moved, deleted or replaced"):
+            store.all()
+    with open_store(str(path)) as store:
+        assert same(store.all(), theirs)
+        store.add(record(RunConfig(seed=99)))
+        assert len(store.all()) == 5
