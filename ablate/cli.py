@@ -12,7 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ablate import __version__
-from ablate.commands.exits import user_errors
+from ablate.commands.exits import CHANGED, user_errors
 
 # The analysis multiplies small matrices, which several threads only slow down; read when numpy is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -187,13 +187,19 @@ def search(words: tuple[str, ...]) -> None:
 @main.command()
 @click.argument("a")
 @click.argument("b")
-@click.option("--markdown", is_flag=True, help="As Markdown.")
-def compare(a: str, b: str, markdown: bool) -> None:
-    """Compare two studies, stores or runs.csv files, paired by seed (did an upgrade change my results?)."""
+@click.option("--markdown", "form", flag_value="markdown", help="As Markdown.")
+@click.option("--json", "form", flag_value="json", help="Machine-readable.")
+def compare(a: str, b: str, form: str | None) -> None:
+    """Compare two studies, stores or runs.csv files, paired by seed (did an upgrade change my results?).
+
+    Exit code 3: they differ beyond chance, or runs ended otherwise; 0: no change is to be seen.
+    """
     from ablate.commands.compare import compare as compare_runs
 
     with user_errors():
-        compare_runs(a, b, markdown=markdown)
+        changed = compare_runs(a, b, form=form)
+    if changed:
+        sys.exit(CHANGED)
 
 
 @main.command()

@@ -1,5 +1,6 @@
 """``ablate compare``: two studies, stores or reports side by side."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,28 +16,37 @@ if TYPE_CHECKING:
     from ablate.task.record import Record
 
 
-def compare(a: str, b: str, *, markdown: bool) -> None:
+def compare(a: str, b: str, *, form: str | None = None) -> bool:
     """Print two sets of runs side by side, paired by seed.
 
     Args:
         a: A study's name, a store (SQLite file or SQLAlchemy URL), a ``runs.csv`` or the folder that holds one.
         b: The same; differences are B minus A.
-        markdown: As Markdown instead of tables for a terminal.
+        form: ``markdown`` or ``json`` instead of tables for a terminal.
+
+    Returns:
+        Whether they differ: runs ended otherwise, or a difference is beyond chance.
 
     Raises:
         ConfigError: There is nothing of that name, or the two have nothing in common.
     """
-    from ablate.report import compare_runs, comparison_markdown, print_comparison
+    from ablate.report import compare_runs, comparison_json, comparison_markdown, print_comparison
     from ablate.store import shown
 
     (left, tasks), (right, others) = _runs(a), _runs(b)
     metrics = metrics_of([*tasks, *others])
     a, b = shown(a), shown(b)
-    table = compare_runs(left, right, metrics) if len(left) and len(right) else None
-    if table is None or not (table["pairs"] > 0).any():
+    found = compare_runs(left, right, metrics) if len(left) and len(right) else None
+    if found is None or not (found.settings["pairs"].any() or found.otherwise):
         held = "; ".join(f"{name} has {_counted(frame)}" for name, frame in ((a, left), (b, right)))
         raise ConfigError(f"{a} and {b}: have no setting with a common seed; they cannot be compared ({held})")
-    print(comparison_markdown(table, metrics, (a, b))) if markdown else print_comparison(table, metrics, (a, b))
+    if form == "json":
+        print(json.dumps({"a": a, "b": b} | comparison_json(found), indent=2))
+    elif form == "markdown":
+        print(comparison_markdown(found, metrics, (a, b)))
+    else:
+        print_comparison(found, metrics, (a, b))
+    return found.outcome == "changed"
 
 
 def _of_records(records: "Sequence[Record]") -> "tuple[pd.DataFrame, set[str]]":

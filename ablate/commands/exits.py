@@ -9,6 +9,8 @@ from ablate.task.printable import printable
 
 BAD_INPUT = 2
 """Exit code for input that cannot be used."""
+CHANGED = 3
+"""Exit code where the results compared are not the same."""
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 

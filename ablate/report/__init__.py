@@ -13,7 +13,8 @@ from ablate.report.view import FactorView, LevelView, StudyView
 from ablate.report.write import write_report
 
 if TYPE_CHECKING:
-    from ablate.report.compare import compare_runs, comparison_markdown, print_comparison
+    from ablate.report.compare import compare_runs
+    from ablate.report.compare_text import comparison_json, comparison_markdown, print_comparison
     from ablate.report.summary import analyse_study, summarise
     from ablate.report.terminal import print_report
 
@@ -23,6 +24,7 @@ __all__ = [
     "StudyView",
     "analyse_study",
     "compare_runs",
+    "comparison_json",
     "comparison_markdown",
     "print_comparison",
     "print_report",
@@ -34,8 +36,9 @@ __all__ = [
 _HEAVY = {
     "analyse_study": "summary",
     "compare_runs": "compare",
-    "comparison_markdown": "compare",
-    "print_comparison": "compare",
+    "comparison_json": "compare_text",
+    "comparison_markdown": "compare_text",
+    "print_comparison": "compare_text",
     "print_report": "terminal",
     "summarise": "summary",
 }

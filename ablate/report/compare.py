@@ -1,42 +1,64 @@
-"""Two sets of runs side by side: did an upgrade, another machine or another store change the results?"""
+"""Two sets of runs side by side: did an upgrade, another machine or another store change the results?
+
+Every setting in every metric, each metric over all settings together, and the share of runs that did not complete are
+one family of differences, B minus A, paired by seed and tested together (:mod:`ablate.analyse.max_t`): two sides that
+differ by chance alone are called changed in at most 5 % of comparisons, however many settings there are. A change that
+is too small to be seen at any one setting, but is there at all of them, is seen over all. Runs of both sides that ended
+otherwise are a change by themselves.
+"""
 
 import json
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from ablate.report import numbers
-from ablate.report.console import output, plain
 from ablate.report.metric_axes import within_difference
-from ablate.report.tables import Sheet, sheet_markdown
-from ablate.task.metric import Goal, Metric
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from ablate.task.metric import Metric
 
 LEVEL_KEYS = ("factor", "label")
 NOT_COMPARED = ("config.seed", "config.engine")
 """Of a configuration: what pairs the runs, and what an upgrade changes."""
+STATUSES = ("complete", "diverged", "failed", "stopped", "missing")
 COLUMNS = (
     *("setting", "metric", "a_n", "a_lost", "a_mean", "a_sd", "b_n", "b_lost", "b_mean", "b_sd"),
-    *(
-        "pairs",
-        "ended_alike",
-        "identical",
-        "difference",
-        "difference_low",
-        "difference_high",
-        "p",
-        "p_holm",
-        "standing",
-    ),
+    *("pairs", "ended_otherwise", "identical", "difference", "difference_low", "difference_high", "p", "standing"),
 )
+POOLED = ("metric", "settings", "seeds", "difference", "difference_low", "difference_high", "p", "standing")
+LOST = Metric("not_complete", "min", label="share of runs not complete", low=0.0, high=1.0)
+"""What is compared of how runs ended."""
+ALPHA = 0.05
 
 
-def compare_runs(a: pd.DataFrame, b: pd.DataFrame, metrics: Sequence[Metric]) -> pd.DataFrame:
-    """Compare two frames of runs setting by setting, paired by seed.
+@dataclass(frozen=True)
+class RunComparison:
+    """What two sets of runs have in common, and in what they differ."""
+
+    settings: pd.DataFrame
+    """A row a setting and metric (:func:`compare_runs`)."""
+    pooled: pd.DataFrame
+    """A row a metric, over all settings together, and one of the share of runs that did not complete: numbers of
+    ``settings`` and ``seeds``, mean ``difference`` with its simultaneous 95 % interval, ``p``, ``standing`` of B."""
+    ended: dict[str, dict[str, int]]
+    """By side, how many distinct runs ended in which way."""
+    otherwise: int
+    """Runs of both sides that ended otherwise on one."""
+
+    @property
+    def outcome(self) -> Literal["identical", "changed", "undecided"]:
+        """Whether B is another than A: runs ended otherwise, or a difference is beyond chance."""
+        told = {*self.settings["standing"], *self.pooled["standing"]}
+        if self.otherwise or told & {"better", "worse"}:
+            return "changed"
+        same = self.settings["identical"].sum() == self.settings["pairs"].sum()
+        alone = (self.settings["pairs"] == 0).groupby(self.settings["setting"]).all().any()
+        return "identical" if same and not alone else "undecided"
+
+
+def compare_runs(a: pd.DataFrame, b: pd.DataFrame, metrics: Sequence[Metric]) -> RunComparison:
+    """Compare two frames of runs setting by setting and over all settings, paired by seed.
 
     Args:
         a: Runs as in a study (columns ``factor``, ``label``, ``seed``) or as in ``runs.csv`` (columns ``config.*``).
@@ -46,15 +68,17 @@ def compare_runs(a: pd.DataFrame, b: pd.DataFrame, metrics: Sequence[Metric]) ->
         metrics: What may be compared; those that both frames have measured are.
 
     Returns:
-        A row a setting and metric, those of ``a`` first: number, mean and standard deviation of the complete runs of
-        each side, and in words what became of its other runs; ``pairs`` (seeds complete on both), ``identical`` (of
-        these, those with exactly the same value), ``ended_alike`` (no seed of both ended otherwise on one),
-        ``difference`` with its 95 % interval, sign-flip ``p``, ``p_holm`` (corrected over the settings) and
-        ``standing`` (of ``b``). NaN where a side has no such setting.
+        Its ``settings`` has a row a setting and metric, those of ``a`` first: number, mean and standard deviation of
+        the complete runs of each side, and in words what became of its other runs; ``pairs`` (seeds complete on both),
+        ``identical`` (of these, those with exactly the same value), ``ended_otherwise`` (seeds of both that did),
+        ``difference`` with its simultaneous 95 % interval, ``p`` (of all together) and ``standing`` (of ``b``). NaN
+        where a side has no such setting.
 
     Raises:
         ValueError: A frame has neither levels nor configurations.
     """
+    from ablate.analyse.family import correct
+
     by_level = all(set(LEVEL_KEYS) <= set(frame) for frame in (a, b))
     left, right = (_keyed(frame, by_level) for frame in (a, b))
     shared = [m for m in metrics if all(m.name in frame and frame[m.name].notna().any() for frame in (a, b))]
@@ -62,67 +86,37 @@ def compare_runs(a: pd.DataFrame, b: pd.DataFrame, metrics: Sequence[Metric]) ->
     labels = _labels(left, right, settings, by_level)
     sides = [dict(iter(frame.groupby("key", sort=False))) for frame in (left, right)]
     empty = left.iloc[:0]
-    rows = [
-        {"setting": labels[key], "metric": metric.name}
-        | _row(sides[0].get(key, empty), sides[1].get(key, empty), metric)
-        for key in settings
-        for metric in shared
-    ]
+    ends = {key: _ends(sides[0].get(key, empty), sides[1].get(key, empty)) for key in settings}
+    rows, differences = [], []
+    for key in settings:
+        for metric in shared:
+            row, of_seeds = _row(sides[0].get(key, empty), sides[1].get(key, empty), metric)
+            rows.append({"setting": labels[key], "metric": metric.name, "ended_otherwise": _otherwise(ends[key])} | row)
+            differences.append(of_seeds)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    for _, group in table.groupby("metric"):
-        table.loc[group.index, "p_holm"] = _holm(group["p"].to_numpy(dtype=float))
-    goals = {metric.name: metric.goal for metric in shared}
-    table["standing"] = [_standing(row, goals[row["metric"]]) for row in table.to_dict("records")]
-    return table
-
-
-def agreement(table: pd.DataFrame) -> str:
-    """In a sentence, whether two sets of runs are the same.
-
-    Args:
-        table: From :func:`compare_runs`.
-    """
-    pairs, same = int(table["pairs"].sum()), int(table["identical"].sum())
-    alone = int((table["pairs"] == 0).groupby(table["setting"]).all().sum())
-    unlike = int((~table["ended_alike"].astype(bool)).groupby(table["setting"]).any().sum())
-    text = "identical: " if same == pairs and not alone and not unlike else ""
-    text += f"{same} of {pairs} values of runs on both sides are exactly the same"
-    text += f"; {_settings(alone)} no complete run of a common seed" if alone else ""
-    text += f"; in {unlike} of {table['setting'].nunique()} settings runs ended otherwise" if unlike else ""
-    return f"{text}."
-
-
-def _settings(count: int) -> str:
-    return f"{count} setting has" if count == 1 else f"{count} settings have"
-
-
-def comparison_markdown(table: pd.DataFrame, metrics: Sequence[Metric], names: tuple[str, str] = ("A", "B")) -> str:
-    """A comparison as Markdown, one table a metric."""
-    parts = [f"## {sheet.title}\n\n{sheet_markdown(sheet)}" for sheet in _sheets(table, metrics, names)]
-    return "\n\n".join([*parts, _explanation(names), agreement(table)]) + "\n"
-
-
-def print_comparison(
-    table: pd.DataFrame,
-    metrics: Sequence[Metric],
-    names: tuple[str, str] = ("A", "B"),
-    console: "Console | None" = None,
-) -> None:
-    """A comparison in the terminal, one table a metric.
-
-    Args:
-        table: From :func:`compare_runs`.
-        metrics: As given to it.
-        names: What the two sides are called.
-        console: None: standard output.
-    """
-    from ablate.report.terminal import sheet_table
-
-    console = console or output()
-    for sheet in _sheets(table, metrics, names):
-        console.print(sheet_table(sheet))
-    console.print(plain(_explanation(names), "dim"))
-    console.print(plain(agreement(table), "bold"))
+    of_metric = [[d for d, row in zip(differences, rows, strict=True) if row["metric"] == m.name] for m in shared]
+    lost = [(pair["b"] != "complete").astype(float) - (pair["a"] != "complete").astype(float) for pair in ends.values()]
+    over_all = [_over_settings(part) for part in (*of_metric, lost)]
+    matrix = pd.concat([*differences, *over_all], axis=1).T.to_numpy(dtype=np.float64, copy=True)
+    matrix[(np.nan_to_num(matrix) == 0).all(axis=1)] = np.nan  # what is the same needs no test
+    found = correct(matrix, "max-t")
+    by_name = {metric.name: metric for metric in shared}
+    count = len(rows)
+    _put(table, [by_name[name] for name in table["metric"]], found.p[:count], found.low[:count], found.high[:count])
+    pooled = pd.DataFrame(
+        {
+            "metric": [*(metric.name for metric in shared), LOST.name],
+            "settings": [sum(bool(len(d)) for d in part) for part in (*of_metric, lost)],
+            "seeds": [len(d) for d in over_all],
+            "difference": [d.mean() for d in over_all],
+        },
+        columns=list(POOLED),
+    )
+    _put(pooled, [*shared, LOST], found.p[count:], found.low[count:], found.high[count:])
+    table["standing"] = [_standing(row, by_name[row["metric"]]) for row in table.to_dict("records")]
+    pooled["standing"] = [_told(r, m) for r, m in zip(pooled.to_dict("records"), [*shared, LOST], strict=True)]
+    counts = {side: _counts(frame) for side, frame in (("a", left), ("b", right))}
+    return RunComparison(table, pooled, counts, sum(map(_otherwise, ends.values())))
 
 
 def _keyed(frame: pd.DataFrame, by_level: bool) -> pd.DataFrame:
@@ -163,16 +157,28 @@ def _labels(left: pd.DataFrame, right: pd.DataFrame, settings: Sequence[str], by
     return {key: ", ".join(p for p in parts if p not in common) or "the same setting" for key, parts in fields.items()}
 
 
-def _row(a: pd.DataFrame, b: pd.DataFrame, metric: Metric) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    values, ends = {}, {}
+def _ends(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
+    """How the runs of one setting ended, a row a seed that ended on both sides."""
+    sides = {}
     for side, frame in (("a", a), ("b", b)):
         ended = frame[frame["status"] != "missing"].set_index("seed")["status"]
-        ends[side] = ended[~ended.index.duplicated()]
-        counts = ends[side].value_counts()
-        complete = frame[frame["status"] == "complete"].set_index("seed")[metric.name].astype(float)
-        complete = complete[np.isfinite(complete)]
-        values[side] = complete[~complete.index.duplicated()]
+        sides[side] = ended[~ended.index.duplicated()]
+    return pd.DataFrame(sides).dropna()
+
+
+def _otherwise(ends: pd.DataFrame) -> int:
+    return int((ends["a"] != ends["b"]).sum())
+
+
+def _row(a: pd.DataFrame, b: pd.DataFrame, metric: Metric) -> "tuple[dict[str, Any], pd.Series[float]]":
+    """One setting in one metric, and its differences by seed."""
+    result: dict[str, Any] = {}
+    values = {}
+    for side, frame in (("a", a), ("b", b)):
+        ended = frame[frame["status"] != "missing"].drop_duplicates("seed")
+        counts = ended["status"].value_counts()
+        complete = ended[ended["status"] == "complete"].set_index("seed")[metric.name].astype(float)
+        values[side] = complete[np.isfinite(complete)]
         result |= {
             f"{side}_n": len(values[side]),
             f"{side}_lost": ", ".join(f"{counts[s]} {s}" for s in counts.index.sort_values() if s != "complete"),
@@ -180,81 +186,40 @@ def _row(a: pd.DataFrame, b: pd.DataFrame, metric: Metric) -> dict[str, Any]:
             f"{side}_sd": values[side].std(),
         }
     seeds = values["a"].index.intersection(values["b"].index)
-    same = values["a"].loc[seeds].to_numpy() == values["b"].loc[seeds].to_numpy()
-    both = ends["a"].index.intersection(ends["b"].index)
-    alike = bool((ends["a"].loc[both].to_numpy() == ends["b"].loc[both].to_numpy()).all())
-    result |= {"pairs": len(seeds), "ended_alike": alike, "identical": int(same.sum())}
-    return result | (_paired(values["a"].loc[seeds], values["b"].loc[seeds], metric) if len(seeds) else {})
+    differences = values["b"].loc[seeds] - values["a"].loc[seeds]
+    same = int((values["a"].loc[seeds] == values["b"].loc[seeds]).sum())
+    return result | {"pairs": len(seeds), "identical": same, "difference": differences.mean()}, differences
 
 
-def _paired(a: "pd.Series[float]", b: "pd.Series[float]", metric: Metric) -> dict[str, Any]:
-    """The paired comparison, as the analysis of a study does it: a factor of two levels."""
-    from ablate.analyse import compare
-
-    sides = [
-        pd.DataFrame(
-            {"study": "comparison", "factor": "side", "level": name, "label": name, "order": order}
-            | {"is_baseline": order == 0, "seed": values.index, "status": "complete", metric.name: values.to_numpy()}
-        )
-        for order, (name, values) in enumerate((("a", a), ("b", b)))
-    ]
-    found = compare(pd.concat(sides, ignore_index=True), metric=metric)[0]
-    ends = within_difference(metric, [found.interval.low, found.interval.high]) if found.interval else (None, None)
-    return {"difference": found.difference, "difference_low": ends[0], "difference_high": ends[1], "p": found.p}
+def _over_settings(differences: "Sequence[pd.Series[float]]") -> "pd.Series[float]":
+    """The mean over settings of each seed's differences."""
+    there = [part for part in differences if len(part)]
+    return pd.concat(there, axis=1).mean(axis=1) if there else pd.Series(dtype=float)
 
 
-def _holm(p: "np.ndarray[Any, np.dtype[np.float64]]") -> "np.ndarray[Any, np.dtype[np.float64]]":
-    """Holm's correction of the p values that there are."""
-    from statsmodels.stats.multitest import multipletests
-
-    corrected = p.copy()
-    known = np.isfinite(p)
-    if known.any():
-        corrected[known] = multipletests(p[known], method="holm")[1]
-    return corrected
+def _put(table: pd.DataFrame, metrics: Sequence[Metric], p: Any, low: Any, high: Any) -> None:
+    """Write p and intervals into a table, a metric a row."""
+    table["p"] = p
+    ends = [within_difference(metric, pair) for metric, pair in zip(metrics, zip(low, high, strict=True), strict=True)]
+    table[["difference_low", "difference_high"]] = np.array(ends).reshape(-1, 2)
 
 
-def _standing(row: Any, goal: Goal) -> str:
+def _counts(frame: pd.DataFrame) -> dict[str, int]:
+    unique = frame.drop_duplicates("digest") if "digest" in frame else frame
+    counts = unique["status"].value_counts()
+    return {status: int(counts[status]) for status in STATUSES if counts.get(status)}
+
+
+def _standing(row: Any, metric: Metric) -> str:
     """Of the second side against the first."""
-    if not row["ended_alike"]:
+    if row["ended_otherwise"]:
         return "ended otherwise"
     if not row["pairs"]:
         return "not in both"
-    if row["identical"] == row["pairs"]:
-        return "identical"
-    if not row["p_holm"] <= 0.05:
-        return "undecided"
-    return "better" if (row["difference"] > 0) == (goal == "max") else "worse"
+    return "identical" if row["identical"] == row["pairs"] else _told(row, metric)
 
 
-def _sheets(table: pd.DataFrame, metrics: Sequence[Metric], names: tuple[str, str]) -> Iterator[Sheet]:
-    titles = {metric.name: metric.title for metric in metrics}
-    for metric, rows in table.groupby("metric", sort=False):
-        digits = numbers.decimals([*rows["a_mean"], *rows["b_mean"]], [*rows["a_sd"], *rows["b_sd"]])
-        cells = [
-            (
-                row["setting"],
-                *(_side(row, side, digits) for side in "ab"),
-                numbers.signed(row["difference"], digits),
-                numbers.interval(row["difference_low"], row["difference_high"], digits),
-                numbers.probability(row["p_holm"]),
-                f"{row['identical']} of {row['pairs']}",
-                row["standing"],
-            )
-            for row in rows.to_dict("records")
-        ]
-        columns = ("setting", *names, "difference", "95 % interval", "p", "identical", "standing")
-        yield Sheet(titles[str(metric)], (("", len(columns)),), columns, tuple(cells))
-
-
-def _side(row: Any, side: str, digits: int) -> str:
-    runs = ", ".join([str(row[f"{side}_n"]), *([row[f"{side}_lost"]] if row[f"{side}_lost"] else [])])
-    return f"{numbers.spread(row[f'{side}_mean'], row[f'{side}_sd'], digits)} ({runs})"
-
-
-def _explanation(names: tuple[str, str]) -> str:
-    return (
-        "Mean ± standard deviation (complete runs). "
-        f"Differences are {names[1]} minus {names[0]} over the seeds that are complete on both sides, with their 95 % "
-        "interval; p after Holm's correction over the settings; identical counts seeds with exactly the same value."
-    )
+def _told(row: Any, metric: Metric) -> str:
+    if not row["p"] <= ALPHA:
+        return "undecided" if row["difference"] else "identical"
+    return "better" if metric.is_better(row["difference"], 0.0) else "worse"

@@ -1,6 +1,7 @@
 """``ablate compare``: whatever holds the runs, the same runs are the same."""
 
 import itertools
+import json
 from dataclasses import replace
 
 import pytest
@@ -30,10 +31,31 @@ def test_runs_that_ended_otherwise_are_not_identical(kinds, ablate, tmp_path):
     values = Measurement(1, {"train_loss": float("nan"), "train_acc": 0.1}, 1.0)
     changed = [replace(r, result=Result("diverged", (values,))) if i < 3 else r for i, r in enumerate(records)]
     write_folder(tmp_path / "other", changed)
-    said = " ".join(ablate("compare", "pooling", "other").split())
+    said = " ".join(ablate("compare", "pooling", "other", code=3).split())
     assert "identical: " not in said
-    assert "in 1 of 2 settings runs ended otherwise" in said
+    assert "3 runs ended otherwise, in 1 of 2 settings." in said
     assert "(7, 3 diverged)" in said
+
+
+def test_what_a_machine_reads(kinds, ablate, tmp_path):
+    same = json.loads(ablate("compare", "pooling", "other.db", "--json"))
+    assert (same["outcome"], same["ended_otherwise"]) == ("identical", 0)
+    assert same["ended"]["a"] == same["ended"]["b"] == {"complete": 20}
+    records = read_folder(tmp_path / "results" / "pooling")
+    write_folder(tmp_path / "other", [replace(r, result=lowered(r.result)) for r in records])
+    other = json.loads(ablate("compare", "pooling", "other", "--json", code=3))
+    pooled = {row["metric"]: row for row in other["pooled"]}
+    assert other["outcome"] == "changed"
+    assert pooled["test_acc"]["standing"] == "worse"
+    assert pooled["train_loss"]["standing"] == "identical"
+    assert "changed: " in " ".join(ablate("compare", "pooling", "other", code=3).split())
+
+
+def lowered(result):
+    """A result with a test accuracy that is lower by 0.05."""
+    *curves, last = result.curves
+    values = {**last.values, "test_acc": last.values["test_acc"] - 0.05}
+    return replace(result, curves=(*curves, replace(last, values=values)))
 
 
 def test_another_value_is_no_identity(kinds, ablate, tmp_path):

@@ -1,4 +1,5 @@
 import io
+import json
 
 import numpy as np
 import pandas as pd
@@ -6,15 +7,19 @@ import pytest
 from rich.console import Console
 from scipy import stats
 
+from ablate.analyse import max_t
 from ablate.images.metrics import METRICS
-from ablate.report import compare_runs, comparison_markdown, print_comparison
+from ablate.report import compare_runs, comparison_json, comparison_markdown, print_comparison
 
 ALL = list(METRICS.values())
 
 
 def test_the_same_runs_are_identical(make_study):
     runs = make_study(["model.kernel_size"], seeds=4).runs
-    table = compare_runs(runs, runs.copy(), ALL)
+    found = compare_runs(runs, runs.copy(), ALL)
+    table = found.settings
+    assert found.outcome == "identical"
+    assert set(found.pooled["standing"]) == {"identical"}
     assert set(table["standing"]) == {"identical"}
     assert (table["identical"] == 4).all()
     assert set(table["metric"]) == {"train_loss", "train_acc", "test_acc"}
@@ -25,17 +30,23 @@ def test_differences_are_paired_over_the_seeds_of_both(make_study):
     other = study.runs[study.runs["seed"] < 7].copy()
     noise = np.random.default_rng(3).normal(0.02, 0.002, len(other))
     other["test_acc"] += noise
-    table = compare_runs(study.runs, other, [METRICS["test_acc"]]).set_index("setting")
+    found = compare_runs(study.runs, other, [METRICS["test_acc"]])
+    table = found.settings.set_index("setting")
     row = table.loc["model.kernel_size = 3"]
     added = noise[((other["label"] == "3") & (other["seed"] > 0)).to_numpy()]
-    t = stats.ttest_1samp(added, 0.0).confidence_interval()
     assert (row["a_n"], row["b_n"], row["pairs"]) == (7, 6, 6)
     assert row["difference"] == pytest.approx(added.mean())
-    assert (row["difference_low"], row["difference_high"]) == pytest.approx((t.low, t.high))
-    assert row["p"] == pytest.approx(2 / 2**6)
-    assert table.loc["model.kernel_size = 5", "p"] == pytest.approx(2 / 2**7)
-    assert table["p_holm"].tolist() == pytest.approx([3 * 2 / 2**7] * 3)
+    by_seed = pd.Series(noise, index=other.index).groupby([other["label"], other["seed"]]).first().unstack()
+    by_seed.loc["3", 0] = np.nan
+    together = max_t.together(np.vstack([by_seed.loc[["3", "4", "5"]], by_seed.mean(), np.full((1, 7), np.nan)]))
+    assert table["p"].tolist() == pytest.approx(together.p[:3])
+    assert (row["difference_low"], row["difference_high"]) == pytest.approx((together.low[0], together.high[0]))
+    (pooled, _) = found.pooled.to_dict("records")
+    assert (pooled["difference"], pooled["p"]) == pytest.approx((by_seed.mean().mean(), together.p[3]))
+    assert (pooled["seeds"], pooled["settings"], pooled["standing"]) == (7, 3, "better")
     assert set(table["standing"]) == {"better"}
+    assert found.outcome == "changed"
+    assert found.ended["a"] == {"complete": 23, "diverged": 1}
 
 
 def test_runs_files_are_matched_by_configuration(make_study):
@@ -43,7 +54,7 @@ def test_runs_files_are_matched_by_configuration(make_study):
     a = a.assign(**{"config.optimizer.lr": [0.1, 0.1, 0.5, 0.5, 0.9, 0.9], "config.seed": a["seed"]})
     a = a.drop(columns="seed").assign(**{"config.model": "lenet"})
     b = a[a["config.optimizer.lr"] < 0.9]
-    table = compare_runs(a, b, [METRICS["train_acc"]])
+    table = compare_runs(a, b, [METRICS["train_acc"]]).settings
     assert table["setting"].tolist() == ["optimizer.lr = 0.1", "optimizer.lr = 0.5", "optimizer.lr = 0.9"]
     assert table["standing"].tolist() == ["identical", "identical", "not in both"]
 
@@ -55,10 +66,48 @@ def test_what_cannot_be_matched_is_refused():
 
 def test_a_comparison_is_printed_whole(make_study):
     runs = make_study(["model.kernel_size"], seeds=3).runs
-    table = compare_runs(runs, runs.assign(test_acc=runs["test_acc"] - 0.1), ALL)
-    text = comparison_markdown(table, ALL, ("old", "new"))
+    found = compare_runs(runs, runs.assign(test_acc=runs["test_acc"] - 0.1), ALL)
+    text = comparison_markdown(found, ALL, ("old", "new"))
     assert "| model.kernel\\_size = 3 |" in text
-    assert text.count("| \u22120.1000 |") == 3
+    assert text.count("| \u22120.1000 |") == 4  # and over all settings
     out = io.StringIO()
-    print_comparison(table, ALL, ("old", "new"), Console(file=out, width=160))
-    assert out.getvalue().count("[\u22120.1000") == 3
+    print_comparison(found, ALL, ("old", "new"), Console(file=out, width=160))
+    assert out.getvalue().count("[\u22120.1000") == 4
+    assert "With 3 seeds no change of values can be told from chance, however large: needs 6." in text
+
+
+def test_a_small_change_at_every_setting_is_seen_over_all(make_study):
+    runs = make_study(["model.kernel_size", "optimizer.lr"], seeds=8).runs
+    noise = np.random.default_rng(0)
+    of_setting = {key: noise.normal(-0.004, 0.01, 8) for key in zip(runs["factor"], runs["label"], strict=True)}
+    change = [of_setting[row.factor, row.label][row.seed] for row in runs.itertuples()]
+    found = compare_runs(runs, runs.assign(test_acc=runs["test_acc"] + change), [METRICS["test_acc"]])
+    assert "worse" not in set(found.settings["standing"]) or found.outcome == "changed"
+    by_seed = np.array(list(of_setting.values()))
+    assert found.pooled["difference"][0] == pytest.approx(by_seed.mean())
+    lowered = compare_runs(runs, runs.assign(test_acc=runs["test_acc"] - 0.05), [METRICS["test_acc"]])
+    assert lowered.outcome == "changed"
+    assert lowered.pooled["standing"].tolist() == ["worse", "identical"]
+    assert "test_acc is worse over all settings by -0.05" in comparison_json(lowered)["says"]
+
+
+def test_runs_that_ended_otherwise_are_a_change(make_study):
+    runs = make_study(["model.kernel_size"], seeds=8).runs
+    gone = runs.assign(
+        status=["diverged" if seed < 7 else status for seed, status in zip(runs["seed"], runs["status"], strict=True)]
+    )
+    found = compare_runs(runs, gone, ALL)
+    assert (found.outcome, found.otherwise) == ("changed", 21)
+    assert found.ended["b"] == {"complete": 3, "diverged": 21}
+    lost = found.pooled.set_index("metric").loc["not_complete"]
+    assert (lost["difference"], lost["standing"]) == (pytest.approx(7 / 8), "worse")
+    assert json.dumps(comparison_json(found), allow_nan=False)
+
+
+def test_two_sides_of_one_kind_are_called_changed_in_at_most_five_percent(make_study):
+    runs = make_study(["model.kernel_size"], seeds=8).runs
+    generator, changed = np.random.default_rng(0), 0
+    for _ in range(100):
+        sides = [runs.assign(test_acc=generator.normal(0.8, 0.01, len(runs))) for _ in "ab"]
+        changed += compare_runs(*sides, [METRICS["test_acc"]]).outcome == "changed"
+    assert changed <= stats.binom.ppf(0.9999, 100, 0.05)
