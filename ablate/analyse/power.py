@@ -123,7 +123,8 @@ def power_of(effect: float, n: int, *, alpha: float, two_sided: bool) -> float:
     if shift - critical > 8:  # so far out the noncentral t fails numerically, and the power is 1 to many digits
         return 1.0
     above = 1 - float(special.nctdtr(n - 1, shift, critical))
-    return above + (float(special.nctdtr(n - 1, shift, -critical)) if two_sided else 0.0)
+    below = float(special.nctdtr(n - 1, shift, -critical)) if two_sided else 0.0
+    return above + (0.0 if math.isnan(below) else below)  # it fails where there is next to nothing below
 
 
 def hedges_correction(n: int) -> float:

@@ -1,12 +1,12 @@
 """``ablate plan``: what would be trained, what the store already holds, and what it would cost; trains nothing."""
 
-import math
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ablate.commands.declared import step_of
 from ablate.commands.kept_records import final_in
+from ablate.commands.prospects import prospects, prospects_line
 from ablate.commands.studies import StudyRequest
 from ablate.execute.devices import speed_device, worker_settings
 from ablate.execute.estimate import Speeds, estimate
@@ -17,9 +17,6 @@ from ablate.plan.plan import Plan
 from ablate.plan.prefixes import find_prefixes, read_off
 from ablate.store import FINAL, open_store, shown
 from ablate.store.provenance import collect
-
-ALPHA = 0.05
-"""Level of the tests that the analysis makes."""
 
 
 def outlook(wanted: StudyRequest) -> dict[str, Any]:
@@ -46,6 +43,7 @@ def outlook(wanted: StudyRequest) -> dict[str, Any]:
         lacking = [run for run in plan.runs if run.digest not in held | reported]
         readable = read_off(lacking, store.along(run.trajectory for run in lacking))
         known = store.speeds(collect()["host"])
+        shown_by = {study.name: prospects(plan, study.name, store) for study in plan.studies if study.factors}
     prefixes = find_prefixes(run for run in lacking if run.digest not in readable)
     orders = worker_settings(launch.device, launch.workers, len(plan.runs))
     workers, speeds = len(orders), Speeds(known, speed_device(orders, launch.executor))
@@ -58,7 +56,7 @@ def outlook(wanted: StudyRequest) -> dict[str, Any]:
     )
     cost = estimate(cohorts, speeds, workers)
     return {
-        "studies": [_study(plan, study.name) for study in plan.studies if study.factors],
+        "studies": [_study(plan, study.name) | shown_by[study.name] for study in plan.studies if study.factors],
         "runs_asked": len(plan.points),
         "runs_distinct": len(plan.runs),
         "in_store": len(held),
@@ -121,13 +119,8 @@ def print_outlook(found: dict[str, Any]) -> None:
             add_row(studies, study["name"], factor, ", ".join(levels), study["seeds"], runs)
     console.print(studies)
     for study in found["studies"]:
-        if study["seeds"] < study["seeds_needed"]:
-            text = (
-                f"study {study['name']}: {study['seeds']} seeds cannot decide any of its {study['comparisons']} "
-                f"comparisons with the baseline at 5 %, however large the differences: that takes "
-                f"{study['seeds_needed']} seeds"
-            )
-            console.print(plain(text, "yellow"))
+        if line := prospects_line(study["name"], study):
+            console.print(plain(line, "yellow" if study["seeds"] < study["seeds_needed"] else ""))
         for note in study["notes"]:
             console.print(plain(f"study {study['name']}: {note}"))
     if found["cohorts"]:
@@ -162,35 +155,16 @@ def print_outlook(found: dict[str, Any]) -> None:
     console.print(plain(cost))
 
 
-def seeds_needed(comparisons: int, correction: str) -> int:
-    """The fewest seeds with which any of a study's comparisons with the baseline can be decided at 5 %.
-
-    The smallest two-sided p of sign flips over n pairs is 2 / 2^n, of all levels together by max-T too; Holm's
-    correction multiplies it by the number of comparisons. With fewer seeds nothing is decided, however large the
-    differences.
-
-    Args:
-        comparisons: Levels of all factors but the baselines, at least 1.
-        correction: Of the study.
-    """
-    return math.ceil(math.log2(2 * (comparisons if correction == "holm" else 1) / ALPHA) - 1e-9)
-
-
 def _study(plan: Plan, name: str) -> dict[str, Any]:
     points = [point for point in plan.points if point.study.name == name]
     factors: dict[str, dict[str, None]] = {}
     for point in points:
         factors.setdefault(point.setting.factor, {})[point.setting.label] = None
     study = points[0].study
-    compared = {(p.setting.factor, p.setting.order) for p in points if not p.setting.is_baseline}
-    has_baseline = any(point.setting.is_baseline for point in points)
     return {
         "name": name,
         "question": study.question,
         "design": study.design,
-        "seeds": len(study.seeds),
-        "seeds_needed": seeds_needed(len(compared), study.correction) if compared and has_baseline else 0,
-        "comparisons": len(compared),
         "factors": {factor: list(labels) for factor, labels in factors.items()},
         "notes": list(plan.notes.get(name, ())),
     }

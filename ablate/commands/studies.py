@@ -118,6 +118,7 @@ def train_arguments(arguments: Sequence[str]) -> None:
         if wanted.is_search:
             name = wanted.asked[0] if wanted.asked else "STUDY"
             raise ConfigError(f"study {name}: is a search; run it with: ablate search {name}")
+        _print_prospects(wanted)
         try:
             summary = train(wanted)
         except Interrupted as interrupt:
@@ -131,6 +132,16 @@ def train_arguments(arguments: Sequence[str]) -> None:
                 print(printable(f"tables, figures and page: {wanted.command(study, 'report')}"))
     if summary.failures:
         sys.exit(1)
+
+
+def _print_prospects(wanted: StudyRequest) -> None:
+    """Say in a line for each study what its seeds can show, before they are paid for."""
+    from ablate.commands.prospects import prospects, prospects_line
+
+    with _store(wanted.launch, read_only=True) as store:
+        for study in wanted.plan.studies:
+            if study.factors and (line := prospects_line(study.name, prospects(wanted.plan, study.name, store))):
+                print(printable(line))
 
 
 def print_studies(wanted: StudyRequest) -> None:

@@ -21,6 +21,11 @@ def test_power_is_statsmodels(effect, n, two_sided, alternative):
     assert power_of(effect, n, alpha=0.05, two_sided=two_sided) == pytest.approx(expected, abs=1e-9)
 
 
+def test_power_is_a_number_where_the_other_tail_is_next_to_nothing():
+    shift, critical = 2.43 * 8**0.5, stats.t.ppf(1 - 0.0005, 7)
+    assert power_of(2.43, 8, alpha=0.001, two_sided=True) == pytest.approx(stats.nct.sf(critical, 7, shift))
+
+
 @pytest.mark.parametrize("effect", [0.15, 0.3, -0.5, 0.9])
 @pytest.mark.parametrize("alpha", [0.05, 0.05 / 17])
 def test_seeds_are_statsmodels_rounded_up(effect, alpha):

@@ -1,0 +1,94 @@
+"""What studies can show, before they are trained: which differences are found, and how many seeds decide at all."""
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ablate.commands.declared import metrics_of
+from ablate.plan.design import Setting
+from ablate.plan.plan import Plan
+from ablate.plan.sight import Spread, fewest_seeds, spread_of, visible_effect
+
+if TYPE_CHECKING:
+    from ablate.store import Store
+    from ablate.task.record import Record
+
+MOST_SETTINGS = 24
+"""Settings of a study whose runs are read for their spread."""
+
+
+def prospects(plan: Plan, name: str, store: "Store") -> dict[str, Any]:
+    """What a study's seeds can show.
+
+    Args:
+        plan: With the study.
+        name: The study's.
+        store: Open for reading; runs of the study that it holds say how far they scatter.
+
+    Returns:
+        JSON data: ``comparisons`` with the baseline (0: there is no baseline), ``seeds``, ``seeds_needed`` to decide
+        anything, ``visible_sd`` (the difference found in 80 % of studies, in standard deviations of a paired
+        difference; None: nothing can be decided) and, where the store has runs to tell from, ``visible`` (the same in
+        the unit of ``metric``) and ``spread_settings`` (how many settings tell).
+    """
+    study = next(study for study in plan.studies if study.name == name)
+    settings: dict[tuple[str, int], Setting] = {}
+    for point in plan.points:
+        if point.study.name == name:
+            settings.setdefault((point.setting.factor, point.setting.order), point.setting)
+    baseline = next((s for s in settings.values() if s.is_baseline), None)
+    levels = [s for s in settings.values() if not s.is_baseline]
+    found: dict[str, Any] = {"seeds": len(study.seeds), "comparisons": len(levels) if baseline else 0}
+    if baseline is None or not levels:
+        return found | {"seeds_needed": 0}
+    effect = visible_effect(len(study.seeds), len(levels), study.correction)
+    found |= {"seeds_needed": fewest_seeds(len(levels), study.correction), "visible_sd": effect}
+    metric = [m for m in metrics_of([study.task]) if m.name in study.metrics][-1]
+    spread = _spread(plan, name, [baseline, *levels[:MOST_SETTINGS]], metric.name, store)
+    if effect is not None and spread is not None:
+        found |= {"metric": metric.title, "visible": effect * spread.sd, "spread_settings": spread.settings}
+    return found
+
+
+def prospects_line(name: str, found: Mapping[str, Any]) -> str:
+    """What :func:`prospects` found, in a sentence; empty where there is nothing to compare."""
+    if not found["comparisons"]:
+        return ""
+    seeds, needed = found["seeds"], found["seeds_needed"]
+    if seeds < needed:
+        return (
+            f"study {name}: {seeds} seeds cannot decide any of its {found['comparisons']} comparisons with the "
+            f"baseline at 5 %, however large the differences: that takes {needed} seeds"
+        )
+    size = f"about {found['visible_sd']:.1f} standard deviations of a paired difference"
+    if "visible" in found:
+        settings = "1 setting" if found["spread_settings"] == 1 else f"{found['spread_settings']} settings"
+        size = f"about {found['visible']:.2g} in {found['metric']} ({size}, by the spread of {settings} in the store)"
+    return (
+        f"study {name}: with {seeds} seeds and {found['comparisons']} comparisons, differences of {size} are found in "
+        f"80 % of studies; below {needed} seeds none"
+    )
+
+
+def _spread(plan: Plan, name: str, settings: list[Setting], metric: str, store: "Store") -> Spread | None:
+    """The spread of a setting's runs in the store, the baseline's first."""
+    wanted = {id(setting): {} for setting in settings}  # type: dict[int, dict[int, str]]
+    for point in plan.points:
+        if point.study.name == name and id(point.setting) in wanted:
+            wanted[id(point.setting)][point.run.seed] = point.run.digest
+    records = store.get({digest for of in wanted.values() for digest in of.values()})
+    values = [
+        {seed: value for seed, digest in of.items() if (value := _last(records.get(digest), metric)) is not None}
+        for of in wanted.values()
+    ]
+    return spread_of(values[0], values[1:])
+
+
+def _last(record: "Record | None", metric: str) -> float | None:
+    if record is None or record.result.status != "complete":
+        return None
+    for measurement in reversed(record.result.curves):
+        if metric in measurement.values:
+            value = measurement.values[metric]
+            return value if math.isfinite(value) else None
+    return None

@@ -1,0 +1,98 @@
+"""What a design can see, before anything is trained: the fewest seeds that decide, the difference that is found.
+
+In plain arithmetic, as planning has no need of the libraries of the analysis; the tests hold it against these.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist, median, stdev
+
+ALPHA = 0.05
+"""Level of the tests that the analysis makes."""
+POWER = 0.8
+LEAST_PAIRS = 3
+"""Seeds with which a spread is worth having."""
+
+
+def fewest_seeds(comparisons: int, correction: str) -> int:
+    """The fewest seeds with which any of a study's comparisons with the baseline can be decided at 5 %.
+
+    The smallest two-sided p of sign flips over n pairs is 2 / 2^n, of all levels together by max-T too; Holm's
+    correction multiplies it by the number of comparisons. With fewer seeds nothing is decided, however large the
+    differences.
+
+    Args:
+        comparisons: Levels of all factors but the baselines, at least 1.
+        correction: Of the study.
+    """
+    return math.ceil(math.log2(2 * (comparisons if correction == "holm" else 1) / ALPHA) - 1e-9)
+
+
+def visible_effect(seeds: int, comparisons: int, correction: str) -> float | None:
+    """About which difference is found in 80 % of studies, in standard deviations of a paired difference.
+
+    By the noncentral t distribution's normal approximation, with 5 % shared among the comparisons (max-T finds a little
+    more), and never less than what makes all signs agree where they must.
+
+    Args:
+        seeds: Pairs.
+        comparisons: Tested together, at least 1.
+        correction: Of the study.
+
+    Returns:
+        None with too few seeds to decide anything.
+    """
+    least = fewest_seeds(comparisons, correction)
+    if seeds < least:
+        return None
+    df, z = seeds - 1, NormalDist().inv_cdf
+    critical = student_quantile(1 - ALPHA / comparisons / 2, df)
+    shift = critical + z(POWER) * math.sqrt(1 + critical**2 / (2 * df))
+    signs = z(POWER ** (1 / seeds)) if seeds == least else 0.0
+    return max(shift / math.sqrt(seeds), signs)
+
+
+def student_quantile(probability: float, df: int) -> float:
+    """Student's quantile, about (Abramowitz and Stegun 1964, 26.7.5: within 3 % from 5 degrees of freedom on).
+
+    Args:
+        probability: Above 0.5.
+        df: Degrees of freedom.
+    """
+    z = NormalDist().inv_cdf(probability)
+    terms = (
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
+    )
+    return z + math.fsum(term / df**power for power, term in enumerate(terms, start=1))
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far paired differences scatter over seeds, as far as runs are there already."""
+
+    sd: float
+    """Standard deviation of a paired difference, in the metric's unit: the median over settings."""
+    settings: int
+    """Settings that it is of."""
+
+
+def spread_of(baseline: Mapping[int, float], levels: Iterable[Mapping[int, float]]) -> Spread | None:
+    """The spread of paired differences; None where too few runs are there.
+
+    Args:
+        baseline: Values by seed.
+        levels: Of each other setting, values by seed. Where none has three seeds with the baseline, each setting's own
+            spread counts, times the root of two, as if pairing gained nothing.
+    """
+    others = list(levels)
+    pairs = [[values[seed] - baseline[seed] for seed in values.keys() & baseline.keys()] for values in others]
+    found = [stdev(differences) for differences in pairs if len(differences) >= LEAST_PAIRS]
+    if not found:
+        own: Sequence[Mapping[int, float]] = [baseline, *others]
+        found = [math.sqrt(2) * stdev(values.values()) for values in own if len(values) >= LEAST_PAIRS]
+    found = [sd for sd in found if sd > 0]
+    return Spread(median(found), len(found)) if found else None

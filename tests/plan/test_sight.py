@@ -1,0 +1,59 @@
+"""The arithmetic of planning against SciPy and the tests that the analysis makes."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from ablate.analyse.family import correct
+from ablate.analyse.power import power_of
+from ablate.plan.sight import ALPHA, fewest_seeds, spread_of, student_quantile, visible_effect
+
+
+@pytest.mark.parametrize("comparisons", [1, 2, 9, 17])
+def test_the_fewest_seeds_are_those_whose_least_p_survives_the_correction(comparisons):
+    for correction, times in (("holm", comparisons), ("max-t", 1)):
+        needed = fewest_seeds(comparisons, correction)
+        assert times * stats.binomtest(needed, needed, 0.5).pvalue <= ALPHA
+        assert times * stats.binomtest(needed - 1, needed - 1, 0.5).pvalue > ALPHA
+
+
+@pytest.mark.parametrize("df", [5, 9, 19, 99])
+@pytest.mark.parametrize("probability", [0.8, 0.975, 0.9975, 0.9995])
+def test_the_quantile_is_scipys(df, probability):
+    assert student_quantile(probability, df) == pytest.approx(stats.t.ppf(probability, df), rel=0.03)
+
+
+@pytest.mark.parametrize("seeds", [8, 10, 20, 40])
+@pytest.mark.parametrize("comparisons", [1, 5, 50])
+def test_the_visible_effect_has_that_power(seeds, comparisons):
+    effect = visible_effect(seeds, comparisons, "max-t")
+    power = power_of(effect, seeds, alpha=ALPHA / comparisons, two_sided=True)
+    assert power == pytest.approx(0.8, abs=0.04)
+
+
+@pytest.mark.parametrize(("seeds", "levels"), [(6, 1), (7, 1), (8, 1), (10, 1), (8, 6), (12, 6)])
+def test_about_four_of_five_studies_find_the_visible_effect(seeds, levels):
+    generator, found = np.random.default_rng(0), 0.0
+    effect = visible_effect(seeds, levels, "max-t")
+    for _ in range(300):
+        runs = generator.normal(0, 0.5**0.5, (levels + 1, seeds))
+        differences = runs[1:] - runs[0]
+        differences[0] += effect
+        found += correct(differences, "max-t").p[0] <= ALPHA
+    assert 0.72 <= found / 300 <= 0.93
+
+
+def test_too_few_seeds_see_nothing():
+    assert visible_effect(5, 1, "max-t") is None
+    assert visible_effect(8, 10, "holm") is None
+
+
+def test_the_spread_is_that_of_paired_differences_or_of_runs():
+    generator = np.random.default_rng(1)
+    baseline = dict(enumerate(generator.normal(0, 1, 6)))
+    levels = [dict(enumerate(generator.normal(0, 1, 6))) for _ in range(3)]
+    sds = [np.std([level[s] - baseline[s] for s in baseline], ddof=1) for level in levels]
+    assert spread_of(baseline, levels).sd == pytest.approx(np.median(sds))
+    alone = spread_of(baseline, [{7: 0.1}, {}])
+    assert (alone.sd, alone.settings) == (pytest.approx(2**0.5 * np.std(list(baseline.values()), ddof=1)), 1)
+    assert spread_of({1: 0.5, 2: 0.6}, []) is None
