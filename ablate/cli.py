@@ -78,6 +78,11 @@ def _study_command(**settings: Any) -> Callable[[Callable[..., None]], click.Com
     return decorate
 
 
+_as_data = click.option(
+    "--json", "as_json", is_flag=True, help="Answers as data on standard output, all else on standard error."
+)
+
+
 def _split(words: Sequence[str]) -> list[str]:
     """Studies and overrides as the arguments of ``ablate run``."""
     from ablate.commands.studies import named
@@ -116,12 +121,13 @@ def init(kind: str | None, folder: Path) -> None:
 
 
 @_study_command()
-def sweep(words: tuple[str, ...]) -> None:
+@_as_data
+def sweep(words: tuple[str, ...], as_json: bool) -> None:
     """Train what the run store lacks of studies (resumes by itself), then print their tables."""
     from ablate.commands.studies import train_arguments
 
     with user_errors():
-        train_arguments(_split(words))
+        train_arguments(_split(words), as_json=as_json)
 
 
 @_study_command()
@@ -160,28 +166,29 @@ def studies(overrides: tuple[str, ...], as_json: bool, everything: bool) -> None
 
 
 @_study_command()
-def report(words: tuple[str, ...]) -> None:
+@_as_data
+def report(words: tuple[str, ...], as_json: bool) -> None:
     """Write tables, figures and a page of studies into results/STUDY/, from records alone."""
     from ablate.commands.studies import order, report_studies
 
     with user_errors():
         wanted = order(_split(words))
         if wanted.is_search:
-            from ablate.search.command import report_search
-            from ablate.task.printable import printable
+            from ablate.search.command import report_arguments
 
-            print(printable("\n".join(report_search(_split(words)))))
+            report_arguments(_split(words), as_json=as_json)
             return
-        report_studies(wanted)
+        report_studies(wanted, as_json=as_json)
 
 
 @_study_command()
-def search(words: tuple[str, ...]) -> None:
+@_as_data
+def search(words: tuple[str, ...], as_json: bool) -> None:
     """Search a study's space for the best setting (resumes by itself), prove it on fresh seeds, write the report."""
     from ablate.search.command import search_arguments
 
     with user_errors():
-        search_arguments(_split(words))
+        search_arguments(_split(words), as_json=as_json)
 
 
 @main.command()

@@ -1,10 +1,10 @@
 """``ablate compare``: two studies, stores or reports side by side."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ablate.commands.answers import print_json
 from ablate.commands.declared import metrics_of
 from ablate.plan.sources import study_names
 from ablate.task.errors import ConfigError
@@ -41,7 +41,7 @@ def compare(a: str, b: str, *, form: str | None = None) -> bool:
         held = "; ".join(f"{name} has {_counted(frame)}" for name, frame in ((a, left), (b, right)))
         raise ConfigError(f"{a} and {b}: have no setting with a common seed; they cannot be compared ({held})")
     if form == "json":
-        print(json.dumps({"a": a, "b": b} | comparison_json(found), indent=2))
+        print_json({"a": a, "b": b} | comparison_json(found))
     elif form == "markdown":
         print(comparison_markdown(found, metrics, (a, b)))
     else:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from ablate.commands.answers import print_json, said_aside, study_answers, sweep_answers
 from ablate.commands.exits import INTERRUPTED, user_errors
 from ablate.commands.kept_records import records_in, take_up, with_kept
 from ablate.commands.study_folders import Words, changed_studies, folder_names, words_of
@@ -105,11 +106,12 @@ def train(wanted: StudyRequest, *, quiet: bool = False) -> "Summary":
         )
 
 
-def train_arguments(arguments: Sequence[str]) -> None:
+def train_arguments(arguments: Sequence[str], *, as_json: bool = False) -> None:
     """Train what a command line asks for, print tables, and end with exit code 1 where a run failed.
 
     Args:
         arguments: As for :func:`order`.
+        as_json: Print answers as data instead; see :mod:`ablate.commands.answers`.
     """
     from ablate.execute import Interrupted
 
@@ -120,16 +122,21 @@ def train_arguments(arguments: Sequence[str]) -> None:
             raise ConfigError(f"study {name}: is a search; run it with: ablate search {name}")
         _print_prospects(wanted)
         try:
-            summary = train(wanted)
+            with said_aside(as_json):
+                summary = train(wanted)
         except Interrupted as interrupt:
             print(printable(str(interrupt.summary)), file=sys.stderr)
             print("ablate: interrupted; the same command goes on from here", file=sys.stderr)
             sys.exit(INTERRUPTED)
-        print_studies(wanted)
-        print(printable(str(summary)))
-        for study in wanted.asked:
-            if study in wanted.folders:
-                print(printable(f"tables, figures and page: {wanted.command(study, 'report')}"))
+        if as_json:
+            found = study_answers(wanted, records_of(wanted.plan, wanted.launch))
+            print_json({"sweep": sweep_answers(summary), "studies": found})
+        else:
+            print_studies(wanted)
+            print(printable(str(summary)))
+            for study in wanted.asked:
+                if study in wanted.folders:
+                    print(printable(f"tables, figures and page: {wanted.command(study, 'report')}"))
     if summary.failures:
         sys.exit(1)
 
@@ -157,16 +164,24 @@ def print_studies(wanted: StudyRequest) -> None:
             print_report(view_of(study, part, command=""), frame_of_runs(part, records))
 
 
-def report_studies(wanted: StudyRequest) -> None:
+def report_studies(wanted: StudyRequest, *, as_json: bool = False) -> None:
     """Write the reports of studies, and an index over all that lie in the results folder.
 
     Args:
         wanted: What a command line asks for.
+        as_json: Print answers as data as well; see :mod:`ablate.commands.answers`.
     """
-    from ablate.report import write_index
-
     records = records_of(wanted.plan, wanted.launch)
     check_records(wanted, records)
+    with said_aside(as_json):
+        _write_reports(wanted, records)
+    if as_json:
+        print_json({"studies": study_answers(wanted, records)})
+
+
+def _write_reports(wanted: StudyRequest, records: "dict[str, Record]") -> None:
+    from ablate.report import write_index
+
     drawn = dict[str, "list[Picture]"]()
     for study in wanted.plan.studies:
         out, command = wanted.folder(study.name), wanted.command(study.name, "sweep", "report")

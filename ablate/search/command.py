@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ablate.commands.answers import print_json, said_aside
 from ablate.commands.exits import INTERRUPTED
 from ablate.plan.plan import Plan
 from ablate.search.request import SearchRequest, search_request
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
     from ablate.analyse import StudyAnalysis
 
 
-def search_arguments(arguments: Sequence[str], *, quiet: bool = False) -> None:
+def search_arguments(arguments: Sequence[str], *, quiet: bool = False, as_json: bool = False) -> None:
     """Search until the budget is spent, confirm the best settings, write the report; goes on where it was stopped.
 
     Args:
         arguments: Overrides, with ``sweeps=STUDY``.
         quiet: Show no progress.
+        as_json: Print answers as data; see :func:`ablate.search.answers.search_answers`.
 
     Raises:
         ConfigError: Lists every problem, before anything is trained.
@@ -31,15 +33,36 @@ def search_arguments(arguments: Sequence[str], *, quiet: bool = False) -> None:
 
     order = search_request(arguments)
     try:
-        study = run_search(order, quiet=quiet)
-        confirm(order, study, quiet=quiet)
+        with said_aside(as_json):
+            study = run_search(order, quiet=quiet)
+            confirm(order, study, quiet=quiet)
     except (Interrupted, KeyboardInterrupt) as interrupt:
         if isinstance(interrupt, Interrupted):
             print(interrupt.summary, file=sys.stderr)
         print("ablate: interrupted; the same command goes on from here", file=sys.stderr)
         sys.exit(INTERRUPTED)
-    for line in write_search_report(order, trials_of(order) if study.trials else study):
-        print(printable(line))
+    _report(order, trials_of(order) if study.trials else study, as_json=as_json)
+
+
+def report_arguments(arguments: Sequence[str], *, as_json: bool = False) -> None:
+    """Write a search's report and say what it found; trains nothing.
+
+    Args:
+        arguments: As for :func:`search_arguments`.
+        as_json: As there.
+    """
+    order = search_request(arguments)
+    _report(order, trials_of(order), as_json=as_json)
+
+
+def _report(order: SearchRequest, study: "Study", *, as_json: bool) -> None:
+    from ablate.search.answers import search_answers
+
+    with said_aside(as_json):
+        for line in write_search_report(order, study):
+            print(printable(line))
+    if as_json:
+        print_json(search_answers(order, study, _proofs(order, study)))
 
 
 def run_search(
@@ -103,19 +126,6 @@ def plan_search(arguments: Sequence[str], *, as_json: bool = False) -> None:
     print(json.dumps(found, indent=2)) if as_json else print_search_outlook(found)
 
 
-def report_search(arguments: Sequence[str]) -> list[str]:
-    """Write a search's report from what the store, or an earlier report, holds of it; trains nothing.
-
-    Args:
-        arguments: As for :func:`search_arguments`.
-
-    Returns:
-        Lines that say what was written.
-    """
-    order = search_request(arguments)
-    return write_search_report(order, trials_of(order))
-
-
 def trials_of(order: SearchRequest) -> "Study":
     """The trials of a search: from the store's database, or from an earlier report that has more of them.
 
@@ -161,7 +171,6 @@ def write_search_report(order: SearchRequest, study: "Study") -> list[str]:
     """
     from ablate.commands.studies import records_of, write_study
     from ablate.report import write_index
-    from ablate.report.joined_runs import frame_of_runs
     from ablate.report.search_page import write_search
     from ablate.search.page import search_view
     from ablate.search.proof import proof_plan
@@ -175,15 +184,14 @@ def write_search_report(order: SearchRequest, study: "Study") -> list[str]:
 
     plan = proof_plan(order, study)
     records = records_of(plan, order.launch)
-    proofs: dict[str, pd.DataFrame] = {}
+    proofs = _proofs(order, study)
     reports: dict[str, str] = {}
     sentences: list[str] = []
     for protocol, part in zip(order.search.confirm.protocols, plan.studies, strict=True):
-        own = plan.of(part)
-        if not any(run.digest in records for run in own.runs):
+        if protocol not in proofs:
             continue
+        own = plan.of(part)
         write_study(part, own, records, results / place(part.name), command=order.command)
-        proofs[protocol] = frame_of_runs(own, records)
         reports[f"{part.name} ({protocol})"] = f"../{place(part.name)}/report.html"
         sentences += [f"{protocol}: {line}" for line in verdicts(own, proofs[protocol])]
     view = search_view(order, study, proofs, sentences, reports)
@@ -194,6 +202,22 @@ def write_search_report(order: SearchRequest, study: "Study") -> list[str]:
     if reports:
         write_index(results)
     return [*view.findings, f"{out}: {len(files)} files; read {files[-1]} first"]
+
+
+def _proofs(order: SearchRequest, study: "Study") -> "dict[str, pd.DataFrame]":
+    """By protocol, the frame of runs of a search's proof, where there are any."""
+    from ablate.commands.studies import records_of
+    from ablate.report.joined_runs import frame_of_runs
+    from ablate.search.proof import proof_plan
+
+    plan = proof_plan(order, study)
+    records = records_of(plan, order.launch)
+    parts = zip(order.search.confirm.protocols, map(plan.of, plan.studies), strict=True)
+    return {
+        protocol: frame_of_runs(part, records)
+        for protocol, part in parts
+        if any(run.digest in records for run in part.runs)
+    }
 
 
 def _keep_other_trials(order: SearchRequest, file: Path) -> None:

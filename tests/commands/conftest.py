@@ -29,9 +29,9 @@ def results(tmp_path, monkeypatch):
 def ablate():
     """Runs a command; gives its standard output, or with another ``code`` its standard error."""
 
-    def run(*arguments, code=0):
+    def run(*arguments, code=0, output=None):
         done = CliRunner().invoke(main, arguments, catch_exceptions=False)
         assert done.exit_code == code, done.output
-        return done.stdout if code in (0, 3) else done.stderr
+        return getattr(done, output or ("stdout" if code in (0, 3) else "stderr"))
 
     return run
