@@ -120,9 +120,9 @@ def train_arguments(arguments: Sequence[str], *, as_json: bool = False) -> None:
         if wanted.is_search:
             name = wanted.asked[0] if wanted.asked else "STUDY"
             raise ConfigError(f"study {name}: is a search; run it with: ablate search {name}")
-        _print_prospects(wanted)
         try:
             with said_aside(as_json):
+                _print_prospects(wanted)
                 summary = train(wanted)
         except Interrupted as interrupt:
             print(printable(str(interrupt.summary)), file=sys.stderr)
