@@ -6,6 +6,7 @@ A line of a page may be one of
 - ``{{ fields MODULE:CLASS }}``: a table of a configuration class's fields;
 - ``{{ api MODULE }}``: every public class and function of a module;
 - ``{{ commands }}``: the help of every command;
+- ``{{ metrics MODULE:TASK }}``: a table of a task's metrics;
 - ``{{ file PATH }}``: a file of the repository as a code block.
 
 Figures are those of committed results.
@@ -99,7 +100,17 @@ def file(path: str) -> str:
     return f"```{Path(path).suffix.lstrip('.')}\n{(ROOT / path).read_text().strip()}\n```"
 
 
-DIRECTIVES = {"doc": doc, "file": file, "fields": fields, "api": api, "commands": commands}
+def metrics(place: str) -> str:
+    """A table of a task's metrics."""
+    rows = ["| metric | is | better | unit | from | to |", "| --- | --- | --- | --- | ---: | ---: |"]
+    for name, metric in _object(place).metrics.items():
+        better = "higher" if metric.goal == "max" else "lower"
+        low, high = ("" if end is None else f"{end:g}" for end in (metric.low, metric.high))
+        rows.append(f"| `{name}` | {metric.title} | {better} | {metric.unit} | {low} | {high} |")
+    return "\n".join(rows) + "\n"
+
+
+DIRECTIVES = {"doc": doc, "file": file, "metrics": metrics, "fields": fields, "api": api, "commands": commands}
 
 
 def attribute_docstrings(cls: type) -> dict[str, str]:
