@@ -4,11 +4,13 @@ Studies whose truth is known are simulated and judged by :mod:`ablate.analyse` i
 
     python -m benchmarks.errors tables --write      # results/benchmarks/errors_tables.md
     python -m benchmarks.errors claims --write      # results/benchmarks/errors_claims.md
+    python -m benchmarks.errors sequential --write  # results/benchmarks/errors_sequential.md
 
 Beyond 14 seeds 999 random sign vectors stand for the 19,999 of a real analysis: as valid, less sharp, far faster.
 """
 
 import argparse
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,9 +18,11 @@ import numpy as np
 import pandas as pd
 
 from ablate.analyse import max_t, sign_flip
+from ablate.analyse import sequential as looks
 from ablate.analyse.claims import judge_panel
 from ablate.analyse.family import correct
 from ablate.analyse.panel import Level, Panel
+from ablate.analyse.sequential import Looks, follow
 from ablate.task.claim import Claim
 from benchmarks.markdown import markdown
 from benchmarks.shapes import ACCURACY, SHAPES
@@ -73,6 +77,18 @@ that are alike: how often a claim about them is nevertheless **supported** (and 
 `equivalent` is tested where the levels differ by just the margin.
 
 """
+
+SEQUENTIAL = """# Errors and costs of studies that add seeds look by look
+
+`python -m benchmarks.errors sequential --write`: {studies:,} studies a row (standard error at 0.05: {error:.4f}), looks
+at 6, 10, 16, 24 and 40 seeds, 5 % over all of them. All levels differ from the baseline by **effect** standard
+deviations of a paired difference. **told** is the share of studies in which any level is told from it at effect 0 (an
+error), and of the levels that are told elsewhere; **seeds** is the mean number of seeds of a level. Beside it stand
+studies with a fixed number of seeds: 10, that with the same mean cost (rounded up), and 10, 16, 24 and 40 seeds tried
+one after the other until something is told, with no allowance for the looks (**naive**).
+
+"""
+LOOKS = Looks((6, 10, 16, 24, 40))
 
 KINDS: dict[str, tuple[str, tuple[int, ...], int]] = {
     "better": ("better", (0, 1), 2),
@@ -167,6 +183,49 @@ def claims(studies: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def sequential_errors(noise: Noise, levels: int, effect: float, studies: int, seed: int = 0) -> dict[str, float]:
+    """One row: what a study with looks tells and costs, and what fixed ones tell.
+
+    Args:
+        noise: of levels and baseline.
+        levels: beside the baseline.
+        effect: of all levels, in standard deviations of a paired difference.
+        studies: to simulate.
+        seed: of the simulation.
+    """
+    generator, cap = np.random.default_rng([seed, levels]), LOOKS.at[-1]
+    told, naive, seeds, drawn = 0.0, 0.0, 0.0, []
+    count = np.any if effect == 0 else np.mean
+    for _ in range(studies):
+        runs = noise(generator, levels + 1, cap)
+        differences = runs[1:] - runs[0] + effect * 2**0.5
+        drawn.append(differences)
+        there = np.ones(differences.shape, dtype=bool)
+        path = follow(levels, lambda _, d=differences, t=there: (d, t), LOOKS, int(generator.integers(2**31)))
+        told += float(count([state == "told" for state in path.settled]))
+        seeds += float(np.mean(path.counts))
+        tried = [correct(differences[:, :n], "max-t").p <= 0.05 for n in LOOKS.at]
+        naive += float(count(np.any(tried, axis=0)))
+    fixed = math.ceil(seeds / studies - 1e-9)
+    of_fixed = {n: np.mean([count(correct(d[:, :n], "max-t").p <= 0.05) for d in drawn]) for n in (10, fixed)}
+    return {
+        "told": told / studies,
+        "seeds": seeds / studies,
+        "told: 10 seeds": float(of_fixed[10]),
+        "told: same cost": float(of_fixed[fixed]),
+        "naive": naive / studies,
+    }
+
+
+def sequential(studies: int) -> pd.DataFrame:
+    """One row per shape, number of levels and effect."""
+    cells = [(name, levels, effect) for name in NOISES for levels in (1, 10) for effect in (0.0, 0.5, 1.0, 1.5)]
+    return pd.DataFrame(
+        {"shape": name, "levels": levels, "effect": effect} | sequential_errors(NOISES[name], levels, effect, studies)
+        for name, levels, effect in cells
+    )
+
+
 def _panel(values: np.ndarray) -> Panel:
     levels = tuple(Level(order, str(order), order, order == 0) for order in range(len(values)))
     there = np.ones(values.shape, dtype=bool)
@@ -177,14 +236,19 @@ def _panel(values: np.ndarray) -> Panel:
 def main() -> None:
     """Print a table; see the module."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("tables", "claims"))
+    parser.add_argument("part", choices=("tables", "claims", "sequential"))
     parser.add_argument("--studies", type=int, default=2000, help="a cell")
     parser.add_argument("--write", action="store_true", help="write results/benchmarks/errors_<part>.md")
     given = parser.parse_args()
     for module in (max_t, sign_flip):
         module.FLIPS = FEWER_FLIPS  # type: ignore[attr-defined]
-    level, head = (0.05, TABLES) if given.part == "tables" else (0.025, CLAIMS)
-    found = tables(given.studies) if given.part == "tables" else claims(given.studies)
+    looks.VECTORS = FEWER_FLIPS
+    made, head, level = {
+        "tables": (tables, TABLES, 0.05),
+        "claims": (claims, CLAIMS, 0.025),
+        "sequential": (sequential, SEQUENTIAL, 0.05),
+    }[given.part]
+    found = made(given.studies)
     error = (level * (1 - level) / given.studies) ** 0.5
     text = head.format(studies=given.studies, error=error, shift=SHIFT) + markdown(found)
     print(text)

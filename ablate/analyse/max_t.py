@@ -65,7 +65,7 @@ def together(differences: Floats, seed: int = 0) -> Together:
         columns = known[rows].any(axis=0)
         filled, n = np.where(known, differences, 0.0)[np.ix_(rows, columns)], counts[rows]
         signs, exact = sign_vectors(filled.shape[1], seed)
-        scale = _Scale(n)
+        scale = Scale(n)
         p[rows] = _step_down(filled, scale, signs, exact)
         mean = filled.sum(axis=1) / n
         residuals = np.where(known[np.ix_(rows, columns)], filled - mean[:, None], 0.0)
@@ -73,14 +73,14 @@ def together(differences: Floats, seed: int = 0) -> Together:
         each[rows] = ALPHA / len(rows)
         many = np.flatnonzero(n >= LEAST_PAIRS)
         if len(many):
-            each[rows[many]] = _level(residuals[many], _Scale(n[many]), signs)
+            each[rows[many]] = _level(residuals[many], Scale(n[many]), signs)
         half = -special.stdtrit(n - 1, each[rows] / 2) * error
         low[rows], high[rows] = mean - half, mean + half
         _agree(p, low, high, rows[many], mean[many])
     return Together(p, low, high, each)
 
 
-class _Scale:
+class Scale:
     """Student's t of levels with these numbers of pairs as the squared normal deviate that is about as rare.
 
     Wallace 1959 (*Annals of Mathematical Statistics* 30): df log(1 + t^2 / df) ((8 df + 1) / (8 df + 3))^2. As sign
@@ -102,7 +102,7 @@ class _Scale:
         return np.asarray(2 * special.stdtr(self.n - 1, -t))[:, 0]
 
 
-def _step_down(filled: Floats, scale: _Scale, signs: Floats, exact: bool) -> Floats:
+def _step_down(filled: Floats, scale: Scale, signs: Floats, exact: bool) -> Floats:
     norms = np.sqrt((filled**2).sum(axis=1))
     observed = scale.of(filled.sum(axis=1, keepdims=True), norms)[:, 0]
     order = np.argsort(-observed, kind="stable")
@@ -120,7 +120,7 @@ def _step_down(filled: Floats, scale: _Scale, signs: Floats, exact: bool) -> Flo
     return p
 
 
-def _level(residuals: Floats, scale: _Scale, signs: Floats) -> Floats:
+def _level(residuals: Floats, scale: Scale, signs: Floats) -> Floats:
     """Two-sided level of t that the 95 % point of the largest statistic of the residuals stands for, [levels]."""
     norms = np.sqrt((residuals**2).sum(axis=1))
     step = max(1, _BLOCK // len(residuals))

@@ -28,7 +28,7 @@ class Interval:
     confidence: float
     """Nominal coverage as a fraction, e.g. 0.95."""
     method: str
-    """``t``, ``simultaneous``, ``percentile``, ``wilson`` or ``prediction``."""
+    """``t``, ``simultaneous``, ``repeated``, ``percentile``, ``wilson`` or ``prediction``."""
 
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high
@@ -103,6 +103,20 @@ class ShareTest:
 
 
 @dataclass(frozen=True)
+class Course:
+    """How far a level got in a study that adds seeds look by look."""
+
+    look: int
+    """The look at which it was settled, else the last one made, counted from 1; 0: none was made."""
+    looks: int
+    """Looks that were made of the study."""
+    seeds: int
+    """That count for it: those up to its look."""
+    settled: Literal["told", "within", "undecided"]
+    """``told`` from the baseline, ``within`` the margin of it, or neither."""
+
+
+@dataclass(frozen=True)
 class Comparison:
     """A level against the factor's baseline, paired by seed. Differences are level minus baseline."""
 
@@ -156,6 +170,8 @@ class Comparison:
     """In words, why these runs can show nothing whatever their values (they learned nothing, or every seed gave the
     same value); then there is no ``p``. Empty: they can."""
     warnings: tuple[str, ...] = ()
+    course: Course | None = None
+    """In a study that adds seeds look by look: where the level stands. Then there is no corrected ``p``."""
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,12 @@
 """The whole analysis of a study in one call."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pandas as pd
 
+from ablate.analyse.along_looks import compare_along
 from ablate.analyse.best import MOST_LEVELS, best_of
 from ablate.analyse.claims import hold_together, judge
 from ablate.analyse.compare import compare_panels
@@ -26,6 +27,7 @@ from ablate.analyse.results import (
     Trend,
     Verdict,
 )
+from ablate.analyse.sequential import Looks
 from ablate.analyse.table import frame_of, html_of
 from ablate.analyse.trend import is_ordered, trend_of
 from ablate.task.claim import Claim
@@ -112,6 +114,7 @@ def analyse(
     published: Sequence[Published] = (),
     families: Mapping[str, str] | None = None,
     correction: Correction = "max-t",
+    looks: Looks | None = None,
     seed: int = 0,
 ) -> StudyAnalysis:
     """Analyse one study: levels, comparisons, best levels, trends, importance, published numbers and claims.
@@ -129,6 +132,8 @@ def analyse(
         families: factor to the family whose comparisons are corrected together; None: all factors are one. A union of
             studies has one for each: bringing reports together answers no further question.
         correction: of the comparisons with the baseline, see :func:`ablate.analyse.compare.compare`.
+        looks: of a study that adds seeds look by look, by the last of ``metrics``; only runs that count may be in the
+            frame (:func:`ablate.analyse.along_looks.counted_runs`).
         seed: of all random numbers.
 
     Raises:
@@ -155,7 +160,11 @@ def analyse(
         metric = wanted[name]
         for together in _grouped(comparable, families or {}):
             family = [panel for panel in panels if panel.factor in together]
-            comparisons += compare_panels(family, seed=seed, correction=correction)
+            if looks is not None and name == list(wanted)[-1]:
+                based = runs[runs["factor"].isin(together)]
+                comparisons += compare_along(based, metric=metric, looks=looks, seed=seed, declared=others)
+            else:
+                comparisons += compare_panels(family, seed=seed, correction=correction)
         for panel in panels:
             factor, levels = panel.factor, panel.levels
             if len(levels) >= 2:
@@ -174,6 +183,12 @@ def analyse(
             except AnalysisError as error:
                 omissions.append(Omission("importance", str(error), metric=metric.name))
     description = describe(runs, metrics=wanted, seed=seed, declared=known)
+    if looks is not None:
+        text = (
+            f"Seeds were added by {list(wanted.values())[-1].title} alone, look by look: verdicts on other metrics and "
+            "on claims do not allow for the looks and may err more often than in 5 % of studies."
+        )
+        description = replace(description, warnings=(*description.warnings, text))
     return StudyAnalysis(
         study=str(runs["study"].iloc[0]),
         metrics=tuple(wanted),
