@@ -266,7 +266,7 @@ def runs(overrides: tuple[str, ...], study: str | None, status: str | None, form
 @click.option("--store", help="SQLite file or SQLAlchemy URL; default: results/ablate.db.")
 def merge(folders: tuple[Path, ...], store: str | None) -> None:
     """Read records back from reports (FOLDER/runs.csv and curves.csv) into the run store."""
-    from ablate.commands.studies import merge_folders
+    from ablate.commands.merge import merge_folders
 
     with user_errors():
         merge_folders(folders, store)
@@ -281,7 +281,7 @@ def data(name: str | None, fields: tuple[str, ...], root: str | None) -> None:
 
     Of an image_folder everything is looked at and every finding is listed: image_folder root=FOLDER test_fraction=0.3.
     """
-    from ablate.commands.studies import print_data
+    from ablate.commands.data import print_data
 
     with user_errors():
         print_data(name or "fashion_mnist", root, fields)
@@ -291,7 +291,7 @@ def data(name: str | None, fields: tuple[str, ...], root: str | None) -> None:
 @click.argument("overrides", nargs=-1, shell_complete=_complete_override)
 def model(overrides: tuple[str, ...]) -> None:
     """Print the layers of a network with shapes and parameter counts (model=alexnet, model.channels=[8,16])."""
-    from ablate.commands.studies import print_model
+    from ablate.commands.model import print_model
 
     with user_errors():
         print_model(overrides)

@@ -1,21 +1,16 @@
 """The way of the data in one place: plan, train what the store lacks, report. The command line only calls this."""
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import yaml
+from typing import TYPE_CHECKING
 
 from ablate.commands.answers import print_json, said_aside, study_answers, sweep_answers
 from ablate.commands.exits import INTERRUPTED, user_errors
 from ablate.commands.kept_records import records_in, take_up, with_kept
 from ablate.commands.study_folders import Words, changed_studies, folder_names, words_of
 from ablate.commands.study_view import check_studies
-from ablate.images.config import ImageFolder
-from ablate.images.run import RunConfig
 from ablate.plan.compose import sources
 from ablate.plan.launch import Launch
 from ablate.plan.plan import Plan, make_plan
@@ -272,101 +267,6 @@ def reproduce(overrides: Sequence[str]) -> None:
         train_arguments(arguments)
     finally:
         report_studies(order(arguments))
-
-
-def merge_folders(folders: Sequence[Path], location: str | None) -> None:
-    """Add the records of reports to a store, and say how many were new.
-
-    Args:
-        folders: Each with ``runs.csv`` and ``curves.csv``.
-        location: Of the store; None: the default one.
-
-    Raises:
-        ConfigError: A file is no such table, or the store cannot be written.
-    """
-    from ablate.store import shown
-    from ablate.store.frames import read_folder
-
-    found = [record for folder in folders for record in read_folder(folder)]
-    launch = Launch(store=location)
-    with _store(launch) as store:
-        new = store.merge(found)
-    print(f"{len(found)} records read, {new} new in {shown(launch.store_location)}")
-
-
-def print_data(name: str, root: str | None, words: Sequence[str] = ()) -> None:
-    """Fetch a data set where it is missing, verify it, and say where it lies and all that was found.
-
-    Args:
-        name: fashion_mnist, mnist or image_folder.
-        root: Its folder; None: look in the places that the data source knows.
-        words: Fields of its configuration, ``root`` among them, as ``field=value``.
-
-    Raises:
-        ConfigError: It is missing or damaged; of an image folder, lists every file that cannot be used.
-    """
-    from ablate.images.data import fetch, where
-    from ablate.images.data.describe import data_config, describe, lines
-
-    fields = _fields(words)
-    root = fields.pop("root", root)
-    config = data_config(name, root, fields)
-    if where(config) is None:
-        fetch(config)
-    description = describe(name, root, fields)
-    print("\n".join(lines(description)))
-    if description.get("refused"):
-        raise ConfigError(description["refused"])
-
-
-def _fields(words: Sequence[str]) -> dict[str, Any]:
-    """Fields of a data set from ``field=value``, each value as YAML has it."""
-    fields: dict[str, Any] = {}
-    for word in words:
-        name, equals, text = word.removeprefix("data.").partition("=")
-        if not equals:
-            raise ConfigError(f"{word}: write field=value, such as root=FOLDER")
-        try:
-            fields[name] = os.path.expanduser(text) if name == "root" else yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise ConfigError(f"data.{name} = {text!r}: is no value") from None
-    return fields
-
-
-def print_model(arguments: Sequence[str]) -> None:
-    """Print a network's layers with shapes, parameter counts and multiply-adds for one image.
-
-    Args:
-        arguments: Overrides.
-
-    Raises:
-        ConfigError: The configuration is bad.
-    """
-    import torch
-
-    from ablate.images.networks import build
-    from ablate.images.networks.table import layer_table
-    from ablate.report.console import add_column, add_row, output, table
-
-    run = make_plan(sources(arguments)).runs[0]
-    if not isinstance(run, RunConfig):
-        raise ConfigError(f"task {run.task}: has no networks of ours to print")
-    channels = run.model.in_channels or (3 if isinstance(run.data, ImageFolder) else 1)
-    whole = run.data.whole
-    assert whole is not None  # a plan has looked
-    with torch.device("meta"):
-        network = build(run.model, channels, run.data.input_size, whole.classes)
-    rows = layer_table(network, (channels, *run.data.input_size))
-    made = table(f"{run.model.name} on {channels} x {run.data.input_size[0]} x {run.data.input_size[1]}")
-    for heading in ("layer", "kind", "output", "parameters", "multiply-adds"):
-        add_column(made, heading, left=heading in ("layer", "kind"))
-    for row in rows:
-        numbers = [f"{number:,}" if number else "" for number in (row.parameters, row.multiply_adds)]
-        add_row(made, row.name, row.kind, " x ".join(map(str, row.shape)), *numbers)
-    made.add_section()
-    totals = (sum(row.parameters for row in rows), sum(row.multiply_adds for row in rows))
-    add_row(made, "total", "", "", *(f"{total:,}" for total in totals))
-    output().print(made)
 
 
 def write_study(
