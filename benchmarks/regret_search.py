@@ -51,7 +51,7 @@ class Method:
             metric=METRIC,
             seeds=tuple(seeds[(repeat + k) % len(seeds)] for k in range(self.seeds)),
             seed=repeat,
-            racing=Racing() if self.races else Racing(epochs=False, seeds=False),
+            racing=Racing() if self.races else Racing(steps=False, seeds=False),
             batch=self.batch,
             family=self.family,
         )

@@ -24,6 +24,7 @@ from typing import Any, Literal
 
 from ablate.execute import Progress, Summary, execute
 from ablate.images.run import RunConfig, parse_run
+from ablate.images.task import IMAGES
 from ablate.plan.compose import Source
 from ablate.plan.launch import Launch
 from ablate.plan.study import Study
@@ -99,7 +100,7 @@ class Grid:
     @cached_property
     def settings(self) -> tuple[RunConfig, ...]:
         """Every setting, with seed 0."""
-        order = self.order(Search.model_validate({"space": self.space, "budget": {"samples": 1}}), Launch())
+        order = self.order(Search.model_validate({"space": self.space, "metric": METRIC, "budget": {"samples": 1}}), Launch())
         combinations = itertools.product(*self.levels.values())
         return tuple(order.build(list(zip(self.levels, values, strict=True))) for values in combinations)
 
@@ -116,7 +117,7 @@ class Grid:
         """A search of the grid."""
         study = Study(name="regret", metrics=(METRIC,), search=search.model_dump(mode="json"))
         source = Source(study, self.baseline.model_dump(mode="python"), launch, _no_groups)
-        return GridOrder(source, search, parse_space(search.space), grid=self)
+        return GridOrder(source, search, parse_space(search.space, IMAGES.searching), grid=self)
 
     def describe(self, setting: RunConfig) -> str:
         """A setting for people."""
@@ -190,7 +191,7 @@ def read_table(grid: Grid, store: Store) -> Table:
     values: dict[str, dict[int, float]] = {}
     for setting in grid.settings:
         results = {seed: records[setting.with_seed(seed).digest].result for seed in grid.all_seeds}
-        values[setting.digest] = {seed: value_of(result, METRIC) for seed, result in results.items()}
+        values[setting.digest] = {seed: value_of(result, IMAGES.metrics[METRIC]) for seed, result in results.items()}
     return Table(values, sum(record.result.status == "diverged" for record in records.values()))
 
 

@@ -73,7 +73,7 @@ class Report:
         self._values[-1] |= numbers
         if not all(map(math.isfinite, numbers.values())):
             self.should_stop = True
-        if self._rule is not None and self._rule.stops(Measurement(number, self._values[-1])):
+        if self._loses(number):
             self.should_stop = self.stopped_by_rule = True
         if is_new:
             try:
@@ -110,6 +110,15 @@ class Report:
         """All that was measured."""
         rows = zip(self._steps, self._values, self._seconds, strict=True)
         return tuple(Measurement(step, dict(values), seconds) for step, values, seconds in rows)
+
+    def _loses(self, step: int) -> bool:
+        """Whether the rule stops the run after the present step."""
+        rule = self._rule
+        if rule is None or rule.metric not in self._values[-1]:
+            return False
+        rows = zip(reversed(self._steps[:-1]), reversed(self._values[:-1]), strict=True)
+        before = next((earlier for earlier, values in rows if rule.metric in values), -1)
+        return rule.stops(Measurement(step, self._values[-1]), before)
 
     def _checked_step(self, step: int) -> int:
         try:

@@ -12,6 +12,7 @@ from ablate.images.data.facts import prepared
 from ablate.images.metrics import DEFAULT_METRICS, METRICS, guesses_of
 from ablate.images.parts import code_of, declared_options
 from ablate.images.run import RunConfig, parse_run
+from ablate.images.searching import SEARCHING
 from ablate.task.errors import ConfigError
 from ablate.task.identity import digest_of
 from ablate.task.metric import Metric
@@ -38,6 +39,7 @@ class ImageClassification:
     metrics: Mapping[str, Metric] = METRICS
     default_metrics = DEFAULT_METRICS
     step = "epoch"
+    searching = SEARCHING
 
     @property
     def configuration(self) -> Configuration:

@@ -158,13 +158,18 @@ class _Attempt:
 
     def _hear(self, *, is_over: bool = False) -> None:
         """Tell of new steps, and leave where the run has diverged or lost its race."""
+        before = -1
         for step in self.curves.steps:
             if step not in self._told:
                 self._told.add(step)
                 self.on_step(step)
-            if not is_over and self.rule is not None and self.rule.stops(self.curves.at(step)):
+            if is_over or self.rule is None:
+                continue
+            measured = self.curves.at(step)
+            if self.rule.stops(measured, before):
                 self.left, self.upto = "stopped", step
                 return
+            before = step if self.rule.metric in measured.values else before
         if not is_over and self.curves.has_diverged:
             self.left = "diverged"
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ablate.report.answers import as_data
-from ablate.search.proof import curse
+from ablate.search.proof import confirmed
 from ablate.search.request import SearchRequest
 from ablate.search.trial import STATUS, VALUES
-from ablate.search.trials import best_trials
+from ablate.search.trials import best_trials, values_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +37,6 @@ def search_answers(order: SearchRequest, study: "Study", proofs: "Mapping[str, p
     """
     search = order.search
     states = Counter(t.user_attrs.get(STATUS, "failed") for t in study.trials if t.state.is_finished())
-    confirmed = curse(order, study, proofs["holdout_test"]) if "holdout_test" in proofs else []
     data: dict[str, Any] = as_data(
         {
             "study": order.study.name,
@@ -50,7 +49,7 @@ def search_answers(order: SearchRequest, study: "Study", proofs: "Mapping[str, p
             "best": [
                 {
                     "trial": trial.number,
-                    "setting": {name.partition(" (")[0]: value for name, value in trial.params.items()},
+                    "setting": {name.partition(" (")[0]: value for name, value in values_of(trial).items()},
                     "value": trial.values[0] if trial.values else None,
                     "values": trial.user_attrs.get(VALUES, {}),
                 }
@@ -59,7 +58,7 @@ def search_answers(order: SearchRequest, study: "Study", proofs: "Mapping[str, p
             "confirmed": [
                 {"label": one.label, "trial": one.trial, "seeds": one.seeds, "found": one.found, "n": one.n}
                 | {"mean": one.confirmed, "interval": one.interval}
-                for one in confirmed
+                for one in confirmed(order, study, proofs)
             ],
         }
     )

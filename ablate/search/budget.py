@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ablate.images.run import RunConfig
 from ablate.search.settings import Budget
+from ablate.search.work import Work
+from ablate.task.record import Result
+from ablate.task.run import Run
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -13,9 +15,11 @@ if TYPE_CHECKING:
 
 SPENT, RESERVED, RUNS = "spent", "reserved", "runs"
 """Attributes of a trial: what it cost, what is put aside for it while it runs, and its runs by seed."""
+WORK = "samples"
+"""Attribute of a trial: the work of its runs, in the task's own unit (called as when that was always samples)."""
 
-Seconds = Callable[[RunConfig], float]
-"""Estimated wall time of training a run, all workers being busy with others like it."""
+Seconds = Callable[[Run], tuple[float, bool]]
+"""Estimated wall time of training a run, all workers being busy with others like it, and whether it is a mere guess."""
 
 
 @dataclass(frozen=True)
@@ -24,21 +28,37 @@ class Purse:
 
     budget: Budget
     study: "Study"
+    own: Work
+    """The task's own unit of work."""
     seconds: Seconds
 
     @property
     def total(self) -> float:
-        """In samples, or in seconds."""
-        return self.budget.samples if self.budget.samples is not None else 60.0 * (self.budget.minutes or 0.0)
+        """In the budget's unit, minutes as seconds."""
+        return self.budget.total
 
     @property
-    def counts_samples(self) -> bool:
-        """The unit: training samples, or else seconds."""
-        return self.budget.samples is not None
+    def work(self) -> Work | None:
+        """What is counted; None: time."""
+        return self.budget.work
 
-    def cost(self, run: RunConfig) -> float:
+    @property
+    def unit(self) -> str:
+        """Of all amounts, for people."""
+        unit = self.budget.unit
+        return "training samples" if unit == "samples" else "s" if unit == "minutes" else unit
+
+    def cost(self, run: Run) -> float:
         """What a run will cost if it is trained to its end."""
-        return run.samples if self.counts_samples else self.seconds(run)
+        return self.work.of(run) if self.work is not None else self._seconds(run)[0]
+
+    def is_guess(self, run: Run) -> bool:
+        """Whether the cost of a run is a guess, as nothing like it was trained on this host."""
+        return self.work is None and self._seconds(run)[1]
+
+    def done(self, run: Run, result: Result, seconds: float) -> float:
+        """What a run has cost."""
+        return self.work.done(run, result) if self.work is not None else seconds
 
     def left(self) -> float:
         """Neither spent nor put aside."""
@@ -52,6 +72,17 @@ class Purse:
         """Digests of all runs that trials (other than ``but``) have paid for."""
         trials = self.study.get_trials(deepcopy=False)
         return {digest for trial in trials if trial.number != but for digest in runs_of(trial)}
+
+    def _seconds(self, run: Run) -> tuple[float, bool]:
+        """Where the host knows no speed, by the trials of this search that have ended."""
+        seconds, is_guess = self.seconds(run)
+        if not is_guess:
+            return seconds, False
+        ended = [t.user_attrs for t in self.study.get_trials(deepcopy=False) if t.user_attrs.get(SPENT)]
+        work = sum(float(attributes.get(WORK, 0.0)) for attributes in ended)
+        if not work:
+            return seconds, True
+        return sum(float(attributes[SPENT]) for attributes in ended) / work * self.own.of(run), False
 
 
 def runs_of(trial: "FrozenTrial") -> Sequence[str]:

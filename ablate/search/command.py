@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from optuna import Study
 
     from ablate.analyse import StudyAnalysis
+    from ablate.store import Store
 
 
 def search_arguments(arguments: Sequence[str], *, quiet: bool = False, as_json: bool = False) -> None:
@@ -30,6 +31,7 @@ def search_arguments(arguments: Sequence[str], *, quiet: bool = False, as_json: 
         ConfigError: Lists every problem, before anything is trained.
     """
     from ablate.execute import Interrupted
+    from ablate.search.searcher import AllFailedError
 
     order = search_request(arguments)
     try:
@@ -41,6 +43,9 @@ def search_arguments(arguments: Sequence[str], *, quiet: bool = False, as_json: 
             print(interrupt.summary, file=sys.stderr)
         print("ablate: interrupted; the same command goes on from here", file=sys.stderr)
         sys.exit(INTERRUPTED)
+    except AllFailedError as error:
+        print(printable(f"ablate: error: study {order.study.name}: {error}"), file=sys.stderr)
+        sys.exit(1)
     _report(order, trials_of(order) if study.trials else study, as_json=as_json)
 
 
@@ -71,7 +76,9 @@ def run_search(
     quiet: bool = False,
     engine: str | None = None,
 ) -> "Study":
-    """Spend the budget; the test set is not read.
+    """Spend the budget; where the task has a test set, that is not read.
+
+    What an earlier report keeps of the search's runs is put into a store that lacks it.
 
     Args:
         order: What is searched.
@@ -82,7 +89,6 @@ def run_search(
         Optuna's study, its trials in memory.
     """
     from ablate.execute import make_progress
-    from ablate.images.task import IMAGES
     from ablate.search.evaluate import Trainer
     from ablate.search.start import check_budget, make_searcher
     from ablate.search.trials import in_memory
@@ -90,14 +96,34 @@ def run_search(
 
     check_budget(order)
     if engine is None:
-        IMAGES.provide([order.build(())])
+        order.task.provide([order.build(())])
     with open_store(order.launch.store_location, results=Path(order.launch.results)) as store:
+        take_up_trained(order, store, quiet=quiet)
         owner, progress = Owner.current(), make_progress(quiet=quiet)
         trainer = Trainer(store, order.launch, progress=progress, renew=lambda: store.renew(owner), engine=engine)
         say = (lambda line: None) if quiet else (lambda line: print(printable(line), flush=True))
         searcher = make_searcher(order, store, owner, trainer, say)
         searcher.run()
         return in_memory(searcher.study)
+
+
+def take_up_trained(order: SearchRequest, store: "Store", *, quiet: bool = False) -> None:
+    """Put the runs that the search's report keeps, parts of stopped ones among them, into a store that lacks them.
+
+    Raises:
+        ConfigError: The report is damaged, or the store cannot be written.
+    """
+    from ablate.commands.kept_records import RUNS, digests_of
+    from ablate.store.frames import read_folder
+
+    folder = Path(order.launch.results) / place_of(order, order.study.name) / "trained"
+    if not (folder / RUNS).is_file():
+        return
+    lacking = digests_of(folder) - store.status_of(digests_of(folder)).keys()
+    if lacking:
+        count = store.merge([record for record in read_folder(folder) if record.digest in lacking])
+        if not quiet:
+            print(printable(f"{count} records taken up from {folder / RUNS} into the store"))
 
 
 def confirm(order: SearchRequest, study: "Study", *, quiet: bool = False) -> None:
@@ -132,9 +158,20 @@ def trials_of(order: SearchRequest) -> "Study":
     Raises:
         ConfigError: There are none.
     """
+    from ablate.task.errors import ConfigError
+
+    found = known_trials(order)
+    if found is None:
+        raise ConfigError(
+            f"study {order.study.name}: there are no trials of this search; start it with: {order.command}"
+        )
+    return found
+
+
+def known_trials(order: SearchRequest) -> "Study | None":
+    """As :func:`trials_of`; None: there are none. A report of another question counts where the store has nothing."""
     from ablate.search.storage import load_study
     from ablate.search.trials import in_memory
-    from ablate.task.errors import ConfigError
 
     study = load_study(order.name, order.launch.store_location)
     reported = reported_trials(order)
@@ -142,10 +179,6 @@ def trials_of(order: SearchRequest) -> "Study":
         same = reported is not None and reported.study_name == order.name
         if reported is None or not same or len(reported.trials) <= len(study.trials):
             return in_memory(study)
-    if reported is None:
-        raise ConfigError(
-            f"study {order.study.name}: there are no trials of this search; start it with: {order.command}"
-        )
     return reported
 
 
@@ -153,11 +186,17 @@ def reported_trials(order: SearchRequest) -> "Study | None":
     """The trials in the search's report, or in that of its file where both ask the same; None: there are none."""
     from ablate.search.trials import read_trials
 
-    stated, own = (Path(order.launch.results) / f"{order.study.name}{s}" / "trials.json" for s in ("", order.suffix))
+    results, name = Path(order.launch.results), order.study.name
+    stated, own = results / name / "trials.json", results / place_of(order, name) / "trials.json"
     if own.exists():
         return read_trials(own)
     found = read_trials(stated) if stated.exists() else None
     return found if found is not None and found.study_name == order.name else None
+
+
+def place_of(order: SearchRequest, study: str) -> str:
+    """The name of a report's folder, as for any study: one changed on the command line does not take its place."""
+    return f"{study}{order.suffix}"
 
 
 def write_search_report(order: SearchRequest, study: "Study") -> list[str]:
@@ -177,27 +216,23 @@ def write_search_report(order: SearchRequest, study: "Study") -> list[str]:
     from ablate.search.trials import dump_trials, frame_of_trials
 
     results = Path(order.launch.results)
-
-    def place(study: str) -> str:
-        """A folder's name, as for any study: one changed on the command line does not take its place."""
-        return f"{study}{order.suffix}"
-
     plan = proof_plan(order, study)
     records = records_of(plan, order.launch)
     proofs = _proofs(order, study)
     reports: dict[str, str] = {}
     sentences: list[str] = []
-    for protocol, part in zip(order.search.confirm.protocols, plan.studies, strict=True):
-        if protocol not in proofs:
+    for protocol, part in zip(order.protocols, plan.studies, strict=True):
+        if protocol.name not in proofs:
             continue
         own = plan.of(part)
-        write_study(part, own, records, results / place(part.name), command=order.command)
-        reports[f"{part.name} ({protocol})"] = f"../{place(part.name)}/report.html"
-        sentences += [f"{protocol}: {line}" for line in verdicts(own, proofs[protocol])]
+        write_study(part, own, records, results / place_of(order, part.name), command=order.command)
+        reports[f"{part.name} ({protocol.name})"] = f"../{place_of(order, part.name)}/report.html"
+        named = f"{protocol.name}: " if len(order.protocols) > 1 else ""
+        sentences += [f"{named}{line}" for line in verdicts(own, proofs[protocol.name])]
     view = search_view(order, study, proofs, sentences, reports)
-    out = results / place(order.study.name)
+    out = results / place_of(order, order.study.name)
     _keep_other_trials(order, out / "trials.json")
-    files = write_search(view, study, frame_of_trials(study, order.search), dump_trials(study), out)
+    files = write_search(view, study, frame_of_trials(study, order.search, order.work.unit), dump_trials(study), out)
     _write_trained(order, study, out / "trained")
     if reports:
         write_index(results)
@@ -212,9 +247,9 @@ def _proofs(order: SearchRequest, study: "Study") -> "dict[str, pd.DataFrame]":
 
     plan = proof_plan(order, study)
     records = records_of(plan, order.launch)
-    parts = zip(order.search.confirm.protocols, map(plan.of, plan.studies), strict=True)
+    parts = zip(order.protocols, map(plan.of, plan.studies), strict=True)
     return {
-        protocol: frame_of_runs(part, records)
+        protocol.name: frame_of_runs(part, records)
         for protocol, part in parts
         if any(run.digest in records for run in part.runs)
     }

@@ -8,12 +8,13 @@ from typing import Protocol
 
 from ablate.execute import Progress, execute
 from ablate.execute.progress import State
-from ablate.images.run import RunConfig
 from ablate.plan.cohorts import default_members
 from ablate.plan.launch import Launch
 from ablate.plan.prefixes import read_off
+from ablate.search.work import Work
 from ablate.store import FINAL, Store
 from ablate.task.record import Result, StopRule
+from ablate.task.run import Run
 
 RENEW_SECONDS = 20.0
 """Between two renewals of the leases on trials, while runs are trained."""
@@ -32,7 +33,7 @@ class Outcome:
 class Evaluate(Protocol):
     """How a search gets its runs trained."""
 
-    def __call__(self, runs: Iterable[RunConfig], rules: Mapping[str, StopRule]) -> dict[str, Outcome]:
+    def __call__(self, runs: Iterable[Run], rules: Mapping[str, StopRule]) -> dict[str, Outcome]:
         """Results by digest; a run that could not be trained has the status ``failed``."""
 
 
@@ -69,7 +70,7 @@ class Trainer:
             engine=engine,
         )
 
-    def __call__(self, runs: Iterable[RunConfig], rules: Mapping[str, StopRule]) -> dict[str, Outcome]:
+    def __call__(self, runs: Iterable[Run], rules: Mapping[str, StopRule]) -> dict[str, Outcome]:
         """See :class:`Evaluate`."""
         wanted = {run.digest: run for run in runs}
         found = self._known(wanted, rules)
@@ -87,7 +88,7 @@ class Trainer:
                 found[run.digest] = Outcome(_ruled(records[run.digest].result, rules.get(run.digest)), share)
         return found
 
-    def _known(self, wanted: Mapping[str, RunConfig], rules: Mapping[str, StopRule]) -> dict[str, Outcome]:
+    def _known(self, wanted: Mapping[str, Run], rules: Mapping[str, StopRule]) -> dict[str, Outcome]:
         """Those that need no training: final ones, prefixes of longer ones, and partial ones that their rule stops."""
         records = self._store.get(wanted)
         found = {}
@@ -110,8 +111,9 @@ def _ruled(result: Result, rule: StopRule | None) -> Result:
     return result if part is None else replace(result, status="stopped", curves=part)
 
 
-def _weight(run: RunConfig, result: Result) -> float:
-    return run.samples * max(len(result.curves), 1) / run.train.epochs
+def _weight(run: Run, result: Result) -> float:
+    """Share of the wall time: by the time that runs took themselves, where that is known of all."""
+    return max(Work("samples").done(run, result), 1e-9)
 
 
 class _Renewing(Progress):

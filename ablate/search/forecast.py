@@ -1,20 +1,27 @@
 """``ablate plan STUDY`` of a search: what its budget buys; trains nothing and writes nothing."""
 
 import math
+from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ablate.commands.kept_records import digests_of, final_in
 from ablate.execute.devices import cores
 from ablate.execute.estimate import Speeds
 from ablate.plan.plan import Plan
 from ablate.plan.prefixes import find_prefixes, read_off
-from ablate.search.racing import rung_epochs, seed_counts
+from ablate.search.budget import SPENT, runs_of
+from ablate.search.racing import rung_steps, seed_counts
 from ablate.search.request import SearchRequest
+from ablate.search.searcher import amount
 from ablate.search.settings import Search
-from ablate.search.storage import load_study
+from ablate.search.start import LEAST_SECONDS
 from ablate.store import FINAL, Store, open_store, shown
 from ablate.store.provenance import collect
 from ablate.task.errors import ConfigError
+
+if TYPE_CHECKING:
+    from optuna import Study
 
 
 def search_outlook(order: SearchRequest) -> dict[str, Any]:
@@ -30,23 +37,30 @@ def search_outlook(order: SearchRequest) -> dict[str, Any]:
     Raises:
         ConfigError: The space or the budget cannot be used.
     """
+    from ablate.search.command import known_trials, place_of
+
     search, launch = order.search, order.launch
     workers = launch.workers or cores()
+    known = known_trials(order)
+    digests = {digest for trial in known.trials for digest in runs_of(trial)} if known is not None else set()
     with open_store(launch.store_location, read_only=True) as store:
         speeds = Speeds(store.speeds(collect()["host"]), "cpu")
-        proof = _proof(order, store, speeds, workers)
-        seconds = {run.digest: speeds.seconds(run, run.samples) / workers for run in order.corners}
+        proof = _proof(order, known, store, speeds, workers)
+        held = set(store.status_of(digests))
         measured = fmean(speeds.measured(run, 10, True) is not None for run in order.examples)
-    samples = {run.digest: float(run.samples) for run in order.corners}
-    unit = samples if search.budget.samples is not None else seconds
-    total = float(search.budget.samples or 60.0 * (search.budget.minutes or 0.0))
-    if min(unit.values()) > total:
+    trained = Path(launch.results) / place_of(order, order.study.name) / "trained"
+    reported = (digests - held) & digests_of(trained) if (trained / "runs.csv").is_file() else set()
+    seconds = {run.digest: speeds.seconds(run, run.samples) / workers for run in order.corners}
+    work = {run.digest: order.work.of(run) for run in order.corners}
+    unit = search.budget.work
+    counted = {run.digest: unit.of(run) for run in order.corners} if unit is not None else seconds
+    total = search.budget.total
+    if min(counted.values()) > total and (counted is not seconds or measured or total < LEAST_SECONDS):
         raise ConfigError(f"study.search.budget = {search.budget}: does not buy a single run")
-    of_run = {"samples": fmean(samples[run.digest] for run in order.examples)}
-    of_run["seconds"] = fmean(seconds[run.digest] for run in order.examples)
-    mean = fmean(unit[run.digest] for run in order.examples)
-    share = raced_share(search, round(fmean(run.train.epochs for run in order.examples)))
-    spent, trials = _spent(order)
+    mean = fmean(counted[run.digest] for run in order.examples)
+    mean_seconds = fmean(seconds[run.digest] for run in order.examples)
+    lengths = [run.length for run in order.examples if run.length is not None]
+    share = raced_share(search, round(fmean(lengths)) if lengths else None)
     return {
         "study": order.study.name,
         "optuna_study": order.name,
@@ -58,35 +72,51 @@ def search_outlook(order: SearchRequest) -> dict[str, Any]:
         "grid": _grid_size(order),
         "seeds": len(search.seeds),
         "budget": str(search.budget),
-        "spent": spent,
-        "trials": trials,
-        "run_samples": round(of_run["samples"]),
-        "run_seconds": round(of_run["seconds"], 1),
+        "unit": order.work.unit,
+        "races": _races(order, lengths),
+        "spent": sum(float(t.user_attrs.get(SPENT, 0.0)) for t in known.trials) if known is not None else 0,
+        "trials": len(known.trials) if known is not None else 0,
+        "runs": len(digests),
+        "in_store": len(held),
+        "in_reports": len(reported),
+        "reports": str(trained),
+        "run_work": round(fmean(work[run.digest] for run in order.examples)),
+        "run_seconds": round(mean_seconds, 1),
         "measured": round(measured, 3),
         "runs_in_full": math.floor(total / mean),
         "settings_in_full": math.floor(total / (mean * len(search.seeds))),
         "settings_raced": math.floor(total / (mean * share)),
-        "search_seconds": round(total / mean * of_run["seconds"], 1),
+        "search_seconds": round(total / mean * mean_seconds, 1),
         "proof": proof,
         "store": shown(launch.store_location),
     }
 
 
-def raced_share(search: Search, epochs: int) -> float:
+def _races(order: SearchRequest, lengths: list[int]) -> str:
+    """Along what settings are raced."""
+    races, step = order.search.races, f"{order.task.step}s"
+    along = [step] * (races.steps and max(lengths, default=1) > 1)
+    along += ["seeds"] * (races.seeds and len(order.search.seeds) > 1)
+    said = f"raced along {' and '.join(along)}" if along else "not raced"
+    unknown = races.steps and not lengths
+    return f"{said} (the task does not say how many {step} a run has)" if unknown else said
+
+
+def raced_share(search: Search, length: int | None) -> float:
     """Expected cost of a raced setting, as a multiple of one full run.
 
     Args:
         search: With its races.
-        epochs: Of a typical run.
+        length: Steps of a typical run; None: not known, so that steps are not raced.
 
     Returns:
         As if everywhere just one setting in ``reduction`` went on; without races the number of seeds.
     """
     races, alive, cost, before = search.races, 1.0, 0.0, 0.0
-    for epoch in rung_epochs(epochs, races) if races.epochs else ():
-        if epoch < epochs:
-            cost += alive * (epoch / epochs - before)
-            before, alive = epoch / epochs, alive / races.reduction
+    for step in rung_steps(length, races) if races.steps and length is not None else ():
+        if length is not None and step < length:
+            cost += alive * (step / length - before)
+            before, alive = step / length, alive / races.reduction
     cost += alive * (1.0 - before)
     done = 1
     for count in seed_counts(len(search.seeds), races) if races.seeds else (len(search.seeds),):
@@ -118,35 +148,47 @@ def print_search_outlook(found: dict[str, Any]) -> None:
         "measured on this machine" if found["measured"] == 1.0 else "partly a guess" if found["measured"] else "a guess"
     )
     grid = f", a grid of {found['grid']} settings" if found["grid"] is not None else ""
+    unit = "training samples" if found["unit"] == "samples" else found["unit"]
+    takes = "" if unit == "runs" else f"{found['run_work']:,} {unit}, "
     budget = (
-        f"{' against '.join(found['objective'])}, sampler {found['sampler']}{grid}, {found['seeds']} seeds a setting\n"
-        f"a run takes {found['run_samples']:,} training samples, {clock(found['run_seconds'])} with all workers busy "
-        f"({basis})\n"
+        f"{' against '.join(found['objective'])}, sampler {found['sampler']}{grid}, {found['seeds']} seeds a setting, "
+        f"{found['races']}\n"
+        f"a run takes {takes}{clock(found['run_seconds'])} with all workers busy ({basis})\n"
         f"a budget of {found['budget']} buys {found['runs_in_full']} full runs, {found['settings_in_full']} settings "
         f"with all seeds, or about {found['settings_raced']} settings raced, in about {clock(found['search_seconds'])}"
     )
     console.print(plain(budget))
     if found["trials"]:
-        console.print(f"so far {found['trials']} settings; spent {found['spent']:,.0f}")
+        where = [f"{found['in_store']} in the store"]
+        where += [f"{found['in_reports']} in {found['reports']}"] * bool(found["in_reports"])
+        so_far = f"so far {found['trials']} settings with {found['runs']} runs ({', '.join(where)}); spent "
+        console.print(plain(so_far + amount(found["spent"])))
     proof = found["proof"]
+    where = [f"{proof['in_store']} of them in the store"]
+    where += [f"{proof['in_reports']} in reports"] * bool(proof["in_reports"])
     cost = (
-        f"proof: {proof['runs']} runs on fresh seeds, {proof['in_store']} of them in the store, {proof['samples']:,} "
-        f"training samples, about {clock(proof['seconds'])}; store {found['store']}"
+        f"proof: {proof['runs']} runs on fresh seeds, {', '.join(where)}, {amount(proof['work'])} {unit}, about "
+        f"{clock(proof['seconds'])}; store {found['store']}"
     )
     console.print(plain(cost))
 
 
-def _proof(order: SearchRequest, store: Store, speeds: Speeds, workers: int) -> dict[str, Any]:
-    """The proof's cost, with random settings in place of those that will be found."""
-    plan = _stand_in(order)
+def _proof(order: SearchRequest, known: "Study | None", store: Store, speeds: Speeds, workers: int) -> dict[str, Any]:
+    """The proof's cost: of the best settings so far, or of random ones in their place."""
+    from ablate.search.proof import proof_plan
+
+    has_best = known is not None and any(trial.state.name == "COMPLETE" for trial in known.trials)
+    plan = proof_plan(order, known) if known is not None and has_best else _stand_in(order)
     held = {d for d, status in store.status_of(run.digest for run in plan.runs).items() if status in FINAL}
-    lacking = [run for run in plan.runs if run.digest not in held]
-    known = read_off(lacking, store.along(run.trajectory for run in lacking))
-    trained = find_prefixes(run for run in lacking if run.digest not in known).trained
+    reported = final_in(Path(order.launch.results), {run.digest for run in plan.runs} - held)
+    lacking = [run for run in plan.runs if run.digest not in held | reported]
+    along = read_off(lacking, store.along(run.trajectory for run in lacking))
+    trained = find_prefixes(run for run in lacking if run.digest not in along).trained
     return {
         "runs": len(plan.runs),
-        "in_store": len(held) + len(known),
-        "samples": sum(run.samples for run in trained),
+        "in_store": len(held) + len(along),
+        "in_reports": len(reported),
+        "work": sum(order.work.of(run) for run in trained),
         "seconds": round(sum(speeds.seconds(run, run.samples) for run in trained) / workers, 1),
     }
 
@@ -163,15 +205,6 @@ def _stand_in(order: SearchRequest) -> Plan:
         trial.set_user_attr("values", {})
         study.add_trial(trial)
     return proof_plan(order, study)
-
-
-def _spent(order: SearchRequest) -> tuple[float, int]:
-    """Of the budget, in its unit; and by how many settings."""
-    from ablate.search.budget import SPENT
-
-    study = load_study(order.name, order.launch.store_location)
-    ended = [t for t in study.get_trials(deepcopy=False) if t.state.is_finished()] if study is not None else []
-    return sum(float(t.user_attrs.get(SPENT, 0.0)) for t in ended), len(ended)
 
 
 def _grid_size(order: SearchRequest) -> int | None:

@@ -4,13 +4,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ablate.images.metrics import METRICS
-from ablate.report.numbers import NONE
+from ablate.report.numbers import NONE, decimals, number, signed
+from ablate.report.numbers import interval as bracketed
 from ablate.report.search_page import Grid, SearchView
-from ablate.search.proof import Confirmed, additivity, alone_labels, curse
+from ablate.search.budget import WORK
+from ablate.search.proof import Confirmed, additivity, alone_labels, confirmed
 from ablate.search.request import SearchRequest
-from ablate.search.trial import PROBLEM, SAMPLES, STATUS, VALUES
-from ablate.search.trials import best_trials
+from ablate.search.searcher import amount
+from ablate.search.trial import PROBLEM, STATUS, VALUES
+from ablate.search.trials import best_trials, values_of
 from ablate.search.understand import Understanding, understand
 
 if TYPE_CHECKING:
@@ -39,7 +41,6 @@ def search_view(
     """
     search, learnt = order.search, understand(study)
     counts = Counter(t.user_attrs.get(STATUS, "failed") for t in study.trials if t.state.is_finished())
-    confirmed = curse(order, study, proofs["holdout_test"]) if "holdout_test" in proofs else []
     failures = [
         t.user_attrs[PROBLEM] for t in study.trials if t.user_attrs.get(STATUS) == "failed" and PROBLEM in t.user_attrs
     ]
@@ -47,7 +48,7 @@ def search_view(
         *learnt.warnings,
         *([f"{counts['failed']} settings failed; the first: {failures[0]}"] if failures else []),
     ]
-    measures = [METRICS[search.metric].title, *([f"{search.against} of a run"] if search.against else [])]
+    measures = [order.metric.title, *([f"{search.against} of a run"] if search.against else [])]
     return SearchView(
         name=order.study.name,
         question=order.study.question,
@@ -58,12 +59,12 @@ def search_view(
             *(f"{number} {status}" for status, number in sorted(counts.items())),
         ),
         found=_found(order, study),
-        proof=_curse(order, confirmed),
+        proof=_curse(order, confirmed(order, study, proofs)),
         findings=tuple([*sentences, *_additive(order, proofs)]),
         importance=_importance(learnt),
         disagreement=learnt.disagreement,
         interactions=_interactions(learnt),
-        spending=_spending(study, counts),
+        spending=_spending(order, study, counts),
         warnings=tuple(warnings),
         measures=tuple(measures),
         factors=tuple(i.name for i in learnt.importances) or tuple(f.name for f in order.space.factors),
@@ -74,49 +75,58 @@ def search_view(
 
 def _found(order: SearchRequest, study: "Study") -> Grid:
     search = order.search
-    rows = []
-    for rank, trial in enumerate(best_trials(study, search, MOST_FOUND), start=1):
+    rows, best = [], best_trials(study, search, MOST_FOUND)
+    digits = decimals(trial.values[0] for trial in best)
+    for rank, trial in enumerate(best, start=1):
         values = trial.user_attrs.get(VALUES, {})
-        own = [f"{factor_label(name)} {_printed(value)}" for name, value in trial.params.items()]
+        own = [f"{factor_label(name)} {_printed(value)}" for name, value in values_of(trial).items()]
         more = [f"{trial.values[1]:,.6g}"] if search.against else []
-        rows.append((str(rank), str(trial.number), f"{trial.values[0]:.4f}", str(len(values)), *more, ", ".join(own)))
+        shown = number(trial.values[0], digits)
+        rows.append((str(rank), str(trial.number), shown, str(len(values)), *more, ", ".join(own)))
     heads = (
         "rank",
         "trial",
-        METRICS[search.metric].title,
+        order.metric.title,
         "seeds",
         *([f"{search.against} of a run"] if search.against else []),
     )
-    note = "Mean over seeds on held-out training images, the test set unread. The best of many is partly luck."
+    note = " ".join(filter(None, ["Mean over seeds.", order.searching.remark, "The best of many is partly luck."]))
     return Grid("Pareto front" if search.against else "Best settings", (*heads, "setting"), tuple(rows), note)
 
 
-def _curse(order: SearchRequest, confirmed: Sequence[Confirmed]) -> Grid | None:
-    if not confirmed:
+def _curse(order: SearchRequest, settings: Sequence[Confirmed]) -> Grid | None:
+    if not settings:
         return None
-    rows = []
-    for entry in confirmed:
-        interval = f"[{entry.interval[0]:.4f}, {entry.interval[1]:.4f}]" if entry.interval else NONE
-        mean, luck = (
-            (NONE, NONE) if entry.confirmed is None else (f"{entry.confirmed:.4f}", f"{entry.curse or 0.0:+.4f}")
+    digits = decimals(entry.found for entry in settings)
+    rows = [
+        (
+            entry.label,
+            str(entry.trial),
+            number(entry.found, digits),
+            f"{entry.seeds}",
+            number(entry.confirmed, digits),
+            f"{entry.n}",
+            bracketed(*entry.interval, digits) if entry.interval else NONE,
+            signed(entry.curse, digits),
         )
-        rows.append(
-            (entry.label, str(entry.trial), f"{entry.found:.4f}", f"{entry.seeds}", mean, f"{entry.n}", interval, luck)
-        )
-    metric = METRICS[order.search.metric].title
+        for entry in settings
+    ]
+    metric = order.metric.title
     heads = ("setting", "trial", f"{metric} found", "seeds", "confirmed", "fresh seeds", "95 % interval", "luck")
     note = "Found minus confirmed is the winner's curse: what choosing the best of noisy values adds to them."
     return Grid("Found and confirmed", heads, tuple(rows), note)
 
 
 def _additive(order: SearchRequest, proofs: "Mapping[str, pd.DataFrame]") -> list[str]:
-    if "article" not in proofs or not order.search.confirm.additive:
-        return []
-    runs, sentences = proofs["article"], []
-    for setting, changes in order.compared.items():
-        if len(changes) > 1:
-            found = additivity(runs, setting, alone_labels(order, setting), "test_acc")
-            sentences += [str(found)] if found is not None else []
+    sentences = []
+    for protocol in order.protocols if order.search.confirm.additive else ():
+        if not protocol.with_singles or protocol.name not in proofs:
+            continue
+        runs, metric = proofs[protocol.name], protocol.judged(order.search.metric)
+        for setting, changes in order.compared.items():
+            if len(changes) > 1:
+                found = additivity(runs, setting, alone_labels(order, setting), metric)
+                sentences += [str(found)] if found is not None else []
     return sentences
 
 
@@ -141,15 +151,15 @@ def _interactions(learnt: Understanding) -> Grid | None:
     return Grid("Interactions", ("factors", "share"), rows, note)
 
 
-def _spending(study: "Study", counts: Mapping[str, int]) -> Grid:
-    rows = []
-    for status, number in sorted(counts.items()):
-        samples = sum(
-            t.user_attrs.get(SAMPLES, 0) for t in study.trials if t.user_attrs.get(STATUS, "failed") == status
-        )
-        rows.append((status, str(number), f"{samples:,}"))
-    note = "stopped: left early in the race over epochs, with a partial curve that no study takes for a run."
-    return Grid("Budget", ("settings", "number", "training samples"), tuple(rows), note)
+def _spending(order: SearchRequest, study: "Study", counts: Mapping[str, int]) -> Grid:
+    rows, unit = [], order.work.unit
+    for status, number_of in sorted(counts.items()):
+        work = sum(t.user_attrs.get(WORK, 0) for t in study.trials if t.user_attrs.get(STATUS, "failed") == status)
+        rows.append((status, str(number_of), amount(work)))
+    step = order.task.step
+    called = {"samples": "training samples", "steps": f"{step}s"}.get(unit, unit)
+    note = f"stopped: left early in the race over {step}s, with a partial curve that no study takes for a run."
+    return Grid("Budget", ("settings", "number", called), tuple(rows), note)
 
 
 def factor_label(name: str) -> str:

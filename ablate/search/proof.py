@@ -7,23 +7,23 @@ noisy values is partly the luckiest, and :func:`curse` says how much of a search
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ablate.plan.baseline import Change
-from ablate.plan.compose import Source
 from ablate.plan.plan import Plan, make_plan
 from ablate.plan.study import Study
-from ablate.search.request import SearchRequest, with_protocol
+from ablate.search.request import SearchRequest, under
 from ablate.search.trials import best_trials
-from ablate.task.finding import find_task
 from ablate.task.metric import Metric
+from ablate.task.searching import ProofProtocol
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
     from optuna import Study as OptunaStudy
+    from optuna.trial import FrozenTrial
 
 SETTING, ALONE = "setting", "alone"
 """The factors of a proof: whole settings, and single changes of those compared."""
@@ -60,27 +60,46 @@ def proof_plan(order: SearchRequest, study: "OptunaStudy") -> Plan:
         study: Its trials.
     """
     settings: dict[str, Sequence[Change]] = dict(order.compared)
-    for rank, trial in enumerate(best_trials(study, order.search, order.search.confirm.top), start=1):
-        changes = [*order.search.fixed.items(), *order.space.changes(dict(trial.params))]
-        if changes not in settings.values():
-            settings[f"best {rank}"] = changes
-    sources = []
-    for protocol in order.search.confirm.protocols:
-        of_article = protocol == "article"
+    for label, trial in best_settings(order, study):
+        settings.setdefault(label, _changes(order, trial))
+    found = []
+    for protocol in order.protocols:
         factors = {SETTING: settings}
-        if of_article and order.search.confirm.additive and (alone := _alone(order)):
+        if protocol.with_singles and order.search.confirm.additive and (alone := _alone(order)):
             factors[ALONE] = alone
-        sources.append(
-            Source(
-                _study(order, factors, of_article),
-                with_protocol(order.source.baseline, protocol),
-                order.launch,
-                order.source.compose_group,
-                order.source.task,
-                order.source.chosen,
-            )
-        )
-    return make_plan(sources)
+        source = under(order.source, protocol.changes)
+        found.append(replace(source, study=_study(order, factors, protocol), notes=()))
+    return make_plan(found)
+
+
+def best_settings(order: SearchRequest, study: "OptunaStudy") -> "list[tuple[str, FrozenTrial]]":
+    """The best settings found, each once, with their labels in the proof.
+
+    Returns:
+        ``best 1``, ``best 2``, ...; one that is among those compared (such as the baseline) has its name.
+    """
+    compared = {order.baseline.configure(changes).digest: name for name, changes in order.compared.items()}
+    found: dict[str, tuple[str, FrozenTrial]] = {}
+    for trial in best_trials(study, order.search, order.search.confirm.top):
+        digest = order.baseline.configure(_changes(order, trial)).digest
+        found.setdefault(digest, (compared.get(digest, f"best {len(found) + 1}"), trial))
+    return list(found.values())
+
+
+def _changes(order: SearchRequest, trial: "FrozenTrial") -> list[Change]:
+    return [*order.search.fixed.items(), *order.space.changes(dict(trial.params))]
+
+
+def confirmed(order: SearchRequest, study: "OptunaStudy", proofs: "Mapping[str, pd.DataFrame]") -> list[Confirmed]:
+    """As :func:`curse`, by the first protocol of the proof that measures as the search does; empty: there is none.
+
+    Args:
+        order: The search.
+        study: Its trials.
+        proofs: By protocol, the frame of runs of the proof.
+    """
+    measured = [proofs[p.name] for p in order.protocols if p.as_searched and p.name in proofs]
+    return curse(order, study, measured[0]) if measured else []
 
 
 def curse(order: SearchRequest, study: "OptunaStudy", runs: "pd.DataFrame") -> list[Confirmed]:
@@ -89,15 +108,15 @@ def curse(order: SearchRequest, study: "OptunaStudy", runs: "pd.DataFrame") -> l
     Args:
         order: The search.
         study: Its trials.
-        runs: The frame of runs of a proof under ``holdout_test`` (the search's own measure).
+        runs: The frame of runs of a proof under a protocol that measures as the search does.
     """
-    found, metric = [], find_task(order.source.task).metrics[order.search.metric]
-    for rank, trial in enumerate(best_trials(study, order.search, order.search.confirm.top), start=1):
-        label, values = f"best {rank}", trial.user_attrs["values"]
+    found = []
+    for label, trial in best_settings(order, study):
+        values = trial.user_attrs["values"]
         rows = runs[(runs["factor"] == SETTING) & (runs["label"] == label) & (runs["status"] == "complete")]
         sample = [float(v) for v in rows[order.search.metric] if math.isfinite(v)]
         mean = math.fsum(sample) / len(sample) if sample else None
-        numbers = (len(values), trial.values[0], len(sample), mean, _interval_of_mean(sample, metric))
+        numbers = (len(values), trial.values[0], len(sample), mean, _interval_of_mean(sample, order.metric))
         found.append(Confirmed(label, trial.number, *numbers))
     return found
 
@@ -174,31 +193,39 @@ def alone_labels(order: SearchRequest, setting: str) -> list[str]:
     return [_label(path, value) for path, value in order.compared[setting]]
 
 
-def _study(order: SearchRequest, factors: Mapping[str, Mapping[str, Sequence[Change]]], of_article: bool) -> Study:
-    study, metric = order.study, "test_acc"
-    best = next((label for label in factors[SETTING] if label.startswith("best")), None)
+def _study(
+    order: SearchRequest, factors: Mapping[str, Mapping[str, Sequence[Change]]], protocol: ProofProtocol
+) -> Study:
+    study, metric = order.study, order.task.metrics[protocol.judged(order.search.metric)]
+    best = next((label for label in factors[SETTING] if label not in order.compared), None)
+    higher = "higher" if metric.goal == "max" else "lower"
     claims = []
     if best is not None:
         for other in order.compared:
             claims.append(
                 {
                     "id": f"{best.replace(' ', '-')}-beats-{other}",
-                    "text": f"The best setting found reaches a higher test accuracy than {_named(other)}.",
+                    "text": f"The best setting found reaches a {higher} {metric.title} than {_named(other)}.",
                     "kind": "better",
                     "factor": SETTING,
-                    "metric": metric,
+                    "metric": metric.name,
                     "levels": [best, other],
                 }
             )
-    metrics = ("train_loss", "train_acc", "test_acc") if of_article else ("val_acc", "test_acc")
+    several = len(order.protocols) > 1
+    wanted = [*(protocol.metrics or study.metrics), metric.name, *([order.search.metric] * protocol.as_searched)]
     return replace_study(
         study,
-        name=study.name if of_article or len(order.search.confirm.protocols) == 1 else f"{study.name}_heldout",
+        name=f"{study.name}{protocol.suffix}" if several else study.name,
+        design="one-at-a-time",
         factors={f: tuple(dict(changes) for changes in levels.values()) for f, levels in factors.items()},
         level_names={f: tuple(levels) for f, levels in factors.items()},
-        metrics=metrics,
+        metrics=tuple(dict.fromkeys(wanted)),
         labels={},
         claims=tuple(claims),
+        published=(),
+        replaced=(),
+        changed=(),
         search=None,
     )
 

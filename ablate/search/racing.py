@@ -1,11 +1,16 @@
 """Races: which runs leave early, and which settings get further seeds. Pure.
 
-Along the epochs, asynchronous successive halving in its stopping form (Li et al. 2020, *A System for Massively
-Parallel Hyperparameter Tuning*, MLSys): a run is stopped at a rung where it is not among the best 1/``reduction`` of
-those that have been there. It departs from the paper in three ways. Rungs are shares of a run's own length, because a
-schedule may depend on the length: a one-cycle run after 5 of 20 epochs is a quarter done, not as good as a run of 5
-epochs. Only runs with the same schedule are compared. And a limit is fixed when a run starts, from those that have
-ended before, so that a run's fate depends neither on the runs beside it nor on who is faster.
+Along the steps (epochs of images, trees of a boosted model, ...), asynchronous successive halving in its stopping form
+(Li et al. 2020, *A System for Massively Parallel Hyperparameter Tuning*, MLSys): a run is stopped at a rung where it is
+not among the best 1/``reduction`` of those that have been there. It departs from the paper in three ways. Rungs are
+shares of a run's own length, because a schedule may depend on the length: a one-cycle run after 5 of 20 epochs is a
+quarter done, not as good as a run of 5 epochs. Only runs of one kind (such as with the same schedule) are compared. And
+a limit is fixed when a run starts, from those that have ended before, so that a run's fate depends neither on the runs
+beside it nor on who is faster. A rung at which nothing is measured counts at the next step at which something is.
+
+No run is ever taken up again: a task need not be able to. Its engine stops a run by the rule that it gets with it (a
+function is asked to by ``report``, a program is ended), and the values up to there are what is known of it. A task that
+does not say how many steps a run has, or that measures only at the end, is raced over seeds alone.
 
 Along the seeds, every setting gets the first; ``reduction`` times as many get those that may still be the best. That
 is decided by pairs: seed s has the same split and data order at every setting, so the difference from the best
@@ -17,9 +22,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ablate.images.metrics import METRICS
-from ablate.images.run import RunConfig
 from ablate.search.settings import Racing, Search
+from ablate.task.metric import Metric
 from ablate.task.record import StopRule
 
 
@@ -27,53 +31,65 @@ from ablate.task.record import StopRule
 class Lap:
     """How far the first seed of a setting came."""
 
-    schedule: str
-    epochs: int
-    """Configured."""
+    kind: str
+    length: int
+    """Steps to its end."""
     values: Mapping[int, float] = field(default_factory=dict)
-    """By epoch (from 1): the metric at the rungs that it reached."""
+    """By step: the metric at the rungs that it reached."""
+
+    def at(self, rung: int, racing: Racing) -> float | None:
+        """The value at a rung, or where that is not measured, at the first step from there to the next rung.
+
+        Args:
+            rung: Its number, from 0 for the lowest.
+            racing: The rules.
+
+        Returns:
+            None: it was not there, or nothing was measured.
+        """
+        steps = [*rung_steps(self.length, racing), self.length]
+        reached = [step for step in self.values if steps[rung] <= step < steps[rung + 1]]
+        return self.values[min(reached)] if reached else None
 
 
-def rung_epochs(epochs: int, racing: Racing) -> list[int]:
-    """The epochs after which a run may be stopped.
+def rung_steps(length: int, racing: Racing) -> list[int]:
+    """The steps after which a run may be stopped.
 
     Args:
-        epochs: Of the whole run.
+        length: Steps of the whole run.
         racing: How many rungs, and how far apart.
 
     Returns:
-        One for each rung from the lowest, at least 1 and not above ``epochs``; equal ones where a run is short.
+        One for each rung from the lowest, at least 1 and not above ``length``; equal ones where a run is short.
     """
     shares = [racing.reduction**-rung for rung in range(racing.rungs, 0, -1)]
-    return [max(1, math.ceil(epochs * share - 1e-9)) for share in shares]
+    return [max(1, math.ceil(length * share - 1e-9)) for share in shares]
 
 
-def stop_rule(run: RunConfig, racing: Racing, metric: str, laps: Sequence[Lap]) -> StopRule | None:
-    """What a run must reach at its rungs.
+def stop_rule(length: int | None, kind: str, racing: Racing, metric: Metric, laps: Sequence[Lap]) -> StopRule | None:
+    """What a run that is to be started must reach at its rungs.
 
     Args:
-        run: To be started.
+        length: Its steps; None: not known.
+        kind: Only laps of the same kind are compared with it.
         racing: The rules.
-        metric: ``val_acc`` or ``val_loss``.
+        metric: What is optimised.
         laps: Of all settings that have ended.
 
     Returns:
-        None where nothing can be said yet, or epochs are not raced.
+        None where nothing can be said yet, or steps are not raced.
     """
-    if not racing.epochs:
+    if not racing.steps or length is None:
         return None
     limits: dict[int, float] = {}
-    for rung, epoch in enumerate(rung_epochs(run.train.epochs, racing)):
-        if epoch >= run.train.epochs:
+    for rung, step in enumerate(rung_steps(length, racing)):
+        if step >= length:
             continue
-        seen = []
-        for lap in laps:
-            there = rung_epochs(lap.epochs, racing)[rung]
-            if lap.schedule == run.schedule.name and there in lap.values:
-                seen.append(lap.values[there])
+        found = [lap.at(rung, racing) for lap in laps if lap.kind == kind]
+        seen = [value for value in found if value is not None]
         if len(seen) >= racing.least:
-            limits[epoch] = _last_to_go_on(seen, racing.reduction, metric)
-    return StopRule(metric, METRICS[metric].goal, tuple(sorted(limits.items()))) if limits else None
+            limits[step] = _last_to_go_on(seen, racing.reduction, metric)
+    return StopRule(metric.name, metric.goal, tuple(sorted(limits.items())), length) if limits else None
 
 
 def seed_counts(total: int, racing: Racing) -> list[int]:
@@ -139,11 +155,10 @@ def _spread_of_pairs(others: Sequence[Sequence[float]], best: Sequence[float]) -
     return math.sqrt(squares / freedom) if freedom else 0.0
 
 
-def _last_to_go_on(values: Sequence[float], reduction: float, metric: str) -> float:
+def _last_to_go_on(values: Sequence[float], reduction: float, metric: Metric) -> float:
     """The value of the last of the best 1/reduction; NaN counts as worst."""
-    higher = metric.endswith("_acc")
-    worst = -math.inf if higher else math.inf
-    ranked = sorted((worst if math.isnan(v) else v for v in values), reverse=higher)
+    worst = -metric.sign * math.inf
+    ranked = sorted((worst if math.isnan(v) else v for v in values), reverse=metric.goal == "max")
     return ranked[max(1, math.floor(len(ranked) / reduction)) - 1]
 
 

@@ -3,21 +3,25 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 from ablate.commands.study_folders import Words, changed_studies, words_of
-from ablate.images.run import RunConfig
-from ablate.plan.baseline import Baseline, Change, with_value
+from ablate.plan.baseline import Change, with_value
 from ablate.plan.compose import Source, sources
-from ablate.plan.design import label_of
+from ablate.plan.design import AnyBaseline, label_of
 from ablate.plan.launch import Launch
 from ablate.plan.study import Study
 from ablate.search.settings import Search, parse_search
 from ablate.search.space import Factor, Params, Space
 from ablate.search.space_file import parse_space
+from ablate.search.work import Work, own_unit
 from ablate.task.errors import ConfigError
 from ablate.task.finding import find_task
-from ablate.task.identity import flatten
+from ablate.task.identity import lookup
+from ablate.task.metric import Metric
+from ablate.task.run import Run
+from ablate.task.searching import ProofProtocol, Searching, searching_of
+from ablate.task.task import Task
 
 TRIES = 64
 """Random settings with which a space is tried out; a value that none of so many accept is no valid one."""
@@ -56,9 +60,40 @@ class SearchRequest:
         return self.source.launch
 
     @cached_property
-    def baseline(self) -> Baseline:
-        """The baseline under the protocol of a search: the test set is not read."""
-        return departing(replace(self.source, baseline=with_protocol(self.source.baseline, "holdout")))
+    def task(self) -> Task:
+        """What its runs do."""
+        return find_task(self.source.task)
+
+    @property
+    def searching(self) -> Searching:
+        """What the task says of searches."""
+        return searching_of(self.task)
+
+    @property
+    def metric(self) -> Metric:
+        """That is optimised."""
+        return self.task.metrics[self.search.metric]
+
+    @property
+    def protocols(self) -> list[ProofProtocol]:
+        """Those of the proof, in the order of the study file."""
+        known = {protocol.name: protocol for protocol in self.searching.protocols}
+        return [known[name] for name in self.search.confirm.protocols or known]
+
+    @cached_property
+    def work(self) -> Work:
+        """The unit in which the task counts work."""
+        return own_unit(self.searching, self.build(()))
+
+    def kind_of(self, run: Run) -> str:
+        """Values along the steps are compared between runs of one kind."""
+        path = self.searching.alike
+        return "" if path is None else str(lookup(run.config, path))
+
+    @cached_property
+    def baseline(self) -> AnyBaseline:
+        """The baseline as it is in a search: where the task has a test set, that is not read."""
+        return under(self.source, self.searching.changes).departing
 
     @cached_property
     def name(self) -> str:
@@ -77,7 +112,7 @@ class SearchRequest:
         }
         return f"{self.study.name}-{hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()[:8]}"
 
-    def build(self, changes: Sequence[Change]) -> RunConfig:
+    def build(self, changes: Sequence[Change]) -> Run:
         """A setting of the space as a run with seed 0.
 
         Raises:
@@ -94,7 +129,7 @@ class SearchRequest:
     def start(self) -> list[Params]:
         """Where the search starts: as its file says, then the settings compared, as far as they lie in the space."""
         settings = [_changes(values) for values in self.search.start] + list(self.compared.values())
-        return [params for changes in settings if (params := self.space.nearest(self._configured(changes)))]
+        return [params for changes in settings if (params := self._nearest(changes))]
 
     @cached_property
     def random(self) -> list[Params]:
@@ -109,7 +144,7 @@ class SearchRequest:
             return [self.space.suggest(study.ask()) for _ in range(TRIES)]
 
     @cached_property
-    def examples(self) -> list[RunConfig]:
+    def examples(self) -> list[Run]:
         """Random settings of the space that are valid, with seed 0; always the same.
 
         Raises:
@@ -129,7 +164,7 @@ class SearchRequest:
         return found
 
     @cached_property
-    def corners(self) -> list[RunConfig]:
+    def corners(self) -> list[Run]:
         """The examples, and with them every value at an end of a factor: among them the cheapest and the dearest."""
         found = list(self.examples)
         for params in self.random[: TRIES // 4]:
@@ -159,17 +194,28 @@ class SearchRequest:
             problems += [f"study.search.start[{number}]: {problem}" for problem in self._start_problems(values)]
         if problems:
             raise ConfigError(list(dict.fromkeys(problems)))
-        _ = self.examples
+        examples = self.examples
+        if self.search.budget.unit == "steps" and any(run.length is None for run in examples):
+            raise ConfigError(
+                f"study.search.budget = {self.search.budget}: task {self.task.name} does not say how many steps a run "
+                "has (steps in its declaration); the budget may be in runs or minutes"
+            )
         if self.search.sampler == "grid":
             self.space.grid()
 
-    def _configured(self, changes: Sequence[Change]) -> RunConfig:
-        return cast(RunConfig, self.baseline.configure(changes))
+    def _configured(self, changes: Sequence[Change]) -> Run:
+        """With what only the disk knows: the content of folders, the version of code."""
+        (run,) = self.task.prepare([self.baseline.configure(changes)])
+        return run
+
+    def _nearest(self, changes: Sequence[Change]) -> Params:
+        options = {path: option for path, option in changes if path in self.baseline.groups}
+        return self.space.nearest(self._configured(changes), {**self.baseline.chosen, **options})
 
     def _start_problems(self, values: Mapping[str, Any]) -> list[str]:
         """What of a setting to start from is invalid, or lies outside the space."""
         try:
-            params = self.space.nearest(self._configured(_changes(values)))
+            params = self._nearest(_changes(values))
         except ConfigError as error:
             return error.problems
         held = dict(self.space.changes(params))
@@ -219,41 +265,27 @@ def search_request(arguments: Sequence[str]) -> SearchRequest:
         names = ", ".join(source.study.name for source in found)
         raise ConfigError(f"study {names}: needs exactly one study with a search (study.search)")
     source = with_search[0]
-    search = parse_search(source.study.search or {}, source.study.seeds)
+    task = find_task(source.task)
+    search = parse_search(source.study.search or {}, source.study.seeds, task)
     words, changed = words_of(arguments, found), source.study.name in changed_studies(found, arguments)
-    source = _with_content(source)
-    order = SearchRequest(source, search, parse_space(search.space), words, changed)
+    order = SearchRequest(source, search, parse_space(search.space, searching_of(task)), words, changed)
     _check_clashes(order)
     order.check()
     return order
 
 
-def with_protocol(values: Mapping[str, Any], protocol: str) -> dict[str, Any]:
-    """Nested values of a run under another protocol."""
-    return {**values, "data": {**values["data"], "protocol": protocol}}
-
-
-def departing(source: Source) -> Baseline:
-    """What every setting of a search departs from.
+def under(source: Source, changes: Sequence[Change]) -> Source:
+    """A study whose baseline has further changes, such as another protocol.
 
     Raises:
-        ConfigError: The task composes itself, whose settings are overrides and no values.
+        ConfigError: The baseline has no such place.
     """
-    baseline = source.departing
-    if not isinstance(baseline, Baseline):
-        raise ConfigError(f"study {source.study.name}: task {source.task} composes itself; that is not searched yet")
-    return baseline
-
-
-def _with_content(source: Source) -> Source:
-    """What only the disk knows of a run (the content of a folder, how many images are in it) is part of its values."""
-    run = departing(replace(source, baseline=with_protocol(source.baseline, "holdout"))).run
-    (prepared,) = find_task(source.task).prepare([run])
-    before, after = flatten(run.config), flatten(prepared.config)
+    if source.application is not None:
+        own = source.application.changes
+        return replace(source, application=replace(source.application, changes=(*own, *changes)))
     values = source.baseline
-    for path in after:
-        if path not in before or before[path] != after[path]:
-            values = with_value(values, path, after[path])
+    for path, value in changes:
+        values = with_value(values, path, value)
     return replace(source, baseline=values)
 
 
@@ -264,7 +296,7 @@ def _check_clashes(order: SearchRequest) -> None:
         if path in {factor.path for factor in order.space.factors}
     ]
     for path in order.search.fixed:
-        if path == "data" or path.startswith("data."):
+        if order.searching.refused(path) is not None:
             problems.append(f"study.search.fixed.{path}: set it for the whole study, not for the search alone")
     if problems:
         raise ConfigError(problems)

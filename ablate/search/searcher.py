@@ -7,6 +7,7 @@ the store.
 """
 
 import json
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from ablate.search.trial import (
     GRANTS,
     LIMITS,
     NEW,
+    STATUS,
     Pending,
     finished_values,
     laps_of,
@@ -33,7 +35,9 @@ from ablate.search.trial import (
 )
 from ablate.store import Owner, Store
 from ablate.task.errors import ConfigError
+from ablate.task.metric import Metric
 from ablate.task.record import StopRule
+from ablate.task.run import Run
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -52,12 +56,27 @@ BEGUN = "begun"
 """Attribute of a study whose first settings have been queued."""
 
 
+class AllFailedError(Exception):
+    """Every setting that a search has tried has failed.
+
+    Args:
+        settings: How many.
+        error: Of one of them; its last line says why.
+    """
+
+    def __init__(self, settings: int, error: str) -> None:
+        last = error.splitlines()[-1] if error else "no reason is known"
+        super().__init__(f"all {settings} settings so far have failed, the last with: {last}")
+
+
 @dataclass
 class Searcher:
     """One process at work on a search; several may share a study."""
 
     study: "Study"
     search: Search
+    metric: Metric
+    """That is optimised."""
     space: Space
     build: Build
     """Changes to a setting, the search's fixed ones applied."""
@@ -69,6 +88,8 @@ class Searcher:
     store: Store
     owner: Owner
     evaluate: Evaluate
+    kind_of: Callable[[Run], str] = lambda run: ""
+    """Values along the steps are compared between runs of one kind."""
     say: Callable[[str], None] = print
     wait: Callable[[], None] = lambda: time.sleep(POLL_SECONDS)
     """Between two looks at what other searchers are still at work on."""
@@ -81,6 +102,7 @@ class Searcher:
 
         Raises:
             ConfigError: Hardly any proposal is a valid setting.
+            AllFailedError: So far every setting has failed, a whole batch of them.
         """
         try:
             while (batch := self._ask()) or running(self.study):
@@ -98,6 +120,15 @@ class Searcher:
                 tell(self.study, pending, self.search, self.purse)
         give_back(self.study, [pending.number for pending in batch], self.store, self.owner)
         self._report(batch)
+        self._give_up_on_failures(batch)
+
+    def _give_up_on_failures(self, batch: Sequence[Pending]) -> None:
+        """Leave a search of which nothing but failures has come, before it spends all of its budget on more of them."""
+        if all(pending.status == "failed" for pending in batch):
+            ended = [trial.user_attrs[STATUS] for trial in self._trials() if trial.user_attrs.get(RUNS)]
+            if all(status == "failed" for status in ended):
+                errors = [o.result.error for o in batch[0].outcomes.values() if o.result.error]
+                raise AllFailedError(len(ended), errors[0].strip() if errors else "")
 
     # Proposing
 
@@ -122,7 +153,7 @@ class Searcher:
         races, size = self.search.races, self.search.batch
         of_batch = batch[0].trial.user_attrs[BATCH] if batch else None
         earlier = any(t.user_attrs.get(RUNS) for t in self._trials() if t.user_attrs.get(BATCH) != of_batch)
-        return size if earlier or not races.epochs else min(size, 2 * races.least)
+        return size if earlier or not races.steps else min(size, 2 * races.least)
 
     def _adopt(self) -> tuple[list[Pending], bool]:
         """Trials of dead searchers, and whether the batch they belong to had been proposed to its end."""
@@ -182,7 +213,7 @@ class Searcher:
             refuse(self.study, trial, error.problems[0], self.search)
             give_back(self.study, [trial.number], self.store, self.owner)
             return None
-        pending = Pending(trial, params, config)
+        pending = Pending(trial, params, config, self.metric, self.kind_of(config))
         trial.set_user_attr(RESERVED, first_seeds(self.search) * self.purse.cost(pending.config))
         return pending
 
@@ -193,7 +224,8 @@ class Searcher:
         if self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
             return True
         if self.search.sampler == "grid":
-            had = {_key(t.params or t.system_attrs.get("fixed_params", {})) for t in self._trials()}
+            tried = [t.params or t.system_attrs.get("fixed_params", {}) for t in self._trials()]
+            had = {_key(self.space.exact(params)) for params in tried}
             params = next((p for p in self.space.grid() if _key(p) not in had), None)
             if params is None:
                 return False
@@ -242,9 +274,9 @@ class Searcher:
             run = pending.run(first)
             attributes = started.get(run.digest, pending.trial.user_attrs)
             if LIMITS in attributes:
-                rule = rule_of(attributes, search.metric)
+                rule = rule_of(attributes, self.metric, run.length)
             else:
-                rule = stop_rule(run, search.races, search.metric, laps)
+                rule = stop_rule(run.length, pending.kind, search.races, self.metric, laps)
             pending.trial.set_user_attr(LIMITS, [list(limit) for limit in rule.limits] if rule is not None else [])
             if rule is not None:
                 rules.setdefault(run.digest, rule)
@@ -254,7 +286,8 @@ class Searcher:
         self, batch: Sequence[Pending], finished: dict[int, list[float]], count: int, seeds: int
     ) -> list[Pending]:
         """Those that go on to ``count`` seeds, which are kept with the trials before any of them is told."""
-        alive = [pending for pending in batch if pending.status in ("complete", "diverged")]
+        settled = [pending for pending in batch if pending.status in ("complete", "diverged")]
+        alive = [pending for pending in settled if all(map(math.isfinite, pending.values()))]
         grants = [pending.trial.user_attrs.get(GRANTS, {}) for pending in alive]
         if all(str(count) in grant for grant in grants):
             return [pending for pending, grant in zip(alive, grants, strict=True) if grant[str(count)]]
@@ -267,7 +300,7 @@ class Searcher:
         races, by_number = self.search.races, {pending.number: pending for pending in alive}
         if not races.seeds:
             return list(alive)
-        values = {number: pending.values(self.search) for number, pending in by_number.items()}
+        values = {number: pending.values() for number, pending in by_number.items()}
         ranked = contenders(values, finished, races, higher=self.search.higher_is_better)
         return [by_number[number] for number in ranked]
 
@@ -294,12 +327,17 @@ class Searcher:
                 pick = max if self.search.higher_is_better else min
                 number = pick(means, key=lambda n: means[n])
                 best = f"; best: trial {number} with {self.search.metric} {means[number]:.4f}"
-        spent, total = self.purse.spent(), self.purse.total
-        unit = "samples" if self.purse.counts_samples else "s"
-        self.say(f"{len(batch)} settings: {ended}{best}; spent {spent:,.0f} of {total:,.0f} {unit}")
+        purse = self.purse
+        spent = f"spent {amount(purse.spent())} of {amount(purse.total)} {purse.unit}"
+        self.say(f"{len(batch)} settings: {ended}{best}; {spent}")
 
     def _trials(self) -> "list[FrozenTrial]":
         return list(self.study.get_trials(deepcopy=False))
+
+
+def amount(value: float) -> str:
+    """An amount of a budget for people."""
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.1f}"
 
 
 def _key(params: Params | Any) -> str:

@@ -2,12 +2,16 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AliasChoices, Field, ValidationError, model_validator
 
+from ablate.search.work import Work
 from ablate.task.errors import ConfigError
 from ablate.task.fields import Fields, Positive, problems_of
+from ablate.task.metric import Goal
+from ablate.task.searching import searching_of
+from ablate.task.task import Task
 
 SEEDS_FROM = 1000
 """First seed of a search whose file only says how many: studies count from 0, so that these are others."""
@@ -15,44 +19,70 @@ SEEDS_FROM = 1000
 SUFFIXES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 
 Sampler = Literal["tpe", "random", "grid", "cmaes", "gp"]
+BudgetUnit = Literal["samples", "cost", "steps", "runs", "minutes"]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 class Budget(Fields):
-    """What a search may spend on training, in one of two units."""
+    """What a search may spend, in one unit."""
 
     samples: Positive | None = None
-    """Training samples: images times epochs, over all runs that the search uses (also those that the store already
-    held, so that the same budget buys the same settings)."""
+    """Training samples (images times epochs), for tasks that count them; over all runs that the search uses, also those
+    that the store already held, so that the same budget buys the same settings. So it is for all units but minutes."""
+    cost: Positive | None = None
+    """Values of the field that a task's declaration calls its ``cost``."""
+    steps: Positive | None = None
+    """Steps over all runs, for tasks that say how many a run has."""
+    runs: Positive | None = None
+    """Whole runs; one that is stopped early counts by the share of its steps."""
     minutes: Annotated[float, Field(gt=0.0)] | None = None
     """Wall time of training; what the store already holds costs nothing."""
 
     @model_validator(mode="after")
     def _one_unit(self) -> "Budget":
-        if self.samples is None and self.minutes is None:
-            raise ValueError("needs either samples (such as 200M) or minutes")
-        if self.samples is not None and self.minutes is not None:
+        given = [f"{name} = {value:g}" for name, value in self if value is not None]
+        if not given:
             raise ValueError(
-                f"has samples = {self.samples} and minutes = {self.minutes:g}: one of them; set the other to null"
+                f"needs one of {', '.join(Budget.model_fields)}, such as {{runs: 50}} or {{samples: 200M}}"
             )
+        if len(given) > 1:
+            raise ValueError(f"has {' and '.join(given)}: one of them; set the other to null")
         return self
+
+    @property
+    def unit(self) -> BudgetUnit:
+        """Which of them it is in."""
+        return next(name for name in get_args(BudgetUnit) if getattr(self, name) is not None)
+
+    @property
+    def work(self) -> Work | None:
+        """What is counted; None: time."""
+        unit = self.unit
+        return None if unit == "minutes" else Work(unit)
+
+    @property
+    def total(self) -> float:
+        """How much, minutes in seconds."""
+        amount = getattr(self, self.unit)
+        return 60.0 * amount if self.unit == "minutes" else float(amount)
 
     def __str__(self) -> str:
         """For people."""
-        return f"{self.samples:,} samples" if self.samples is not None else f"{self.minutes:g} minutes"
+        return f"{self.minutes:g} minutes" if self.minutes is not None else f"{self.total:,.0f} {self.unit}"
 
 
 class Racing(Fields):
     """How poor settings lose their claim on the budget (see :mod:`ablate.search.racing`)."""
 
-    epochs: bool = True
-    """Stop runs that lie behind others at the same share of their epochs."""
+    steps: Annotated[bool, Field(validation_alias=AliasChoices("steps", "epochs"))] = True
+    """Stop runs that lie behind others at the same share of their steps (``epochs`` in files written before there were
+    other steps)."""
     seeds: bool = True
     """Give further seeds only to settings that may still be the best."""
     reduction: Annotated[float, Field(gt=1.0)] = 3.0
     """At each rung about one setting in so many goes on; contenders get so many times the seeds."""
     rungs: Annotated[int, Field(ge=1, le=5)] = 2
-    """Rungs of a run: at 1/reduction of its epochs, at 1/reduction squared, ..."""
+    """Rungs of a run: at 1/reduction of its steps, at 1/reduction squared, ..."""
     least: Positive = 4
     """Settings that must have reached a rung before anyone is stopped there."""
     patience: Annotated[float, Field(ge=0.0)] = 1.0
@@ -64,9 +94,10 @@ class Confirm(Fields):
 
     top: Positive = 3
     """So many of the best settings are confirmed."""
-    protocols: tuple[Literal["article", "holdout_test"], ...] = ("article", "holdout_test")
-    """``article``: all training images, as the article reports it; ``holdout_test``: as searched, but with the test
-    set read, so that the value found and the value confirmed are the same measure."""
+    protocols: tuple[str, ...] = ()
+    """Of the task's, each a study; none named: all that it has. For images ``article``: all training images, as the
+    article reports it; and ``holdout_test``: as searched, but with the test set read, so that the value found and the
+    value confirmed are the same measure. Most tasks have one, ``fresh_seeds``."""
     additive: bool = True
     """Also train each change of the settings under ``compare`` alone: do single-factor winners add up?"""
 
@@ -86,11 +117,13 @@ class Search(Fields):
     baseline does not lie in the space."""
     budget: Budget
     sampler: Sampler = "tpe"
-    metric: Literal["val_acc", "val_loss"] = "val_acc"
-    """Of the last epoch, mean over seeds, on images held out of the training part."""
-    against: Literal["samples", "seconds"] | None = None
-    """A second objective, to be small: training samples or seconds of a run; the result is a Pareto front, not
-    raced."""
+    metric: str
+    """Any that the task declares, but for those of the test set; its last value, mean over seeds. None named: the
+    task's main one (images: ``val_acc``)."""
+    goal: Goal = "max"
+    """As the metric is declared; no key of a file."""
+    against: Literal["samples", "cost", "steps", "seconds"] | None = None
+    """A second objective, to be small: what a run costs in this unit; the result is a Pareto front, not raced."""
     seeds: tuple[Seed, ...] = (SEEDS_FROM,)
     """A setting's value is the mean over these; a count stands for 1000, 1001, ..."""
     seed: Seed = 0
@@ -119,20 +152,21 @@ class Search(Fields):
     @property
     def higher_is_better(self) -> bool:
         """Direction of the metric."""
-        return self.metric.endswith("_acc")
+        return self.goal == "max"
 
     @property
     def races(self) -> Racing:
         """With two objectives nothing is raced: a setting that is behind in one may be ahead in the other."""
-        return self.racing if self.against is None else Racing(epochs=False, seeds=False)
+        return self.racing if self.against is None else Racing(steps=False, seeds=False)
 
 
-def parse_search(values: Mapping[str, Any], proof_seeds: tuple[int, ...]) -> Search:
+def parse_search(values: Mapping[str, Any], proof_seeds: tuple[int, ...], task: Task) -> Search:
     """Turn the ``study.search`` node into its typed form.
 
     Args:
-        values: Plain data; ``seeds`` a count or a list, ``budget.samples`` also as ``200M``, ``1.5G`` or ``80k``.
+        values: Plain data; ``seeds`` a count or a list, amounts of the budget also as ``200M``, ``1.5G`` or ``80k``.
         proof_seeds: Fresh seeds of the proof, which must be others than those of the search.
+        task: What is searched.
 
     Raises:
         ConfigError: Lists every problem.
@@ -152,12 +186,22 @@ def parse_search(values: Mapping[str, Any], proof_seeds: tuple[int, ...]) -> Sea
     confirm = data.get("confirm")
     if isinstance(confirm, Mapping) and isinstance(confirm.get("protocols"), list):
         data["confirm"] = {**confirm, "protocols": tuple(confirm["protocols"])}
+    data.setdefault("metric", None)
+    if data["metric"] is None:
+        data["metric"] = searching_of(task).metric or task.default_metrics[-1]
+    problems = ["study.search.goal: there is no such field; a metric's direction is declared with it"] * (
+        "goal" in data
+    )
+    metric = task.metrics.get(data["metric"]) if isinstance(data["metric"], str) else None
+    data["goal"] = metric.goal if metric is not None else "max"
     try:
         search = Search.model_validate({key: value for key, value in data.items() if value is not None})
     except ValidationError as error:
-        raise ConfigError(
-            [p.replace("study.search.: ", "study.search.") for p in problems_of(error, "study.search.")]
-        ) from None
+        problems += [p.replace("study.search.: ", "study.search.") for p in problems_of(error, "study.search.")]
+        raise ConfigError(problems) from None
+    problems += _problems_of_task(search, task)
+    if problems:
+        raise ConfigError(problems)
     shared = sorted(set(search.seeds) & set(proof_seeds))
     if shared:
         raise ConfigError(
@@ -167,19 +211,49 @@ def parse_search(values: Mapping[str, Any], proof_seeds: tuple[int, ...]) -> Sea
     return search
 
 
+def _problems_of_task(search: Search, task: Task) -> list[str]:
+    """What the task of a search does not have."""
+    problems, searching = [], searching_of(task)
+    open_ones = [name for name, metric in task.metrics.items() if metric.split != "test"]
+    if search.metric not in task.metrics:
+        problems.append(f"study.search.metric = {search.metric!r}: is no metric of task {task.name}; allowed are ")
+        problems[-1] += ", ".join(open_ones)
+    elif search.metric not in open_ones:
+        problems.append(
+            f"study.search.metric = {search.metric!r}: is measured on the test set, which no choice may see; allowed "
+            f"are {', '.join(open_ones) or '(none: declare one of another split)'}"
+        )
+    units = [searching.cost] * bool(searching.cost) + ["steps", "runs", "minutes"]
+    if search.budget.unit not in units:
+        problems.append(
+            f"study.search.budget = {search.budget}: task {task.name} counts no {search.budget.unit}; it may be in "
+            f"{', '.join(units)}"
+        )
+    if search.against in ("samples", "cost") and search.against != searching.cost:
+        problems.append(f"study.search.against = {search.against!r}: task {task.name} counts no {search.against}")
+    known = [protocol.name for protocol in searching.protocols]
+    for name in search.confirm.protocols:
+        if name not in known:
+            problems.append(f"study.search.confirm.protocols = {name!r}: is none; allowed are {', '.join(known)}")
+    return problems
+
+
 def _budget(values: Any) -> dict[str, Any]:
     if not isinstance(values, Mapping):
-        raise ConfigError(f"study.search.budget = {values!r}: must be {{samples: 200M}} or {{minutes: 60}}")
+        raise ConfigError(
+            f"study.search.budget = {values!r}: must be an amount of one unit, such as {{runs: 50}}, {{samples: 200M}} "
+            "or {minutes: 60}"
+        )
     budget: dict[str, Any] = {key: value for key, value in values.items() if value is not None}
-    if "samples" in budget:
-        budget["samples"] = _count(budget["samples"])
+    for key in budget.keys() & {"samples", "cost", "steps", "runs"}:
+        budget[key] = _count(key, budget[key])
     if isinstance(budget.get("minutes"), int) and not isinstance(budget["minutes"], bool):
         budget["minutes"] = float(budget["minutes"])
     return budget
 
 
-def _count(value: Any) -> Any:
-    """A number of samples; other kinds of values are left for the validation to refuse.
+def _count(unit: str, value: Any) -> Any:
+    """A count; other kinds of values are left for the validation to refuse.
 
     Raises:
         ConfigError: It is a text that says no number.
@@ -189,6 +263,6 @@ def _count(value: Any) -> Any:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?)", value.strip().lower()) if isinstance(value, str) else None
     if isinstance(value, str) and match is None:
         raise ConfigError(
-            f"study.search.budget.samples = {value!r}: must be a number above 0, such as 80k, 200M or 1.5G"
+            f"study.search.budget.{unit} = {value!r}: must be a number above 0, such as 80k, 200M or 1.5G"
         )
     return round(float(match[1]) * SUFFIXES[match[2]]) if match else value

@@ -3,12 +3,14 @@
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ablate.images.run import RunConfig
-from ablate.images.task import GROUPS
+from ablate.plan.design import is_same
 from ablate.task.errors import ConfigError
+from ablate.task.identity import lookup
+from ablate.task.run import Run
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -17,15 +19,11 @@ if TYPE_CHECKING:
 Params = dict[str, Any]
 """Optuna's parameter names to values; a factor whose condition does not hold has none."""
 
-Build = Callable[[Sequence[tuple[str, Any]]], RunConfig]
+Build = Callable[[Sequence[tuple[str, Any]]], Run]
 """Changes to the baseline to a run with seed 0; raises ConfigError."""
 
 MOST_GRID = 10_000
 """Settings of a grid."""
-
-NO_SHAPE = ("optimizer.", "schedule", "train.epochs", "train.label_smoothing", "train.init", "model.dropout")
-"""Paths that do not shape a training step: settings that differ in these only make one cohort
-(``RunConfig.cohort_key``)."""
 
 
 @dataclass(frozen=True)
@@ -40,19 +38,14 @@ class Factor:
     distribution: "BaseDistribution"
     composite: Mapping[str, tuple[tuple[str, Any], ...]] | None = None
     """For choices that are no plain values: label to the changes that it stands for."""
+    shapes: bool = False
+    """Whether settings that differ in this factor cannot be trained as one cohort."""
 
     def changes(self, value: Any) -> tuple[tuple[str, Any], ...]:
         """What a value changes in the baseline."""
-        return self.composite[value] if self.composite is not None else ((self.path, value),)
-
-    @property
-    def shapes(self) -> bool:
-        """Whether settings that differ in this factor cannot be trained as one cohort."""
-        changed = (
-            [path for value in self.composite for path, _ in self.changes(value)] if self.composite else [self.path]
-        )
-        free = all(path.startswith(NO_SHAPE) and path != "optimizer.nesterov" for path in changed)
-        return not free
+        if self.composite is not None:
+            return self.composite[value]
+        return ((self.path, exact(self.distribution, value)),)
 
     @cached_property
     def levels(self) -> tuple[Any, ...]:
@@ -69,7 +62,8 @@ class Factor:
             case IntDistribution() if not self.distribution.log:
                 return tuple(range(self.distribution.low, self.distribution.high + 1, self.distribution.step))
             case FloatDistribution(step=float(step), low=low, high=high):
-                return tuple(low + i * step for i in range(round((high - low) / step) + 1))
+                values = [low + i * step for i in range(round((high - low) / step) + 1)]
+                return tuple(exact(self.distribution, value) for value in values)
         raise ConfigError(f"study.search.space.{self.path}: a grid needs choices or a step")
 
     @property
@@ -77,6 +71,15 @@ class Factor:
         """The values that decide whether it is valid: all choices, or both ends of a range."""
         choices = getattr(self.distribution, "choices", None)
         return tuple(choices) if choices is not None else (self.distribution.low, self.distribution.high)  # type: ignore[attr-defined]
+
+
+def exact(distribution: "BaseDistribution", value: Any) -> Any:
+    """A value in decimals where a range goes in steps: 0.3 and never 0.30000000000000004, which is another setting."""
+    step = getattr(distribution, "step", None)
+    if not isinstance(step, float) or not isinstance(value, float):
+        return value
+    low, by = Decimal(str(distribution.low)), Decimal(str(step))  # type: ignore[attr-defined]
+    return float(low + round((Decimal(value) - low) / by) * by)
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,8 @@ class Space:
                 case IntDistribution(low=low, high=high, step=step, log=log):
                     params[factor.name] = trial.suggest_int(factor.name, low, high, step=step, log=log)
                 case FloatDistribution(low=low, high=high, step=step, log=log):
-                    params[factor.name] = trial.suggest_float(factor.name, low, high, step=step, log=log)
+                    value = trial.suggest_float(factor.name, low, high, step=step, log=log)
+                    params[factor.name] = exact(factor.distribution, value)
         return params
 
     def holds(self, factor: Factor, params: Params) -> bool:
@@ -142,8 +146,16 @@ class Space:
             raise ConfigError(f"study.search.space: a grid of {len(found)} settings; at most {MOST_GRID}")
         return list(found.values())
 
-    def nearest(self, config: RunConfig) -> Params:
+    def exact(self, params: Params) -> Params:
+        """Parameters, as Optuna keeps them, with every value as it is trained."""
+        return {name: exact(self._by_name[name].distribution, value) for name, value in params.items()}
+
+    def nearest(self, run: Run, chosen: Mapping[str, Any]) -> Params:
         """The parameters of the setting in the space that is most like a given one.
+
+        Args:
+            run: The given one.
+            chosen: By configuration group, the option that it has.
 
         Returns:
             Without those whose value lies outside the space: they are left to the sampler.
@@ -151,26 +163,33 @@ class Space:
         params: Params = {}
         for factor in self.factors:
             if self.holds(factor, params):
-                params.update((factor.name, value) for value in self._matching(factor, config))
+                params.update((factor.name, value) for value in _matching(factor, run, chosen))
         return params
 
     @cached_property
     def _by_name(self) -> dict[str, Factor]:
         return {factor.name: factor for factor in self.factors}
 
-    def _matching(self, factor: Factor, config: RunConfig) -> list[Any]:
-        """The value of a factor that a configuration has, if any; of named choices, the one that says most."""
-        choices = getattr(factor.distribution, "choices", None)
-        if choices is None:
-            value = _lookup(config, factor.path)
-            return [value] if isinstance(value, int | float) and factor.distribution._contains(value) else []
-        fitting = [c for c in choices if all(_lookup(config, path) == value for path, value in factor.changes(c))]
-        return [max(fitting, key=lambda choice: len(factor.changes(choice)))] if fitting else []
+
+def _matching(factor: Factor, run: Run, chosen: Mapping[str, Any]) -> list[Any]:
+    """The value of a factor that a run has, if any; of named choices, the one that says most."""
+
+    def has(path: str) -> Any:
+        if path in chosen:
+            return chosen[path]
+        try:
+            return lookup(run.config, path)
+        except KeyError:
+            return None
+
+    choices = getattr(factor.distribution, "choices", None)
+    if choices is None:
+        value = has(factor.path)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return [value] if is_number and factor.distribution._contains(value) else []
+    fitting = [c for c in choices if all(is_same(_plain(has(p)), _plain(v)) for p, v in factor.changes(c))]
+    return [max(fitting, key=lambda choice: len(factor.changes(choice)))] if fitting else []
 
 
-def _lookup(config: RunConfig, path: str) -> Any:
-    """A field's value; of a configuration group its option's name; None where there is no such field."""
-    node: Any = config
-    for part in path.split("."):
-        node = getattr(node, part, None)
-    return getattr(node, "name", node) if path in GROUPS else node
+def _plain(value: Any) -> Any:
+    return tuple(map(_plain, value)) if isinstance(value, list | tuple) else value

@@ -12,24 +12,25 @@ Each entry maps a dotted path (or configuration group) to one of
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ablate.plan.design import label_of
+from ablate.plan.levels import named_as
 from ablate.search.space import Factor, Space
 from ablate.task.errors import ConfigError
+from ablate.task.searching import Searching
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
-OF_INPUT = {f"data.{field}" for field in ("normalize", "image_size", "flip", "shift")}
-"""What may be searched of ``data``: all else says which images are used and how they are split."""
 
-
-def parse_space(values: Mapping[str, Any]) -> Space:
+def parse_space(values: Mapping[str, Any], searching: Searching) -> Space:
     """The typed form of ``study.search.space``.
 
     Args:
         values: Plain data.
+        searching: How the task is searched.
 
     Raises:
         ConfigError: Lists every problem.
@@ -40,18 +41,18 @@ def parse_space(values: Mapping[str, Any]) -> Space:
         alternatives = spec if several else [spec]
         for alternative in alternatives:
             try:
-                factors.append(_factor(str(path), alternative, several=len(alternatives) > 1))
+                factors.append(_factor(str(path), alternative, searching, several=len(alternatives) > 1))
             except ConfigError as error:
                 problems += error.problems
     if problems:
         raise ConfigError(problems)
-    return Space(_ordered(factors))
+    return Space(_ordered([_with_names(factor, factors) for factor in factors]))
 
 
-def _factor(path: str, spec: Any, *, several: bool) -> Factor:
+def _factor(path: str, spec: Any, searching: Searching, *, several: bool) -> Factor:
     place = f"study.search.space.{path}"
-    if path == "data" or (path.startswith("data.") and path not in OF_INPUT):
-        raise ConfigError(f"{place}: which images are used and how they are split is not searched")
+    if (reason := searching.refused(path)) is not None:
+        raise ConfigError(f"{place}: {reason}")
     if isinstance(spec, list):
         spec = {"choices": spec}
     if not isinstance(spec, Mapping):
@@ -71,9 +72,27 @@ def _factor(path: str, spec: Any, *, several: bool) -> Factor:
     if unknown or ("choices" in spec) == ("low" in spec or "high" in spec):
         extra = f"; {', '.join(sorted(unknown))} is unknown" if unknown else ""
         raise ConfigError(f"{place}: needs either choices, or low and high (and log or step){extra}")
-    if "choices" in spec:
-        return _choices(name, path, conditions, spec, place)
-    return Factor(name, path, conditions, _range(spec, place))
+    factor = (
+        _choices(name, path, conditions, spec, place)
+        if "choices" in spec
+        else Factor(name, path, conditions, _range(spec, place))
+    )
+    composite = factor.composite or {}
+    changed = [other for changes in composite.values() for other, _ in changes] if composite else [path]
+    refused = [f"{place}: {other}: {why}" for other in changed if (why := searching.refused(other)) is not None]
+    if refused:
+        raise ConfigError(refused)
+    return replace(factor, shapes=any(map(searching.shapes, changed)))
+
+
+def _with_names(factor: Factor, factors: Sequence[Factor]) -> Factor:
+    """A factor whose conditions call named choices by their names, whatever the file's words look like."""
+    names = {other.path: tuple(other.composite) for other in factors if other.composite is not None}
+    when = {
+        path: tuple(named_as(value, names[path]) for value in allowed) if path in names else allowed
+        for path, allowed in factor.when.items()
+    }
+    return replace(factor, when=when)
 
 
 def _choices(name: str, path: str, when: Mapping[str, tuple[Any, ...]], spec: Mapping[str, Any], place: str) -> Factor:

@@ -5,19 +5,23 @@ from typing import TYPE_CHECKING
 
 from ablate.execute.devices import cores
 from ablate.execute.estimate import Speeds
-from ablate.images.run import RunConfig
 from ablate.search.budget import Purse
 from ablate.search.evaluate import Evaluate
 from ablate.search.racing import first_seeds
 from ablate.search.request import SearchRequest
-from ablate.search.searcher import Searcher
+from ablate.search.searcher import Searcher, amount
 from ablate.search.storage import Direction, open_study
 from ablate.store import Owner, Store, open_store
 from ablate.store.provenance import collect
 from ablate.task.errors import ConfigError
+from ablate.task.run import Run
 
 if TYPE_CHECKING:
     from optuna import Study
+
+
+LEAST_SECONDS = 1.0
+"""A budget of less time is refused by a mere guess of what a run takes."""
 
 
 def make_searcher(
@@ -41,6 +45,7 @@ def make_searcher(
     return Searcher(
         study=study,
         search=order.search,
+        metric=order.metric,
         space=order.space,
         build=order.build,
         purse=purse,
@@ -49,6 +54,7 @@ def make_searcher(
         store=store,
         owner=owner,
         evaluate=evaluate,
+        kind_of=order.kind_of,
         say=say,
     )
 
@@ -69,11 +75,12 @@ def make_purse(order: SearchRequest, store: Store, study: "Study") -> Purse:
     """The budget, with estimates of time from what was measured on this host."""
     workers = order.launch.workers or cores()
 
-    def seconds(run: RunConfig) -> float:
+    def seconds(run: Run) -> tuple[float, bool]:
         speeds = Speeds(store.speeds(collect()["host"]), "cpu")
-        return speeds.seconds(run, run.samples) / workers
+        is_guess = speeds.measured(run, 10, True) is None
+        return speeds.seconds(run, run.samples) / workers, is_guess
 
-    return Purse(order.search.budget, study, seconds)
+    return Purse(order.search.budget, study, order.work, seconds)
 
 
 def dearest(order: SearchRequest, purse: Purse) -> float:
@@ -84,12 +91,14 @@ def dearest(order: SearchRequest, purse: Purse) -> float:
     """
     seeds = first_seeds(order.search)
     costs = [seeds * purse.cost(run) for run in order.corners]
-    if min(costs) > purse.total:
-        unit = "training samples" if purse.counts_samples else "seconds (estimated)"
+    # What nobody has measured may be wrong by any factor, and refuses nothing but a budget that is none.
+    is_guess = purse.total >= LEAST_SECONDS and any(map(purse.is_guess, order.corners))
+    if min(costs) > purse.total and not is_guess:
+        unit = "seconds (estimated)" if purse.work is None else purse.unit
         what = "run" if seeds == 1 else f"setting with its {seeds} seeds"
         raise ConfigError(
             f"study.search.budget = {order.search.budget}: does not buy a single {what}; the cheapest takes "
-            f"{min(costs):,.0f} {unit}"
+            f"{amount(min(costs))} {unit}"
         )
     return min(max(costs), purse.total)
 

@@ -5,22 +5,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ablate.images.metrics import METRICS
-from ablate.images.run import RunConfig
-from ablate.search.budget import RUNS, SPENT, Purse
+from ablate.search.budget import RUNS, SPENT, WORK, Purse
 from ablate.search.evaluate import Outcome
-from ablate.search.racing import Lap, rung_epochs
+from ablate.search.racing import Lap, rung_steps
 from ablate.search.settings import Search
 from ablate.search.space import Params
+from ablate.search.work import Work
+from ablate.task.metric import Metric
 from ablate.task.record import Result, StopRule
+from ablate.task.run import Run
 
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial, Trial
 
-BATCH, LIMITS, VALUES, STATUS, SCHEDULE, EPOCHS = "batch", "limits", "values", "status", "schedule", "epochs"
-SAMPLES, SECONDS, PROBLEM, NEW, GRANTS = "samples", "seconds", "problem", "new", "grants"
-"""Attributes of a trial, beside those of the budget."""
+BATCH, LIMITS, VALUES, STATUS, KIND, LENGTH = "batch", "limits", "values", "status", "schedule", "epochs"
+SECONDS, PROBLEM, NEW, GRANTS = "seconds", "problem", "new", "grants"
+"""Attributes of a trial, beside those of the budget; two are called as when all tasks had schedules and epochs."""
 
 
 @dataclass(eq=False)
@@ -29,8 +30,12 @@ class Pending:
 
     trial: "Trial"
     params: Params
-    config: RunConfig
+    config: Run
     """With seed 0."""
+    metric: Metric
+    """That is optimised."""
+    kind: str = ""
+    """Values along the steps are compared with those of the same kind."""
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     """By seed."""
 
@@ -39,13 +44,13 @@ class Pending:
         """Optuna's."""
         return self.trial.number
 
-    def run(self, seed: int) -> RunConfig:
+    def run(self, seed: int) -> Run:
         """The setting with a seed."""
         return self.config.with_seed(seed)
 
-    def values(self, search: Search) -> list[float]:
+    def values(self) -> list[float]:
         """The metric of each seed so far, in the order of the seeds."""
-        return [value_of(outcome.result, search.metric) for outcome in self.outcomes.values()]
+        return [value_of(outcome.result, self.metric) for outcome in self.outcomes.values()]
 
     @property
     def status(self) -> str:
@@ -55,28 +60,31 @@ class Pending:
 
     def spent(self, purse: Purse) -> float:
         """What its runs have cost so far; a run that another trial has paid for costs nothing."""
-        if not purse.counts_samples:
+        if purse.work is None:
             return sum(outcome.seconds for outcome in self.outcomes.values())
         known = purse.known_runs(but=self.number)
         trained = {seed: o for seed, o in self.outcomes.items() if self.run(seed).digest not in known}
-        return float(sum(_samples(self.run(seed), outcome.result) for seed, outcome in trained.items()))
+        return float(sum(purse.done(self.run(seed), o.result, o.seconds) for seed, o in trained.items()))
 
 
-def value_of(result: Result, metric: str) -> float:
-    """A run's metric after its last epoch; one that diverged counts as guessing, or as the worst that there can be."""
+def value_of(result: Result, metric: Metric) -> float:
+    """A run's last value; one that diverged counts as guessing, or as the worst that there can be.
+
+    Returns:
+        NaN where there is none, and where a run diverged whose metric knows neither guessing nor a worst value.
+    """
     if result.status == "diverged":
-        guess, declared = result.guesses.get(metric), METRICS[metric]
-        worst = declared.low if declared.goal == "max" else declared.high
+        guess, worst = result.guesses.get(metric.name), metric.low if metric.goal == "max" else metric.high
         return guess.value if guess is not None else math.nan if worst is None else worst
-    value = result.last(metric) if result.curves else None
+    value = result.last(metric.name)
     return math.nan if value is None else float(value)
 
 
 def tell(study: "Study", pending: Pending, search: Search, purse: Purse) -> None:
     """Tell Optuna how a setting fared, with everything that the report and the next searcher need.
 
-    A stopped setting is PRUNED with its values at the rungs, one with a failed run is FAIL, all others are COMPLETE
-    with the mean over the seeds that they got.
+    A stopped setting is PRUNED with its values at the rungs, and so is one that diverged where that is no value; one
+    with a failed run is FAIL, all others are COMPLETE with the mean over the seeds that they got.
     """
     from optuna.trial import TrialState
 
@@ -84,24 +92,25 @@ def tell(study: "Study", pending: Pending, search: Search, purse: Purse) -> None
     for name, value in _attributes(pending, search, purse).items():
         trial.set_user_attr(name, value)
     first = next(iter(pending.outcomes.values())).result
-    if search.against is None:
+    if search.against is None and pending.config.length is not None:
         reported = study.get_trials(deepcopy=False)[pending.number].intermediate_values
-        for epoch in {*rung_epochs(pending.config.train.epochs, search.racing)} - {*reported}:
-            reached = _at(first, epoch, search.metric)
-            if reached is not None and math.isfinite(reached):
-                trial.report(reached, epoch)
-    values = pending.values(search)
-    if status == "failed" or not all(map(math.isfinite, values)):
-        study.tell(pending.number, state=TrialState.FAIL)
-    elif status == "stopped":
+        reached = (_reached(first, rung, search.metric) for rung in rung_steps(pending.config.length, search.racing))
+        for step, value in dict(found for found in reached if found is not None).items():
+            if step not in reported and math.isfinite(value):
+                trial.report(value, step)
+    values = pending.values()
+    is_known = all(map(math.isfinite, values))
+    if status == "stopped" or (status == "diverged" and not is_known and search.against is None):
         study.tell(pending.number, state=TrialState.PRUNED)
+    elif status == "failed" or not is_known:
+        study.tell(pending.number, state=TrialState.FAIL)
     else:
         objectives = [math.fsum(values) / len(values)]
-        if search.against == "samples":
-            objectives.append(float(pending.config.samples))
-        elif search.against == "seconds":
-            times = [sum(e.seconds for e in outcome.result.curves) for outcome in pending.outcomes.values()]
+        if search.against == "seconds":
+            times = [outcome.result.seconds for outcome in pending.outcomes.values()]
             objectives.append(math.fsum(times) / len(times))
+        elif search.against is not None:
+            objectives.append(float(Work(search.against).of(pending.config)))
         study.tell(pending.number, objectives, state=TrialState.COMPLETE)
 
 
@@ -117,9 +126,9 @@ def refuse(study: "Study", trial: "Trial", problem: str, search: Search) -> None
 def laps_of(trials: "Sequence[FrozenTrial]") -> list[Lap]:
     """How far the first seeds of finished trials came."""
     return [
-        Lap(t.user_attrs[SCHEDULE], t.user_attrs[EPOCHS], t.intermediate_values)
+        Lap(t.user_attrs[KIND], t.user_attrs[LENGTH], t.intermediate_values)
         for t in trials
-        if t.state.is_finished() and SCHEDULE in t.user_attrs
+        if t.state.is_finished() and t.user_attrs.get(LENGTH) is not None
     ]
 
 
@@ -133,38 +142,30 @@ def finished_values(trials: "Sequence[FrozenTrial]", search: Search) -> dict[int
     return found
 
 
-def rule_of(attributes: Mapping[str, Any], metric: str) -> StopRule | None:
+def rule_of(attributes: Mapping[str, Any], metric: Metric, length: int | None) -> StopRule | None:
     """The stop rule that a trial was started with."""
-    limits = attributes.get(LIMITS)
-    return (
-        StopRule(metric, METRICS[metric].goal, tuple((int(epoch), float(value)) for epoch, value in limits))
-        if limits
-        else None
-    )
+    limits = tuple((int(step), float(value)) for step, value in attributes.get(LIMITS, ()))
+    return StopRule(metric.name, metric.goal, limits, length) if limits else None
 
 
 def _attributes(pending: Pending, search: Search, purse: Purse) -> dict[str, Any]:
     digests = {str(seed): pending.run(seed).digest for seed in pending.outcomes}
-    values = pending.values(search)
+    values = pending.values()
     errors = [o.result.error for o in pending.outcomes.values() if o.result.error]
     attributes = {
         RUNS: digests,
         VALUES: {seed: value for seed, value in zip(digests, values, strict=True) if math.isfinite(value)},
         STATUS: pending.status,
-        SCHEDULE: pending.config.schedule.name,
-        EPOCHS: pending.config.train.epochs,
+        KIND: pending.kind,
+        LENGTH: pending.config.length,
         SPENT: pending.spent(purse),
         NEW: not set(digests.values()) <= purse.known_runs(but=pending.number),
-        SAMPLES: sum(_samples(pending.run(seed), o.result) for seed, o in pending.outcomes.items()),
-        SECONDS: sum(e.seconds for o in pending.outcomes.values() for e in o.result.curves),
+        WORK: sum(purse.own.done(pending.run(seed), o.result) for seed, o in pending.outcomes.items()),
+        SECONDS: sum(o.result.seconds for o in pending.outcomes.values()),
     }
     return attributes | ({PROBLEM: errors[0].strip().splitlines()[-1]} if errors else {})
 
 
-def _at(result: Result, epoch: int, metric: str) -> float | None:
-    value = result.curves[epoch - 1].values.get(metric) if len(result.curves) >= epoch else None
-    return None if value is None else float(value)
-
-
-def _samples(run: RunConfig, result: Result) -> int:
-    return run.samples * len(result.curves) // run.train.epochs
+def _reached(result: Result, rung: int, metric: str) -> tuple[int, float] | None:
+    """The first step from a rung on at which a metric was measured, and its value."""
+    return next(((m.step, m.values[metric]) for m in result.curves if m.step >= rung and metric in m.values), None)

@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablate.search.budget import SPENT
+from ablate.search.budget import SPENT, WORK
 from ablate.search.settings import Search
-from ablate.search.trial import PROBLEM, SAMPLES, SECONDS, STATUS, VALUES
+from ablate.search.space import exact
+from ablate.search.trial import PROBLEM, SECONDS, STATUS, VALUES
 from ablate.task.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -17,13 +18,18 @@ if TYPE_CHECKING:
 FILE = "trials.json"
 
 
-def frame_of_trials(study: "Study", search: Search) -> "pd.DataFrame":
+def frame_of_trials(study: "Study", search: Search, unit: str) -> "pd.DataFrame":
     """A row a trial that has ended.
+
+    Args:
+        study: Its trials.
+        search: What was searched.
+        unit: In which the task counts work: ``samples``, ``cost``, ``steps`` or ``runs``.
 
     Returns:
         trial, status (complete, stopped, diverged, failed, invalid), the metric (mean over seeds; NaN where the
-        setting has no value), seeds (how many it got), the second objective where there is one, samples, seconds,
-        spent, problem and ``param.<name>`` (None where the factor's condition does not hold).
+        setting has no value), seeds (how many it got), the second objective where there is one, the work in its unit,
+        seconds, spent, problem and ``param.<name>`` (None where the factor's condition does not hold).
     """
     import pandas as pd
 
@@ -43,12 +49,12 @@ def frame_of_trials(study: "Study", search: Search) -> "pd.DataFrame":
         if search.against is not None:
             row[f"{search.against}_of_run"] = trial.values[1] if complete else float("nan")
         row |= {
-            "samples": trial.user_attrs.get(SAMPLES, 0),
+            unit: trial.user_attrs.get(WORK, 0),
             "seconds": trial.user_attrs.get(SECONDS, 0.0),
             "spent": trial.user_attrs.get(SPENT, 0.0),
             "problem": trial.user_attrs.get(PROBLEM),
         }
-        rows.append(row | {f"param.{name}": trial.params.get(name) for name in names})
+        rows.append(row | {f"param.{name}": values_of(trial).get(name) for name in names})
     return pd.DataFrame(rows)
 
 
@@ -70,8 +76,13 @@ def best_trials(study: "Study", search: Search, count: int) -> "list[FrozenTrial
     chosen: dict[str, FrozenTrial] = {}
     for trial in ranked:
         if len(trial.user_attrs.get(VALUES, {})) == most or not chosen:
-            chosen.setdefault(json.dumps(trial.params, sort_keys=True), trial)
+            chosen.setdefault(json.dumps(values_of(trial), sort_keys=True), trial)
     return list(chosen.values())[:count]
+
+
+def values_of(trial: "FrozenTrial") -> dict[str, Any]:
+    """The parameters of a trial as they were trained."""
+    return {name: exact(trial.distributions[name], value) for name, value in trial.params.items()}
 
 
 def dump_trials(study: "Study") -> str:

@@ -17,6 +17,7 @@ from ablate.task.plain_values import as_default, merged, plain_values, read_yaml
 from ablate.task.project import Project
 from ablate.task.record import Guess, Record
 from ablate.task.run import Run
+from ablate.task.searching import Searching
 from ablate.task.task import Configuration
 
 MAX_SEED = 2**31
@@ -97,6 +98,7 @@ class DeclaredTask(ABC):
         }
         self.default_metrics = tuple(self.metrics)
         self.step = table.step
+        self.searching = Searching(cost="cost" if table.cost is not None else "")
 
     # What kinds of tasks say for themselves
 

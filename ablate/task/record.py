@@ -76,20 +76,36 @@ class StopRule:
     goal: Goal
     """Direction of the metric."""
     limits: tuple[tuple[int, float], ...]
-    """``(step, value)``: the run leaves after this step if its value is worse than that."""
+    """``(step, value)``: the run leaves after this step if its value is worse than that; where the metric is not
+    measured at this step, after the first step from there on at which it is."""
+    end: int | None = None
+    """The run's last step, after which it is complete and no rule stops it; None: not known."""
 
-    def stops(self, measurement: Measurement) -> bool:
-        """Whether a run leaves after this measurement."""
-        limit, value = dict(self.limits).get(measurement.step), measurement.values.get(self.metric)
-        if limit is None or value is None:
+    def stops(self, measurement: Measurement, before: int | None = None) -> bool:
+        """Whether a run leaves after this measurement.
+
+        Args:
+            measurement: The last one.
+            before: The last step before it at which the metric was measured; None: the one just before it.
+        """
+        value = measurement.values.get(self.metric)
+        if value is None or (self.end is not None and measurement.step >= self.end):
             return False
+        since = measurement.step - 1 if before is None else before
+        due = [limit for limit in self.limits if since < limit[0] <= measurement.step]
+        if not due:
+            return False
+        _, limit = max(due)
         return value < limit if self.goal == "max" else value > limit
 
     def part(self, curves: tuple[Measurement, ...]) -> tuple[Measurement, ...] | None:
         """The measurements up to where a run would have left, or None where it would not have."""
+        before = -1
         for position, measurement in enumerate(curves, start=1):
-            if self.stops(measurement):
+            if self.stops(measurement, before):
                 return curves[:position]
+            if self.metric in measurement.values:
+                before = measurement.step
         return None
 
 

@@ -5,6 +5,8 @@ import math
 
 from ablate.images.metrics import measured_epoch
 from ablate.images.run import RunConfig
+from ablate.images.searching import SEARCHING
+from ablate.images.task import IMAGES as TASK
 from ablate.plan.compose import Source
 from ablate.plan.launch import Launch
 from ablate.plan.study import Study
@@ -37,9 +39,10 @@ def order(space=SPACE, fresh=(0, 1, 2), results="results", groups=None, **search
     def compose_group(group, option):
         return (groups or {})[group, option]
 
-    parsed = parse_search(node, study.seeds)
-    source = Source(study, baseline(), Launch(results=str(results)), compose_group)
-    return SearchRequest(source, parsed, parse_space(parsed.space))
+    parsed = parse_search(node, study.seeds, TASK)
+    chosen = {"optimizer": "sgd", "schedule": "constant"}
+    source = Source(study, baseline(), Launch(results=str(results)), compose_group, chosen=chosen)
+    return SearchRequest(source, parsed, parse_space(parsed.space, SEARCHING))
 
 
 def quality(config):

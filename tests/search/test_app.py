@@ -110,7 +110,7 @@ def test_the_records_that_a_report_keeps_make_the_same_search_free(searched, rep
 def test_the_outlook_says_what_the_budget_buys(tmp_path, capsys):
     order = fakes.order(results=tmp_path, **{**SEARCH, "budget": {"samples": 900_000}})
     found = search_outlook(order)
-    assert (found["run_samples"], found["runs_in_full"], found["settings_in_full"]) == (9000, 100, 50)
+    assert (found["run_work"], found["runs_in_full"], found["settings_in_full"]) == (9000, 100, 50)
     assert found["settings_raced"] > 100
     assert found["proof"]["runs"] == 3 * (5 + 2 + 5)
     assert (found["spent"], found["trials"]) == (0, 0)
@@ -132,7 +132,7 @@ def test_the_expected_cost_of_a_raced_setting():
     """With rungs at 1/9 and 1/3 and a third going on: 1/9 + 2/27 + 2/27, and a 27th of two more seeds."""
     search = fakes.order(seeds=3).search
     assert raced_share(search, 9) == pytest.approx(1 / 9 + 2 / 27 + 2 / 27 + 2 / 27)
-    without = search.model_copy(update={"racing": Racing(epochs=False, seeds=False)})
+    without = search.model_copy(update={"racing": Racing(steps=False, seeds=False)})
     assert raced_share(without, 9) == 3.0
 
 
@@ -140,8 +140,8 @@ def test_the_expected_cost_of_a_raced_setting():
     ("override", "message"),
     [
         ("study.search.budget.minutes=0", "study.search.budget.minutes = 0.0: input should be greater than 0"),
-        ("study.search.budget.samples=null", "study.search.budget: needs either samples (such as 200M) or minutes"),
-        ("study.search.budget.minutes=60", " and minutes = 60: one of them; set the other to null"),
+        ("study.search.budget.samples=null", "study.search.budget: needs one of samples, cost, steps, runs, minutes, such as {runs: 50}"),
+        ("study.search.budget.minutes=60", "= 4.9e+07 and minutes = 60: one of them; set the other to null"),
         ("study.search.budget={minutes: null, samples: 0}", "study.search.budget.samples = 0: input should be greater"),
         ("study.search.budget={minutes: null, samples: many}", "budget.samples = 'many': must be a number above 0"),
         ("study.search.budget={minutes: null, samples: 5}", "budget = 5 samples: does not buy a single run; the cheap"),
@@ -149,7 +149,7 @@ def test_the_expected_cost_of_a_raced_setting():
             "study.search.budget={minutes: 1e-6, samples: null}",
             "study.search.budget = 1e-06 minutes: does not buy a single run",
         ),
-        ("study.search.budget=60", "study.search.budget = 60: must be {samples: 200M} or {minutes: 60}"),
+        ("study.search.budget=60", "study.search.budget = 60: must be an amount of one unit, such as {runs: 50}"),
         ("study.search.sampler=magic", "study.search.sampler = 'magic': input should be 'tpe', 'random'"),
         (
             "study.search.space.optimizer.lr2=[0.1,0.2]",

@@ -115,10 +115,10 @@ def test_trials_survive_as_a_file(tmp_path):
     (tmp_path / "trials.json").write_text(dump_trials(study))
     again = read_trials(tmp_path / "trials.json")
     assert dump_trials(again) == dump_trials(study)
-    pd.testing.assert_frame_equal(frame_of_trials(again, search), frame_of_trials(study, search))
-    row = frame_of_trials(study, search).iloc[1]
+    pd.testing.assert_frame_equal(frame_of_trials(again, search, "samples"), frame_of_trials(study, search, "samples"))
+    row = frame_of_trials(study, search, "samples").iloc[1]
     assert (row["trial"], row["val_acc"], row["seeds"], row["param.optimizer.lr"]) == (1, 0.9, 2, 0.04)
-    assert list(frame_of_trials(study, search)["status"]) == ["complete", "complete", "failed"]
+    assert list(frame_of_trials(study, search, "samples")["status"]) == ["complete", "complete", "failed"]
 
 
 def test_a_damaged_file_is_refused(tmp_path):

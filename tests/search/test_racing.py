@@ -2,18 +2,16 @@ import math
 
 import pytest
 
-from ablate.images.config import OneCycle, Train
-from ablate.images.metrics import measured_epoch
-from ablate.images.run import RunConfig
-from ablate.search.racing import Lap, contenders, rung_epochs, seed_counts, stop_rule
+from ablate.images.metrics import METRICS, measured_epoch
+from ablate.search.racing import Lap, contenders, rung_steps, seed_counts, stop_rule
 from ablate.search.settings import Racing
 from ablate.task.record import StopRule
 
 RACING = Racing(reduction=3.0, rungs=2, least=3)
 
 
-def run(epochs=9, **fields):
-    return RunConfig(train=Train(epochs=epochs), **fields)
+def rule_for(laps, metric="val_acc", length=9, kind="constant", racing=RACING):
+    return stop_rule(length, kind, racing, METRICS[metric], laps)
 
 
 def laps(values, epochs=9, schedule="constant", epoch=1):
@@ -22,40 +20,40 @@ def laps(values, epochs=9, schedule="constant", epoch=1):
 
 @pytest.mark.parametrize(("epochs", "rungs"), [(9, [1, 3]), (27, [3, 9]), (50, [6, 17]), (20, [3, 7]), (1, [1, 1])])
 def test_rungs_are_shares_of_a_runs_own_length(epochs, rungs):
-    assert rung_epochs(epochs, RACING) == rungs
+    assert rung_steps(epochs, RACING) == rungs
 
 
 def test_the_limit_is_the_last_of_the_best_third():
-    rule = stop_rule(run(), RACING, "val_acc", laps([0.1, 0.5, 0.4, 0.3, 0.2, 0.6]))
-    assert rule == StopRule("val_acc", "max", ((1, 0.5),))
-    rule = stop_rule(run(), RACING, "val_loss", laps([0.1, 0.5, 0.4, 0.3, 0.2, 0.6]))
-    assert rule == StopRule("val_loss", "min", ((1, 0.2),))
+    rule = rule_for(laps([0.1, 0.5, 0.4, 0.3, 0.2, 0.6]))
+    assert rule == StopRule("val_acc", "max", ((1, 0.5),), 9)
+    rule = rule_for(laps([0.1, 0.5, 0.4, 0.3, 0.2, 0.6]), "val_loss")
+    assert rule == StopRule("val_loss", "min", ((1, 0.2),), 9)
 
 
 def test_both_rungs_have_limits_of_their_own():
     seen = [*laps([0.3, 0.2, 0.1]), *laps([0.9, 0.8, 0.7], epoch=3)]
-    assert stop_rule(run(), RACING, "val_acc", seen).limits == ((1, 0.3), (3, 0.9))
+    assert rule_for(seen).limits == ((1, 0.3), (3, 0.9))
 
 
 def test_runs_of_other_lengths_are_compared_at_the_same_share():
-    rule = stop_rule(run(epochs=27), RACING, "val_acc", laps([0.3, 0.2, 0.1], epochs=9, epoch=1))
+    rule = rule_for(laps([0.3, 0.2, 0.1], epochs=9, epoch=1), length=27)
     assert rule.limits == ((3, 0.3),)
 
 
 def test_nobody_is_stopped_before_enough_have_been_there():
-    assert stop_rule(run(), RACING, "val_acc", laps([0.1, 0.2])) is None
+    assert rule_for(laps([0.1, 0.2])) is None
 
 
 def test_runs_with_another_schedule_are_not_compared():
-    assert stop_rule(run(schedule=OneCycle()), RACING, "val_acc", laps([0.1, 0.2, 0.3])) is None
+    assert rule_for(laps([0.1, 0.2, 0.3]), kind="one_cycle") is None
 
 
 def test_without_a_race_over_epochs_there_is_no_rule():
-    assert stop_rule(run(), Racing(epochs=False), "val_acc", laps([0.1] * 9)) is None
+    assert rule_for(laps([0.1] * 9), racing=Racing(steps=False)) is None
 
 
 def test_a_run_of_one_epoch_is_never_stopped():
-    assert stop_rule(run(epochs=1), RACING, "val_acc", laps([0.1] * 9, epochs=1)) is None
+    assert rule_for(laps([0.1] * 9, epochs=1), length=1) is None
 
 
 def epoch(number, accuracy):

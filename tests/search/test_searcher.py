@@ -33,6 +33,7 @@ def make(tmp_path):
                 order.source.baseline,
                 order.launch.model_copy(update={"store": str(tmp_path / store)}),
                 order.source.compose_group,
+                chosen=order.source.chosen,
             ),
             order.search,
             order.space,
@@ -92,7 +93,7 @@ def test_races_leave_poor_settings_behind(make):
 
 def test_without_races_every_setting_gets_every_epoch_and_seed(make):
     bench = fakes.Bench()
-    searcher = make(bench, budget={"samples": 20 * FULL}, racing={"epochs": False, "seeds": False}, batch=4)
+    searcher = make(bench, budget={"samples": 20 * FULL}, racing={"steps": False, "seeds": False}, batch=4)
     searcher.run()
     assert {t.state.name for t in searcher.study.trials} == {"COMPLETE"}
     whole = [t for t in searcher.study.trials if len(t.user_attrs[VALUES]) == 2]
@@ -238,7 +239,7 @@ def test_other_samplers(make, sampler):
 
 def test_a_grid_is_gone_through_once(make):
     bench = fakes.Bench()
-    search = {"space": GRID, "sampler": "grid", "seeds": 1, "racing": {"epochs": False}}
+    search = {"space": GRID, "sampler": "grid", "seeds": 1, "racing": {"steps": False}}
     searcher = make(bench, budget={"samples": 50 * FULL}, **search)
     searcher.run()
     settings = [tuple(t.params.values()) for t in searcher.study.trials]
@@ -311,7 +312,7 @@ def test_a_budget_below_one_run_is_refused(make):
 def test_time_is_a_budget_too(make):
     """Half a second a run: a tenth of a minute buys twelve."""
     bench = fakes.Bench()
-    searcher = make(bench, seeds=1, racing={"epochs": False}, budget={"minutes": 0.1}, batch=2)
+    searcher = make(bench, seeds=1, racing={"steps": False}, budget={"minutes": 0.1}, batch=2)
     searcher.run()
     assert searcher.purse.spent() == pytest.approx(0.5 * len(bench.trained))
     assert 0.0 < searcher.purse.spent() <= 6.0
@@ -341,7 +342,7 @@ def test_the_first_batch_is_small_where_it_cannot_be_raced(make, raced, first):
         fakes.Bench(),
         budget={"samples": 60 * FULL},
         batch=12,
-        racing={"epochs": raced, "least": 2},
+        racing={"steps": raced, "least": 2},
     )
     searcher.run()
     batches = {}

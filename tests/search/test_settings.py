@@ -1,5 +1,6 @@
 import pytest
 
+from ablate.images.task import IMAGES
 from ablate.search.settings import Racing, parse_search
 from ablate.task.errors import ConfigError
 
@@ -8,7 +9,7 @@ FRESH = (0, 1)
 
 
 def parse(**values):
-    return parse_search({"space": SPACE, "budget": {"samples": 1000}, **values}, FRESH)
+    return parse_search({"space": SPACE, "budget": {"samples": 1000}, **values}, FRESH, IMAGES)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,7 @@ def test_a_count_of_seeds_stands_for_seeds_that_no_study_has():
 
 
 def test_two_objectives_are_not_raced():
-    assert parse(against="samples").races == Racing(epochs=False, seeds=False)
+    assert parse(against="samples").races == Racing(steps=False, seeds=False)
     assert parse().races == Racing()
 
 
@@ -39,11 +40,11 @@ def test_two_objectives_are_not_raced():
         ({"budget": {"samples": 0}}, "study.search.budget.samples = 0"),
         ({"budget": {"minutes": 0}}, "study.search.budget.minutes = 0.0"),
         ({"budget": {"samples": "much"}}, "study.search.budget.samples = 'much'"),
-        ({"budget": {}}, "study.search.budget: needs either samples"),
+        ({"budget": {}}, "study.search.budget: needs one of samples, cost, steps, runs, minutes, such as {runs: 50}"),
         ({"budget": {"samples": 1, "minutes": 1}}, "study.search.budget: has samples = 1 and minutes = 1: one of them"),
         ({"budget": {"trials": 100}}, "study.search.budget.trials: there is no such field"),
         ({"sampler": "magic"}, "study.search.sampler = 'magic'"),
-        ({"metric": "test_acc"}, "study.search.metric = 'test_acc'"),
+        ({"metric": "test_acc"}, "study.search.metric = 'test_acc': is measured on the test set, which no choice may see"),
         ({"seeds": [0, 5]}, "0 is also a seed of the proof"),
         ({"seeds": 0}, "study.search.seeds = 0"),
         ({"seeds": [5, 5]}, "each listed once"),

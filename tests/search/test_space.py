@@ -3,6 +3,8 @@ import pytest
 import search_fakes as fakes
 
 from ablate.images.run import RunConfig
+from ablate.images.searching import SEARCHING
+from ablate.images.task import IMAGES
 from ablate.search.request import search_request
 from ablate.search.settings import parse_search
 from ablate.search.space_file import parse_space
@@ -63,7 +65,7 @@ def test_one_field_may_have_a_range_for_each_condition():
 
 
 def test_a_condition_may_stand_before_the_factor_that_it_names():
-    space = parse_space({"b": {"choices": [1, 2], "when": {"a": "x"}}, "a": ["x", "y"]})
+    space = parse_space({"b": {"choices": [1, 2], "when": {"a": "x"}}, "a": ["x", "y"]}, SEARCHING)
     assert [factor.path for factor in space.factors] == ["a", "b"]
 
 
@@ -93,7 +95,7 @@ def test_a_grid_needs_steps():
 
 def test_the_setting_most_like_another_leaves_out_what_lies_outside():
     space = fakes.order(ALL, groups=GROUPS).space
-    assert space.nearest(RunConfig()) == {
+    assert space.nearest(RunConfig(), {"schedule": "constant"}) == {
         "schedule": "constant",
         "optimizer.lr": 0.9,
         "model.channels": "6-16",
@@ -126,7 +128,7 @@ def test_the_setting_most_like_another_leaves_out_what_lies_outside():
 )
 def test_a_space_that_cannot_be_used_is_refused_in_one_line(space, message):
     with pytest.raises(ConfigError) as error:
-        parse_space(space)
+        parse_space(space, SEARCHING)
     (problem,) = error.value.problems
     assert message in problem
 
@@ -178,7 +180,7 @@ def test_a_setting_to_start_from_comes_first_and_lies_in_the_space():
 def test_the_packaged_search_composes_and_passes_its_check():
     order = search_request(["sweeps=search"])
     order.check()
-    assert order.search == parse_search(order.study.search, order.study.seeds)
+    assert order.search == parse_search(order.study.search, order.study.seeds, IMAGES)
     assert order.start
     assert max(run.train.epochs for run in order.corners) <= 50
     assert {run.model.widths for run in order.corners} == {(120, 84)}
