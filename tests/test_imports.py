@@ -30,7 +30,7 @@ MAY_IMPORT = {
     # What commands do; ablate compare loads studies as a notebook does
     "commands": {*STUDIES, "judge", "hydra_app", "images", "notebook"},
     "notebook": {*STUDIES, "commands"},
-    "search": {*STUDIES, "commands", "images"},
+    "search": {*STUDIES, "commands"},
     "cli": {*STUDIES, "commands", "search"},
     "__main__": {"cli"},
     "__init__": {"notebook"},
@@ -43,11 +43,6 @@ ONLY_IN = {
     # hydra/sweeper=ablate gives each run the folder that the application's own sweep would have given it.
     ("commands", "hydra_app"): {"commands/multirun.py"},
     ("commands", "notebook"): {"commands/compare.py"},
-    # Spaces and races are of runs of the built-in task as yet: configuration groups, epochs, its default metrics.
-    ("search", "images"): {
-        f"search/{name}.py"
-        for name in ("budget", "command", "evaluate", "page", "racing", "request", "space", "start", "trial")
-    },
 }
 """Where a stage needs another in some of its modules only: which, and why."""
 
