@@ -100,7 +100,9 @@ class Grid:
     @cached_property
     def settings(self) -> tuple[RunConfig, ...]:
         """Every setting, with seed 0."""
-        order = self.order(Search.model_validate({"space": self.space, "metric": METRIC, "budget": {"samples": 1}}), Launch())
+        order = self.order(
+            Search.model_validate({"space": self.space, "metric": METRIC, "budget": {"samples": 1}}), Launch()
+        )
         combinations = itertools.product(*self.levels.values())
         return tuple(order.build(list(zip(self.levels, values, strict=True))) for values in combinations)
 

@@ -44,7 +44,10 @@ def test_two_objectives_are_not_raced():
         ({"budget": {"samples": 1, "minutes": 1}}, "study.search.budget: has samples = 1 and minutes = 1: one of them"),
         ({"budget": {"trials": 100}}, "study.search.budget.trials: there is no such field"),
         ({"sampler": "magic"}, "study.search.sampler = 'magic'"),
-        ({"metric": "test_acc"}, "study.search.metric = 'test_acc': is measured on the test set, which no choice may see"),
+        (
+            {"metric": "test_acc"},
+            "study.search.metric = 'test_acc': is measured on the test set, which no choice may see",
+        ),
         ({"seeds": [0, 5]}, "0 is also a seed of the proof"),
         ({"seeds": 0}, "study.search.seeds = 0"),
         ({"seeds": [5, 5]}, "each listed once"),
