@@ -4,8 +4,10 @@ A line of a page may be one of
 
 - ``{{ doc MODULE }}`` or ``{{ doc MODULE:NAME }}``: what a docstring says, without its lists of arguments;
 - ``{{ fields MODULE:CLASS }}``: a table of a configuration class's fields;
+- ``{{ attributes MODULE:CLASS }}``: a list of a class's attributes;
 - ``{{ api MODULE }}``: every public class and function of a module;
 - ``{{ commands }}``: the help of every command;
+- ``{{ study_keys }}``: a table of what a study may say;
 - ``{{ metrics MODULE:TASK }}``: a table of a task's metrics;
 - ``{{ file PATH }}``: a file of the repository as a code block.
 
@@ -17,12 +19,14 @@ import importlib
 import inspect
 import re
 import typing
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 ROOT = Path(__file__).parents[1]
 
@@ -54,12 +58,30 @@ def fields(place: str) -> str:
     """A table of fields: name, type, default, meaning."""
     cls = _object(place)
     meanings = attribute_docstrings(cls)
+    return f"{as_markdown(_docstring(place))}\n\n{_table_of(cls, meanings, list(cls.model_fields))}"
+
+
+def attributes(place: str) -> str:
+    """A list of a class's attributes with what their docstrings say."""
+    return "\n".join(f"- `{name}`: {_in_line(text)}" for name, text in attribute_docstrings(_object(place)).items())
+
+
+def study_keys(_: str | None) -> str:
+    """A table of what a study may say."""
+    from ablate.plan.study import Study
+    from ablate.plan.study_file import STUDY_KEYS
+
+    return _table_of(Study, attribute_docstrings(Study), STUDY_KEYS)
+
+
+def _table_of(cls: type[BaseModel], meanings: dict[str, str], names: Sequence[str]) -> str:
     rows = ["| field | values | default | meaning |", "| --- | --- | --- | --- |"]
-    for name, field in cls.model_fields.items():
-        default = "required" if field.is_required() else _value(field.get_default(call_default_factory=True))
+    for name in names:
+        field = cls.model_fields[name]
+        default = "required" if field.is_required() else _default(field)
         kind = _type(typing.get_type_hints(cls, include_extras=True)[name])
         rows.append(f"| `{name}` | {_cell(kind)} | {default} | {_cell(as_markdown(meanings.get(name, '')))} |")
-    return f"{as_markdown(_docstring(place))}\n\n" + "\n".join(rows) + "\n"
+    return "\n".join(rows) + "\n"
 
 
 def api(module: str) -> str:
@@ -110,7 +132,16 @@ def metrics(place: str) -> str:
     return "\n".join(rows) + "\n"
 
 
-DIRECTIVES = {"doc": doc, "file": file, "metrics": metrics, "fields": fields, "api": api, "commands": commands}
+DIRECTIVES = {
+    "doc": doc,
+    "fields": fields,
+    "attributes": attributes,
+    "study_keys": study_keys,
+    "metrics": metrics,
+    "api": api,
+    "commands": commands,
+    "file": file,
+}
 
 
 def attribute_docstrings(cls: type) -> dict[str, str]:
@@ -185,6 +216,12 @@ def _type(kind: typing.Any) -> str:
         inner = ", ".join("..." if argument is ... else _type(argument) for argument in arguments)
         return inner.replace(", ", " or ") if name in ("Union", "UnionType") else f"{name} of {inner}"
     return getattr(kind, "__name__", str(kind))
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default_factory_takes_validated_data:
+        return "the task's"
+    return _value(field.get_default(call_default_factory=True))
 
 
 def _value(value: object) -> str:

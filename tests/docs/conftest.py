@@ -62,6 +62,11 @@ class Reader:
         elif block.language == "console":
             self.run(block.text)
 
+    def _expanded(self, word):
+        """A word with ``*`` as a shell would have it."""
+        found = sorted(self.folder.glob(word)) if "*" in word else []
+        return [str(path.relative_to(self.folder)) for path in found] or [word]
+
     def run(self, text, code=0):
         """Commands behind ``$``, each with lines that its output must have, as they stand or (``...``) in part.
 
@@ -70,7 +75,7 @@ class Reader:
         """
         for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
             command, *expected = part.splitlines()
-            words = shlex.split(command, comments=True)
+            words = [found for word in shlex.split(command, comments=True) for found in self._expanded(word)]
             if words[0] == "cd":
                 self.folder = self.folder / words[1]
                 continue
