@@ -21,7 +21,7 @@ gc.set_threshold(100_000, 20, 50)
 
 OVERRIDES = """OVERRIDES are Hydra's: optimizer.lr=0.5, train.epochs=3, optimizer=adam; several values
 sweep (optimizer.lr=0.5,0.9 or 'seed=range(0,3)'). Where things go and what trains: results=DIR,
-store=FILE_OR_URL, device=auto, workers=2, cohort_size=20."""
+store=FILE_OR_URL, device=auto, workers=2, cohort_size=20, keep=weights."""
 
 
 class Group(click.Group):
@@ -295,6 +295,22 @@ def model(overrides: tuple[str, ...]) -> None:
 
     with user_errors():
         print_model(overrides)
+
+
+@main.command()
+@click.argument("run")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--results", type=click.Path(path_type=Path), default=Path("results"), help="Folder of results.")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+def predict(run: str, files: tuple[Path, ...], results: Path, as_json: bool) -> None:
+    """Print what a run's network sees in pictures: classes with probabilities.
+
+    RUN is the beginning of a digest (ablate runs); its weights are kept where it is trained with keep=weights.
+    """
+    from ablate.commands.predict import predict as predict_pictures
+
+    with user_errors():
+        predict_pictures(run, files, results, as_json=as_json)
 
 
 @main.command()

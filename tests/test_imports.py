@@ -39,7 +39,7 @@ MAY_IMPORT = {
 
 ONLY_IN = {
     # Commands about the built-in task itself; all others know it as any task.
-    ("commands", "images"): {"commands/data.py", "commands/model.py"},
+    ("commands", "images"): {"commands/data.py", "commands/model.py", "commands/predict.py"},
     # hydra/sweeper=ablate gives each run the folder that the application's own sweep would have given it.
     ("commands", "hydra_app"): {"commands/multirun.py"},
     ("commands", "notebook"): {"commands/compare.py"},

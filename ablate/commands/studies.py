@@ -97,6 +97,7 @@ def train(wanted: StudyRequest, *, quiet: bool = False) -> "Summary":
             device=wanted.launch.device,
             executor=wanted.launch.executor,
             max_members=wanted.launch.cohort_size,
+            weights=wanted.launch.weights_folder,
             progress=make_progress(quiet=quiet),
         )
 

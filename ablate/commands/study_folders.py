@@ -3,7 +3,7 @@
 A study that an override changes (its baseline, levels, seeds, metrics, published numbers, ...) is written to
 ``results/STUDY@DIGEST``, where DIGEST is of the overrides: a smoke run never takes the place of the study, and the same
 overrides lead to the same folder again. Where things go (``results=``, ``store=``) and what trains (``device=``,
-``workers=``, ``cohort_size=``) changes no study.
+``workers=``, ``cohort_size=``, ``keep=``) changes no study.
 """
 
 import shlex

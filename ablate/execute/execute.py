@@ -64,6 +64,7 @@ def execute(
     progress: Progress | None = None,
     max_members: int | None = None,
     stops: Mapping[str, StopRule] | None = None,
+    weights: str | None = None,
 ) -> Summary:
     """Train those of ``runs`` that the store has no final record of; write records as soon as their cohort is done.
 
@@ -80,6 +81,7 @@ def execute(
         progress: Shows what happens; None: nothing.
         max_members: Of a cohort; None: see :func:`ablate.plan.cohorts.default_members`.
         stops: By digest, what a run must reach to go on; one that does not leaves a record with the status ``stopped``.
+        weights: Folder in which the weights of complete runs are kept; None: they are not.
 
     Returns:
         Counts, and the runs that failed.
@@ -92,7 +94,7 @@ def execute(
         RuntimeError: Workers cannot be started.
     """
     unique = list({run.digest: run for run in runs}.values())
-    orders = worker_settings(device, workers, len(unique), engine)
+    orders = [replace(order, weights=weights) for order in worker_settings(device, workers, len(unique), engine)]
     progress = progress if progress is not None else Progress()
     with Interrupts() as interrupts:
         return _Sweep(unique, store, orders, executor, progress, max_members, stops or {}, interrupts).run()

@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from ablate.execute.interrupts import STOP_SIGNALS
-from ablate.task.engine import Engine
+from ablate.task.engine import Engine, KeepsWeights
 from ablate.task.errors import ConfigError
 from ablate.task.executor import (
     MeasureSpeed,
@@ -71,7 +71,12 @@ class _Engines:
         """The engine that trains a run."""
         place = self._settings.engine or run.engine
         if place not in self._made:
-            self._made[place] = load_object(place)(self._settings.device, self._settings.threads)
+            engine = load_object(place)(self._settings.device, self._settings.threads)
+            if self._settings.weights is not None:
+                if not isinstance(engine, KeepsWeights):
+                    raise ConfigError(f"keep = weights: runs of task {run.task} leave no weights that could be kept")
+                engine.keep_weights(self._settings.weights)
+            self._made[place] = engine
         return self._made[place]
 
 

@@ -39,8 +39,8 @@ FURTHER: Mapping[str, tuple[str, str]] = {
 """Built-in metrics that are measured where ``train.metrics`` names them: label, and what computes it."""
 
 GAP = "gap"
-"""A further metric of the engine: accuracy on the training images, whole or cut in the middle and without dropout, less
-that on the validation or test images, both after the epoch."""
+"""A further metric of the engine: accuracy on training images (at most as many as there are test images), whole or cut
+in the middle and without dropout, less that on the validation or test images, both after the epoch."""
 
 COSTS: Mapping[str, Metric] = {
     metric.name: metric

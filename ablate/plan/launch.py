@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
@@ -27,6 +27,8 @@ class Launch(Fields):
     """Worker processes; null: one a core, on CUDA one a GPU."""
     cohort_size: Annotated[int, Field(ge=1)] | None = None
     """Most runs trained together; null: bounded by measurement and memory."""
+    keep: Literal["records", "weights"] = "records"
+    """``weights``: what trains now leaves its weights in the folder of results, too."""
     executor: Annotated[str, Field(min_length=1)] = LOCAL
     """Where engines run, by name; ``ablate plugins`` lists which there are."""
 
@@ -44,6 +46,11 @@ class Launch(Fields):
     def store_location(self) -> str:
         """The store's file or URL."""
         return self.store if self.store is not None else str(Path(self.results) / "ablate.db")
+
+    @property
+    def weights_folder(self) -> str | None:
+        """Where weights are kept; None: they are not."""
+        return str(Path(self.results) / "weights") if self.keep == "weights" else None
 
 
 LAUNCH_KEYS = tuple(Launch.model_fields)

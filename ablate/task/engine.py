@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ablate.task.record import Measurement, Result, StopRule
 from ablate.task.run import Run
@@ -68,4 +68,16 @@ class Engine(Protocol):
         """
 
 
-__all__ = ["Engine", "Measurement", "OnStep", "Result", "Speed", "StopRule"]
+@runtime_checkable
+class KeepsWeights(Protocol):
+    """What an engine has beside :class:`Engine` whose runs leave weights."""
+
+    def keep_weights(self, folder: str) -> None:
+        """Write the weights of every run that is complete from now on into a folder, under the run's digest.
+
+        Args:
+            folder: May not exist yet.
+        """
+
+
+__all__ = ["Engine", "KeepsWeights", "Measurement", "OnStep", "Result", "Speed", "StopRule"]

@@ -26,6 +26,8 @@ class WorkerSettings:
     threads: int
     engine: str | None = None
     """``module:class`` of an engine that trains all runs, instead of the one that each names."""
+    weights: str | None = None
+    """Folder in which engines that can (see :class:`ablate.task.engine.KeepsWeights`) keep weights of complete runs."""
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ class ImageData(Fields):
     validation split of the training part, the test set stays unread. ``holdout_test``: the same, the test set read."""
     train_size: Positive | None = None
     """Use the first N training images after a fixed shuffle; null: all."""
+    test_size: Positive | None = Field(default=None, json_schema_extra=IDENTITY_IF_SET)
+    """Use the first N test images after a fixed shuffle; null: all."""
     val_size: Positive = 10_000
     """Training images held out under the ``holdout`` protocols."""
     split_seed: Annotated[int, Field(ge=0)] | None = None
@@ -117,7 +119,8 @@ class ImageData(Fields):
         """Images that a run is tested on after each epoch; None: nobody has looked yet."""
         if self.whole is None:
             return None
-        return self.whole.test if self.tests else 0
+        images = self.test_size if self.test_size is not None else self.whole.test
+        return images if self.tests else 0
 
     @property
     def stored_size(self) -> tuple[int, int]:
@@ -144,6 +147,8 @@ class _Idx(ImageData):
         images = self.train_size if self.train_size is not None else 60_000
         if images > 60_000:
             raise ValueError(f"train_size = {images}: at most the 60000 training images")
+        if self.test_size is not None and self.test_size > 10_000:
+            raise ValueError(f"test_size = {self.test_size}: at most the 10000 test images")
         if self.validates and self.val_size >= images:
             raise ValueError(f"val_size = {self.val_size}: must be below the {images} training images in use")
         return self

@@ -91,17 +91,21 @@ def prepared(configs: Iterable[ImageData]) -> list[ImageData]:
             layout = layouts[key]
             problems |= dict.fromkeys(FolderSource(config).misfits(layout))
             counts = {part: layout.counts(part) for part in layout.parts}
+            problems |= dict.fromkeys(_test_misfits(config, sum(counts["test"])))
             content = config.content if config.content is not None else contents[root, config.background]
             found = _found(counts, len(layout.classes))
             config = config.model_copy(update={"content": content, "found": found})
         elif isinstance(config, DeclaredData):
-            same = config.model_dump_json(exclude={"found", "train_size", "val_size", "protocol", "split_seed"})
+            same = config.model_dump_json(
+                exclude={"found", "train_size", "test_size", "val_size", "protocol", "split_seed"}
+            )
             try:
                 if same not in declared:
                     counts = DeclaredSource(config).counts()
                     declared[same] = _found(counts, len(counts["train"]))
                 config = config.model_copy(update={"found": declared[same]})
                 DeclaredSource(config).check_sizes(declared[same].train)
+                problems |= dict.fromkeys(_test_misfits(config, declared[same].test))
             except ConfigError as error:
                 problems |= dict.fromkeys(error.problems)
                 continue
@@ -116,6 +120,12 @@ def with_found(config: ImageData, counts: Mapping[str, tuple[int, ...]], classes
     if not isinstance(config, ImageFolder | DeclaredData):
         return config
     return config.model_copy(update={"found": _found(counts, classes)})
+
+
+def _test_misfits(config: ImageData, images: int) -> list[str]:
+    if config.test_size is None or config.test_size <= images:
+        return []
+    return [f"data.test_size = {config.test_size}: at most the {images} test images"]
 
 
 def _found(counts: Mapping[str, tuple[int, ...]], classes: int) -> Found:

@@ -13,7 +13,8 @@ from ablate.images.data.sources import source
 from ablate.task.errors import ConfigError
 
 _SUBSET_SEED = 20170825
-"""Seed of the shuffle that ``data.train_size`` cuts: the same for every run, so that a larger cut holds the smaller."""
+"""Seed of the shuffle that ``data.train_size`` and ``data.test_size`` cut: the same for every run, so that a larger cut
+holds the smaller."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +26,7 @@ class Images:
     train_labels: torch.Tensor
     """int64 ``[N]``, indices into ``classes``."""
     test_images: torch.Tensor
-    """uint8 ``[M, channels, height, width]``."""
+    """uint8 ``[M, channels, height, width]``, cut to ``data.test_size``."""
     test_labels: torch.Tensor
     """int64 ``[M]``."""
     classes: tuple[str, ...]
@@ -52,8 +53,8 @@ def load(config: ImageData, device: torch.device) -> Images:
         The data set; its training images are in the order of the files.
 
     Raises:
-        ConfigError: It is missing or damaged, has fewer training images than ``data.train_size``, or a constant
-            channel that ``data.normalize`` cannot divide by.
+        ConfigError: It is missing or damaged, has fewer images than ``data.train_size`` or ``data.test_size``, or a
+            constant channel that ``data.normalize`` cannot divide by.
     """
     found = source(config)
     if found.where() is None:
@@ -63,9 +64,14 @@ def load(config: ImageData, device: torch.device) -> Images:
     if config.train_size is not None:
         if config.train_size > len(train_labels):
             raise ConfigError(f"data.train_size = {config.train_size}: at most the {len(train_labels)} training images")
-        shuffled = torch.randperm(len(train_labels), generator=torch.Generator().manual_seed(_SUBSET_SEED))
-        kept = shuffled[: config.train_size].sort().values
+        kept = _shuffled(len(train_labels))[: config.train_size].sort().values
         train_images, train_labels = train_images[kept], train_labels[kept]
+    test_images, test_labels = _tensor(arrays.test_images), _tensor(arrays.test_labels)
+    if config.test_size is not None:
+        if config.test_size > len(test_labels):
+            raise ConfigError(f"data.test_size = {config.test_size}: at most the {len(test_labels)} test images")
+        kept = _shuffled(len(test_labels))[: config.test_size].sort().values
+        test_images, test_labels = test_images[kept], test_labels[kept]
     mean, std = _statistics(train_images)
     colours = principal_colours(train_images) if config.colour_noise > 0.0 else None
     val = 0
@@ -78,8 +84,8 @@ def load(config: ImageData, device: torch.device) -> Images:
     return Images(
         train_images=train_images.to(device),
         train_labels=train_labels.to(device),
-        test_images=_tensor(arrays.test_images).to(device),
-        test_labels=_tensor(arrays.test_labels).to(device),
+        test_images=test_images.to(device),
+        test_labels=test_labels.to(device),
         classes=arrays.classes,
         mean=mean.to(device),
         std=std.to(device),
@@ -180,6 +186,10 @@ def _statistics(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     mean = shares @ values
     variance = (shares * (values - mean[:, None]) ** 2).sum(dim=1)
     return mean.to(torch.float32), variance.sqrt().to(torch.float32)
+
+
+def _shuffled(images: int) -> torch.Tensor:
+    return torch.randperm(images, generator=torch.Generator().manual_seed(_SUBSET_SEED))
 
 
 def _generator(seed: int) -> torch.Generator:

@@ -93,18 +93,20 @@ class Batches:
     def validation(self) -> Iterator[tuple[Tensor, Tensor]]:
         """The held-out images in the same form, one row for each distinct split; see :attr:`views`."""
         indices = [held_out for key in self.rows if (held_out := self.held_out[key]) is not None]
-        yield from self._evaluated(self.images.train_images, self.images.train_labels, indices)
+        yield from self._evaluated(self.images.train_images, self.images.train_labels, indices, self.views)
 
     def trained_on(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """The training images as those of an evaluation; see :attr:`views`."""
-        indices = [self.trained[key] for key in self.rows]
-        yield from self._evaluated(self.images.train_images, self.images.train_labels, indices)
+        """Training images, unchanged and one view each; of more than there are test images every n-th."""
+        count = min(self.samples, len(self.images.test_labels))
+        every = torch.arange(count, device=self.images.train_labels.device) * self.samples // count
+        indices = [self.trained[key][every] for key in self.rows]
+        yield from self._evaluated(self.images.train_images, self.images.train_labels, indices, 1)
 
     def test(self) -> Iterator[tuple[Tensor, Tensor]]:
         """The test images, which all members share: R is 1; see :attr:`views`."""
         labels = self.images.test_labels
         every = torch.arange(len(labels), device=labels.device)
-        yield from self._evaluated(self.images.test_images, labels, [every])
+        yield from self._evaluated(self.images.test_images, labels, [every], self.views)
 
     @property
     def views(self) -> int:
@@ -124,18 +126,20 @@ class Batches:
         counts = {key: self.keys.count(key) for key in self.keys}
         self.rows = list(counts) if len(set(counts.values())) == 1 else self.keys
 
-    def _evaluated(self, images: Tensor, labels: Tensor, indices: list[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+    def _evaluated(
+        self, images: Tensor, labels: Tensor, indices: list[Tensor], views: int
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         crop = self.config.crop
-        if self.views == 1:
+        if views == 1:
             changed: Changed = lambda x, part: (x if crop is None else crops.centre(x, crop), None)  # noqa: E731
             yield from self._cut(images, labels, indices, EVALUATION_BATCH, changed)
             return
         assert crop is not None
         order = torch.stack(indices)
-        for some in torch.split(order, EVALUATION_BATCH // self.views, dim=1):
-            views = crops.ten(images[some.flatten()], crop)
-            x = prepare(views.flatten(0, 1), self.images, self.config, self.channels)
-            apart = torch.unflatten(x, 0, (self.views, *some.shape))
+        for some in torch.split(order, EVALUATION_BATCH // views, dim=1):
+            made = crops.ten(images[some.flatten()], crop)
+            x = prepare(made.flatten(0, 1), self.images, self.config, self.channels)
+            apart = torch.unflatten(x, 0, (views, *some.shape))
             yield apart.transpose(0, 1).flatten(1, 2), labels[some]
 
     def _cut(

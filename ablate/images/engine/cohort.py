@@ -85,15 +85,20 @@ class FusedCohort:
         return self._evaluate(self.batches.test()) if self.configs[0].data.tests else None
 
     def trained_accuracy(self) -> Tensor:
-        """Accuracy of each member on the images that it trains on, unchanged and without dropout, float64 ``[K]``."""
+        """Accuracy of each member on images that it trains on, unchanged and without dropout, float64 ``[K]``."""
         return self._evaluate(self.batches.trained_on())[1]
 
     def layers(self) -> list[Layer]:
         """Of one member's network."""
-        first = self.configs[0]
-        with torch.device("meta"):
-            network = build(first.model, self.batches.shape[0], first.data.input_size, self.classes)
-        return layer_table(network, self.batches.shape)
+        return layer_table(self._on_meta(), self.batches.shape)
+
+    def state(self, row: int) -> dict[str, Tensor]:
+        """Parameters and statistics of one member in training, by the names of its own network's ``state_dict``.
+
+        Args:
+            row: Its position in :attr:`members`.
+        """
+        return self.model.state(row, self._on_meta())
 
     def parameters(self, member: int) -> dict[str, Tensor]:
         """Parameters of one member.
@@ -157,7 +162,7 @@ class FusedCohort:
         samples, totals = 0, dict[str, Tensor]()
         for x, labels in batches:
             outputs, expected = self._outputs(x, labels)
-            outputs = averaged(outputs, self.batches.views, shares=self.loss.kind != "mse")
+            outputs = averaged(outputs, x.shape[1] // labels.shape[1], shares=self.loss.kind != "mse")
             losses, correct = self.loss(outputs, expected, smooth=False), (outputs.argmax(-1) == expected).sum(-1)
             sums += torch.stack([losses * labels.shape[1], correct])
             samples += labels.shape[1]
@@ -208,6 +213,11 @@ class FusedCohort:
             self.device,
             fuse=self.device.type == "cpu" and first.train.precision == "fp32" and first.train.compile != "on",
         )
+
+    def _on_meta(self) -> nn.Module:
+        first = self.configs[0]
+        with torch.device("meta"):
+            return build(first.model, self.batches.shape[0], first.data.input_size, self.classes)
 
     def _built(self, config: RunConfig, classes: int) -> nn.Module:
         """A member's network as its own code makes it, drawing from a stream of its own."""

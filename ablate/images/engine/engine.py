@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from ablate.images.engine.cohort import FusedCohort
 from ablate.images.engine.further_metrics import further_guesses
 from ablate.images.engine.own_metrics import OwnMetrics
 from ablate.images.engine.stack import UnstackableError
+from ablate.images.engine.weights import save_weights
 from ablate.images.metrics import guesses_of, measured_epoch
 from ablate.images.run import RunConfig
 from ablate.task.engine import OnStep
@@ -33,6 +35,7 @@ def train(
     device: torch.device,
     on_epoch: OnStep | None = None,
     stops: Mapping[int, StopRule] | None = None,
+    keep: Path | None = None,
 ) -> list[Result]:
     """Train runs, as few cohorts as their shapes allow.
 
@@ -48,13 +51,14 @@ def train(
         on_epoch: Called after each epoch of a cohort with the epoch (from 1) and the members that finished it, as
             positions in ``configs``. After a fault, epochs are reported again. What it raises is passed on.
         stops: By position in ``configs``: what a run must reach to go on.
+        keep: Folder in which the weights of complete runs are kept; None: they are not.
 
     Returns:
         One result for each run, in order; never raises for a member's fault.
     """
     results: dict[int, Result] = {}
     for cohort in _by_key(configs):
-        _train_apart(cohort, configs, images, device, on_epoch, stops or {}, results)
+        _train_apart(cohort, configs, images, device, on_epoch, stops or {}, results, keep)
     return _with_guesses(configs, images, results)
 
 
@@ -89,13 +93,14 @@ def _train_apart(
     on_epoch: OnStep | None,
     stops: Mapping[int, StopRule],
     results: dict[int, Result],
+    keep: Path | None,
 ) -> None:
     """Train a cohort, and its parts apart where it cannot be trained as one."""
     pending: list[tuple[list[int], dict[str, Any]]] = [(members, {})]
     while pending:
         members, notes = pending.pop()
         curves: dict[int, list[Measurement]] = {i: [] for i in members}
-        epochs = _train_cohort(members, configs, images, device, stops, notes, curves, results)
+        epochs = _train_cohort(members, configs, images, device, stops, notes, curves, results, keep)
         while True:
             try:
                 finished = next(epochs, None)
@@ -124,6 +129,7 @@ def _train_cohort(
     notes: dict[str, Any],
     curves: dict[int, list[Measurement]],
     results: dict[int, Result],
+    keep: Path | None,
 ) -> Iterator[tuple[int, list[int]]]:
     """The training loop: epoch after epoch until every member has left.
 
@@ -161,6 +167,8 @@ def _train_cohort(
             status: Status | None = None if finite else "diverged"
             if finite and cohort.epoch == configs[i].train.epochs:
                 status = "complete"
+                if keep is not None:
+                    save_weights(keep, configs[i], cohort.state(row), images, cohort.epoch)
             elif finite and i in stops and stops[i].stops(curves[i][-1]):
                 status = "stopped"
             if status is None:

@@ -1,6 +1,7 @@
 """The engine of image classification, as worker processes hold it: a device, and the data sets that lie on it."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -34,6 +35,7 @@ class ImageEngine:
         self._device = torch.device(device)
         self.hardware: Mapping[str, Any] = {"gpu": None}
         self._images: dict[str, Images] = {}
+        self._keep: Path | None = None
         if self._device.type == "cpu":
             keep_freed_memory()
             return
@@ -42,6 +44,14 @@ class ImageEngine:
             raise ConfigError(f"device = {device}: PyTorch sees {seen} CUDA devices; cpu is always there")
         torch.cuda.set_device(self._device)
         self.hardware = {"gpu": torch.cuda.get_device_name(self._device)}
+
+    def keep_weights(self, folder: str) -> None:
+        """Keep the weights of every run that is complete from now on.
+
+        Args:
+            folder: Made where needed.
+        """
+        self._keep = Path(folder)
 
     def load(self, runs: Sequence[RunConfig]) -> None:
         """Load the data set of these runs, once."""
@@ -55,7 +65,8 @@ class ImageEngine:
     def train(self, runs: Sequence[RunConfig], on_step: OnStep, stops: Mapping[int, StopRule]) -> Sequence[Result]:
         """See :func:`ablate.images.engine.engine.train`."""
         self.load(runs)
-        return train(runs, self._images[_key(runs)], device=self._device, on_epoch=on_step, stops=stops)
+        images = self._images[_key(runs)]
+        return train(runs, images, device=self._device, on_epoch=on_step, stops=stops, keep=self._keep)
 
     def probe(self, runs: Sequence[RunConfig], seconds: float) -> Speed | None:
         """See :func:`ablate.images.engine.measure.measure`."""

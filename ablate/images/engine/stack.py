@@ -96,6 +96,21 @@ class StackedModel(nn.Module):
         """Parameters of one member, by the names of its own network (views)."""
         return {name: p.detach()[k] if self.stacked else p.detach() for name, p in self.body.named_parameters()}
 
+    def state(self, k: int, template: nn.Module) -> dict[str, Tensor]:
+        """Parameters and statistics of one member (views), by the names of its own network's ``state_dict``.
+
+        Args:
+            k: Its position.
+            template: Its network, on any device: names and shapes are read.
+        """
+        buffers = dict(self.body.named_buffers())
+        found = self.member(k)
+        for name, own in template.state_dict().items():
+            if name not in found and name in buffers:
+                value = buffers[name].detach()
+                found[name] = value if value.shape == own.shape else value[k]
+        return found
+
     @torch.no_grad()
     def load(self, k: int, values: Mapping[str, Tensor]) -> None:
         """Set the parameters of one member."""

@@ -8,6 +8,7 @@ from torchvision.transforms.v2 import functional as vision
 
 from ablate.images.config import FashionMNIST, ImageFolder
 from ablate.images.data import Images, load, prepare, split
+from ablate.images.run import RunConfig, parse_run
 from ablate.task.errors import ConfigError
 
 CPU = torch.device("cpu")
@@ -157,3 +158,15 @@ def test_a_constant_channel_cannot_be_normalised(photos):
     config = ImageFolder(root=str(photos), stored=8, normalize=True)
     with pytest.raises(ConfigError, match="a channel of the training images is constant"):
         load(config, CPU)
+
+
+def test_a_cut_of_the_test_images_is_the_same_for_every_run_and_a_larger_one_holds_it():
+    whole = load(FashionMNIST(), torch.device("cpu"))
+    small, large = (load(FashionMNIST(test_size=size), torch.device("cpu")) for size in (50, 200))
+    assert (len(small.test_labels), len(large.test_labels)) == (50, 200)
+    assert {image.numpy().tobytes() for image in small.test_images} <= {x.numpy().tobytes() for x in large.test_images}
+    assert torch.equal(small.train_images, whole.train_images)
+    assert FashionMNIST(test_size=50).test_images == 50
+    assert "test_size" not in RunConfig().identity["data"]
+    with pytest.raises(ConfigError, match=r"test_size = 10001: at most the 10000 test images"):
+        parse_run({"data": {"name": "fashion_mnist", "test_size": 10_001}})
