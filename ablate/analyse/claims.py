@@ -316,7 +316,7 @@ def _trend_p(evidence: _Evidence, rows: list[int], rising: bool) -> float:
         return float(evidence.tests(rows, 0.0, 1.0 if rising else -1.0).p[1, 0])
     values = evidence.counted[rows]
     common = values[:, np.isfinite(values).all(axis=0)].T
-    return float(page(common if rising else common[:, ::-1]).pvalue) if len(common) >= 2 else 1.0
+    return page(common if rising else common[:, ::-1]).pvalue if len(common) >= 2 else 1.0
 
 
 def _pair_text(evidence: _Evidence, rows: list[int], tests: Pairwise, i: int, j: int) -> str:

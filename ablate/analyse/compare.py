@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 from ablate.analyse.bootstrap import CONFIDENCE, Floats, t_interval
 from ablate.analyse.family import Correction, correct, floor_alpha, holm
@@ -77,6 +77,8 @@ def share_test(panel: Panel, level: int, baseline: int) -> ShareTest:
     totals = [int(mask.sum()) for mask in use]
     if sum(counts) == 0 or 0 in totals:
         return ShareTest(counts[0], totals[0], counts[1], totals[1], None, "none")
+    from scipy import stats  # takes a second, and is seldom needed
+
     if not paired:
         table = [[counts[0], totals[0] - counts[0]], [counts[1], totals[1] - counts[1]]]
         return ShareTest(counts[0], totals[0], counts[1], totals[1], float(stats.fisher_exact(table).pvalue), "fisher")

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from ablate.analyse.bootstrap import Floats, t_interval
 from ablate.analyse.errors import AnalysisError
@@ -103,8 +103,8 @@ def tost(differences: Floats, margin: float) -> tuple[float, float]:
     if error == 0:
         return 1.0, 1.0
     return (
-        float(stats.t.sf((mean + margin) / error, n - 1)),
-        float(stats.t.cdf((mean - margin) / error, n - 1)),
+        float(special.stdtr(n - 1, -(mean + margin) / error)),
+        float(special.stdtr(n - 1, (mean - margin) / error)),
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from ablate.analyse.bootstrap import Floats
 from ablate.task.metric import Metric
@@ -71,8 +71,22 @@ def bound_of_luck(metric: Metric, guess: Floats, samples: Floats) -> Floats:
     known = np.isfinite(guess) & np.isfinite(samples) & (samples >= 1) & (guess >= 0) & (guess <= 1)
     quantile = 1 - LUCK if metric.goal == "max" else LUCK
     with np.errstate(invalid="ignore"):
-        share = stats.binom.ppf(quantile, np.where(known, samples, 1), np.where(known, guess, 0.5))
-    return np.where(known, share / np.where(known, samples, 1), guess)
+        right = _binomial_quantile(quantile, np.where(known, samples, 1), np.where(known, guess, 0.5))
+    return np.where(known, right / np.where(known, samples, 1), guess)
+
+
+def _binomial_quantile(quantile: float, n: Floats, p: Floats) -> Floats:
+    """The smallest count that draws of n trials do not exceed with a probability of ``quantile``, by halving; [...].
+
+    As ``scipy.stats.binom.ppf``, whose module takes a second to import.
+    """
+    trials = n.astype(np.int64)
+    below, found = np.full(trials.shape, -1), trials
+    while (found - below > 1).any():
+        middle = (below + found) // 2
+        reached = (special.bdtr(middle, trials, p) >= quantile) & (middle >= 0)
+        below, found = np.where(reached, below, middle), np.where(reached, middle, found)
+    return np.asarray(found, dtype=np.float64)
 
 
 def _no_better(runs: pd.DataFrame, metric: Metric) -> Floats:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from ablate.analyse.bootstrap import CONFIDENCE
 from ablate.analyse.inputs import Metrics, Published, find_metric
@@ -42,7 +42,7 @@ def check_published(runs: pd.DataFrame, published: Sequence[Published], metrics:
         interval = None
         if n >= 2:
             half = (
-                float(stats.t.ppf(0.5 + CONFIDENCE / 2, n - 1))
+                float(special.stdtrit(n - 1, 0.5 + CONFIDENCE / 2))
                 * float(sample.std(ddof=1))
                 * math.sqrt(1 / n + 1 / number.repeats)
             ) + number.rounding

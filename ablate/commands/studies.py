@@ -84,12 +84,14 @@ def train(wanted: StudyRequest, *, quiet: bool = False) -> "Summary":
     """
     from ablate.execute import execute, make_progress
 
-    for name in dict.fromkeys(run.task for run in wanted.plan.runs):
-        find_task(name).provide([run for run in wanted.plan.runs if run.task == name])
     with _store(wanted.launch) as store:
-        taken = take_up(store, Path(wanted.launch.results), [run.digest for run in wanted.plan.runs])
-        for file, count in taken.items():
+        digests = [run.digest for run in wanted.plan.runs]
+        for file, count in take_up(store, Path(wanted.launch.results), digests).items():
             print(f"{count} records taken up from {file} into the store; elsewhere (results=DIR) all are trained anew")
+        settled = store.status_of(digests, since=store.mark())
+        lacking = [run for run in wanted.plan.runs if run.digest not in settled]
+        for name in dict.fromkeys(run.task for run in lacking):
+            find_task(name).provide([run for run in lacking if run.task == name])
         return execute(
             wanted.plan.runs,
             store,

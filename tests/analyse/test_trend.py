@@ -3,6 +3,7 @@ import pytest
 from scipy import stats
 
 from ablate.analyse import AnalysisError, trend
+from ablate.analyse.trend import page
 from ablate.images.metrics import METRICS as M
 
 VALUES = np.random.default_rng(2).normal([[0.1], [0.2], [0.3], [0.3]], 0.1, (4, 6))
@@ -19,6 +20,15 @@ def test_page_and_kendall_are_scipys(make_runs):
     interval = stats.ttest_1samp(taus, 0.0).confidence_interval()
     assert (result.tau_interval.low, result.tau_interval.high) == pytest.approx((interval.low, min(1, interval.high)))
     assert (result.labels, result.n, result.direction) == (("1", "2", "4", "8"), 6, "rising")
+
+
+@pytest.mark.parametrize(("n", "levels"), [(2, 3), (3, 8), (6, 5), (12, 4), (13, 3), (13, 4), (20, 3), (21, 3), (3, 9)])
+@pytest.mark.parametrize("decimals", [9, 1])
+def test_page_is_scipys_for_every_size_and_with_equal_values(n, levels, decimals):
+    values = np.random.default_rng(n * levels).normal(np.arange(levels) / 5, 0.5, (n, levels)).round(decimals)
+    found, expected = page(values), stats.page_trend_test(values)
+    assert (found.statistic, found.exact) == (expected.statistic, expected.method == "exact")
+    assert found.pvalue == pytest.approx(expected.pvalue, rel=1e-9)
 
 
 def test_reversed_levels_fall(make_runs):

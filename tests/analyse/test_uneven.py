@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from ablate.analyse.uneven import apart, has_long_tail, wilson
+from ablate.analyse.uneven import LONG_TAIL, apart, has_long_tail, wilson
 
 
 def slowly(values, sign):
@@ -55,3 +56,12 @@ def test_a_long_tail_is_rare_in_normal_samples():
 def test_wilson_is_statsmodels():
     for count, of in ((0, 5), (3, 10), (10, 10)):
         assert wilson(count, of) == pytest.approx(proportion_confint(count, of, method="wilson"))
+
+
+@pytest.mark.parametrize("n", [5, 8, 20])
+def test_a_tail_is_long_by_the_skewness_of_scipy(n):
+    samples = np.random.default_rng(n).gamma(0.7, size=(500, n))
+    error = np.sqrt(6 * n * (n - 1) / ((n - 2) * (n + 1) * (n + 3)))
+    np.testing.assert_array_equal(
+        has_long_tail(samples), np.abs(stats.skew(samples, axis=1, bias=False)) > LONG_TAIL * error
+    )
