@@ -1,9 +1,11 @@
 """``ablate plan``: what would be trained, what the store already holds, and what it would cost; trains nothing."""
 
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ablate.commands.changed_code import changed_under_their_version, trained_before
 from ablate.commands.declared import step_of
 from ablate.commands.kept_records import final_in
 from ablate.commands.prospects import prospects, prospects_line
@@ -44,6 +46,8 @@ def outlook(wanted: StudyRequest) -> dict[str, Any]:
         readable = read_off(lacking, store.along(run.trajectory for run in lacking))
         known = store.speeds(collect()["host"])
         shown_by = {study.name: prospects(plan, study.name, store) for study in plan.studies if study.factors}
+        outdated = trained_before([run for run in lacking if run.digest not in readable], store)
+        doubtful = changed_under_their_version([run for run in plan.runs if run.digest in held], store)
     prefixes = find_prefixes(run for run in lacking if run.digest not in readable)
     orders = worker_settings(launch.device, launch.workers, len(plan.runs))
     workers, speeds = len(orders), Speeds(known, speed_device(orders, launch.executor))
@@ -64,6 +68,8 @@ def outlook(wanted: StudyRequest) -> dict[str, Any]:
         "read_off": len(readable) + sum(map(len, prefixes.read_off.values())),
         "read_off_records": len(readable),
         "to_train": len(prefixes.trained),
+        "code_changed": [asdict(change) for change in outdated],
+        "changed_under_their_version": [asdict(change) for change in doubtful],
         "workers": workers,
         "step": step_of(run.task for run in plan.runs),
         "cohorts": [_cohort(cohort, speeds) for cohort in cohorts],
@@ -139,6 +145,14 @@ def print_outlook(found: dict[str, Any]) -> None:
         f"({found['store']}), {reports}{found['read_off']} read off longer runs, {found['to_train']} to train"
     )
     console.print(plain(text))
+    for change in found["code_changed"]:
+        console.print(plain(f"{change['runs']} of these were trained with other code: {change['why']}", "yellow"))
+    for change in found["changed_under_their_version"]:
+        line = (
+            f"{change['runs']} in the store were trained with other code under the same version: {change['why']}; "
+            "if that can change results, set another version"
+        )
+        console.print(plain(line, "yellow"))
     for study in found["studies"]:
         if Path(found["folders"][study["name"]]).name != Path(study["name"]).name:
             line = f"study {study['name']} is changed by the command line: its report goes to "

@@ -108,18 +108,20 @@ class ImageClassification:
         # Equal shares, each of a whole number of images where the total allows it.
         return guesses_of({part: [n // classes] * classes for part, n in images.items() if n >= classes})
 
-    def changed_code(self, identity: Mapping[str, Any]) -> str | None:
+    def changed_code(self, record: Record) -> str | None:
         """See :class:`ablate.task.task.Task`."""
         changed = []
-        for part, version in identity.get("code", {}).items():
+        for part, version in record.config.get("code", {}).items():
             group, _, name = part.partition(".")
             try:
                 code = code_of(group, name)
             except ConfigError:
-                changed.append(f"{group[:-1]} {name} is not declared any more")
+                changed.append(f"{group.removesuffix('s')} {name} is not declared any more")
                 continue
             if code is not None and code.identity != version:
-                changed.append(f"the code of {group[:-1]} {name} has changed")
+                notes = record.result.notes.get("code", {}).get(part)
+                files = code.changes_since(notes) if notes is not None else ["it is not known in which file"]
+                changed.append(f"{group.removesuffix('s')} {name} ({', '.join(files)})")
         return "; ".join(changed) or None
 
 

@@ -21,6 +21,8 @@ from ablate.store.tasks import Tasks
 from ablate.task.record import Guess, Measurement, Record, Result, Status
 
 FINAL: frozenset[Status] = frozenset({"complete", "diverged"})
+LATEST = 5000
+"""Records that are looked through for other versions of the code, so that a large store does not slow ``ablate plan``."""
 """Statuses of a run that is not trained again; a failed one is, by the next sweep."""
 
 
@@ -149,6 +151,30 @@ class Store:
                     best[trajectory] = max(rank, best.get(trajectory, rank))
             found = self._get(connection, sorted(digest for _, digest in best.values()), True)
             return {trajectory: found[digest] for trajectory, (_, digest) in best.items()}
+
+        return self._database.read(work)
+
+    def latest_by(self, key: str) -> list[tuple[Any, Record]]:
+        """What the identities of the latest final records have under a key at their top, each value with its latest.
+
+        Args:
+            key: Of ``Record.config``, such as ``code``.
+
+        Returns:
+            Values and records without their measurements, the latest first.
+        """
+        table, mark = self._records, json.dumps(key) + ":"
+
+        def work(connection: Connection) -> list[tuple[Any, Record]]:
+            found: dict[str, str] = {}
+            query = select(table.c.digest, table.c.config).where(table.c.config.contains(mark, autoescape=True))
+            query = query.where(table.c.status.in_(FINAL)).order_by(table.c.id.desc()).limit(LATEST)
+            for digest, text in connection.execute(query):
+                config = json.loads(text)
+                if key in config:
+                    found.setdefault(json.dumps(config[key], sort_keys=True), digest)
+            records = self._get(connection, list(found.values()), False)
+            return [(json.loads(value), records[digest]) for value, digest in found.items()]
 
         return self._database.read(work)
 

@@ -39,20 +39,36 @@ class Example:
         return done.stdout
 
     def killed(self, *arguments, records):
-        """A command that is killed, with its workers, once so many records are there; returns them."""
+        """A command of ours that is killed, with its workers, once so many records are there; returns them."""
+        return self.stopped(self._command(arguments), signal.SIGKILL, records=records)[1]
+
+    def stopped(self, command, sent, *, records):
+        """A command that is sent a signal, with all of its group, once so many records are there.
+
+        Returns its exit code, and the records that are there then.
+        """
         with (self.folder / "log").open("w") as log:
-            running = subprocess.Popen(
-                self._command(arguments), **self._where, stdout=log, stderr=log, start_new_session=True
-            )
+            running = subprocess.Popen(command, **self._where, stdout=log, stderr=log, start_new_session=True)
         while len(self.records()) < records:
             try:
                 running.wait(0.1)
             except subprocess.TimeoutExpired:
                 continue
             raise AssertionError((self.folder / "log").read_text())
-        os.killpg(running.pid, signal.SIGKILL)
-        running.wait()
-        return self.records()
+        os.killpg(running.pid, sent)
+        return running.wait(), self.records()
+
+    def python(self, *arguments):
+        """Python in the copy, as its reader calls it; returns what it prints."""
+        done = subprocess.run([sys.executable, *arguments], **self._where, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def write(self, name, old, new):
+        """Replace a text in a file of the copy."""
+        file = self.folder / name
+        assert old in file.read_text()
+        file.write_text(file.read_text().replace(old, new))
 
     def records(self):
         file = self.folder / "results" / "ablate.db"

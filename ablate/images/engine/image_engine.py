@@ -1,6 +1,7 @@
 """The engine of image classification, as worker processes hold it: a device, and the data sets that lie on it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from ablate.images.data import Images, load
 from ablate.images.engine.engine import train
 from ablate.images.engine.kernels import keep_freed_memory
 from ablate.images.engine.measure import measure
+from ablate.images.parts import code_of
 from ablate.images.run import RunConfig
 from ablate.task.engine import OnStep, Speed
 from ablate.task.errors import ConfigError
@@ -63,15 +65,38 @@ class ImageEngine:
             self._images[key] = images
 
     def train(self, runs: Sequence[RunConfig], on_step: OnStep, stops: Mapping[int, StopRule]) -> Sequence[Result]:
-        """See :func:`ablate.images.engine.engine.train`."""
+        """See :func:`ablate.images.engine.engine.train`.
+
+        Raises:
+            ConfigError: The code of a part from outside the package is no longer that which was planned.
+        """
         self.load(runs)
+        code = code_notes(runs[0])
         images = self._images[_key(runs)]
-        return train(runs, images, device=self._device, on_epoch=on_step, stops=stops, keep=self._keep)
+        results = train(runs, images, device=self._device, on_epoch=on_step, stops=stops, keep=self._keep)
+        if not code:
+            return results
+        return [replace(result, notes={**result.notes, "code": code}) for result in results]
 
     def probe(self, runs: Sequence[RunConfig], seconds: float) -> Speed | None:
         """See :func:`ablate.images.engine.measure.measure`."""
         self.load(runs)
         return measure(runs, self._images[_key(runs)], device=self._device, seconds=seconds)
+
+
+def code_notes(run: RunConfig) -> dict[str, Any]:
+    """Hashes of the code of a run's parts from outside the package, by part, for its record.
+
+    Raises:
+        ConfigError: It changed since the run was planned: the result would be kept under another version's name.
+    """
+    notes = {}
+    for part, planned in run.code.items():
+        code = code_of(*part.split(".", 1))
+        if code is None or code.identity != planned:
+            raise ConfigError(f"{part}: its code has changed since this sweep was planned; start it again")
+        notes[part] = code.notes
+    return notes
 
 
 def _key(runs: Sequence[RunConfig]) -> str:
