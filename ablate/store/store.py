@@ -21,9 +21,9 @@ from ablate.store.tasks import Tasks
 from ablate.task.record import Guess, Measurement, Record, Result, Status
 
 FINAL: frozenset[Status] = frozenset({"complete", "diverged"})
-LATEST = 5000
-"""Records that are looked through for other versions of the code, so that a large store does not slow ``ablate plan``."""
 """Statuses of a run that is not trained again; a failed one is, by the next sweep."""
+LATEST = 5000
+"""Records that are looked through for other versions of the code: a large store does not slow ``ablate plan``."""
 
 
 def open_store(location: str, *, read_only: bool = False, results: Path | None = None) -> "Store":

@@ -1,4 +1,4 @@
-"""A Hydra application of a usual layout, unmodified: planned, killed, resumed, reported, compared, and as a multirun."""
+"""A Hydra application of a usual layout, unmodified: planned, killed, resumed, judged, compared, and as a multirun."""
 
 import json
 import signal
