@@ -1,6 +1,5 @@
 """Results that a store cannot take now: kept in a file, and taken up by the next sweep on that store."""
 
-import base64
 import contextlib
 import hashlib
 import json
@@ -9,13 +8,12 @@ import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from ablate.store.curves import pack, unpack
 from ablate.store.location import file_of, shown
+from ablate.store.plain_results import plain_record, record_of
 from ablate.store.store import Store
 from ablate.task.errors import ConfigError
-from ablate.task.record import Guess, Record, Result
+from ablate.task.record import Record
 
 ENDING = ".rescued.jsonl"
 
@@ -33,7 +31,7 @@ def rescue(store: Store, records: Sequence[Record]) -> Path:
     Raises:
         OSError: None of these can be written.
     """
-    lines = [json.dumps(_plain(record)) for record in records]
+    lines = [json.dumps(plain_record(record)) for record in records]
     check = hashlib.sha256("\n".join(lines).encode()).hexdigest()
     content = "\n".join([*lines, json.dumps({"sha256": check})]) + "\n"
     failure = OSError("there is no folder for them")
@@ -113,31 +111,8 @@ def _stem(store: Store) -> str:
     return f"{name}-{hashlib.sha256(place.encode()).hexdigest()[:16]}"
 
 
-def _plain(record: Record) -> dict[str, Any]:
-    result = record.result
-    layout, data = pack(result.curves)
-    return {
-        "digest": record.digest,
-        "config": dict(record.config),
-        "status": result.status,
-        "error": result.error,
-        "notes": dict(result.notes),
-        "guesses": {name: [guess.value, guess.samples] for name, guess in result.guesses.items()},
-        "provenance": dict(record.provenance),
-        "layout": layout,
-        "data": base64.b64encode(data).decode(),
-    }
-
-
 def _read(path: Path) -> list[Record]:
     *lines, last = path.read_text(encoding="ascii").splitlines()
     if json.loads(last).get("sha256") != hashlib.sha256("\n".join(lines).encode()).hexdigest():
         raise ValueError("its checksum does not match")
-    return [_record(json.loads(line)) for line in lines]
-
-
-def _record(plain: dict[str, Any]) -> Record:
-    guesses = {name: Guess(*values) for name, values in plain["guesses"].items()}
-    curves = unpack(plain["layout"], base64.b64decode(plain["data"]))
-    result = Result(plain["status"], curves, plain["error"], plain["notes"], guesses)
-    return Record(plain["digest"], plain["config"], result, plain["provenance"])
+    return [record_of(json.loads(line)) for line in lines]

@@ -6,15 +6,28 @@ chosen on the command line (``executor=NAME``). The built-in one, ``local``, is 
 which others may derive; what a worker does is :func:`ablate.execute.worker.main`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
-from ablate.task.record import Result, StopRule
+from ablate.task.record import Record, Result, StopRule
 from ablate.task.run import Run
 
 LOCAL = "local"
 """The built-in executor's name."""
+
+
+@dataclass(frozen=True)
+class ExecutorChoice:
+    """Which executor, and what was said about it."""
+
+    name: str = LOCAL
+    options: Mapping[str, str] = field(default_factory=dict)
+    """By name, as the command line has them (``executor.partition=gpu``); only for an executor whose class has
+    ``Options``, a pydantic class of them, and which is then called with the settings and the choice."""
+    results: Path = Path("results")
+    """Folder of results; executors whose workers leave files have them below it."""
 
 
 @dataclass(frozen=True)
@@ -163,3 +176,23 @@ class Executor(Protocol):
 
     def kill(self) -> None:
         """End all workers at once."""
+
+
+@dataclass(frozen=True)
+class LeftBehind:
+    """What a worker finished after the process of its sweep had ended."""
+
+    records: tuple[Record, ...]
+    forget: Callable[[], None]
+    """To be called once the records are in the store."""
+
+
+@runtime_checkable
+class OutlivesSweep(Protocol):
+    """What an executor has beside :class:`Executor` whose workers may go on when the sweep's process has ended."""
+
+    def left_behind(self) -> Iterable[LeftBehind]:
+        """What workers of sweeps that have ended finished since, any study's."""
+
+    def adopt(self) -> Iterable[tuple[Worker, tuple[Run, ...]]]:
+        """Workers of sweeps that have ended, which are this executor's from now on, and what each is training."""
