@@ -10,7 +10,8 @@ from ablate.commands.declared import step_of
 from ablate.commands.kept_records import final_in
 from ablate.commands.prospects import prospects, prospects_line
 from ablate.commands.studies import StudyRequest
-from ablate.execute.devices import speed_device, worker_settings
+from ablate.execute.choice import settings_on
+from ablate.execute.devices import speed_device
 from ablate.execute.estimate import Speeds, estimate
 from ablate.execute.ledger import cost_in_seconds
 from ablate.execute.sizing import members_by
@@ -49,7 +50,7 @@ def outlook(wanted: StudyRequest) -> dict[str, Any]:
         outdated = trained_before([run for run in lacking if run.digest not in readable], store)
         doubtful = changed_under_their_version([run for run in plan.runs if run.digest in held], store)
     prefixes = find_prefixes(run for run in lacking if run.digest not in readable)
-    orders = worker_settings(launch.device, launch.workers, len(plan.runs))
+    orders = settings_on(launch.choice, launch.device, launch.workers, len(plan.runs))
     workers, speeds = len(orders), Speeds(known, speed_device(orders, launch.executor))
     cohorts = form_cohorts(
         prefixes.trained,
@@ -101,7 +102,7 @@ def measure(wanted: StudyRequest) -> None:
             store,
             workers=wanted.launch.workers,
             device=wanted.launch.device,
-            executor=wanted.launch.executor,
+            executor=wanted.launch.choice,
             progress=make_progress(),
         )
 

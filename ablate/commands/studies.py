@@ -97,7 +97,7 @@ def train(wanted: StudyRequest, *, quiet: bool = False) -> "Summary":
             store,
             workers=wanted.launch.workers,
             device=wanted.launch.device,
-            executor=wanted.launch.executor,
+            executor=wanted.launch.choice,
             max_members=wanted.launch.cohort_size,
             weights=wanted.launch.weights_folder,
             progress=make_progress(quiet=quiet),

@@ -7,7 +7,8 @@ from dataclasses import replace
 from functools import partial
 from typing import NoReturn
 
-from ablate.execute.devices import speed_device, worker_settings
+from ablate.execute.choice import make_executor, settings_on
+from ablate.execute.devices import speed_device
 from ablate.execute.estimate import Speeds
 from ablate.execute.interrupts import Interrupts
 from ablate.execute.ledger import Flight, Ledger, Task, cost_in_seconds, last_line, samples_of
@@ -19,14 +20,15 @@ from ablate.plan.prefixes import find_prefixes, read_off
 from ablate.store import Owner, Speed, Store, StoreUnavailable
 from ablate.store.leases import RENEWAL
 from ablate.store.provenance import collect, now
-from ablate.store.rescue import rescue, take_up
+from ablate.store.rescue import rescue, stem_of, take_up
 from ablate.task.errors import ConfigError
 from ablate.task.executor import (
     LOCAL,
     Answer,
     Died,
-    Executor,
+    ExecutorChoice,
     MeasureSpeed,
+    OutlivesSweep,
     Raised,
     Refused,
     SpeedMeasured,
@@ -36,7 +38,6 @@ from ablate.task.executor import (
     Worker,
     WorkerSettings,
 )
-from ablate.task.finding import find_part
 from ablate.task.record import Record, Result, StopRule
 from ablate.task.run import Run
 
@@ -59,7 +60,7 @@ def execute(
     *,
     workers: int | None = None,
     device: str = "auto",
-    executor: str = LOCAL,
+    executor: ExecutorChoice | str = LOCAL,
     engine: str | None = None,
     progress: Progress | None = None,
     max_members: int | None = None,
@@ -76,7 +77,7 @@ def execute(
         store: Written by this process only, never by its workers.
         workers: Processes that train at the same time; None: one a core on the CPU, one a GPU on CUDA.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        executor: Name of what starts the workers; see :mod:`ablate.task.executor`.
+        executor: What starts the workers, by name or with options; see :mod:`ablate.task.executor`.
         engine: ``module:class`` of an engine that trains all runs, instead of the one that each run names.
         progress: Shows what happens; None: nothing.
         max_members: Of a cohort; None: see :func:`ablate.plan.cohorts.default_members`.
@@ -94,10 +95,12 @@ def execute(
         RuntimeError: Workers cannot be started.
     """
     unique = list({run.digest: run for run in runs}.values())
-    orders = [replace(order, weights=weights) for order in worker_settings(device, workers, len(unique), engine)]
+    choice = executor if isinstance(executor, ExecutorChoice) else ExecutorChoice(executor)
+    settings = settings_on(choice, device, workers, len(unique), engine)
+    orders = [replace(order, weights=weights) for order in settings]
     progress = progress if progress is not None else Progress()
     with Interrupts() as interrupts:
-        return _Sweep(unique, store, orders, executor, progress, max_members, stops or {}, interrupts).run()
+        return _Sweep(unique, store, orders, choice, progress, max_members, stops or {}, interrupts).run()
 
 
 def measure_speeds(
@@ -106,7 +109,7 @@ def measure_speeds(
     *,
     workers: int | None = None,
     device: str = "auto",
-    executor: str = LOCAL,
+    executor: ExecutorChoice | str = LOCAL,
     progress: Progress | None = None,
 ) -> None:
     """Measure what a sweep would measure before it starts, however short it is, and keep that in the store.
@@ -124,9 +127,10 @@ def measure_speeds(
         Interrupted: After Ctrl-C or SIGTERM.
     """
     wanted = list({run.digest: run for run in runs}.values())
-    orders = worker_settings(device, workers, len(wanted))
+    choice = executor if isinstance(executor, ExecutorChoice) else ExecutorChoice(executor)
+    orders = settings_on(choice, device, workers, len(wanted))
     with Interrupts() as interrupts:
-        _Sweep(wanted, store, orders, executor, progress or Progress(), None, {}, interrupts).measure()
+        _Sweep(wanted, store, orders, choice, progress or Progress(), None, {}, interrupts).measure()
 
 
 class _Sweep:
@@ -135,7 +139,7 @@ class _Sweep:
         runs: Sequence[Run],
         store: Store,
         orders: list[WorkerSettings],
-        executor: str,
+        choice: ExecutorChoice,
         progress: Progress,
         max_members: int | None,
         stops: Mapping[str, StopRule],
@@ -145,10 +149,10 @@ class _Sweep:
         self.max_members, self.workers, self.stops = max_members, len(orders), stops
         self.measures = orders[0].engine is None
         self.owner, self.mark = Owner.current(), store.mark()
-        self.device = speed_device(orders, executor)
+        self.device = speed_device(orders, choice.name)
         self.speeds = Speeds(store.speeds(collect()["host"]), self.device)
         self.ledger = Ledger(runs, len(orders), self.speeds)
-        self.pool = _made(executor, orders)
+        self.pool = make_executor(replace(choice, store=stem_of(store)), orders)
         self.queue: deque[Task] = deque()
         self.startup_deaths = 0
         self.next_renewal = time.monotonic() + RENEWAL
@@ -163,6 +167,7 @@ class _Sweep:
         try:
             for path, count in take_up(self.store):
                 self.progress.say(f"{count} results of an earlier sweep taken up from {path}")
+            self._take_over()
             self._plan(is_first=True)
             if self.ledger.open and self.max_members is None and self.measures:
                 self._measure([run for task in self.queue for run in task.cohort.runs])
@@ -221,6 +226,25 @@ class _Sweep:
                 self.ledger.land(worker, None)
 
     # What is left to train
+
+    def _take_over(self) -> None:
+        """What workers of a sweep that has ended finished since, and those that are still at it."""
+        if not isinstance(self.pool, OutlivesSweep):
+            return
+        for left in self.pool.left_behind():
+            count = self.store.add(*left.records)
+            left.forget()
+            self.progress.say(f"{count} results taken up that workers of an earlier sweep left behind")
+        shorter = find_prefixes(self.ledger.open.values()).read_off
+        for worker, runs in self.pool.adopt():
+            task = Task(Cohort(runs), {run.digest: shorter.get(run.digest, ()) for run in runs})
+            settled = self.store.status_of(task.digests, since=self.mark)
+            is_wanted = not settled and all(digest in self.ledger.open for digest in task.digests)
+            if is_wanted and self.store.lease(task.digests, self.owner, since=self.mark) == set(task.digests):
+                self.progress.say(f"a worker of an earlier sweep is still training a cohort of {len(runs)}: it goes on")
+                self.ledger.flights[worker] = Flight(task, now(), self._estimate(task.cohort))
+            else:
+                self.pool.end(worker)
 
     def _plan(self, *, is_first: bool) -> None:
         """Settle what the store holds, and queue the rest."""
@@ -471,26 +495,6 @@ class _Sweep:
             self.pool.stop()
         if not self.ledger.flights or time.monotonic() >= self.end_of_grace:
             raise KeyboardInterrupt
-
-
-def _made(name: str, orders: Sequence[WorkerSettings]) -> Executor:
-    """The executor of this name.
-
-    Raises:
-        ConfigError: There is none, or it cannot be made.
-    """
-    found = find_part("executors", name)
-    make = found.load()
-    try:
-        made: Executor = make(orders)
-    except Exception as error:
-        raise ConfigError(
-            f"executor {name} ({found.origin}): cannot be made: {type(error).__name__}: {error}"
-        ) from error
-    lacking = [member for member in vars(Executor) if not member.startswith("_") and not hasattr(made, member)]
-    if lacking:
-        raise ConfigError(f"executor {name} ({found.origin}): is no executor: it has no {', '.join(lacking)}")
-    return made
 
 
 def _failed_alike(run: Run, longer: Record) -> Record:

@@ -2,10 +2,10 @@
 
 A folder belongs to one sweep. In it, by the worker's name and the number of the order:
 
-- ``orders/W.N``: to the worker, pickled (the folder is the user's own, as Python's processes have it among themselves);
+- ``orders/W.N``: to the worker, pickled, as Python's own processes have it (the folder is this user's alone);
   removed by the worker when it has been answered.
-- ``answers/W.N.json``: from the worker, JSON; ``N`` = 0 says that it is ready. Removed by the sweep when what it says is
-  in the store, so that whoever takes the folder over finds what was not.
+- ``answers/W.N.json``: from the worker, JSON; ``N`` = 0 says that it is ready. Removed by the sweep when what it says
+  is in the store, so that whoever takes the folder over finds what was not.
 - ``steps/W.json``: how far the worker is, written over.
 - ``stop`` and ``stop.W``: leave off. ``beat``: changes while the sweep lives.
 
@@ -49,7 +49,10 @@ POLL_SECONDS = (0.05, 1.0)
 """Between two looks for an order: at first, and after a while."""
 
 STEP_SECONDS = 1.0
-"""Between two reports of progress, and two looks whether to leave off."""
+"""Between two reports of progress."""
+
+LOOK_SECONDS = 0.25
+"""Between two looks whether to leave off."""
 
 PATIENCE_SECONDS = 900.0
 """For so long a worker tries to write what it has trained while the folder cannot be written."""
@@ -156,6 +159,10 @@ class SweepMail:
         for step, members in sorted(by_step.items()):
             yield StepEnded(step, tuple(members))
 
+    def has_left(self, worker: str) -> bool:
+        """Whether a worker has exited by itself."""
+        return (self.folder / "steps" / f"{worker}.left").exists()
+
     def open_order(self, worker: str) -> tuple[int, TrainCohort | MeasureSpeed] | None:
         """The order that a worker has not answered yet."""
         return _open_order(self.folder, worker)
@@ -220,8 +227,12 @@ class WorkerMail:
         """Whether to leave off what is in training."""
         if time.monotonic() < self._next_look:
             return False
-        self._next_look = time.monotonic() + STEP_SECONDS
+        self._next_look = time.monotonic() + LOOK_SECONDS
         return self._is_told_to_stop()
+
+    def leave(self) -> None:
+        """Say that this worker exits by itself."""
+        _persistently((self._folder / "steps" / f"{self._worker}.left").touch)
 
     def _plain(self, answer: Answer) -> dict[str, Any]:
         if isinstance(answer, Ready):

@@ -8,12 +8,13 @@ import time
 import traceback
 from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import Any, Protocol
 
 from ablate.execute.interrupts import STOP_SIGNALS
 from ablate.task.engine import Engine, KeepsWeights
 from ablate.task.errors import ConfigError
 from ablate.task.executor import (
+    Answer,
     MeasureSpeed,
     Raised,
     Ready,
@@ -29,8 +30,21 @@ from ablate.task.finding import load_object
 from ablate.task.run import Run
 
 
+class Line(Protocol):
+    """To the sweep's process: a pipe, or what serves as one from another machine."""
+
+    def send(self, message: Answer, /) -> None:
+        """Say something."""
+
+    def recv(self) -> TrainCohort | MeasureSpeed | Stop:
+        """The next message, once there is one; EOFError: there will be none."""
+
+    def poll(self) -> bool:
+        """Whether there is one."""
+
+
 def main(connection: "Connection[Any, Any]", settings: WorkerSettings) -> None:
-    """Serve until told to stop.
+    """Be a worker process of this machine until told to stop.
 
     Args:
         connection: To the sweep's process.
@@ -41,6 +55,16 @@ def main(connection: "Connection[Any, Any]", settings: WorkerSettings) -> None:
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     _end_with_parent()
+    serve(connection, settings)
+
+
+def serve(connection: Line, settings: WorkerSettings) -> None:
+    """Do what is asked for until told to stop.
+
+    Args:
+        connection: To the sweep's process.
+        settings: How to train.
+    """
     engines = _Engines(settings)
     try:
         connection.send(Ready({"device": settings.device, "threads": settings.threads}))
@@ -80,7 +104,7 @@ class _Engines:
         return self._made[place]
 
 
-def _train(message: TrainCohort, engines: _Engines, connection: "Connection[Any, Any]") -> None:
+def _train(message: TrainCohort, engines: _Engines, connection: Line) -> None:
     def on_step(step: int, members: Sequence[int]) -> None:
         connection.send(StepEnded(step, tuple(members)))
         if connection.poll() and isinstance(connection.recv(), Stop):
@@ -102,7 +126,7 @@ def _train(message: TrainCohort, engines: _Engines, connection: "Connection[Any,
         connection.send(Trained(results, seconds, dict(engine.hardware)))
 
 
-def _measure(message: MeasureSpeed, engines: _Engines, connection: "Connection[Any, Any]") -> None:
+def _measure(message: MeasureSpeed, engines: _Engines, connection: Line) -> None:
     engine = engines.of(message.runs[0])
     try:
         engine.load(message.runs)

@@ -7,12 +7,16 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator
 
 from ablate.task.errors import ConfigError
-from ablate.task.executor import LOCAL
+from ablate.task.executor import LOCAL, ExecutorChoice
+from ablate.task.executor_options import executor_options
 from ablate.task.fields import Fields, problems_of
 from ablate.task.finding import find_part
 
 PREFIX = "launch."
 """Before a key of ours, where a task has one of the same name."""
+
+OF_EXECUTOR = "executor."
+"""Before an option of the executor that is chosen, such as ``executor.partition=gpu``."""
 
 
 class Launch(Fields):
@@ -31,6 +35,8 @@ class Launch(Fields):
     """``weights``: what trains now leaves its weights in the folder of results, too."""
     executor: Annotated[str, Field(min_length=1)] = LOCAL
     """Where engines run, by name; ``ablate plugins`` lists which there are."""
+    executor_options: dict[str, str] = Field(default_factory=dict)
+    """By name, as they were given: ``executor.NAME=VALUE``."""
 
     @field_validator("results", "store")
     @classmethod
@@ -48,18 +54,23 @@ class Launch(Fields):
         return self.store if self.store is not None else str(Path(self.results) / "ablate.db")
 
     @property
+    def choice(self) -> ExecutorChoice:
+        """The executor with what was said about it."""
+        return ExecutorChoice(self.executor, self.executor_options, Path(self.results))
+
+    @property
     def weights_folder(self) -> str | None:
         """Where weights are kept; None: they are not."""
         return str(Path(self.results) / "weights") if self.keep == "weights" else None
 
 
-LAUNCH_KEYS = tuple(Launch.model_fields)
+LAUNCH_KEYS = tuple(name for name in Launch.model_fields if name != "executor_options")
 
 
 def launch_key(word: str) -> str | None:
     """The launch setting that a word of the command line may be about; ``launch.results=x`` is about nothing else."""
     key = word.partition("=")[0].lstrip("+").removeprefix(PREFIX)
-    return key if "=" in word and key in LAUNCH_KEYS else None
+    return key if "=" in word and (key in LAUNCH_KEYS or key.startswith(OF_EXECUTOR)) else None
 
 
 def split_launch(words: Sequence[str], is_of_task: Callable[[str], bool]) -> tuple[Launch, list[str]]:
@@ -76,21 +87,24 @@ def split_launch(words: Sequence[str], is_of_task: Callable[[str], bool]) -> tup
     Raises:
         ConfigError: Lists every problem.
     """
-    given: dict[str, Any] = {}
+    given: dict[str, Any] = {"executor_options": {}}
     rest, problems = [], []
     for word in words:
         name, _, text = word.partition("=")
         key = launch_key(word)
         is_ours = name.lstrip("+").startswith(PREFIX)
         if key is not None and (is_ours or not is_of_task(key)):
-            given[key] = _value(key, text)
+            if key.startswith(OF_EXECUTOR):
+                given["executor_options"][key.removeprefix(OF_EXECUTOR)] = _value(key, text)
+            else:
+                given[key] = _value(key, text)
         elif is_ours:
             problems.append(f"{word}: there is no such setting; they are {', '.join(PREFIX + k for k in LAUNCH_KEYS)}")
         else:
             rest.append(word)
     try:
         launch = Launch.model_validate(given)
-        find_part("executors", launch.executor)
+        check_options(launch.choice)
     except ValidationError as error:
         problems += problems_of(error)
     except ConfigError as error:
@@ -98,6 +112,17 @@ def split_launch(words: Sequence[str], is_of_task: Callable[[str], bool]) -> tup
     if problems:
         raise ConfigError(problems)
     return launch, rest
+
+
+def check_options(choice: ExecutorChoice) -> None:
+    """See that there is such an executor and that it has these options.
+
+    Raises:
+        ConfigError: Lists every problem.
+    """
+    found = find_part("executors", choice.name)
+    if choice.options:
+        executor_options(found.load(), choice)
 
 
 def _value(key: str, text: str) -> Any:

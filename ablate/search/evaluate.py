@@ -65,7 +65,7 @@ class Trainer:
             store=store,
             workers=launch.workers,
             device=launch.device,
-            executor=launch.executor,
+            executor=launch.choice,
             progress=_Renewing(shown, renew) if renew is not None else shown,
             engine=engine,
         )

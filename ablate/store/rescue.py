@@ -37,7 +37,7 @@ def rescue(store: Store, records: Sequence[Record]) -> Path:
     failure = OSError("there is no folder for them")
     for folder in _folders(store):
         try:
-            return _write(folder / f"{_stem(store)}-{uuid.uuid4().hex}{ENDING}", content)
+            return _write(folder / f"{stem_of(store)}-{uuid.uuid4().hex}{ENDING}", content)
         except OSError as error:
             failure = error
     raise failure
@@ -91,7 +91,7 @@ def _write(path: Path, content: str) -> Path:
 def _rescued(store: Store) -> Iterator[Path]:
     """Files of this user; the folder for temporary files is everybody's."""
     for folder in _folders(store):
-        for path in sorted(folder.glob(f"{_stem(store)}-*{ENDING}")):
+        for path in sorted(folder.glob(f"{stem_of(store)}-*{ENDING}")):
             if path.is_file() and not path.is_symlink() and path.stat().st_uid == os.getuid():
                 yield path
 
@@ -103,8 +103,8 @@ def _folders(store: Store) -> list[Path]:
     return list(dict.fromkeys(folder.absolute() for folder in (*beside, *own, Path(tempfile.gettempdir()))))
 
 
-def _stem(store: Store) -> str:
-    """Names the store without giving its address away."""
+def stem_of(store: Store) -> str:
+    """Names the store, as part of a file's name, without giving its address away."""
     path = file_of(store.location)
     place = shown(store.location) if path is None else str(path.absolute())
     name = "ablate" if path is None else path.name

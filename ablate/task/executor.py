@@ -28,6 +28,8 @@ class ExecutorChoice:
     ``Options``, a pydantic class of them, and which is then called with the settings and the choice."""
     results: Path = Path("results")
     """Folder of results; executors whose workers leave files have them below it."""
+    store: str = ""
+    """Names the sweep's store: what workers leave behind belongs to it; filled in when a sweep begins."""
 
 
 @dataclass(frozen=True)

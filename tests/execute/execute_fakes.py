@@ -8,6 +8,7 @@ import os
 import signal
 import time
 import traceback
+import uuid
 from pathlib import Path
 
 from ablate.images.config import SGD, FashionMNIST, Train
@@ -61,6 +62,8 @@ class Engine:
     def train(self, runs, on_step, stops):
         for config in runs:
             say("start", config.digest)
+            if config.data.root is not None:
+                (Path(config.data.root) / f"start {config.seed} {uuid.uuid4().hex}").touch()
         for number in range(1, max(config.train.epochs for config in runs) + 1):
             for config in runs:
                 misbehave(config, len(runs), number)
@@ -81,6 +84,8 @@ def failed(config):
 
 def misbehave(config, members, number):
     lr = config.optimizer.lr
+    if lr == WAITS and number > 2:
+        time.sleep(0.002)
     if lr == WAITS and number == 2:  # until the test lets it go on
         while not (Path(config.data.root) / f"go {config.seed}").exists():
             time.sleep(0.02)

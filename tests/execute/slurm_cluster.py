@@ -1,6 +1,6 @@
 """A real Slurm cluster of one node, with keys, ports and folders of its own, for as long as the tests take.
 
-``python tests/execute/slurm_cluster.py FOLDER`` starts one, prints how to reach it, and ends it with its standard input.
+``python tests/execute/slurm_cluster.py FOLDER`` starts one, says how to reach it, and ends it with its standard input.
 """
 
 import os
@@ -25,7 +25,7 @@ SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={controller_port}
 SlurmUser=root
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge.socket
+AuthInfo=socket={folder}/munge.socket,cred_expire=1
 CredType=cred/munge
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none

@@ -8,12 +8,13 @@ import pytest
 from execute_fakes import run
 
 from ablate.execute import execute
-from ablate.execute.pool import Pool
+from ablate.execute.choice import make_executor
 from ablate.store import Owner, open_store
 from ablate.task.errors import ConfigError
 from ablate.task.executor import (
     Died,
     Executor,
+    ExecutorChoice,
     MeasureSpeed,
     Raised,
     Ready,
@@ -29,10 +30,14 @@ PATIENCE = 120.0
 """Seconds until a test gives up on a worker."""
 
 
-@pytest.fixture(params=["local"])
-def place(request):
-    """The executor's name, and what makes one of the settings of its workers."""
-    return request.param, {"local": Pool}[request.param]
+@pytest.fixture(params=["local", "slurm"])
+def place(request, tmp_path):
+    """The executor that is run."""
+    if request.param == "local":
+        return ExecutorChoice()
+    if request.param == "slurm":
+        request.getfixturevalue("slurm")
+    return ExecutorChoice(request.param, {}, tmp_path / "results", "store")
 
 
 @pytest.fixture
@@ -41,7 +46,7 @@ def make(place):
     made = []
 
     def make(workers=1, engine="Engine"):
-        executor = place[1]([WorkerSettings("cpu", 1, f"execute_fakes:{engine}")] * workers)
+        executor = make_executor(place, [WorkerSettings("cpu", 1, f"execute_fakes:{engine}")] * workers)
         made.append(executor)
         return executor
 
@@ -197,7 +202,7 @@ def test_one_that_is_ended_says_no_more(make, tmp_path):
 def test_asked_to_stop_a_worker_leaves_off_at_the_end_of_a_step(make, tmp_path):
     executor = make()
     (worker,) = ready(executor)
-    worker.send(TrainCohort((run(fakes.WAITS, root=str(tmp_path), epochs=1000),)))
+    worker.send(TrainCohort((run(fakes.WAITS, root=str(tmp_path), epochs=5_000),)))
     hear(executor, of(StepEnded))
     executor.stop()
     (tmp_path / "go 0").touch()
@@ -247,7 +252,7 @@ def test_a_sweep_loses_nothing_and_trains_nothing_twice(place, tmp_path):
     fine = [run(lr, seed) for lr in (0.1, 0.2, 0.3) for seed in range(3)]
     fine += [run(0.4, epochs=3000), run(fakes.DIVERGES), run(fakes.KILLS_IN_COMPANY)]
     bad = [run(fakes.FAILS), run(fakes.RAISES), run(fakes.KILLS)]
-    options = {"workers": 2, "device": "cpu", "engine": "execute_fakes:Engine", "executor": place[0], "max_members": 4}
+    options = {"workers": 2, "device": "cpu", "engine": "execute_fakes:Engine", "executor": place, "max_members": 4}
     with open_store(str(tmp_path / "runs.db")) as store:
         summary = execute([*fine, *bad], store, **options)
         assert (summary.complete, summary.diverged, summary.failed) == (len(fine) - 1, 1, len(bad))
@@ -268,4 +273,4 @@ def test_what_a_user_has_to_mend_ends_a_sweep_with_one_message(place, tmp_path):
         open_store(str(tmp_path / "runs.db")) as store,
         pytest.raises(ConfigError, match=r"data\.root: no such folder"),
     ):
-        execute([run()], store, workers=1, device="cpu", engine="execute_fakes:Missing", executor=place[0])
+        execute([run()], store, workers=1, device="cpu", engine="execute_fakes:Missing", executor=place)

@@ -1,0 +1,119 @@
+"""What is asked of Slurm: submitting through submitit, and its own commands for the rest."""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ablate.task.errors import ConfigError
+
+ALIVE = frozenset(
+    "PENDING CONFIGURING RUNNING SUSPENDED COMPLETING REQUEUED REQUEUE_HOLD REQUEUE_FED RESIZING SIGNALING STAGE_OUT "
+    "STOPPED SPECIAL_EXIT".split()
+)
+"""States of a job that runs or will."""
+
+SECONDS = 60
+"""Given to a command."""
+
+FOREVER = 1_000_000
+"""Of time-outs of one job: how often a cohort may be cut off is counted by its worker."""
+
+
+def check(partition: str | None) -> None:
+    """See that there is a Slurm here and that it has this partition.
+
+    Raises:
+        ConfigError: It is not so, or submitit is not installed.
+    """
+    lacking = [name for name in ("sbatch", "srun", "squeue", "scancel", "sinfo") if shutil.which(name) is None]
+    if lacking:
+        raise ConfigError(
+            f"executor = 'slurm': there is no Slurm here ({', '.join(lacking)} cannot be found); run this on a "
+            "machine from which jobs are submitted"
+        )
+    try:
+        import submitit  # noqa: F401
+    except ImportError:
+        raise ConfigError("executor = 'slurm': needs submitit: pip install 'ablate[slurm]'") from None
+    try:
+        done = _run(["sinfo", "-h", "-a", "-o", "%R"])
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ConfigError(f"executor = 'slurm': Slurm does not answer: {error}") from None
+    if done.returncode:
+        raise ConfigError(f"executor = 'slurm': Slurm does not answer: {done.stderr.strip()}")
+    known = sorted(set(done.stdout.split()))
+    if partition is not None and not set(partition.split(",")) <= set(known):
+        raise ConfigError(
+            f"executor.partition = {partition!r}: there is no such partition; partitions are {', '.join(known)}"
+        )
+
+
+def submit(functions: Sequence[Callable[[], None]], folder: Path, options: Mapping[str, Any]) -> list[str]:
+    """Submit jobs, several as one array.
+
+    Args:
+        functions: One for each job; pickled.
+        folder: Of submitit's scripts and logs.
+        options: Of :class:`ablate.execute.slurm.SlurmOptions`.
+
+    Returns:
+        The jobs' numbers, such as ``12_3``.
+
+    Raises:
+        ConfigError: Slurm takes no such job.
+    """
+    import submitit
+
+    wanted = {
+        "job_name": "ablate",
+        "partition": options["partition"],
+        "account": options["account"],
+        "qos": options["qos"],
+        "constraint": options["constraint"],
+        "exclude": options["exclude"],
+        "time": options["time"],
+        "cpus_per_task": options["cpus"],
+        "gpus_per_node": options["gpus"] or None,
+        "gres": options["gres"],
+        "mem": f"{round(options['memory'] * 1024)}M" if options["memory"] is not None else None,
+        "signal_delay_s": options["signal"],
+        "array_parallelism": len(functions),
+        "additional_parameters": {"requeue": True},
+    }
+    executor = submitit.SlurmExecutor(folder, max_num_timeout=FOREVER)
+    executor.update_parameters(**{name: value for name, value in wanted.items() if value is not None})
+    try:
+        with executor.batch():
+            jobs = [executor.submit(function) for function in functions]
+    except submitit.core.utils.FailedJobError as error:
+        lines = [line.strip() for line in str(error).splitlines() if "error" in line.lower()] or [str(error).strip()]
+        raise ConfigError([f"executor = 'slurm': {line}" for line in dict.fromkeys(lines)]) from None
+    return [str(job.job_id) for job in jobs]
+
+
+def states() -> dict[str, str] | None:
+    """By number the states of this user's jobs, those that have ended a while ago left out; None: no answer."""
+    try:
+        done = _run(["squeue", "-h", "-r", "--me", "-t", "all", "-o", "%i|%T"])
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    if done.returncode:
+        return None
+    return dict(line.strip().split("|", 1) for line in done.stdout.splitlines() if "|" in line)
+
+
+def cancel(numbers: Sequence[str]) -> None:
+    """End jobs at once, without the time that Slurm gives them to end by themselves."""
+    if not numbers:
+        return
+    for arguments in (["--signal=KILL"], []):
+        try:
+            _run(["scancel", "--quiet", *arguments, *numbers])
+        except (OSError, subprocess.TimeoutExpired):
+            """Jobs that are told to stop in their folder, too, exit by themselves."""
+
+
+def _run(command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, stdin=subprocess.DEVNULL)
