@@ -412,6 +412,9 @@ class Slurm:
             state = states.get(job.number or "", "ENDED")
             if state in slurm_commands.ALIVE:
                 continue
+            if state.startswith("PENDING"):
+                reason = state.removeprefix("PENDING (").removesuffix(")")
+                raise ConfigError(f"executor = 'slurm': job {job.number} would wait for ever: {reason}")
             said = [answer for worker, answer in self._read(job.mail) if worker is job]
             yield from ((job, answer) for answer in said)
             if job in self.workers:

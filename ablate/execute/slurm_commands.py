@@ -14,6 +14,11 @@ ALIVE = frozenset(
 )
 """States of a job that runs or will."""
 
+NEVER = frozenset(
+    {"PartitionTimeLimit", "PartitionNodeLimit", "BadConstraints", "InvalidAccount", "InvalidQOS", "AccountNotAllowed"}
+)
+"""Reasons for which a job waits until somebody changes it."""
+
 SECONDS = 60
 """Given to a command."""
 
@@ -94,14 +99,21 @@ def submit(functions: Sequence[Callable[[], None]], folder: Path, options: Mappi
 
 
 def states() -> dict[str, str] | None:
-    """By number the states of this user's jobs, those that have ended a while ago left out; None: no answer."""
+    """By number the states of this user's jobs, those that have ended a while ago left out; None: no answer.
+
+    Behind the state of a job that can never start stands why: ``PENDING (PartitionTimeLimit)``.
+    """
     try:
-        done = _run(["squeue", "-h", "-r", "--me", "-t", "all", "-o", "%i|%T"])
+        done = _run(["squeue", "-h", "-r", "--me", "-t", "all", "-o", "%i|%T|%r"])
     except (OSError, subprocess.TimeoutExpired):
         return None
     if done.returncode:
         return None
-    return dict(line.strip().split("|", 1) for line in done.stdout.splitlines() if "|" in line)
+    found = {}
+    for line in done.stdout.splitlines():
+        number, state, reason = line.strip().split("|", 2)
+        found[number] = f"{state} ({reason})" if state == "PENDING" and reason in NEVER else state
+    return found
 
 
 def cancel(numbers: Sequence[str]) -> None:

@@ -18,14 +18,16 @@ PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontr
 INSTALL = "apt-get install --no-install-recommends slurmctld slurmd slurm-client munge"
 CPUS = 8
 
-# Without cgroups, systemd or accounting; the node may have more CPUs than the machine.
+# Without cgroups, systemd or accounting; the node may have more CPUs than the machine. A job that is put back waits
+# for the credentials of its first try to expire.
 CONFIGURATION = """
 ClusterName=local
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={controller_port}
 SlurmUser=root
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge.socket,cred_expire=1
+AuthInfo=socket={folder}/munge.socket,cred_expire=5
+EnforcePartLimits=ALL
 CredType=cred/munge
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none

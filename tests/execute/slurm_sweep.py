@@ -1,4 +1,4 @@
-"""A sweep with jobs of Slurm in a process of its own: ``slurm_sweep.py FOLDER SEEDS``; its runs wait to be let go on."""
+"""A sweep with jobs of Slurm in its own process: ``slurm_sweep.py FOLDER SEEDS``; its runs wait to be let go on."""
 
 import sys
 from pathlib import Path

@@ -142,9 +142,9 @@ def test_a_job_that_is_gone_is_told_with_its_state(make):
     worker = executor.start()
     until(lambda: any(isinstance(answer, Ready) for _, answer in executor.wait(0.5)))
     worker.send(TrainCohort((run(fakes.BLOCKS),)))
-    subprocess.run(["scancel", "--signal=KILL", worker.number], check=True)
+    subprocess.run(["scancel", worker.number], check=True)
     (died,) = until(lambda: [answer for _, answer in executor.wait(0.5) if isinstance(answer, Died)])
-    assert died.reason.startswith(f"(Slurm's job {worker.number}) was ended: FAILED")
+    assert died.reason.startswith(f"(Slurm's job {worker.number}) was ended: CANCELLED")
 
 
 def test_while_slurm_does_not_answer_nobody_is_dead(make, monkeypatch):
@@ -177,6 +177,15 @@ def test_what_slurm_does_not_take_is_one_message_in_its_words(make):
     (message,) = problems(lambda: executor.wait(0.0))
     assert message.startswith("executor = 'slurm': sbatch: error: ")
     assert "time limit" in message
+
+
+def test_a_job_that_can_never_start_is_one_message(make, monkeypatch):
+    executor = make()
+    worker = executor.start()
+    executor.wait(0.0)
+    monkeypatch.setattr(slurm_commands, "states", lambda: {worker.number: "PENDING (PartitionTimeLimit)"})
+    (message,) = problems(lambda: until(lambda: executor.wait(0.5)))
+    assert message.endswith("would wait for ever: PartitionTimeLimit")
 
 
 def test_without_slurm_there_is_one_message(monkeypatch):
