@@ -1,5 +1,6 @@
 """``ablate plan``: what would be trained, what the store already holds, and what it would cost; trains nothing."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,8 @@ from ablate.plan.plan import Plan
 from ablate.plan.prefixes import find_prefixes, read_off
 from ablate.store import FINAL, open_store, shown
 from ablate.store.provenance import collect
+from ablate.task.run import Run
+from ablate.task.searching import unit_of_work
 
 
 def outlook(wanted: StudyRequest) -> dict[str, Any]:
@@ -76,6 +79,7 @@ def outlook(wanted: StudyRequest) -> dict[str, Any]:
         "cohorts": [_cohort(cohort, speeds) for cohort in cohorts],
         "samples_without_sharing": sum(point.run.samples for point in plan.points),
         "samples": cost.samples,
+        "unit": unit_of_work(plan.runs),
         "seconds": round(cost.seconds, 1),
         "measured": round(cost.measured, 3),
         "store": shown(launch.store_location),
@@ -132,7 +136,8 @@ def print_outlook(found: dict[str, Any]) -> None:
             console.print(plain(f"study {study['name']}: {note}"))
     if found["cohorts"]:
         cohorts = table(f"Cohorts on {found['workers']} workers, in this order")
-        headings = ("members", "seeds", f"{found['step']}s", "batch", "samples", "samples/s", "time", "batches")
+        unit = found["unit"].removeprefix("training ")
+        headings = ("members", "seeds", f"{found['step']}s", "batch", unit, f"{unit}/s", "time", "batches")
         rows = _merged(found["cohorts"])
         shown = [i for i in range(len(headings)) if any(row[i] for row in rows)]
         for i in shown:
@@ -164,7 +169,7 @@ def print_outlook(found: dict[str, Any]) -> None:
     basis = {1.0: "speeds measured on this machine", 0.0: "a guess: nothing like it was measured on this machine yet"}
     share = f"{found['measured']:.0%} of it by speeds measured on this machine, the rest a guess"
     cost = (
-        f"{found['samples']:,} training samples ({found['samples_without_sharing']:,} without sharing), "
+        f"{found['samples']:,} {found['unit']} ({found['samples_without_sharing']:,} without sharing), "
         f"about {clock(found['seconds'])} ({basis.get(found['measured'], share)})"
     )
     console.print(plain(cost))
@@ -191,22 +196,29 @@ def _cohort(cohort: Cohort, speeds: Speeds) -> dict[str, Any]:
         "members": len(cohort.runs),
         "seeds": len({run.seed for run in cohort.runs}),
         "length": cohort.length,
-        "batch_size": first.config.get("train", {}).get("batch_size"),
+        "batch_size": _batch_size(first),
         "samples": cohort.samples,
-        "samples_per_second": round(speeds.of(cohort)),
+        "samples_per_second": round(speeds.of(cohort), 2),
         "seconds": round(cohort.samples / speeds.of(cohort), 1),
         "shared_batches": cohort.shared,
         "key": cohort.key,
     }
 
 
+def _batch_size(run: Run) -> Any:
+    """Of tasks that have one where image classification has it; a program's ``train`` may be anything."""
+    train = run.config.get("train")
+    return train.get("batch_size") if isinstance(train, Mapping) else None
+
+
 def _merged(cohorts: list[dict[str, Any]]) -> list[list[str]]:
     """Rows of the table of cohorts; like ones counted in one row."""
-    from ablate.execute.summary import clock
+    from ablate.execute.summary import clock, rate
 
     rows: dict[tuple[Any, ...], int] = {}
     for cohort in cohorts:
-        rows[tuple(cohort.values())] = rows.get(tuple(cohort.values()), 0) + 1
+        seen = tuple(value for name, value in cohort.items() if name != "key")
+        rows[seen] = rows.get(seen, 0) + 1
     return [
         [
             f"{count} x {members}" if count > 1 else str(members),
@@ -214,9 +226,9 @@ def _merged(cohorts: list[dict[str, Any]]) -> list[list[str]]:
             "" if length is None else str(length),
             "" if batch is None else str(batch),
             f"{samples:,}",
-            f"{speed:,}",
+            rate(speed),
             clock(seconds),
-            "shared" if shared else "own",
+            "" if members == 1 else "shared" if shared else "own",
         ]
-        for (members, seeds, length, batch, samples, speed, seconds, shared, _), count in rows.items()
+        for (members, seeds, length, batch, samples, speed, seconds, shared), count in rows.items()
     ]

@@ -14,6 +14,7 @@ from ablate.plan.cohorts import Cohort, hand_out
 from ablate.task.identity import flatten
 from ablate.task.record import Record, Status
 from ablate.task.run import Run
+from ablate.task.searching import unit_of_work
 
 RATE_SECONDS = 60.0
 """Over which the speed shown is measured."""
@@ -116,6 +117,10 @@ class Ledger:
         return " ".join(f"{path}={mine[path]}" for path in mine if path in self._varying) or f"seed={run.seed}"
 
     @cached_property
+    def _unit(self) -> str:
+        return unit_of_work(self.runs.values())
+
+    @cached_property
     def _varying(self) -> set[str]:
         """Fields that differ between runs."""
         flat = [flatten(run.identity) for run in self.runs.values()]
@@ -131,6 +136,7 @@ class Ledger:
             failures=tuple(self._failures),
             deaths=self.deaths,
             samples=self._samples,
+            unit=self._unit,
             lost_seconds=self._lost + sum(time.monotonic() - flight.started for flight in self.flights.values()),
             seconds=time.monotonic() - self._begun,
         )
@@ -166,6 +172,7 @@ class Ledger:
             samples_per_second=(samples - samples_before) / (now - since) if now > since else 0.0,
             seconds_left=hand_out(costs, self._workers)[0].cost,
             is_guess=any(guess for _, guess in speeds),
+            unit=self._unit.removeprefix("training "),
         )
 
     def _flight_speed(self, flight: Flight, now: float) -> tuple[float, bool]:

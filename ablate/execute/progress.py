@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-from ablate.execute.summary import clock
+from ablate.execute.summary import clock, rate
 from ablate.task.printable import printable
 
 PLAIN_SECONDS = 10.0
@@ -32,6 +32,8 @@ class State:
     seconds_left: float
     is_guess: bool
     """Whether nothing measured stands behind ``seconds_left``."""
+    unit: str = "samples"
+    """What ``samples`` counts, for people."""
 
     def __str__(self) -> str:
         """One line."""
@@ -41,7 +43,7 @@ class State:
         if self.elsewhere:
             parts.append(f"{self.elsewhere} in another sweep")
         if self.samples_per_second > 0:
-            parts.append(f"{self.samples_per_second:,.0f} samples/s")
+            parts.append(f"{rate(self.samples_per_second)} {self.unit}/s")
         if self.samples_left:
             parts.append(f"{clock(self.seconds_left)} left" + (" (a guess)" if self.is_guess else ""))
         return ", ".join(parts)

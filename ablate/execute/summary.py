@@ -37,7 +37,9 @@ class Summary:
     deaths: int = 0
     """Worker processes that died."""
     samples: int = 0
-    """Training samples of the runs trained."""
+    """Work of the runs trained, in :attr:`unit`."""
+    unit: str = "training samples"
+    """What ``samples`` counts, for people."""
     lost_seconds: float = 0.0
     """Worker time spent on training that left no record: cohorts that were cut short or trained again."""
     seconds: float = 0.0
@@ -82,7 +84,7 @@ class Summary:
             origins.append(f"{self.elsewhere} trained by another sweep")
         lines = [f"{self.planned} runs: {', '.join(counts)} ({', '.join(origins)})"]
         if self.trained and self.seconds > 0:
-            lines.append(f"{self.samples:,} training samples, {self.samples / self.seconds:,.0f} a second")
+            lines.append(f"{self.samples:,} {self.unit}, {rate(self.samples / self.seconds)} a second")
         if self.deaths:
             lines.append(f"worker processes died: {self.deaths}; {clock(self.lost_seconds)} of training lost")
         lines += [f"failed: {failure.description}: {failure.error}" for failure in self.failures]
@@ -99,6 +101,11 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, summary: Summary) -> None:
         super().__init__("interrupted")
         self.summary = summary
+
+
+def rate(speed: float) -> str:
+    """Work a second for people; slow work with two digits."""
+    return f"{speed:,.0f}" if speed >= 10 else f"{speed:.2g}"
 
 
 def clock(seconds: float) -> str:

@@ -1,9 +1,12 @@
 """What a search has to know of a task beside its metrics; one that says nothing is searched by the defaults."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ablate.task.errors import ConfigError
+from ablate.task.finding import find_task
+from ablate.task.run import Run
 from ablate.task.task import Task
 
 Change = tuple[str, Any]
@@ -68,3 +71,22 @@ def searching_of(task: Task) -> Searching:
     """What a task says of searches, in an attribute ``searching`` that it need not have."""
     found = getattr(task, "searching", None)
     return found if isinstance(found, Searching) else Searching()
+
+
+def unit_of_work(runs: Iterable[Run]) -> str:
+    """What ``Run.samples`` of some runs counts, for people: ``training samples``, ``epochs``, ``runs``.
+
+    Args:
+        runs: Of any tasks; ``units of work`` where these do not count alike.
+    """
+    units = {_unit(task, has_length) for task, has_length in {(run.task, run.length is not None) for run in runs}}
+    return units.pop() if len(units) == 1 else "units of work"
+
+
+def _unit(name: str, has_length: bool) -> str:
+    try:
+        task = find_task(name)
+    except ConfigError:
+        return "runs"
+    counted = {"samples": "training samples", "cost": "units of cost"}.get(searching_of(task).cost)
+    return counted or (f"{task.step}s" if has_length else "runs")
