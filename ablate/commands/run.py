@@ -1,7 +1,6 @@
 """``ablate run``: one run, or with ``-m`` a sweep, in Hydra's grammar and with such flags as make sense."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from omegaconf import OmegaConf
 
@@ -54,18 +53,6 @@ def run_arguments(arguments: Sequence[str]) -> None:
         else:
             _check_multirun(words, "multirun" in flags)
             train_arguments(words)
-
-
-def sweep_function(function: Callable[..., Any], arguments: Sequence[str]) -> None:
-    """What ``hydra/sweeper=ablate`` does with a multirun; ends the process with its exit code.
-
-    Args:
-        function: Of the Hydra application whose multirun it is.
-        arguments: Overrides, sweeps among them.
-    """
-    with user_errors():
-        place = f"{function.__module__}.{getattr(function, '__qualname__', function)}"
-        raise ConfigError(f"hydra/sweeper=ablate: {place} is not ablate's own application, which is all it can run")
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], set[str]]:

@@ -8,12 +8,12 @@ from ablate.task.metric import Metric, Split
 from ablate.task.record import Guess, Measurement
 
 
-def _loss(name: str, label: str, split: str) -> Metric:
-    return Metric(name, "min", label, "nats", low=0.0, split=split, axis="loss")  # type: ignore[arg-type]
+def _loss(name: str, label: str, split: Split) -> Metric:
+    return Metric(name, "min", label, "nats", low=0.0, split=split, axis="loss")
 
 
-def _accuracy(name: str, label: str, split: str) -> Metric:
-    return Metric(name, "max", label, "fraction", low=0.0, high=1.0, split=split, axis="accuracy")  # type: ignore[arg-type]
+def _accuracy(name: str, label: str, split: Split) -> Metric:
+    return Metric(name, "max", label, "fraction", low=0.0, high=1.0, split=split, axis="accuracy")
 
 
 _BASE: Mapping[str, Metric] = {

@@ -15,8 +15,6 @@ from ablate.task.metric import Metric
 
 LARGEST = 1_000_000
 """Bytes of a study file."""
-READ = ("question", "labels", "remarks", "claims")
-"""Of a study file's ``study`` node; the rest says what to train."""
 
 
 @dataclass(frozen=True)

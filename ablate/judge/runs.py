@@ -93,7 +93,6 @@ def read_runs(table: RawTable, request: JudgeRequest) -> JudgedRuns:
         tuple(factor_name(table, asked) for asked in request.factors),
         tuple(kinds),
         runs,
-        has_steps=steps is not None,
         notes=tuple(notes + made.notes()),
     )
 

@@ -120,8 +120,9 @@ class _Reader:
                 self._count(event, 1)
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 done = self._open.pop()
-                for other in done.merged:
-                    done.value = {**other, **done.value}  # type: ignore[dict-item]
+                if isinstance(done.value, dict):
+                    for other in done.merged:
+                        done.value = {**other, **done.value}
                 if done.anchor is not None:
                     self._anchors[done.anchor] = done.value, self._nodes - done.before
                 self._put(event, done.value)

@@ -69,8 +69,12 @@ class Factor:
     @property
     def ends(self) -> tuple[Any, ...]:
         """The values that decide whether it is valid: all choices, or both ends of a range."""
-        choices = getattr(self.distribution, "choices", None)
-        return tuple(choices) if choices is not None else (self.distribution.low, self.distribution.high)  # type: ignore[attr-defined]
+        from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+        if isinstance(self.distribution, CategoricalDistribution):
+            return tuple(self.distribution.choices)
+        assert isinstance(self.distribution, FloatDistribution | IntDistribution)
+        return self.distribution.low, self.distribution.high
 
 
 def exact(distribution: "BaseDistribution", value: Any) -> Any:

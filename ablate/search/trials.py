@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial
 
-FILE = "trials.json"
-
 
 def frame_of_trials(study: "Study", search: Search, unit: str) -> "pd.DataFrame":
     """A row a trial that has ended.

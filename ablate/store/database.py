@@ -96,11 +96,11 @@ class Database:
     def _read(self, work: Callable[[Connection], T]) -> T:
         self._check_place()
         before = state_of(self._path) if self._path is not None and self._is_alone else None
-        options = {}
+        options: dict[str, Any] = {}
         if self._engine.dialect.name != "sqlite":
             options = {"isolation_level": "REPEATABLE READ"}
         if self._engine.dialect.name == "postgresql":
-            options["postgresql_readonly"] = True  # type: ignore[assignment]
+            options["postgresql_readonly"] = True
         with self._engine.connect().execution_options(**options) as connection, connection.begin():
             found = work(connection)
         if self._path is not None and before is not None and state_of(self._path) != before:

@@ -45,10 +45,9 @@ class Adagrad(Optimizer):
     eps: Annotated[float, Field(gt=0.0)] = 1e-10
 
 
-class Adam(Optimizer):
-    """Adaptive moments (Kingma & Ba 2015)."""
+class _Moments(Optimizer):
+    """What every form of Adam has."""
 
-    name: Literal["adam"] = "adam"
     lr: NonNegative = 0.001
     beta1: Fraction = 0.9
     """Decay of the running mean of the gradient."""
@@ -57,10 +56,16 @@ class Adam(Optimizer):
     eps: Annotated[float, Field(gt=0.0)] = 1e-8
 
 
-class AdamW(Adam):
+class Adam(_Moments):
+    """Adaptive moments (Kingma & Ba 2015)."""
+
+    name: Literal["adam"] = "adam"
+
+
+class AdamW(_Moments):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019)."""
 
-    name: Literal["adamw"] = "adamw"  # type: ignore[assignment]
+    name: Literal["adamw"] = "adamw"
     weight_decay: NonNegative = 0.01
 
 

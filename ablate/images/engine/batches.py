@@ -131,8 +131,13 @@ class Batches:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         crop = self.config.crop
         if views == 1:
-            changed: Changed = lambda x, part: (x if crop is None else crops.centre(x, crop), None)  # noqa: E731
-            yield from self._cut(images, labels, indices, EVALUATION_BATCH, changed)
+            yield from self._cut(
+                images,
+                labels,
+                indices,
+                EVALUATION_BATCH,
+                lambda x, part: (x if crop is None else crops.centre(x, crop), None),
+            )
             return
         assert crop is not None
         order = torch.stack(indices)

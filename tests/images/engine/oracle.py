@@ -73,7 +73,10 @@ def plain_run(config: RunConfig, images: Images, epochs: int) -> tuple[dict[str,
     optimizer = optimizer_of(config, list(model.parameters()))
     each_batch, each_epoch = schedulers_of(config, optimizer, math.ceil(samples / batch))
     if config.train.loss == "mse":
-        criterion = lambda y, t: nn.functional.mse_loss(y, nn.functional.one_hot(t, 10).float())  # noqa: E731
+
+        def criterion(outputs, labels):
+            return nn.functional.mse_loss(outputs, nn.functional.one_hot(labels, 10).float())
+
     else:
         criterion = nn.CrossEntropyLoss(label_smoothing=config.train.label_smoothing)
     curve = []
