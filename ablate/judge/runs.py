@@ -43,7 +43,6 @@ class JudgedRuns:
     """Of the levels of each factor."""
     runs: tuple[JudgedRun, ...]
     """One a setting and seed, in the order of the table."""
-    has_steps: bool
     notes: tuple[str, ...] = ()
     """Decisions that a reader has to know of."""
 
