@@ -39,8 +39,9 @@ def parse_levels(path: str, levels: Any, scalar: bool = False) -> Levels:
     if not isinstance(levels, list):
         if scalar and levels is not None:
             return (levels,), None
+        hint = "; null as a level is [null]" if scalar else ""
         raise ConfigError(
-            f"{place} = {_shown(levels)}: must be a list of levels, {{start, stop, step}} or named levels"
+            f"{place} = {_shown(levels)}: must be a list of levels, {{start, stop, step}} or named levels{hint}"
         )
     if not levels:
         raise ConfigError(f"{place}: has no levels")

@@ -1,7 +1,7 @@
 """Reading a study file's YAML as data and nothing else: bounded, without tags, each key once, keys as they are written.
 
 Plain values are read as Hydra reads those of a command line: ``true``, ``null``, ``5``, ``1e-3`` are what they look
-like; ``on``, ``no``, ``0x1F``, ``1:30`` and ``2024-01-01``, which YAML 1.1 takes for something else, are text.
+like; ``on``, ``no``, ``007``, ``0x1F``, ``1:30`` and ``2024-01-01``, which YAML takes for something else, are text.
 """
 
 import re
@@ -19,8 +19,9 @@ MAX_NODES = 50_000
 """Of a file, every alias counted as all that it stands for."""
 MAX_DEPTH = 24
 
-_INTEGER = re.compile(r"[-+]?(0|[1-9](_?\d){0,99})")
-_FLOAT = re.compile(r"[-+]?((\d[\d_]*)?\.\d+|\d[\d_]*\.?)([eE][-+]?\d{1,9})?")
+_WHOLE, _DIGITS = r"(0|[1-9](_?[0-9]){0,99})", r"[0-9](_?[0-9]){0,99}"
+_INTEGER = re.compile(f"[-+]?{_WHOLE}")
+_FLOAT = re.compile(rf"[-+]?({_WHOLE}\.|{_WHOLE}?\.{_DIGITS}|{_WHOLE}(?=[eE]))([eE][-+]?{_DIGITS})?")
 _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None, "~": None, "": None}
 _SPECIAL = re.compile(r"([-+]?)\.?(inf|nan)", re.IGNORECASE)
 _STR = "tag:yaml.org,2002:str"
