@@ -19,7 +19,11 @@ from ablate.task.task import Task
 
 BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "tasks": {"images": "ablate.images.task:IMAGES"},
-    "executors": {LOCAL: "ablate.execute.pool:Pool", "slurm": "ablate.execute.slurm:Slurm"},
+    "executors": {
+        LOCAL: "ablate.execute.pool:Pool",
+        "slurm": "ablate.execute.slurm:Slurm",
+        "ray": "ablate.execute.ray_executor:Ray",
+    },
 }
 """By group and name, where the object stands. These names are taken: nobody else's part can have them."""
 

@@ -68,8 +68,9 @@ def test_a_study_runs_on_the_executor_that_is_chosen_and_on_no_other(reader):
     rows = [json.loads(line) for line in reader.run("$ ablate runs --json --study p\n").splitlines()]
     assert [row["priority"] for row in rows] == [19, 19]
     reader.run("$ ablate sweep p executor=local\n0 trained")
-    assert "executor = 'none': there is no such executor; executors are local, slurm, polite, nothing" in reader.run(
-        "$ ablate plan p executor=none\n", code=2
+    assert (
+        "executor = 'none': there is no such executor; executors are local, slurm, ray, polite, nothing"
+        in reader.run("$ ablate plan p executor=none\n", code=2)
     )
     assert "nothing (pyproject.toml:10): cannot be made" in reader.run(
         "$ ablate sweep p executor=nothing study.seeds=3\n", code=2

@@ -30,3 +30,21 @@ def slurm(slurm_of_session, monkeypatch):
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("ablate.execute.slurm.QUEUE_SECONDS", 0.5)
     return slurm_of_session
+
+
+@pytest.fixture(scope="session")
+def ray_of_session():
+    """Address of a Ray cluster of two nodes on this machine: one has a GPU, which is only said."""
+    from ray_cluster import cluster
+
+    with cluster() as address:
+        yield address
+
+
+@pytest.fixture
+def ray_address(ray_of_session):
+    """Address of a Ray cluster, from which the test is cut off at its end."""
+    import ray
+
+    yield ray_of_session
+    ray.shutdown()

@@ -69,7 +69,7 @@ def cluster(folder: Path) -> Iterator[dict[str, str]]:
     key.write_bytes(secrets.token_bytes(1024))
     key.chmod(0o400)
     conf = folder / "slurm.conf"
-    controller_port, node_port = _free_ports(2)
+    controller_port, node_port = free_ports(2)
     conf.write_text(
         CONFIGURATION.format(
             host=socket.gethostname().partition(".")[0],
@@ -128,7 +128,7 @@ def _until(is_so, folder: Path) -> None:
         time.sleep(0.1)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     with ExitStack() as sockets:
         opened = [sockets.enter_context(socket.socket()) for _ in range(count)]
         for one in opened:

@@ -30,14 +30,15 @@ PATIENCE = 120.0
 """Seconds until a test gives up on a worker."""
 
 
-@pytest.fixture(params=["local", "slurm"])
+@pytest.fixture(params=["local", "slurm", "ray"])
 def place(request, tmp_path):
     """The executor that is run."""
     if request.param == "local":
         return ExecutorChoice()
     if request.param == "slurm":
         request.getfixturevalue("slurm")
-    return ExecutorChoice(request.param, {}, tmp_path / "results", "store")
+    options = {"address": request.getfixturevalue("ray_address")} if request.param == "ray" else {}
+    return ExecutorChoice(request.param, options, tmp_path / "results", "store")
 
 
 @pytest.fixture
