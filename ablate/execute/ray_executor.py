@@ -184,8 +184,7 @@ class Ray:
 
     def start(self) -> Actor:
         """Start one more worker; it waits until the cluster has place for it."""
-        import ray
-
+        ray = _ray()
         settings = self._unused.pop()
         wanted = _resources(self._options)
         actor = ray.remote(RayWorker).options(max_concurrency=3, max_restarts=0, **wanted)
@@ -200,8 +199,7 @@ class Ray:
 
     def wait(self, seconds: float) -> Iterable[tuple[Worker, Answer | Died]]:
         """What workers have said, or that they have died, once there is anything or the time is up."""
-        import ray
-
+        ray = _ray()
         if not self.workers:
             time.sleep(seconds)
             return
@@ -232,8 +230,7 @@ class Ray:
 
     def kill(self) -> None:
         """End all workers at once, and a cluster that was started for the sweep."""
-        import ray
-
+        ray = _ray()
         for worker in list(self.workers):
             self._bury(worker)
         if not self._is_closed and self._owns:
@@ -241,8 +238,7 @@ class Ray:
         self._is_closed = True
 
     def _heard(self, worker: Actor) -> Iterator[tuple[Worker, Answer | Died]]:
-        import ray
-
+        ray = _ray()
         try:
             answers = ray.get(worker.hearing)
         except ray.exceptions.ActorUnavailableError:  # its node is out of reach: nothing is known
@@ -261,11 +257,23 @@ class Ray:
             yield worker, answer
 
     def _bury(self, worker: Actor) -> None:
-        import ray
-
+        ray = _ray()
         ray.kill(worker.handle)
         self.workers.remove(worker)
         self._unused.append(worker.settings)
+
+
+def _ray() -> Any:
+    """The library, which is imported only where it is used.
+
+    Raises:
+        ConfigError: It is not installed.
+    """
+    try:
+        import ray
+    except ImportError:
+        raise ConfigError("executor = 'ray': needs Ray: pip install 'ablate[ray]'") from None
+    return ray
 
 
 def _resources(options: RayOptions) -> dict[str, float]:
@@ -282,10 +290,7 @@ def _connect(options: RayOptions, workers: int) -> bool:
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    try:
-        import ray
-    except ImportError:
-        raise ConfigError("executor = 'ray': needs Ray: pip install 'ablate[ray]'") from None
+    ray = _ray()
     owns = not ray.is_initialized()
     if owns:
         _check_reachable(options.address)

@@ -32,7 +32,7 @@ def cluster() -> Iterator[str]:
                 with log:
                     process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
                 processes.append(process)
-                _until_up(address, len(processes), process, Path(folder) / "start.log")
+            _until_up(address, len(nodes), Path(folder) / "start.log")
             yield address
         finally:
             for process in reversed(processes):
@@ -40,7 +40,7 @@ def cluster() -> Iterator[str]:
                 process.wait(30)
 
 
-def _until_up(address: str, nodes: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+def _until_up(address: str, nodes: int, log: Path) -> None:
     code = (
         "import sys, time, ray\n"
         "end = time.monotonic() + 60\n"
