@@ -76,7 +76,7 @@ def judge_panel(panel: Panel, claim: Claim, *, seed: int = 0) -> Verdict:
     speaks_against = finding.p_against is not None and finding.p_against <= level
     if speaks_for != speaks_against:
         outcome = "supported" if speaks_for else "refuted"
-    text = finding.text
+    text = f"{finding.text}.{_certainty(finding, outcome, level)}" if finding.text else ""
     if outcome == "undecided" and finding.by_chance is not None:
         text += f" Chance alone gives such a lead in {100 * finding.by_chance:.0f} % of studies."
     warnings = list(panel.warnings)
@@ -130,6 +130,7 @@ class _Evidence:
         self.panel, self.claim, self._seed = panel, claim, seed
         self.sign = panel.metric.sign
         self.counted = panel.counted
+        self.title = panel.metric.title
 
     def rows(self, levels: tuple[object, ...]) -> list[int]:
         rows = [self.panel.index(level) for level in levels]
@@ -181,7 +182,7 @@ def _better(evidence: _Evidence) -> _Finding:
     n = int(tests.n[0, 1])
     return _Finding(
         rows,
-        _pair_text(evidence, rows, tests, 0, 1) + f"; p = {_p(p)} for, {_p(p_against)} against.",
+        f"In {evidence.title} {_pair_text(evidence, rows, tests, 0, 1)}",
         _needed(evidence, tests, 0, 1, margin, SIDE),
         n,
         *_carried(n, p, p_against),
@@ -218,8 +219,8 @@ def _without_reversals(evidence: _Evidence, finding: _Finding, among: list[int],
     against = min(1.0, 2 * min(float(finding.p_against or 1.0), reversal))
     if reversal > SIDE:
         return replace(finding, p_against=against)
-    back = f" On the way to the peak {evidence.label(among[i])} is better than {evidence.label(among[j])}, p = "
-    return replace(finding, text=f"{finding.text}{back}{_p(reversal)}.", p=1.0, p_against=against)
+    back = f" On the way to the peak {evidence.label(among[i])} is better than {evidence.label(among[j])}"
+    return replace(finding, text=f"{finding.text}.{back} (p = {_p(reversal)})", p=1.0, p_against=against)
 
 
 def _within(evidence: _Evidence, inside: list[int], outside: list[int]) -> _Finding:
@@ -239,18 +240,21 @@ def _within(evidence: _Evidence, inside: list[int], outside: list[int]) -> _Find
     n = int(counts.min())
     means = evidence.means(rows) * evidence.sign
     if np.isnan(means[ins]).all() or np.isnan(means[outs]).all():
-        text = f"{evidence.claim.metric}: no runs inside or outside of the named levels."
+        text = "There are no complete runs of the levels named, or none of the others"
         return _Finding(rows, text, _least(n), n, None, None)
     top, rival = int(ins[np.nanargmax(means[ins])]), int(outs[np.nanargmax(means[outs])])
     hardest = int(outs[np.argmax(each)])
-    text = "best inside against best outside, " + _pair_text(evidence, rows, tests, top, rival)
+    text = (
+        f"The best of the levels named is {evidence.label(rows[top])}, the best of the others "
+        f"{evidence.label(rows[rival])}: in {evidence.title} {_pair_text(evidence, rows, tests, top, rival)}"
+    )
     if p > SIDE and hardest != rival:
-        text += f"; hardest to tell: {evidence.label(rows[hardest])}"
+        text += f". The hardest to tell from it is {evidence.label(rows[hardest])}"
     text += _over_pairs(counts)
     needed = _needed(evidence, tests, top, hardest if p < 1 else rival, -margin, SIDE / len(ins))
     return _Finding(
         rows,
-        text + f"; p = {_p(p)} for, {_p(p_against)} against.",
+        text,
         needed,
         n,
         *_carried(n, p, p_against),
@@ -265,12 +269,12 @@ def _equivalent(evidence: _Evidence) -> _Finding:
     try:
         found = [equivalence_of(evidence.panel, rows[i], rows[j], margin) for i, j in pairs]
     except AnalysisError as error:
-        return _Finding(rows, f"{error}.", "At least two seeds complete at every level.", n, None, None)
+        return _Finding(rows, str(error), "At least two seeds complete at every level.", n, None, None)
     worst = max(found, key=lambda entry: entry.p)
     wrong = min(1.0, len(found) * min(entry.p_against for entry in found))
     text = (
-        f"{evidence.claim.metric} of {worst.a} minus {worst.b} over {worst.n} seeds: {worst.difference:+.4f}, "
-        f"90 % interval {worst.interval}, margin {margin:g}; p = {_p(worst.p)} for, {_p(wrong)} against."
+        f"In {evidence.title} {worst.a} minus {worst.b} is {worst.difference:+.4f} over {worst.n} seeds, 90 % interval "
+        f"{worst.interval}, which would have to lie within ±{margin:g}"
     )
     i, j = pairs[found.index(worst)]
     room = margin - abs(worst.difference)
@@ -278,7 +282,7 @@ def _equivalent(evidence: _Evidence) -> _Finding:
     goal, power = ("show it", 0.9) if room > 0 else ("refute it", 0.8)
     range_of = needed_range(room / spread, worst.n, power=power, two_sided=False) if spread > 0 else None
     known = range_of is not None and range_of.seeds is not None
-    needed = f"About {range_of} seeds would {goal}, if it is what it seems." if known else _unresolvable()
+    needed = f"About {range_of} seeds would {goal}, if the difference is what it seems." if known else _unresolvable()
     return _Finding(rows, text, needed, n, worst.p, wrong)
 
 
@@ -300,10 +304,12 @@ def _monotone(evidence: _Evidence) -> _Finding:
         f"{evidence.label(row)}: {mean:.4f}" for row, mean in zip(rows, evidence.means(rows), strict=True)
     )
     weakest = f"{evidence.label(rows[i])} to {evidence.label(rows[j])}"
-    text = f"{claim.metric} along the levels {means}; weakest step {weakest}{_over_pairs(counts)}"
+    text = (
+        f"Mean {evidence.title} along the levels is {means}; the least certain step is {weakest}{_over_pairs(counts)}"
+    )
     return _Finding(
         rows,
-        text + f"; p = {_p(p)} for, {_p(p_against)} against.",
+        text,
         _needed(evidence, tests, j, i, -margin, SIDE),
         n,
         *_carried(n, p, p_against),
@@ -324,10 +330,10 @@ def _pair_text(evidence: _Evidence, rows: list[int], tests: Pairwise, i: int, j:
     a, b = evidence.label(rows[i]), evidence.label(rows[j])
     n, lead = int(tests.n[i, j]), float(tests.difference[i, j])
     if not n:
-        return f"{evidence.claim.metric}: {a} and {b} have no seed in common"
+        return f"{a} and {b} have no seed in common"
     half = f" ± {half_width(n, float(tests.sd[i, j])):.4f}" if n >= 2 else ""
     verb = "leads" if lead >= 0 else "trails"
-    text = f"{evidence.claim.metric}: {a} {verb} {b} by {abs(lead):.4f}{half} over {n} paired seeds"
+    text = f"{a} {verb} {b} by {abs(lead):.4f}{half} over {n} paired seeds"
     return f"{text} ({means[0]:.4f} against {means[1]:.4f})"
 
 
@@ -335,6 +341,21 @@ def _over_pairs(counts: NDArray[np.int64]) -> str:
     """Which numbers of seeds stand behind a p that is of several pairs; empty where all have as many."""
     low, high = int(counts.min()), int(counts.max())
     return f"; p is of pairs of levels with {low} to {high} seeds in common" if low < high else ""
+
+
+def _certainty(finding: _Finding, outcome: Outcome, level: float) -> str:
+    """How sure the verdict is, in words; empty where nothing could be tested."""
+    p, against = finding.p, finding.p_against
+    if p is None or against is None:
+        return ""
+    if outcome == "supported":
+        return f" Were it false, runs would speak for it as clearly in at most {_percent(p)} of studies (p = {_p(p)})."
+    if outcome == "refuted":
+        share = _percent(against)
+        return (
+            f" Were it true, runs would speak against it as clearly in at most {share} of studies (p = {_p(against)})."
+        )
+    return f" That speaks clearly neither for it (p = {_p(p)}) nor against it (p = {_p(against)}); {level:g} is clear."
 
 
 def _needed(evidence: _Evidence, tests: Pairwise, i: int, j: int, margin: float, alpha: float) -> str:
@@ -349,7 +370,7 @@ def _needed(evidence: _Evidence, tests: Pairwise, i: int, j: int, margin: float,
     if needed.seeds is None:
         return _unresolvable()
     goal = "show it" if excess > 0 else "refute it"
-    return f"About {needed} seeds would {goal}, if it is what it seems."
+    return f"About {needed} seeds would {goal}, if the difference is what it seems."
 
 
 def _least(n: int) -> str:
@@ -365,6 +386,10 @@ def _unresolvable() -> str:
 def _carried(n: int, p: float, p_against: float) -> tuple[float | None, float | None]:
     """Both p, or None where fewer than two pairs stand behind them."""
     return (p, p_against) if n >= 2 else (None, None)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %" if share >= 0.0001 else "0.01 %"
 
 
 def _p(value: float) -> str:

@@ -44,7 +44,7 @@ def study_answers(wanted: "StudyRequest", records: "Mapping[str, Record]") -> li
         wanted: What a command line asks for.
         records: By digest.
     """
-    from ablate.report import analyse_study
+    from ablate.report import analyse_study, summarise
     from ablate.report.answers import answers
     from ablate.report.joined_runs import frame_of_runs
 
@@ -53,8 +53,11 @@ def study_answers(wanted: "StudyRequest", records: "Mapping[str, Record]") -> li
         if study.factors:
             part = wanted.plan.of(study)
             view = view_of(study, part, command=wanted.command(study.name, "sweep", "report"))
-            analysis = analyse_study(view, frame_of_runs(part, dict(records), study.name))
-            found.append({**answers(view, analysis), "folder": str(wanted.folder(study.name))})
+            runs = frame_of_runs(part, dict(records), study.name)
+            analysis = analyse_study(view, runs)
+            found.append(
+                {**answers(view, analysis, summarise(view, runs, analysis)), "folder": str(wanted.folder(study.name))}
+            )
     return found
 
 

@@ -130,8 +130,8 @@ def train_arguments(arguments: Sequence[str], *, as_json: bool = False) -> None:
             found = study_answers(wanted, records_of(wanted.plan, wanted.launch))
             print_json({"sweep": sweep_answers(summary), "studies": found})
         else:
-            print_studies(wanted)
             print(printable(str(summary)))
+            print_studies(wanted)
             for study in wanted.asked:
                 if study in wanted.folders:
                     print(printable(f"tables, figures and page: {wanted.command(study, 'report')}"))

@@ -9,11 +9,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
+from ablate.report.answer import study_answer
 from ablate.report.metric_axes import within, within_difference
 from ablate.report.view import StudyView
 from ablate.report.warnings import warnings
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ablate.analyse import StudyAnalysis
     from ablate.analyse.results import Comparison, Interval, LevelSummary
     from ablate.task.metric import Metric
@@ -22,10 +25,11 @@ SCHEMA = 1
 """Of the data; raised when a name goes or changes its meaning."""
 
 
-def answers(view: StudyView, analysis: "StudyAnalysis") -> dict[str, Any]:
+def answers(view: StudyView, analysis: "StudyAnalysis", summary: "pd.DataFrame") -> dict[str, Any]:
     """The answers of one study.
 
     - ``study``, ``question``, ``command`` (what trains and reports it), ``notices``, ``warnings``
+    - ``answer``: the sentences of :mod:`ablate.report.answer`, one a factor
     - ``metrics``: by name ``goal`` (``max``: higher is better), ``label``, ``unit``, ``low``, ``high``, ``split``
     - ``factors``: by dotted path ``label``, ``levels`` and ``best``
     - a level: ``level``, ``label``, ``is_baseline``, ``runs`` (``complete``, ``diverged``, ``failed``, ``missing``,
@@ -44,6 +48,7 @@ def answers(view: StudyView, analysis: "StudyAnalysis") -> dict[str, Any]:
     Args:
         view: The study.
         analysis: Of its runs.
+        summary: From :func:`ablate.report.summary.summarise`.
 
     Returns:
         Data that JSON can hold.
@@ -61,6 +66,7 @@ def answers(view: StudyView, analysis: "StudyAnalysis") -> dict[str, Any]:
         "study": view.name,
         "question": view.question,
         "command": view.command,
+        "answer": study_answer(view, summary, analysis),
         "notices": list(view.notices),
         "warnings": warnings(view, analysis),
         "metrics": {name: _metric(metric) for name, metric in metrics.items()},

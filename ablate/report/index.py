@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ablate.analyse import StudyAnalysis
 
 SUMMARY = "summary.json"
+MOST_SENTENCES = 2
+"""Sentences of a study's answer that the index repeats."""
 HEADS = (
     ("study", "text"),
     ("question", "text"),
@@ -50,15 +52,21 @@ def write_index(out: Path) -> Path:
 
 
 def study_summary(
-    view: StudyView, runs: "pd.DataFrame", records: "tuple[pd.DataFrame, pd.DataFrame]", analysis: "StudyAnalysis"
+    view: StudyView,
+    runs: "pd.DataFrame",
+    records: "tuple[pd.DataFrame, pd.DataFrame]",
+    levels: "pd.DataFrame",
+    analysis: "StudyAnalysis",
 ) -> str:
-    """A study in a few lines of JSON: counts, verdicts, published numbers, cost."""
+    """A study in a few lines of JSON: answer, counts, verdicts, published numbers, cost."""
+    from ablate.report.answer import study_answer
     from ablate.report.warnings import warnings
 
     statuses = Counter(runs.drop_duplicates("digest")["status"])
     data = {
         "study": view.name,
         "question": " ".join([view.question, *view.notices]).strip(),
+        "answer": study_answer(view, levels, analysis),
         "runs": {status: statuses[status] for status in ("complete", "diverged", "failed", "missing")},
         "verdicts": [
             {
@@ -93,6 +101,8 @@ def _entry(summary: dict[str, Any], folder: str) -> dict[str, Any]:
         "name": folder,
         "href": f"{quote(folder)}/report.html",
         "question": summary["question"],
+        "answer": summary.get("answer", [])[:MOST_SENTENCES],
+        "further": max(0, len(summary.get("answer", [])) - MOST_SENTENCES),
         "count": count_runs(runs).partition(" (")[0],
         "losses": losses(runs),
         "complete": runs["complete"],

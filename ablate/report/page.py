@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ablate.report import page_tables
+from ablate.report.answer import study_answer
 from ablate.report.explorer import explorer_data, script_json
 from ablate.report.findings import factor_findings, importance_shares, published_line, tally
 from ablate.report.origin import LostRun, cost, lost_runs, provenance
@@ -99,6 +100,7 @@ def render_page(
         verdicts=analysis.verdicts,
         tally=tally(analysis),
         published=published_line(analysis),
+        answer=study_answer(view, levels, analysis),
         importance=importance_shares(view, analysis),
         sections=[_section(view, factor, levels, analysis, pictures) for factor in _shown(view, levels)],
         explanation=explanation(view, levels),

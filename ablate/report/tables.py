@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ablate.report import numbers
+from ablate.report.answer import study_answer
 from ablate.report.findings import published_line
 from ablate.report.view import FactorView, StudyView
 from ablate.report.warnings import warnings
@@ -115,10 +116,11 @@ def markdown(
     analysis: "StudyAnalysis | None" = None,
     printed: Sequence[Sheet] | None = None,
 ) -> str:
-    """Verdicts and sheets (``printed``, where they are made already), with a line that explains the columns."""
+    """Answer, verdicts and sheets (``printed``, where they are made already), with a line that explains the columns."""
     parts = [f"# {_md(view.name)}"]
     parts += [_md(view.question)] if view.question else []
     if analysis is not None:
+        parts += [f"**{_md(sentence)}**" for sentence in study_answer(view, levels, analysis)]
         parts += [f"> **Warning:** {_md(warning)}" for warning in warnings(view, analysis)]
         parts += (
             ["## Verdicts", "\n".join(_verdict(verdict) for verdict in analysis.verdicts)] if analysis.verdicts else []

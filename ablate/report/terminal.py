@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ablate.report import numbers
+from ablate.report.answer import study_answer
 from ablate.report.console import add_column, add_row, output, plain, table
 from ablate.report.findings import published_line
 from ablate.report.summary import analyse_study, summarise
@@ -33,7 +34,7 @@ def print_report(
     *,
     analysis: "StudyAnalysis | None" = None,
 ) -> None:
-    """Print a study's warnings, verdicts and tables.
+    """Print a study's warnings, verdicts and tables, and its answer last.
 
     Args:
         view: The study.
@@ -59,6 +60,8 @@ def print_report(
     if analysis.published:
         console.print(plain(published_line(analysis)))
     console.print(plain(explanation(view, levels), "dim"))
+    for sentence in study_answer(view, levels, analysis):
+        console.print(plain(sentence, "bold"))
 
 
 def sheet_table(sheet: Sheet) -> "Table":

@@ -69,7 +69,7 @@ def write_report(
         files.append(write_bytes(out / "figures" / f"{picture.name}.png", picture.pixels))
     page = render_page(view, runs, curves, records, levels, analysis, pictures, names)
     files.append(write_text(out / "report.html", page))
-    files.append(write_text(out / "summary.json", study_summary(view, runs, records, analysis)))
+    files.append(write_text(out / "summary.json", study_summary(view, runs, records, levels, analysis)))
     return files
 
 

@@ -90,7 +90,7 @@ def test_the_evidence_holds_the_numbers_and_the_need_a_count(make_runs):
     runs = make_runs({1: [0.80, 0.82, 0.81, 0.79, 0.83, 0.80], 2: [0.81, 0.81, 0.83, 0.78, 0.84, 0.82]})
     verdict = judge(runs, claim("better", [2, 1]))
     half = stats.t.ppf(0.975, 5) * np.std([0.01, -0.01, 0.02, -0.01, 0.01, 0.02], ddof=1) / 6**0.5
-    told = f"test_acc: 2 leads 1 by 0.0067 ± {half:.4f} over 6 paired seeds (0.8150 against 0.8083); p = "
+    told = f"In test accuracy 2 leads 1 by 0.0067 ± {half:.4f} over 6 paired seeds (0.8150 against 0.8083). That speaks"
     assert verdict.evidence.startswith(told)
     assert f"Chance alone gives such a lead in {200 * verdict.p:.0f} % of studies." in verdict.evidence
     assert verdict.needed.startswith("About ")

@@ -67,6 +67,7 @@ def test_the_example(judge):
     )
     assert (low + high) / 2 == pytest.approx(difference.mean())
     assert all_by_bonferroni[0] < low < alone[0]  # simultaneous for all levels, which are correlated
+    assert "edge of the range" in done.stdout
     page = (out / "report.html").read_text()
     assert "Which learning rate suits plain SGD on LeNet?" in page
     assert "ablate judge" in page

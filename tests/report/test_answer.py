@@ -1,0 +1,123 @@
+"""The answer, a sentence a factor: what it says follows from the numbers that the study was made of."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from ablate.images.metrics import METRICS
+from ablate.report import FactorView, LevelView, StudyView
+from ablate.report.answer import study_answer
+from ablate.report.summary import analyse_study, summarise
+
+ACC = METRICS["test_acc"]
+
+
+def sentence(means, *, seeds=10, sd=0.002, baseline=None, path="optimizer.lr", label="learning rate", guess=None):
+    """The answer of a study of one factor, and the values of its levels by seed, [levels, seeds]."""
+    random = np.random.default_rng(0)
+    noise = random.normal(0, sd, (len(means), seeds))
+    values = np.array(list(means.values()))[:, None] + noise - noise.mean(axis=1, keepdims=True)
+    rows = [
+        {
+            **{"study": "s", "factor": path, "level": level, "label": name(level), "order": order, "seed": seed},
+            **{"is_baseline": level == baseline, "digest": f"{order}/{seed}", "status": "complete", "steps": 1},
+            **{"test_acc": values[order, seed], "seconds": 1.0, "engine": 1},
+            **({} if guess is None else {"guess.test_acc": guess, "guess_samples.test_acc": 10_000.0}),
+        }
+        for order, level in enumerate(means)
+        for seed in range(seeds)
+    ]
+    numbers = all(isinstance(level, float | int) for level in means)
+    levels = tuple(LevelView(level, name(level)) for level in means)
+    view = StudyView("s", (FactorView(path, levels, label=label, ordered=numbers),), (ACC,))
+    runs = pd.DataFrame(rows)
+    analysis = analyse_study(view, runs)
+    (text,) = study_answer(view, summarise(view, runs, analysis), analysis)
+    return text, values
+
+
+def name(level):
+    return (
+        ", ".join(f"{k} {v}" for k, v in zip(("lr", "batch"), level, strict=True))
+        if isinstance(level, tuple)
+        else str(level)
+    )
+
+
+def test_levels_that_cannot_be_told_apart_beat_the_baseline_and_the_best_is_at_the_edge():
+    means = {0.1: 0.6, 0.9: 0.80, 1.2: 0.8119, 1.5: 0.8120, 1.7: 0.8122}
+    text, values = sentence(means, baseline=0.9)
+    assert text.startswith(
+        "Learning rate: 1.2 to 1.7 cannot be told apart and beat 0.9 by 0.0119 to 0.0122 in test acc"
+    )
+    assert "the best mean is that of 1.7 (+0.0122, 95 % interval [" in text
+    low, high = stats.t.interval(0.95, 9, 0.0122, stats.sem(values[-1] - values[1]))
+    ends = [float(end) for end in text.partition("interval [")[2].partition("]")[0].split(", ")]
+    assert ends[0] < low < high < ends[1], "of all levels together"
+    assert text.endswith("10 seeds); 1.7 is the edge of the range: try larger values.")
+
+
+def test_one_level_that_is_better():
+    text, _ = sentence({0.1: 0.7, 0.3: 0.8, 0.9: 0.75}, baseline=0.1)
+    assert text.startswith("Learning rate: 0.3 beats 0.1 by 0.1000 (95 % interval [")
+    assert "edge" not in text
+
+
+def test_the_smallest_is_an_edge_too():
+    assert sentence({1: 0.9, 2: 0.8, 4: 0.7}, baseline=2)[0].endswith("1 is the edge of the range: try smaller values.")
+
+
+def test_an_edge_among_the_alike_is_said():
+    text, _ = sentence({0.1: 0.7, 0.3: 0.8001, 0.9: 0.8}, baseline=0.1)
+    assert "the best mean is that of 0.3" in text
+    assert text.endswith("; the edge of the range, 0.9, is among them.")
+
+
+def test_a_baseline_that_is_the_best():
+    text, _ = sentence({"avg": 0.8, "max": 0.7, "none": 0.75}, baseline="avg", label="pooling")
+    assert text.startswith(
+        "Pooling: the baseline, avg, is the best in test accuracy; every other level is worse, "
+        "the nearest is none (\u22120.0500"
+    )
+    assert "edge" not in text
+
+
+def test_nothing_can_be_told():
+    text, _ = sentence({0.1: 0.8, 0.3: 0.8, 0.9: 0.8}, sd=0.05, baseline=0.3)
+    assert text.startswith(
+        "Learning rate: none of the 3 levels can be told from the others in test accuracy; the best m"
+    )
+    assert "beat" not in text.replace("not shown to beat", "")
+
+
+def test_a_lead_that_may_be_luck_says_how_many_seeds_would_settle_it():
+    text, _ = sentence({0.1: 0.8, 0.3: 0.82}, sd=0.03, seeds=6, baseline=0.1)
+    assert "is not shown to beat the baseline, 0.1 (about " in text
+
+
+def test_without_a_baseline_the_means_are_told():
+    text, values = sentence({"a": 0.8, "b": 0.7}, label="kind")
+    low, high = stats.t.interval(0.95, 9, 0.8, stats.sem(values[0]))
+    assert text == (
+        f"Kind: a is the best in test accuracy; the best mean is that of a (0.8000, "
+        f"95 % interval [{low:.4f}, {high:.4f}], 10 seeds)."
+    )
+
+
+def test_a_combination_at_an_edge_names_the_part_that_is():
+    means = {(lr, batch): 0.7 + lr / 10 - abs(batch - 64) / 1000 for lr in (0.1, 0.3) for batch in (32, 64, 128)}
+    text, _ = sentence(means, path="optimizer.lr x train.batch_size", label="")
+    assert "lr 0.3, batch 64 is the best" in text
+    assert text.endswith("; lr 0.3 is the edge of the range: try larger values.")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"seeds": 1}, "nothing can be said with one run of a level"),
+        ({"guess": 0.8, "sd": 1e-4}, "nothing can be said, as no run has learned anything"),
+    ],
+)
+def test_nothing_to_say(options, words):
+    assert words in sentence({0.1: 0.8, 0.3: 0.8}, baseline=0.1, **options)[0]
