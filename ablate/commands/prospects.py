@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ablate.commands.declared import metrics_of
 from ablate.plan.design import Setting
 from ablate.plan.plan import Plan
-from ablate.plan.sight import Spread, fewest_seeds, spread_of, visible_effect
+from ablate.plan.sight import Spread, fewest_seeds, first_look, spread_of, visible_effect
 
 if TYPE_CHECKING:
     from ablate.store import Store
@@ -29,7 +29,8 @@ def prospects(plan: Plan, name: str, store: "Store") -> dict[str, Any]:
         JSON data: ``comparisons`` with the baseline (0: there is no baseline), ``seeds``, ``seeds_needed`` to decide
         anything, ``visible_sd`` (the difference found in 80 % of studies, in standard deviations of a paired
         difference; None: nothing can be decided) and, where the store has runs to tell from, ``visible`` (the same in
-        the unit of ``metric``) and ``spread_settings`` (how many settings tell).
+        the unit of ``metric``) and ``spread_settings`` (how many settings tell). Of a study that adds seeds look by
+        look, its ``looks``, the ``first_look`` at which anything can be decided, ``least_runs`` and ``most_runs``.
     """
     study = next(study for study in plan.studies if study.name == name)
     settings: dict[tuple[str, int], Setting] = {}
@@ -43,6 +44,10 @@ def prospects(plan: Plan, name: str, store: "Store") -> dict[str, Any]:
         return found | {"seeds_needed": 0}
     effect = visible_effect(len(study.seeds), len(levels), study.correction)
     found |= {"seeds_needed": fewest_seeds(len(levels), study.correction), "visible_sd": effect}
+    if study.looks is not None:
+        first = first_look(study.looks.looks, study.looks.alpha)
+        found |= {"looks": list(study.looks.looks), "first_look": first}
+        found |= {"least_runs": first * (len(levels) + 1), "most_runs": len(study.seeds) * (len(levels) + 1)}
     metric = [m for m in metrics_of([study.task]) if m.name in study.metrics][-1]
     spread = _spread(plan, name, [baseline, *levels[:MOST_SETTINGS]], metric.name, store)
     if effect is not None and spread is not None:
@@ -64,6 +69,13 @@ def prospects_line(name: str, found: Mapping[str, Any]) -> str:
     if "visible" in found:
         settings = "1 setting" if found["spread_settings"] == 1 else f"{found['spread_settings']} settings"
         size = f"about {found['visible']:.2g} in {found['metric']} ({size}, by the spread of {settings} in the store)"
+    if found.get("looks"):
+        looks = ", ".join(map(str, found["looks"]))
+        return (
+            f"study {name}: looks at {looks} seeds, the first that can decide at {found['first_look']}: between "
+            f"{found['least_runs']} and {found['most_runs']} runs; with all seeds, differences of {size} are found in "
+            "about 80 % of studies"
+        )
     return (
         f"study {name}: with {seeds} seeds and {found['comparisons']} comparisons, differences of {size} are found in "
         f"80 % of studies; below {needed} seeds none"

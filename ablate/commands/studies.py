@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ablate.commands.answers import print_json, said_aside, study_answers, sweep_answers
 from ablate.commands.exits import INTERRUPTED, user_errors
 from ablate.commands.kept_records import records_in, take_up, with_kept
+from ablate.commands.looks import counted_plan, train_by_looks
 from ablate.commands.study_folders import Words, changed_studies, folder_names, words_of
 from ablate.commands.study_view import check_studies
 from ablate.plan.compose import sources
@@ -88,19 +89,31 @@ def train(wanted: StudyRequest, *, quiet: bool = False) -> "Summary":
         digests = [run.digest for run in wanted.plan.runs]
         for file, count in take_up(store, Path(wanted.launch.results), digests).items():
             print(f"{count} records taken up from {file} into the store; elsewhere (results=DIR) all are trained anew")
-        settled = store.status_of(digests, since=store.mark())
-        lacking = [run for run in wanted.plan.runs if run.digest not in settled]
-        for name in dict.fromkeys(run.task for run in lacking):
-            find_task(name).provide([run for run in lacking if run.task == name])
-        return execute(
-            wanted.plan.runs,
-            store,
-            workers=wanted.launch.workers,
-            device=wanted.launch.device,
-            executor=wanted.launch.choice,
-            max_members=wanted.launch.cohort_size,
-            weights=wanted.launch.weights_folder,
-            progress=make_progress(quiet=quiet),
+
+        def train_part(plan: Plan) -> "Summary":
+            settled = store.status_of((run.digest for run in plan.runs), since=store.mark())
+            lacking = [run for run in plan.runs if run.digest not in settled]
+            for name in dict.fromkeys(run.task for run in lacking):
+                find_task(name).provide([run for run in lacking if run.task == name])
+            return execute(
+                plan.runs,
+                store,
+                workers=wanted.launch.workers,
+                device=wanted.launch.device,
+                executor=wanted.launch.choice,
+                max_members=wanted.launch.cohort_size,
+                weights=wanted.launch.weights_folder,
+                progress=make_progress(quiet=quiet),
+            )
+
+        if all(study.looks is None for study in wanted.plan.studies):
+            return train_part(wanted.plan)
+        return train_by_looks(
+            wanted.plan,
+            train_part,
+            lambda plan: records_of(plan, wanted.launch),
+            wanted.folder,
+            lambda text: print(printable(text)),
         )
 
 
@@ -126,6 +139,7 @@ def train_arguments(arguments: Sequence[str], *, as_json: bool = False) -> None:
             print(printable(str(interrupt.summary)), file=sys.stderr)
             print("ablate: interrupted; the same command goes on from here", file=sys.stderr)
             sys.exit(INTERRUPTED)
+        wanted = replace(wanted, plan=counted_plan(wanted.plan, records_of(wanted.plan, wanted.launch)))
         if as_json:
             found = study_answers(wanted, records_of(wanted.plan, wanted.launch))
             print_json({"sweep": sweep_answers(summary), "studies": found})
@@ -171,6 +185,7 @@ def report_studies(wanted: StudyRequest, *, as_json: bool = False) -> None:
     """
     records = records_of(wanted.plan, wanted.launch)
     check_records(wanted, records)
+    wanted = replace(wanted, plan=counted_plan(wanted.plan, records))
     with said_aside(as_json):
         _write_reports(wanted, records)
     if as_json:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ablate.commands.declared import default_identity, metrics_of, step_of
+from ablate.commands.looks import looks_of
 from ablate.plan.design import Setting, is_same
 from ablate.plan.plan import Plan
 from ablate.plan.sources import sweep_file
@@ -69,6 +70,7 @@ def view_of(study: Study, plan: Plan, *, command: str, estimate: float | None = 
         declared=metrics_of(tasks),
         step=step_of(tasks),
         claims=claims_of(plan),
+        looks=looks_of(study),
         correction=parts[0].correction if len({s.correction for s in parts}) == 1 else "max-t",
         remarks=tuple(remark for part in parts for remark in part.remarks),
         notices=(

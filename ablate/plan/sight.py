@@ -29,6 +29,17 @@ def fewest_seeds(comparisons: int, correction: str) -> int:
     return math.ceil(math.log2(2 * (comparisons if correction == "holm" else 1) / ALPHA) - 1e-9)
 
 
+def first_look(looks: Sequence[int], alpha: float) -> int:
+    """The first look at which sign flips can decide anything, with what may be spent up to it.
+
+    Args:
+        looks: Numbers of seeds, ascending; the last is the cap.
+        alpha: Of all looks together, spent as :mod:`ablate.analyse.sequential` does.
+    """
+    shares = ((n, alpha * math.log(1 + (math.e - 1) * n / looks[-1])) for n in looks)
+    return next((n for n, share in shares if 2 / 2**n <= share), looks[-1])
+
+
 def visible_effect(seeds: int, comparisons: int, correction: str) -> float | None:
     """About which difference is found in 80 % of studies, in standard deviations of a paired difference.
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from ablate.plan.levels import named_as, parse_levels
+from ablate.plan.looks import Looks
 from ablate.task.errors import ConfigError
 from ablate.task.fields import Fields, Positive, problems_of
 from ablate.task.finding import find_task
@@ -42,6 +43,8 @@ class Study(Fields):
     includes: tuple[str, ...] = ()
     """Other studies, of which this one is the union."""
     seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = tuple(range(10))
+    looks: Looks | None = None
+    """Where seeds are added look by look, up to all of ``seeds``; ``seeds: {looks: [...]}`` in a study file."""
     metrics: tuple[str, ...] = Field(default_factory=lambda data: find_task(data["task"]).default_metrics)
     labels: dict[str, str] = Field(default_factory=dict)
     """A factor's name for tables and axes; default: the last part of its path."""
@@ -77,6 +80,8 @@ class Study(Fields):
             raise ValueError("factors: a study needs at least one factor with levels, or includes, or a search")
         problems = [f"factors.{path}: has no levels" for path, levels in self.factors.items() if not levels]
         known = find_task(self.task).metrics
+        if self.looks is not None and self.correction != "max-t":
+            problems.append(f"correction = {self.correction!r}: seeds that are added look by look are judged by max-t")
         if not self.metrics or any(metric not in known for metric in self.metrics):
             problems.append(f"metrics = {list(self.metrics)}: allowed are {', '.join(known)}")
         for name in [*self.labels, *self.curves]:
@@ -96,8 +101,8 @@ def parse_study(name: str, values: Mapping[str, Any]) -> Study:
 
     Args:
         name: The study file's name.
-        values: The node as plain data; ``factors`` in any of the forms of :func:`parse_levels`, ``seeds`` a count or
-            a list.
+        values: The node as plain data; ``factors`` in any of the forms of :func:`parse_levels`, ``seeds`` a count,
+            a list, or the looks at which seeds are added.
 
     Raises:
         ConfigError: Lists every problem.
@@ -122,6 +127,13 @@ def parse_study(name: str, values: Mapping[str, Any]) -> Study:
                 f"study.seeds = {seeds}: must be a count of at least 1 and at most {MAX_SEEDS:,}, or a list of seeds"
             )
         seeds = list(range(min(max(seeds, 1), MAX_SEEDS)))
+    elif isinstance(seeds, Mapping):
+        try:
+            data["looks"] = Looks.model_validate({k: tuple(v) if isinstance(v, list) else v for k, v in seeds.items()})
+            seeds = list(range(min(data["looks"].looks[-1], MAX_SEEDS)))
+        except ValidationError as error:
+            problems += problems_of(error, "study.seeds.")
+            seeds = [0]
     data |= {"factors": factors or ({} if not problems else {"?": (0,)}), "level_names": names}
     data["seeds"] = tuple(seeds) if isinstance(seeds, list) else seeds
     if isinstance(data.get("claims"), list):

@@ -64,6 +64,7 @@ def factor_findings(view: StudyView, factor: FactorView, analysis: "StudyAnalysi
     """Best level and trend of a factor in the primary metric."""
     name, metric = view.metric.name, view.metric.title
     result = [_best(best, metric) for best in analysis.best if best.factor == factor.path and best.metric == name]
+    result += _course(factor, analysis)
     peaked = any(
         verdict.outcome == "supported"
         and (verdict.claim.kind, verdict.claim.factor, verdict.claim.metric) == ("peaks_inside", factor.path, name)
@@ -104,6 +105,19 @@ def importance_shares(view: StudyView, analysis: "StudyAnalysis") -> Shares | No
                 + " Both depend on which levels were tried.",
             )
     return None
+
+
+def _course(factor: FactorView, analysis: "StudyAnalysis") -> list[str]:
+    """In a study that adds seeds look by look, when each level was settled."""
+    words = {"told": "", "within": "within the margin of the baseline", "undecided": "undecided"}
+    parts = [
+        f"{entry.label} {words[entry.course.settled] or entry.standing} at {entry.course.seeds} seeds"
+        for entry in analysis.comparisons
+        if entry.factor == factor.path and entry.course is not None
+    ]
+    looks = {entry.course.looks for entry in analysis.comparisons if entry.course is not None}
+    count = f"{max(looks)} {'look' if max(looks) == 1 else 'looks'}" if looks else ""
+    return [f"Seeds were added look by look; after {count}: {', '.join(parts)}."] if parts else []
 
 
 def _best(best: "Best", metric: str) -> str:

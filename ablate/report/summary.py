@@ -46,6 +46,7 @@ def analyse_study(view: StudyView, runs: pd.DataFrame) -> "StudyAnalysis":
         published=list(published_numbers(view, runs)),
         families={factor.path: factor.family for factor in view.factors},
         correction=view.correction,
+        looks=view.looks,
     )
 
 

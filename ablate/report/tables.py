@@ -156,8 +156,13 @@ def explanation(view: StudyView, levels: pd.DataFrame) -> str:
     if "difference" in levels and levels["difference"].notna().any():
         text += (
             " Differences are level minus baseline, paired by seed; p and 95 % intervals are of all levels of a study "
-            f"together ({CORRECTIONS[view.correction]})."
         )
+        text += f"together ({CORRECTIONS[view.correction]})."
+        if view.looks is not None:
+            text += (
+                f" In {view.metrics[-1].title}, by which seeds were added look by look, standings and repeated "
+                f"intervals hold for all levels and looks together ({100 * view.looks.alpha:g} % error); a single look has no p."
+            )
         if levels["p_t"].notna().any():
             text += " p (t) is the paired t test's, where so few seeds can decide nothing."
     if levels["published"].notna().any():

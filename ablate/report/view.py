@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ablate.analyse.family import Correction
+    from ablate.analyse.sequential import Looks
     from ablate.task.claim import Claim
 
 Scale = Literal["auto", "linear", "log2", "log10"]
@@ -81,6 +82,8 @@ class StudyView:
     design: str = "one-at-a-time"
     baseline: Mapping[str, Any] = field(default_factory=dict)
     """The baseline's differences from the default configuration: dotted path to value."""
+    looks: "Looks | None" = None
+    """Where seeds were added look by look."""
     correction: "Correction" = "max-t"
     """Of the comparisons with the baseline."""
     primary: str = ""

@@ -1,0 +1,135 @@
+"""A study that adds seeds look by look: killed or not, it trains the same runs and says the same."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from ablate.commands.looks import FILE, stage_of, train_by_looks
+from ablate.commands.studies import named, order
+from ablate.execute import Summary
+from ablate.task.errors import ConfigError
+from ablate.task.record import Measurement, Record, Result
+
+EFFECTS = {"avg": 0.0, "max": 0.03, "none": 0.0}
+
+
+@pytest.fixture
+def study(results):
+    """A plan of three levels with looks, of which nothing is trained yet."""
+    results()
+    words = ["model.pooling=avg,max", "study.seeds={looks:[6,10,16],margin:0.05}", "~study.claims", "~study.published"]
+    return order(named(["pooling"], words))
+
+
+class Trainer:
+    """Trains by a formula, and is killed after so many runs."""
+
+    def __init__(self):
+        self.records, self.trained, self.left = {}, [], None
+
+    def train(self, plan):
+        before = len(self.trained)
+        for point in plan.points:
+            if point.run.digest not in self.records:
+                if self.left == 0:
+                    raise KeyboardInterrupt
+                self.left = None if self.left is None else self.left - 1
+                self.trained.append(point.run.digest)
+                self.records[point.run.digest] = self.record(point)
+        statuses = {"complete": len(plan.runs)}
+        return Summary(len(plan.runs), statuses, trained=len(self.trained) - before)
+
+    def record(self, point):
+        own = (point.run.seed * 7919 + point.setting.order * 104729) % 1000 / 1000
+        value = 0.5 + EFFECTS[point.setting.label] + 0.01 * own
+        values = {"train_loss": 1.0 - value, "train_acc": value, "test_acc": value}
+        return Record(point.run.digest, point.run.identity, Result("complete", (Measurement(10, values, 1.0),)))
+
+    def of(self, plan):
+        return {run.digest: self.records[run.digest] for run in plan.runs if run.digest in self.records}
+
+    def sweep(self, wanted, tmp_path):
+        said = []
+        summary = train_by_looks(wanted.plan, self.train, self.of, wanted.folder, said.append)
+        return summary, said
+
+
+def test_seeds_are_added_until_all_is_settled(study, tmp_path):
+    trainer = Trainer()
+    summary, said = trainer.sweep(study, tmp_path)
+    (one,) = study.plan.studies
+    stage = stage_of(one, study.plan, trainer.records)
+    assert stage.is_settled
+    assert stage.levels["model.pooling = max"][0] == "told"
+    assert len(trainer.trained) == len(set(trainer.trained)) == summary.trained == summary.planned
+    assert len(trainer.trained) == 2 * stage.levels["model.pooling = max"][1] < len(study.plan.runs)
+    assert said[-1].endswith("1 told from the baseline; all is settled")
+    held = json.loads((study.folder("pooling") / FILE).read_text())
+    assert (held["looks"], held["made"], held["metric"]) == ([6, 10, 16], stage.looks, "test_acc")
+    assert trainer.sweep(study, tmp_path)[0].trained == 0
+
+
+@pytest.mark.parametrize("effects", [{"avg": 0.0, "max": 0.03}, {"avg": 0.0, "max": 0.0}])
+def test_killed_ten_times_it_comes_to_the_same_end(study, tmp_path, monkeypatch, effects):
+    monkeypatch.setattr("test_looks.EFFECTS", effects, raising=False)
+    whole, killed = Trainer(), Trainer()
+    for trainer in (whole, killed):
+        monkeypatch.setattr(trainer, "record", lambda point, make=trainer.record: make(point))
+    whole.sweep(study, tmp_path)
+    undisturbed = (study.folder("pooling") / FILE).read_text()
+    (study.folder("pooling") / FILE).unlink()
+    for _ in range(10):
+        killed.left = 2
+        with pytest.raises(KeyboardInterrupt):
+            killed.sweep(study, tmp_path)
+    killed.left = None
+    killed.sweep(study, tmp_path)
+    assert killed.records == whole.records
+    assert killed.trained == whole.trained
+    assert (study.folder("pooling") / FILE).read_text() == undisturbed
+
+
+def test_other_looks_at_what_was_looked_at_are_refused(study, tmp_path):
+    Trainer().sweep(study, tmp_path)
+    (one,) = study.plan.studies
+    changed = one.model_copy(update={"looks": one.looks.model_copy(update={"alpha": 0.1})})
+    plan = replace(study.plan, studies=(changed,), points=tuple(replace(p, study=changed) for p in study.plan.points))
+    with pytest.raises(ConfigError, match="were looked at already, with looks .*, alpha 0.05"):
+        Trainer().sweep(replace(study, plan=plan), tmp_path)
+    (study.folder("pooling") / FILE).write_text("{")
+    with pytest.raises(ConfigError, match="is damaged"):
+        Trainer().sweep(study, tmp_path)
+
+
+def test_a_run_that_fails_lets_the_look_wait(study, tmp_path):
+    trainer = Trainer()
+    make = trainer.record
+    trainer.record = lambda point: (
+        replace(make(point), result=Result("failed", error="x")) if point.run.seed == 3 else make(point)
+    )
+    _, said = trainer.sweep(study, tmp_path)
+    assert said == []
+    assert len(trainer.records) == 12  # of the first look, and no more
+
+
+@pytest.mark.parametrize(
+    ("seeds", "problem"),
+    [
+        ("{looks:[6]}", "at least two numbers"),
+        ("{looks:[10,6]}", "each larger than the last"),
+        ("{looks:[2,4]}", "4 seeds can decide nothing"),
+        ("{looks:[6,10],alpha:2}", "study.seeds.alpha = 2"),
+        ("{looks:[6,10],margn:0.1}", "study.seeds.margn: there is no such field"),
+        ("{alpha:0.05}", "study.seeds.looks: is missing"),
+    ],
+)
+def test_looks_that_cannot_be_are_refused(results, ablate, seeds, problem):
+    results()
+    assert problem in ablate("plan", "pooling", f"study.seeds={seeds}", code=2)
+
+
+def test_plan_says_what_looks_may_cost(results, ablate):
+    results()
+    said = " ".join(ablate("plan", "pooling", "study.seeds={looks:[6,10,16,24,40]}").split())
+    assert "looks at 6, 10, 16, 24, 40 seeds, the first that can decide at 10: between 20 and 80 runs" in said
