@@ -161,7 +161,8 @@ def explanation(view: StudyView, levels: pd.DataFrame) -> str:
         if view.looks is not None:
             text += (
                 f" In {view.metrics[-1].title}, by which seeds were added look by look, standings and repeated "
-                f"intervals hold for all levels and looks together ({100 * view.looks.alpha:g} % error); a single look has no p."
+                f"intervals hold for all levels and looks together ({100 * view.looks.alpha:g} % error); a single look "
+                "has no p."
             )
         if levels["p_t"].notna().any():
             text += " p (t) is the paired t test's, where so few seeds can decide nothing."
