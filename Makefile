@@ -9,7 +9,7 @@ DEBIAN_DATA := /usr/share/datasets/fashion-mnist
 APT := DEBIAN_FRONTEND=noninteractive apt-get
 RESULTS ?= outputs
 
-.PHONY: demo pages docs test lint data bench clean
+.PHONY: demo pages check-pages docs test lint data bench clean
 
 demo: $(VENV)/.installed data
 	$(BIN)/ablate sweep quickstart results=$(RESULTS)
@@ -19,6 +19,10 @@ demo: $(VENV)/.installed data
 pages: $(VENV)/.installed
 	$(BIN)/ablate report quickstart lenet_article combination_readings
 	$(BIN)/ablate report search
+
+# axe-core in chromium at 400 and 1400 px, light and dark: no serious findings, no console errors, nothing wider than the window.
+check-pages: $(VENV)/.installed
+	$(BIN)/python -m tests.report.browser $(wildcard results/*/report.html results/*/search.html results/index.html)
 
 docs: $(VENV)/.installed
 	$(BIN)/mkdocs build -q

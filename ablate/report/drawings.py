@@ -15,6 +15,7 @@ from ablate.report.cost import against_cost
 from ablate.report.factor_figures_data import Subject
 from ablate.report.file_names import unique_names
 from ablate.report.forest import forest, forest_height
+from ablate.report.heat_map import heat_map, is_heat_map
 from ablate.report.metric_axes import drawn, split_kinds
 from ablate.report.summary import published_of
 from ablate.report.view import StudyView
@@ -52,7 +53,7 @@ class Drawing:
 
 
 def study_drawings(view: StudyView, levels: pd.DataFrame) -> list[Drawing]:
-    """The figures of a whole study: the forest plot, where there are several factors.
+    """The figures of a whole study: the forest plot, where there are several differences.
 
     Args:
         view: The study.
@@ -67,7 +68,7 @@ def factor_drawings(subject: Subject) -> Iterator[Drawing]:
     Args:
         subject: From :func:`ablate.report.factor_figures_data.subjects`.
     """
-    yield _levels(subject)
+    yield _heat_map(subject) if is_heat_map(subject.factor) else _levels(subject)
     if _far_levels(subject):
         yield _levels(subject, close=True)
     if subject.costs:
@@ -76,9 +77,9 @@ def factor_drawings(subject: Subject) -> Iterator[Drawing]:
 
 
 def has_forest(view: StudyView, levels: pd.DataFrame) -> bool:
-    """Whether a study has several factors (or combinations of them) and a difference to show."""
-    combined = view.design != "one-at-a-time" and len(levels["label"].unique()) > 2
-    return (len(view.factors) > 1 or combined) and bool(levels["difference"].notna().any())
+    """Whether a study has several differences from a baseline to show."""
+    own = levels[levels["metric"] == view.metric.name]
+    return int(own["difference"].notna().sum()) > 1
 
 
 def _far_levels(subject: Subject) -> bool:
@@ -114,6 +115,21 @@ def _levels(subject: Subject, *, close: bool = False) -> Drawing:
         title=f"{factor.title}: last {subject.step}" + (", closer (levels far off are cut)" if close else ""),
         alt=f"{_join(subject.metrics)} at {len(names)} levels of {factor.name}, {names[0]} to {names[-1]}; means with "
         "95 % intervals and single runs. The table holds the same numbers.",
+        figure=figure,
+    )
+
+
+def _heat_map(subject: Subject) -> Drawing:
+    factor = subject.factor
+    upwards = len({repr(level.value[1]) for level in factor.levels})
+    figure = _figure(0.75 + 0.3 * min(max(upwards, 3), 14))
+    heat_map(subject.levels, factor, subject.metric, figure.subplots())
+    return Drawing(
+        name=f"{subject.name}-map",
+        factor=factor.path,
+        title=f"{subject.metric.title} (mean), last {subject.step}; the best is framed",
+        alt=f"Heat map of mean {subject.metric.title} at {len(factor.levels)} combinations of {factor.name}; the best "
+        "is framed. The table holds the same numbers.",
         figure=figure,
     )
 

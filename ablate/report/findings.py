@@ -1,7 +1,6 @@
 """Sentences that say what the analysis found."""
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ablate.report.numbers import number, probability
@@ -10,26 +9,7 @@ from ablate.report.view import FactorView, StudyView
 if TYPE_CHECKING:
     from ablate.analyse import Best, StudyAnalysis
 
-TIMES = " \u00d7 "
 OUTCOMES = ("supported", "refuted", "undecided")
-
-
-@dataclass(frozen=True)
-class Share:
-    """One source of variance."""
-
-    name: str
-    percent: int
-    spread: str
-    """How far the levels' means lie apart, as a standard deviation in the metric's unit."""
-
-
-@dataclass(frozen=True)
-class Shares:
-    """What matters most, and what the shares are of."""
-
-    shares: tuple[Share, ...]
-    note: str
 
 
 def tally(analysis: "StudyAnalysis") -> str:
@@ -42,8 +22,11 @@ def tally(analysis: "StudyAnalysis") -> str:
     if total < 2 or not decided:
         return text
     kept = sum(verdict.decided_with_others for verdict in analysis.verdicts)
-    held = f"all {kept}" if kept == decided else f"{kept} of the {decided} decided"
-    return f"{text} Each is tested at 5 % by itself; {held} also hold at 5 % for all {total} together (Holm)."
+    if kept == decided:
+        held = "that also holds" if kept == 1 else f"all {kept} also hold"
+    else:
+        held = f"{kept} of the {decided} decided also hold"
+    return f"{text} Each is tested at 5 % by itself; {held} at 5 % for all {total} together (Holm)."
 
 
 def published_line(analysis: "StudyAnalysis") -> str:
@@ -79,32 +62,6 @@ def factor_findings(view: StudyView, factor: FactorView, analysis: "StudyAnalysi
                 f"Page's test p {probability(p)})."
             )
     return result
-
-
-def importance_shares(view: StudyView, analysis: "StudyAnalysis") -> Shares | None:
-    """Shares of variance in the primary metric, largest first; None where the design does not allow them."""
-    names = {factor.path: factor.name for factor in view.factors}
-    for importance in analysis.importance:
-        if importance.metric == view.metric.name:
-            return Shares(
-                shares=tuple(
-                    Share(
-                        TIMES.join(names.get(f, f) for f in term.factors),
-                        round(100 * term.share),
-                        f"± {number(term.spread)}",
-                    )
-                    for term in importance.terms
-                ),
-                note=f"Spread of the levels' means (standard deviation) and its share of the variance in "
-                f"{view.metric.title}"
-                + (
-                    " over the whole grid."
-                    if importance.design == "grid"
-                    else " among each factor's own runs (one factor at a time, so that the shares do not add up)."
-                )
-                + " Both depend on which levels were tried.",
-            )
-    return None
 
 
 def _course(factor: FactorView, analysis: "StudyAnalysis") -> list[str]:

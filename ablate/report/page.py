@@ -10,11 +10,12 @@ import pandas as pd
 from ablate.report import page_tables
 from ablate.report.answer import study_answer
 from ablate.report.explorer import explorer_data, script_json
-from ablate.report.findings import factor_findings, importance_shares, published_line, tally
+from ablate.report.findings import factor_findings, published_line, tally
 from ablate.report.origin import LostRun, cost, lost_runs, provenance
 from ablate.report.tables import explanation
 from ablate.report.view import FactorView, StudyView
 from ablate.report.warnings import warnings
+from ablate.report.what_matters import what_matters
 from ablate.task.printable import printable
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def render_page(
         tally=tally(analysis),
         published=published_line(analysis),
         answer=study_answer(view, levels, analysis),
-        importance=importance_shares(view, analysis),
+        matters=what_matters(view, levels, runs),
         sections=[_section(view, factor, levels, analysis, pictures) for factor in _shown(view, levels)],
         explanation=explanation(view, levels),
         explorer=explorer,

@@ -17,7 +17,7 @@ from ablate.report import FactorView, LevelView, StudyView, write_report
 from ablate.task.claim import Claim
 
 BROWSER = shutil.which("chromium")
-collect_ignore = [] if BROWSER else ["test_browser.py"]
+collect_ignore = [] if BROWSER else ["test_accessibility.py", "test_browser.py"]
 
 BASELINE = {
     "optimizer.lr": 0.9,
@@ -210,7 +210,9 @@ def make_study() -> Callable[..., Synthetic]:
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     if not BROWSER:
-        terminalreporter.write_line("tests/report/test_browser.py was not run: there is no chromium here")
+        terminalreporter.write_line(
+            "tests/report/test_browser.py and test_accessibility.py were not run: there is no chromium here"
+        )
 
 
 NASTY = '</script><script>alert(1)</script> _x_ & 50% $y$ {z} #1 "q" \u2028[/red] --> \x1b[31m\x00\u202e'
