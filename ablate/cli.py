@@ -122,12 +122,17 @@ def init(kind: str | None, folder: Path) -> None:
 
 @_study_command()
 @_as_data
-def sweep(words: tuple[str, ...], as_json: bool) -> None:
+@click.option("--fail-fast", is_flag=True, help="Leave off at the first run that fails.")
+@click.option(
+    "--max-hours", type=click.FloatRange(min=0, min_open=True), help="Begin nothing more after so long; exit code 4."
+)
+def sweep(words: tuple[str, ...], as_json: bool, fail_fast: bool, max_hours: float | None) -> None:
     """Train what the run store lacks of studies (resumes by itself), then print their tables."""
     from ablate.commands.studies import train_arguments
+    from ablate.execute.limits import Limits
 
     with user_errors():
-        train_arguments(_split(words), as_json=as_json)
+        train_arguments(_split(words), as_json=as_json, limits=Limits(fail_fast, max_hours))
 
 
 @_study_command()

@@ -1,9 +1,11 @@
 """A Ray cluster of two nodes on this machine, with a GPU that is only said to be there."""
 
 import os
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,12 +34,25 @@ def cluster() -> Iterator[str]:
                 with log:
                     process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
                 processes.append(process)
+                _until_heard(port, process, Path(folder) / "start.log")
             _until_up(address, len(nodes), Path(folder) / "start.log")
             yield address
         finally:
             for process in reversed(processes):
                 process.terminate()
                 process.wait(30)
+
+
+def _until_heard(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    end = time.monotonic() + 90
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            if process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"Ray does not start: {log.read_text()[-2000:]}") from None
+        time.sleep(0.1)
 
 
 def _until_up(address: str, nodes: int, log: Path) -> None:
