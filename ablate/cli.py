@@ -196,6 +196,25 @@ def search(words: tuple[str, ...], as_json: bool) -> None:
         search_arguments(_split(words), as_json=as_json)
 
 
+@_study_command()
+@click.option("--json", "as_json", is_flag=True, help="One look, machine-readable.")
+@click.option(
+    "--serve",
+    "port",
+    type=click.IntRange(0, 65535),
+    is_flag=False,
+    flag_value=8000,
+    help="As a page on 127.0.0.1:PORT.",
+)
+def watch(words: tuple[str, ...], as_json: bool, port: int | None) -> None:
+    """Show how far studies are, wherever they are trained: runs by state and host, time left, standings."""
+    from ablate.commands.studies import order
+    from ablate.commands.watch import watch_studies
+
+    with user_errors():
+        watch_studies(order(_split(words)), as_json=as_json, port=port)
+
+
 @main.command()
 @click.argument("a")
 @click.argument("b")

@@ -129,11 +129,11 @@ def _until(is_so, folder: Path) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Below those that the system hands out, so that nobody gets one before its daemon is up."""
+    """Below those that the system hands out and above those of Ray, so that nobody gets one before its daemon is up."""
     found: list[int] = []
     with ExitStack() as sockets:
         while len(found) < count:
-            port = 10_000 + secrets.randbelow(20_000)
+            port = 20_000 + secrets.randbelow(10_000)
             one = sockets.enter_context(socket.socket())
             try:
                 one.bind(("127.0.0.1", port))
