@@ -122,17 +122,12 @@ def init(kind: str | None, folder: Path) -> None:
 
 @_study_command()
 @_as_data
-@click.option("--fail-fast", is_flag=True, help="Leave off at the first run that fails.")
-@click.option(
-    "--max-hours", type=click.FloatRange(min=0, min_open=True), help="Begin nothing more after so long; exit code 4."
-)
-def sweep(words: tuple[str, ...], as_json: bool, fail_fast: bool, max_hours: float | None) -> None:
+def sweep(words: tuple[str, ...], as_json: bool) -> None:
     """Train what the run store lacks of studies (resumes by itself), then print their tables."""
     from ablate.commands.studies import train_arguments
-    from ablate.execute.limits import Limits
 
     with user_errors():
-        train_arguments(_split(words), as_json=as_json, limits=Limits(fail_fast, max_hours))
+        train_arguments(_split(words), as_json=as_json)
 
 
 @_study_command()
@@ -194,25 +189,6 @@ def search(words: tuple[str, ...], as_json: bool) -> None:
 
     with user_errors():
         search_arguments(_split(words), as_json=as_json)
-
-
-@_study_command()
-@click.option("--json", "as_json", is_flag=True, help="One look, machine-readable.")
-@click.option(
-    "--serve",
-    "port",
-    type=click.IntRange(0, 65535),
-    is_flag=False,
-    flag_value=8000,
-    help="As a page on 127.0.0.1:PORT.",
-)
-def watch(words: tuple[str, ...], as_json: bool, port: int | None) -> None:
-    """Show how far studies are, wherever they are trained: runs by state and host, time left, standings."""
-    from ablate.commands.studies import order
-    from ablate.commands.watch import watch_studies
-
-    with user_errors():
-        watch_studies(order(_split(words)), as_json=as_json, port=port)
 
 
 @main.command()
@@ -335,6 +311,28 @@ def predict(run: str, files: tuple[Path, ...], results: Path, as_json: bool) -> 
 
     with user_errors():
         predict_pictures(run, files, results, as_json=as_json)
+
+
+@main.command()
+@click.argument("run")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--against", help="A run of another level: both look at the same pictures, at all seeds that are kept.")
+@click.option("--method", "methods", multiple=True, type=click.Choice(["saliency", "cam", "grad_cam", "occlusion"]))
+@click.option("--layer", help="Of grad_cam; default: the last with maps.")
+@click.option("--pictures", type=click.IntRange(1, 40), default=6, help="Errors that are shown.")
+@click.option("--root", help="Where its data lies now.")
+@click.option("--results", type=click.Path(path_type=Path), default=Path("results"), help="Folder of results.")
+@_as_data
+def diagnose(run: str, files: tuple[Path, ...], results: Path, as_json: bool, **wanted: Any) -> None:
+    """Show why a run's network errs: what it confuses, how sure it is, where it looks.
+
+    RUN is the beginning of a digest (ablate runs); its weights are kept where it is trained with keep=weights. FILES
+    are pictures to look at in place of the worst errors. Writes a page; the page of a study shows it, too.
+    """
+    from ablate.commands.diagnose import Wanted, diagnose_command
+
+    with user_errors():
+        diagnose_command(run, Wanted(files=files, **wanted), results, as_json=as_json)
 
 
 @main.command()

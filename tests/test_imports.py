@@ -39,7 +39,7 @@ MAY_IMPORT = {
 
 ONLY_IN = {
     # Commands about the built-in task itself; all others know it as any task.
-    ("commands", "images"): {"commands/data.py", "commands/model.py", "commands/predict.py"},
+    ("commands", "images"): {"commands/data.py", "commands/model.py", "commands/predict.py", "commands/diagnose.py"},
     # hydra/sweeper=ablate gives each run the folder that the application's own sweep would have given it.
     ("commands", "hydra_app"): {"commands/multirun.py"},
     ("commands", "notebook"): {"commands/compare.py"},
@@ -49,7 +49,7 @@ ONLY_IN = {
 HYDRA = {"plan", "commands", "hydra_app"}
 """Stages that compose configurations; runs, records and what is made of them know nothing of it."""
 
-TORCH = {"images/networks", "images/data", "images/engine", "commands/model.py"}
+TORCH = {"images/networks", "images/data", "images/engine", "images/diagnose", "commands/model.py"}
 
 
 def stage_of(module):

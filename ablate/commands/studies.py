@@ -1,14 +1,13 @@
 """The way of the data in one place: plan, train what the store lacks, report. The command line only calls this."""
 
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ablate.commands.answers import print_json, said_aside, study_answers, sweep_answers
-from ablate.commands.exits import INTERRUPTED, UNFINISHED, user_errors
+from ablate.commands.exits import INTERRUPTED, user_errors
 from ablate.commands.kept_records import records_in, take_up, with_kept
 from ablate.commands.looks import counted_plan, train_by_looks
 from ablate.commands.study_folders import Words, changed_studies, folder_names, words_of
@@ -22,7 +21,7 @@ from ablate.task.finding import find_task
 from ablate.task.printable import printable
 
 if TYPE_CHECKING:
-    from ablate.execute import Limits, Summary
+    from ablate.execute import Summary
     from ablate.report.page import Picture
     from ablate.store import Store
     from ablate.task.record import Record
@@ -78,15 +77,14 @@ def named(studies: Sequence[str], overrides: Sequence[str]) -> list[str]:
     return [f"sweeps={','.join(studies)}", *overrides]
 
 
-def train(wanted: StudyRequest, *, quiet: bool = False, limits: "Limits | None" = None) -> "Summary":
+def train(wanted: StudyRequest, *, quiet: bool = False) -> "Summary":
     """Train what the store lacks.
 
     Returns:
         Counts of what was trained, reused and failed.
     """
-    from ablate.execute import Limits, execute, make_progress
+    from ablate.execute import execute, make_progress
 
-    limits, begun = limits or Limits(), time.monotonic()
     with _store(wanted.launch) as store:
         digests = [run.digest for run in wanted.plan.runs]
         for file, count in take_up(store, Path(wanted.launch.results), digests).items():
@@ -105,7 +103,6 @@ def train(wanted: StudyRequest, *, quiet: bool = False, limits: "Limits | None" 
                 executor=wanted.launch.choice,
                 max_members=wanted.launch.cohort_size,
                 weights=wanted.launch.weights_folder,
-                limits=limits.after(time.monotonic() - begun),
                 progress=make_progress(quiet=quiet),
             )
 
@@ -120,13 +117,12 @@ def train(wanted: StudyRequest, *, quiet: bool = False, limits: "Limits | None" 
         )
 
 
-def train_arguments(arguments: Sequence[str], *, as_json: bool = False, limits: "Limits | None" = None) -> None:
+def train_arguments(arguments: Sequence[str], *, as_json: bool = False) -> None:
     """Train what a command line asks for, print tables, and end with exit code 1 where a run failed.
 
     Args:
         arguments: As for :func:`order`.
         as_json: Print answers as data instead; see :mod:`ablate.commands.answers`.
-        limits: What ends it early, with exit code 4 where runs are left.
     """
     from ablate.execute import Interrupted
 
@@ -138,7 +134,7 @@ def train_arguments(arguments: Sequence[str], *, as_json: bool = False, limits: 
         try:
             with said_aside(as_json):
                 _print_prospects(wanted)
-                summary = train(wanted, limits=limits)
+                summary = train(wanted)
         except Interrupted as interrupt:
             print(printable(str(interrupt.summary)), file=sys.stderr)
             print("ablate: interrupted; the same command goes on from here", file=sys.stderr)
@@ -155,9 +151,6 @@ def train_arguments(arguments: Sequence[str], *, as_json: bool = False, limits: 
                     print(printable(f"tables, figures and page: {wanted.command(study, 'report')}"))
     if summary.failures:
         sys.exit(1)
-    if summary.missing:
-        print("ablate: runs are left; the same command goes on from here", file=sys.stderr)
-        sys.exit(UNFINISHED)
 
 
 def _print_prospects(wanted: StudyRequest) -> None:
@@ -211,7 +204,16 @@ def _write_reports(wanted: StudyRequest, records: "dict[str, Record]") -> None:
             print(
                 printable(f"study {study.name} is changed by the command line: it goes to {out}, not to its own folder")
             )
-        files = write_study(study, wanted.plan.of(study), records, out, drawn, command=command, notices=notices)
+        files = write_study(
+            study,
+            wanted.plan.of(study),
+            records,
+            out,
+            drawn,
+            results=Path(wanted.launch.results),
+            command=command,
+            notices=notices,
+        )
         print(printable(f"{out}: {len(files)} files; read {out / 'report.html'} first"))
     print(f"{write_index(Path(wanted.launch.results))}: all studies")
 
@@ -301,6 +303,7 @@ def write_study(
     out: Path,
     drawn: "dict[str, list[Picture]] | None" = None,
     *,
+    results: Path,
     command: str,
     notices: Sequence[str] = (),
 ) -> list[Path]:
@@ -312,6 +315,7 @@ def write_study(
         records: By digest.
         out: The report's folder.
         drawn: Figures that studies of one command share; see :func:`ablate.report.write_report`.
+        results: Folder of all results, where diagnoses of single runs lie, too.
         command: What trains the study and rebuilds the report.
         notices: What a reader has to know before all numbers.
 
@@ -320,6 +324,7 @@ def write_study(
     """
     from ablate.commands.study_view import view_of
     from ablate.report import write_report
+    from ablate.report.diagnosis import found_diagnoses
     from ablate.report.joined_runs import by_step, frame_of_runs
     from ablate.store.frames import to_frames, write_folder
 
@@ -344,6 +349,7 @@ def write_study(
         records=frames,
         save_records=lambda folder: write_folder(folder, kept),
         drawn=drawn,
+        diagnoses=found_diagnoses(results, out, [run.digest for run in plan.runs]),
     )
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from ablate.analyse import StudyAnalysis
+    from ablate.report.diagnosis import Found
 
 MOST_LOST = 200
 """Lost runs that the page lists."""
@@ -74,6 +75,7 @@ def render_page(
     analysis: "StudyAnalysis",
     pictures: Sequence[Picture],
     files: Sequence[str],
+    diagnoses: "Sequence[Found]" = (),
 ) -> str:
     """The page as HTML.
 
@@ -86,6 +88,7 @@ def render_page(
         analysis: Of the same runs.
         pictures: The figures in order.
         files: Beside the page, to link to.
+        diagnoses: Of runs of the study.
     """
     from markupsafe import Markup
 
@@ -107,6 +110,7 @@ def render_page(
         explanation=explanation(view, levels),
         explorer=explorer,
         explorer_json=Markup(script_json(explorer)),
+        diagnoses=diagnoses,
         lost=lost[:MOST_LOST],
         lost_more=max(0, len(lost) - MOST_LOST),
         tracebacks=_tracebacks(lost),

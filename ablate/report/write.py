@@ -1,6 +1,6 @@
 """Writing the report of a study into its folder: tables, figures, page. The only writer of ``results/``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ablate.analyse import StudyAnalysis
+    from ablate.report.diagnosis import Found
     from ablate.report.drawings import Drawing
     from ablate.report.page import Picture
 
@@ -24,6 +25,7 @@ def write_report(
     save_records: Callable[[Path], object] | None = None,
     analysis: "StudyAnalysis | None" = None,
     drawn: "dict[str, list[Picture]] | None" = None,
+    diagnoses: "Sequence[Found]" = (),
 ) -> list[Path]:
     """Write everything that a study shows; the same input gives the same bytes.
 
@@ -38,6 +40,7 @@ def write_report(
         analysis: Of ``runs``, where the caller has it already; None: made here.
         drawn: Figures by what they show; those of other studies are taken from here and new ones put in. A study and
             a union that includes it share most of theirs, and drawing is what takes the time. None: nothing is shared.
+        diagnoses: Of runs of the study, from :func:`ablate.report.diagnosis.found_diagnoses`.
 
     Returns:
         The files, in the order in which they were written; ``report.html`` and ``summary.json`` come last.
@@ -67,7 +70,7 @@ def write_report(
     for picture in pictures:
         files.append(write_bytes(out / "figures" / f"{picture.name}.svg", picture.vector))
         files.append(write_bytes(out / "figures" / f"{picture.name}.png", picture.pixels))
-    page = render_page(view, runs, curves, records, levels, analysis, pictures, names)
+    page = render_page(view, runs, curves, records, levels, analysis, pictures, names, diagnoses)
     files.append(write_text(out / "report.html", page))
     files.append(write_text(out / "summary.json", study_summary(view, runs, records, levels, analysis)))
     return files
@@ -86,15 +89,16 @@ def _pictures(
     from ablate.report.factor_figures_data import subjects
 
     with look.styled():
-        pictures = [_picture(drawing) for drawing in study_drawings(view, levels)]
+        pictures = [picture_of(drawing) for drawing in study_drawings(view, levels)]
         for subject in subjects(view, levels, runs, curves):
             if subject.key not in drawn:
-                drawn[subject.key] = [_picture(drawing) for drawing in factor_drawings(subject)]
+                drawn[subject.key] = [picture_of(drawing) for drawing in factor_drawings(subject)]
             pictures += drawn[subject.key]
     return pictures
 
 
-def _picture(drawing: "Drawing") -> "Picture":
+def picture_of(drawing: "Drawing") -> "Picture":
+    """A drawing in all its forms; call it within :func:`ablate.report.figure_style.styled`."""
     from ablate.report import figure_style as look
     from ablate.report.page import Picture
 

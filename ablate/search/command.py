@@ -225,7 +225,7 @@ def write_search_report(order: SearchRequest, study: "Study") -> list[str]:
         if protocol.name not in proofs:
             continue
         own = plan.of(part)
-        write_study(part, own, records, results / place_of(order, part.name), command=order.command)
+        write_study(part, own, records, results / place_of(order, part.name), results=results, command=order.command)
         reports[f"{part.name} ({protocol.name})"] = f"../{place_of(order, part.name)}/report.html"
         named = f"{protocol.name}: " if len(order.protocols) > 1 else ""
         sentences += [f"{named}{line}" for line in verdicts(own, proofs[protocol.name])]

@@ -42,9 +42,16 @@ class Predictor:
         Returns:
             float32 ``[N, channels, ...]``.
         """
+        return prepare(self.cut(pictures), self._images, self.config, self.channels)
+
+    def cut(self, pictures: Tensor) -> Tensor:
+        """What of pictures the network sees in one view: their middle, where it was trained on crops.
+
+        Args:
+            pictures: ``[N, channels, height, width]``, as stored.
+        """
         crop = self.config.crop
-        cut = pictures if crop is None else crops.centre(pictures, crop)
-        return prepare(cut, self._images, self.config, self.channels)
+        return pictures if crop is None else crops.centre(pictures, crop)
 
     @torch.no_grad()
     def shares(self, pictures: NDArray[np.uint8] | Tensor) -> Tensor:
