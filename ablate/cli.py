@@ -122,12 +122,17 @@ def init(kind: str | None, folder: Path) -> None:
 
 @_study_command()
 @_as_data
-def sweep(words: tuple[str, ...], as_json: bool) -> None:
+@click.option("--fail-fast", is_flag=True, help="Leave off at the first run that fails.")
+@click.option(
+    "--max-hours", type=click.FloatRange(min=0, min_open=True), help="Begin nothing more after so long; exit code 4."
+)
+def sweep(words: tuple[str, ...], as_json: bool, fail_fast: bool, max_hours: float | None) -> None:
     """Train what the run store lacks of studies (resumes by itself), then print their tables."""
     from ablate.commands.studies import train_arguments
+    from ablate.execute.limits import Limits
 
     with user_errors():
-        train_arguments(_split(words), as_json=as_json)
+        train_arguments(_split(words), as_json=as_json, limits=Limits(fail_fast, max_hours))
 
 
 @_study_command()
@@ -189,6 +194,25 @@ def search(words: tuple[str, ...], as_json: bool) -> None:
 
     with user_errors():
         search_arguments(_split(words), as_json=as_json)
+
+
+@_study_command()
+@click.option("--json", "as_json", is_flag=True, help="One look, machine-readable.")
+@click.option(
+    "--serve",
+    "port",
+    type=click.IntRange(0, 65535),
+    is_flag=False,
+    flag_value=8000,
+    help="As a page on 127.0.0.1:PORT.",
+)
+def watch(words: tuple[str, ...], as_json: bool, port: int | None) -> None:
+    """Show how far studies are, wherever they are trained: runs by state and host, time left, standings."""
+    from ablate.commands.studies import order
+    from ablate.commands.watch import watch_studies
+
+    with user_errors():
+        watch_studies(order(_split(words)), as_json=as_json, port=port)
 
 
 @main.command()

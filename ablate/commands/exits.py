@@ -11,6 +11,8 @@ BAD_INPUT = 2
 """Exit code for input that cannot be used."""
 CHANGED = 3
 """Exit code where the results compared are not the same."""
+UNFINISHED = 4
+"""Exit code where a limit that was asked for left runs untrained."""
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 

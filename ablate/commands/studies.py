@@ -1,13 +1,14 @@
 """The way of the data in one place: plan, train what the store lacks, report. The command line only calls this."""
 
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ablate.commands.answers import print_json, said_aside, study_answers, sweep_answers
-from ablate.commands.exits import INTERRUPTED, user_errors
+from ablate.commands.exits import INTERRUPTED, UNFINISHED, user_errors
 from ablate.commands.kept_records import records_in, take_up, with_kept
 from ablate.commands.looks import counted_plan, train_by_looks
 from ablate.commands.study_folders import Words, changed_studies, folder_names, words_of
@@ -21,7 +22,7 @@ from ablate.task.finding import find_task
 from ablate.task.printable import printable
 
 if TYPE_CHECKING:
-    from ablate.execute import Summary
+    from ablate.execute import Limits, Summary
     from ablate.report.page import Picture
     from ablate.store import Store
     from ablate.task.record import Record
@@ -77,14 +78,15 @@ def named(studies: Sequence[str], overrides: Sequence[str]) -> list[str]:
     return [f"sweeps={','.join(studies)}", *overrides]
 
 
-def train(wanted: StudyRequest, *, quiet: bool = False) -> "Summary":
+def train(wanted: StudyRequest, *, quiet: bool = False, limits: "Limits | None" = None) -> "Summary":
     """Train what the store lacks.
 
     Returns:
         Counts of what was trained, reused and failed.
     """
-    from ablate.execute import execute, make_progress
+    from ablate.execute import Limits, execute, make_progress
 
+    limits, begun = limits or Limits(), time.monotonic()
     with _store(wanted.launch) as store:
         digests = [run.digest for run in wanted.plan.runs]
         for file, count in take_up(store, Path(wanted.launch.results), digests).items():
@@ -103,6 +105,7 @@ def train(wanted: StudyRequest, *, quiet: bool = False) -> "Summary":
                 executor=wanted.launch.choice,
                 max_members=wanted.launch.cohort_size,
                 weights=wanted.launch.weights_folder,
+                limits=limits.after(time.monotonic() - begun),
                 progress=make_progress(quiet=quiet),
             )
 
@@ -117,12 +120,13 @@ def train(wanted: StudyRequest, *, quiet: bool = False) -> "Summary":
         )
 
 
-def train_arguments(arguments: Sequence[str], *, as_json: bool = False) -> None:
+def train_arguments(arguments: Sequence[str], *, as_json: bool = False, limits: "Limits | None" = None) -> None:
     """Train what a command line asks for, print tables, and end with exit code 1 where a run failed.
 
     Args:
         arguments: As for :func:`order`.
         as_json: Print answers as data instead; see :mod:`ablate.commands.answers`.
+        limits: What ends it early, with exit code 4 where runs are left.
     """
     from ablate.execute import Interrupted
 
@@ -134,7 +138,7 @@ def train_arguments(arguments: Sequence[str], *, as_json: bool = False) -> None:
         try:
             with said_aside(as_json):
                 _print_prospects(wanted)
-                summary = train(wanted)
+                summary = train(wanted, limits=limits)
         except Interrupted as interrupt:
             print(printable(str(interrupt.summary)), file=sys.stderr)
             print("ablate: interrupted; the same command goes on from here", file=sys.stderr)
@@ -151,6 +155,9 @@ def train_arguments(arguments: Sequence[str], *, as_json: bool = False) -> None:
                     print(printable(f"tables, figures and page: {wanted.command(study, 'report')}"))
     if summary.failures:
         sys.exit(1)
+    if summary.missing:
+        print("ablate: runs are left; the same command goes on from here", file=sys.stderr)
+        sys.exit(UNFINISHED)
 
 
 def _print_prospects(wanted: StudyRequest) -> None:

@@ -2,6 +2,7 @@
 
 from ablate.execute.estimate import Estimate, Speeds, estimate
 from ablate.execute.execute import execute, measure_speeds
+from ablate.execute.limits import Limits
 from ablate.execute.progress import Progress, make_progress
 from ablate.execute.summary import Failure, Interrupted, Summary
 
@@ -9,6 +10,7 @@ __all__ = [
     "Estimate",
     "Failure",
     "Interrupted",
+    "Limits",
     "Progress",
     "Speeds",
     "Summary",

@@ -12,6 +12,7 @@ from ablate.execute.devices import speed_device
 from ablate.execute.estimate import Speeds
 from ablate.execute.interrupts import Interrupts
 from ablate.execute.ledger import Flight, Ledger, Task, cost_in_seconds, last_line, samples_of
+from ablate.execute.limits import Limits
 from ablate.execute.progress import Progress
 from ablate.execute.sizing import PROBE_SECONDS, Probe, Sizing, members_by
 from ablate.execute.summary import Interrupted, Summary, clock
@@ -66,6 +67,7 @@ def execute(
     max_members: int | None = None,
     stops: Mapping[str, StopRule] | None = None,
     weights: str | None = None,
+    limits: Limits | None = None,
 ) -> Summary:
     """Train those of ``runs`` that the store has no final record of; write records as soon as their cohort is done.
 
@@ -83,6 +85,7 @@ def execute(
         max_members: Of a cohort; None: see :func:`ablate.plan.cohorts.default_members`.
         stops: By digest, what a run must reach to go on; one that does not leaves a record with the status ``stopped``.
         weights: Folder in which the weights of complete runs are kept; None: they are not.
+        limits: What ends the sweep early; None: nothing.
 
     Returns:
         Counts, and the runs that failed.
@@ -100,7 +103,8 @@ def execute(
     orders = [replace(order, weights=weights) for order in settings]
     progress = progress if progress is not None else Progress()
     with Interrupts() as interrupts:
-        return _Sweep(unique, store, orders, choice, progress, max_members, stops or {}, interrupts).run()
+        sweep = _Sweep(unique, store, orders, choice, progress, max_members, stops or {}, interrupts)
+        return sweep.run(limits or Limits())
 
 
 def measure_speeds(
@@ -155,6 +159,7 @@ class _Sweep:
         self.pool = make_executor(replace(choice, store=stem_of(store)), orders)
         self.queue: deque[Task] = deque()
         self.startup_deaths = 0
+        self.begun = time.monotonic()
         self.next_renewal = time.monotonic() + RENEWAL
         self.next_poll = 0.0
         self.next_display = 0.0
@@ -163,7 +168,7 @@ class _Sweep:
         """Results that the store has not taken yet."""
         self.store_is_gone = False
 
-    def run(self) -> Summary:
+    def run(self, limits: Limits) -> Summary:
         try:
             for path, count in take_up(self.store):
                 self.progress.say(f"{count} results of an earlier sweep taken up from {path}")
@@ -174,8 +179,8 @@ class _Sweep:
                 self._plan(is_first=False)
             if self.ledger.open:
                 self.progress.start(self.ledger.state(self.queue))
-            while self.ledger.open:
-                self._step()
+            while self.ledger.open and not self._is_over(limits):
+                self._step(may_begin=not limits.is_out_of_time(time.monotonic() - self.begun))
             self.pool.close()
         except KeyboardInterrupt:
             raise Interrupted(self.ledger.summary()) from None
@@ -201,10 +206,20 @@ class _Sweep:
             self.store.release(self.owner)
         self.progress.close()
 
-    def _step(self) -> None:
+    def _is_over(self, limits: Limits) -> bool:
+        """Whether the sweep leaves off early now."""
+        if limits.fail_fast and (failures := self.ledger.summary().failures):
+            self.progress.say(f"a run has failed, and nothing more is trained: {failures[0].description}")
+            return True
+        if limits.is_out_of_time(time.monotonic() - self.begun) and not self.ledger.flights:
+            self.progress.say("the time is over (--max-hours), and nothing more is trained")
+            return True
+        return False
+
+    def _step(self, *, may_begin: bool) -> None:
         if self.interrupts.asked:
             self._stop()
-        else:
+        elif may_begin:
             self._dispatch()
         for worker, answer in self.pool.wait(TICK_SECONDS):
             self._hear(worker, answer)

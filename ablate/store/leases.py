@@ -115,6 +115,23 @@ def end(connection: Connection, owner: Owner, digests: Iterable[str] | None) -> 
         connection.execute(mine.where(leases.c.digest.in_(chunk)))
 
 
+def held(connection: Connection, digests: Iterable[str]) -> dict[str, str]:
+    """The runs that are in training now.
+
+    Returns:
+        By digest the host of the sweep that holds the lease; leases that have run out, or whose sweep is known to have
+        ended, are left out.
+    """
+    now = clock_of(connection)
+    found = {}
+    for chunk in chunks(sorted(digests)):
+        for row in connection.execute(select(leases).where(leases.c.digest.in_(chunk))):
+            holder = Owner(row.owner, row.machine, row.pid, row.process_started)
+            if row.expires >= now and not holder.is_dead:
+                found[row.digest] = row.machine.partition(" ")[0]
+    return found
+
+
 def clock_of(connection: Connection) -> float:
     """Seconds since 1970 by the database's clock; an SQLite file is on a local disk, and has this machine's."""
     if connection.dialect.name == "postgresql":

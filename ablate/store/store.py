@@ -234,6 +234,11 @@ class Store:
         """See :func:`ablate.store.leases.extend`."""
         return self._database.write(lambda connection, _: leases.extend(connection, owner))
 
+    def held(self, digests: Iterable[str]) -> dict[str, str]:
+        """See :func:`ablate.store.leases.held`."""
+        wanted = sorted(set(digests))
+        return self._database.read(lambda connection: leases.held(connection, wanted))
+
     def release(self, owner: Owner, digests: Iterable[str] | None = None) -> None:
         """End ``owner``'s leases on ``digests``; None: all of them."""
         ended = None if digests is None else set(digests)

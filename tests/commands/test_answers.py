@@ -95,3 +95,18 @@ def test_a_search_answers_with_settings_and_what_was_confirmed(results, ablate):
     assert values == sorted(values, reverse=True)
     assert isinstance(found["best"][0]["setting"]["optimizer.lr"], float)
     assert found["confirmed"][0]["mean"] == pytest.approx(0.9240, abs=5e-5)
+
+
+def test_a_sweep_leaves_off_at_the_first_failure_or_when_its_time_is_over(results, ablate, monkeypatch):
+    folder = results()
+    (folder.parent / "mine.py").write_text(PROGRAM)
+    (folder.parent / "pyproject.toml").write_text(PROJECT)
+    (folder.parent / "sweeps").mkdir()
+    (folder.parent / "sweeps" / "fast.yaml").write_text(STUDY)
+    said = ablate("sweep", "fast", "workers=1", "--max-hours", "0.0000001", code=4)
+    assert "the time is over (--max-hours), and nothing more is trained" in said
+    assert "ablate: runs are left; the same command goes on from here" in said
+    said = ablate("sweep", "fast", "workers=1", "--fail-fast", code=1)
+    assert "a run has failed, and nothing more is trained: " in said
+    said = ablate("sweep", "fast", "workers=1", code=1, output="stdout")
+    assert "17 complete, 0 diverged, 1 failed" in said

@@ -42,9 +42,13 @@ def ray_of_session():
 
 
 @pytest.fixture
-def ray_address(ray_of_session):
+def ray_address(ray_of_session, monkeypatch):
     """Address of a Ray cluster, from which the test is cut off at its end."""
     import ray
+    from ray_cluster import OPEN
+
+    for name, value in OPEN.items():
+        monkeypatch.setenv(name, value)
 
     yield ray_of_session
     ray.shutdown()

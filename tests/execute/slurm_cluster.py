@@ -129,11 +129,18 @@ def _until(is_so, folder: Path) -> None:
 
 
 def free_ports(count: int) -> list[int]:
+    """Below those that the system hands out and above those of Ray, so that nobody gets one before its daemon is up."""
+    found: list[int] = []
     with ExitStack() as sockets:
-        opened = [sockets.enter_context(socket.socket()) for _ in range(count)]
-        for one in opened:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in opened]
+        while len(found) < count:
+            port = 20_000 + secrets.randbelow(10_000)
+            one = sockets.enter_context(socket.socket())
+            try:
+                one.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            found.append(port)
+    return found
 
 
 if __name__ == "__main__":

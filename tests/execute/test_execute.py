@@ -6,7 +6,7 @@ import execute_fakes as fakes
 import pytest
 from execute_fakes import run
 
-from ablate.execute import Progress, Summary, execute
+from ablate.execute import Limits, Progress, Summary, execute
 from ablate.store import Owner, open_store
 from ablate.task.errors import ConfigError
 from ablate.task.record import Record, Result
@@ -208,3 +208,37 @@ def test_leases_end_with_the_sweep(store, sweep):
     runs = [run(lr) for lr in (fakes.FAILS, fakes.KILLS)]
     sweep(runs)
     assert len(store.lease([r.digest for r in runs], Owner.current())) == 2
+
+
+def test_fail_fast_leaves_off_at_the_first_failure(store, sweep):
+    runs = [run(fakes.FAILS), *(run(0.1, seed) for seed in range(6))]
+    summary, started = sweep(runs, max_members=1, limits=Limits(fail_fast=True))
+    assert summary.failed == 1
+    assert summary.missing > 0
+    assert len(started) < len(runs)
+    assert len(store.all()) == len(runs) - summary.missing
+    summary, _ = sweep(runs, max_members=1)  # waits for nobody: no lease is left
+    assert (summary.missing, summary.failed, summary.complete) == (0, 1, 6)
+
+
+def test_after_the_hours_nothing_more_is_begun_and_what_trains_is_kept(store, sweep, monkeypatch):
+    runs = [run(0.1, seed) for seed in range(3)]
+    summary, started = sweep(runs, max_members=1, limits=Limits(hours=1e-9))
+    assert (started, summary.missing, len(store.all())) == ([], 3, 0)
+
+    class AtTheFirst(Limits):
+        def is_out_of_time(self, seconds):
+            return bool(store.mark() or started_one.flights)
+
+    class Flights(Progress):
+        flights = False
+
+        def update(self, state):
+            self.flights = self.flights or state.running > 0
+
+    started_one = Flights()
+    summary, started = sweep(runs, max_members=1, limits=AtTheFirst(hours=1.0), progress=started_one)
+    assert len(started) == len(store.all()) == 3 - summary.missing
+    assert 0 < summary.missing < 3
+    summary, _ = sweep(runs, limits=Limits(hours=1.0))
+    assert summary.missing == 0

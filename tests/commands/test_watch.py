@@ -1,0 +1,128 @@
+"""``ablate watch``: what is in the store, while sweeps on this and other machines work."""
+
+import json
+import threading
+import urllib.error
+import urllib.request
+from dataclasses import replace
+
+import pytest
+
+from ablate.commands import watch
+from ablate.commands.studies import named, order
+from ablate.commands.watch_page import page, server
+from ablate.store import Owner, open_store
+
+PROJECT = """
+[tool.ablate.tasks.mine]
+kind = "function"
+function = "mine:train"
+defaults = { lr = 0.1 }
+metrics.loss = { goal = "min", low = 0 }
+"""
+PROGRAM = "def train(config, seed, report):\n    report(1, {'loss': 1 - config['lr'] + (seed * 7 % 5) / 1000})\n"
+STUDY = """
+study:
+  task: mine
+  factors: {lr: [0.1, 0.3]}
+  seeds: 6
+  claims:
+    - {id: faster, text: "<b>Faster</b> is better.", kind: better, factor: lr, metric: loss, levels: [0.3, 0.1]}
+"""
+
+
+@pytest.fixture
+def study(results):
+    folder = results().parent
+    (folder / "mine.py").write_text(PROGRAM)
+    (folder / "pyproject.toml").write_text(PROJECT)
+    (folder / "sweeps").mkdir()
+    (folder / "sweeps" / "fast.yaml").write_text(STUDY)
+    return folder
+
+
+def look(ablate):
+    return json.loads(ablate("watch", "fast", "--json"))
+
+
+def test_before_during_and_after_a_sweep(study, ablate):
+    found = look(ablate)
+    assert found["runs"] == dict(planned=12, complete=0, diverged=0, failed=0, training=0, waiting=12)
+    assert (found["hosts"], found["standings"], found["seconds_left"], found["last"]) == ({}, [], None, None)
+    ablate("sweep", "fast", "workers=1", "study.seeds=3")
+    runs = order(named(["fast"], [])).plan.runs
+    with open_store("results/ablate.db") as store:
+        known = store.status_of(run.digest for run in runs)
+        here, there = Owner.current(), replace(Owner.current(), name="other", machine="node7 boot namespace")
+        lacking = [run.digest for run in runs if run.digest not in known]
+        store.lease(lacking[:1], here)
+        store.lease(lacking[1:4], there)
+        found = look(ablate)
+        assert found["runs"] == dict(planned=12, complete=6, diverged=0, failed=0, training=4, waiting=2)
+        assert found["hosts"]["node7"] == {"training": 3, "trained": 0}
+        (own,) = set(found["hosts"]) - {"node7"}
+        assert found["hosts"][own] == {"training": 1, "trained": 6}
+        assert found["runs_per_hour"] > 0
+        assert found["seconds_left"] == round(6 / found["runs_per_hour"] * 3600)
+        assert found["standings"][0]["standing"] == "undecided"
+        for owner in (here, there):
+            store.release(owner)
+    ablate("sweep", "fast", "workers=1")
+    found = look(ablate)
+    assert found["runs"]["complete"] == 12
+    (standing,) = found["standings"]
+    assert (standing["level"], standing["n"], standing["standing"]) == ("0.3", 6, "better")
+    assert standing["difference"] == pytest.approx(-0.2)
+    assert found["verdicts"] == [
+        {"study": "fast", "id": "faster", "text": "<b>Faster</b> is better.", "outcome": "supported"}
+    ]
+    lines = ablate("watch", "fast").splitlines()
+    assert lines[0].startswith("12/12 runs, 12 complete, ")
+    assert "fast: lr = 0.3: -0.2 in loss, 6 seeds: better" in lines
+
+
+def test_the_lease_of_a_sweep_that_was_killed_is_no_training(study, ablate):
+    runs = order(named(["fast"], [])).plan.runs
+    with open_store("results/ablate.db") as store:
+        store.lease([runs[0].digest], replace(Owner.current(), process_started="0"))
+    assert look(ablate)["runs"]["training"] == 0
+
+
+def test_lines_come_as_things_change_and_end_with_the_study(study, ablate, monkeypatch, capsys):
+    monkeypatch.setattr(watch, "PAUSE_SECONDS", 0.0)
+    wanted = order(named(["fast"], ["workers=1"]))
+    first = watch.snapshot(wanted)
+    ablate("sweep", "fast", "workers=1")
+    looks = iter([first, first, watch.snapshot(wanted)])
+    watch._lines(lambda: next(looks))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(",")[0] for line in lines if "/12" in line] == ["0/12 runs", "12/12 runs"]
+
+
+def test_the_page_is_this_machines_alone_and_every_text_is_escaped(study, ablate):
+    ablate("sweep", "fast", "workers=1")
+    wanted = order(named(["fast"], []))
+    with server(["fast"], lambda: watch.snapshot(wanted), 0) as served:
+        thread = threading.Thread(target=served.serve_forever)
+        thread.start()
+        try:
+            host, port = served.server_address
+            assert host == "127.0.0.1"
+            text = urllib.request.urlopen(f"http://127.0.0.1:{port}/").read().decode()
+            assert "12/12 runs" in text
+            assert "&lt;b&gt;Faster&lt;/b&gt; is better." in text
+            assert "<b>" not in text
+            request = urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"Host": "evil.example"})
+            with pytest.raises(urllib.error.HTTPError, match="404"):
+                urllib.request.urlopen(request)
+        finally:
+            served.shutdown()
+            thread.join()
+    assert "http-equiv" in page("fast", watch.snapshot(wanted))
+
+
+def test_what_is_not_there_is_one_message(study, ablate):
+    assert "nowhere" in ablate("watch", "nowhere", code=2)
+    (study / "results").mkdir()
+    (study / "results" / "ablate.db").write_text("no database")
+    assert "ablate.db" in ablate("watch", "fast", "--json", code=2)
