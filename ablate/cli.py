@@ -215,6 +215,20 @@ def watch(words: tuple[str, ...], as_json: bool, port: int | None) -> None:
         watch_studies(order(_split(words)), as_json=as_json, port=port)
 
 
+@_study_command()
+@click.option(
+    "--to", "form", required=True, type=click.Choice(["csv", "parquet", "tensorboard", "mlflow", "wandb-offline"])
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder; default: export/FORM in the study's results.")
+def export(words: tuple[str, ...], form: str, out: Path | None) -> None:
+    """Write the records of studies for another tool, each run with its group, level and seed."""
+    from ablate.commands.export import export as export_studies
+    from ablate.commands.studies import order
+
+    with user_errors():
+        export_studies(order(_split(words)), form, out)
+
+
 @main.command()
 @click.argument("a")
 @click.argument("b")
