@@ -126,12 +126,20 @@ def init(kind: str | None, folder: Path) -> None:
 @click.option(
     "--max-hours", type=click.FloatRange(min=0, min_open=True), help="Begin nothing more after so long; exit code 4."
 )
-def sweep(words: tuple[str, ...], as_json: bool, fail_fast: bool, max_hours: float | None) -> None:
+@click.option("--detach", "is_detached", is_flag=True, help="Go on when this terminal is closed; see ablate watch.")
+def sweep(words: tuple[str, ...], as_json: bool, fail_fast: bool, max_hours: float | None, is_detached: bool) -> None:
     """Train what the run store lacks of studies (resumes by itself), then print their tables."""
-    from ablate.commands.studies import train_arguments
+    from ablate.commands.studies import order, train_arguments
     from ablate.execute.limits import Limits
 
     with user_errors():
+        if is_detached:
+            from ablate.commands.detach import detach
+
+            flags = ["--json"] * as_json + ["--fail-fast"] * fail_fast
+            flags += [] if max_hours is None else [f"--max-hours={max_hours}"]
+            detach(order(_split(words)), [*words, *flags])
+            return
         train_arguments(_split(words), as_json=as_json, limits=Limits(fail_fast, max_hours))
 
 

@@ -1,6 +1,7 @@
 """``ablate watch``: what is in the store, while sweeps on this and other machines work."""
 
 import json
+import os
 import threading
 import urllib.error
 import urllib.request
@@ -126,3 +127,19 @@ def test_what_is_not_there_is_one_message(study, ablate):
     (study / "results").mkdir()
     (study / "results" / "ablate.db").write_text("no database")
     assert "ablate.db" in ablate("watch", "fast", "--json", code=2)
+
+
+def test_a_detached_sweep_is_a_session_of_its_own_and_ends_as_any_other(study, ablate):
+    said = ablate("sweep", "fast", "workers=1", "--fail-fast", "--detach").splitlines()
+    pid = int(said[0].removeprefix("process ").partition(";")[0])
+    assert said[0].endswith("; what it says goes into results/fast.log")
+    assert said[1:] == ["watch it: ablate watch fast workers=1", f"end it, keeping what is finished: kill {pid}"]
+    assert os.getsid(pid) == pid
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert "12 runs: 12 complete" in (study / "results" / "fast.log").read_text()
+    assert look(ablate)["runs"]["complete"] == 12
+
+
+def test_bad_input_of_a_detached_sweep_is_told_at_once(study, ablate):
+    assert "nowhere" in ablate("sweep", "nowhere", "--detach", code=2)
+    assert not (study / "results").exists()
