@@ -30,7 +30,7 @@ from ablate.commands.study_view import view_of
 from ablate.report import analyse_study, summarise
 from ablate.report.files import write_csv, write_text
 from ablate.report.joined_runs import frame_of_runs
-from ablate.report.latex import latex
+from ablate.report.latex import latex_tables
 from ablate.report.tables import markdown, sheets, wide
 from benchmarks.scale_study import FACTORS, GRID, PART, make_store, make_studies
 from benchmarks.soak_table import machine
@@ -71,7 +71,8 @@ def measure(study: str, folder: Path) -> tuple[int, dict[str, float]]:
         printed = sheets(view, levels)
         write_csv(folder / "table.csv", wide(view, levels))
         write_text(folder / "table.md", markdown(view, levels, analysis, printed))
-        write_text(folder / "table.tex", latex(view, levels, printed))
+        for name, text in latex_tables(view, levels).items():
+            write_text(folder / f"{name}.tex", text)
     return len(wanted.plan.runs), seconds
 
 

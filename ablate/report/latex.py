@@ -1,12 +1,14 @@
-"""The sheets of a study as LaTeX tables (packages booktabs and, for wide ones, graphicx)."""
+"""The numbers of a study as LaTeX tables that fit one column of a paper (packages booktabs and array)."""
 
 import unicodedata
-from collections.abc import Sequence
 
 import pandas as pd
 
-from ablate.report.tables import Sheet, explanation, sheets
-from ablate.report.view import StudyView
+from ablate.report import numbers
+from ablate.report.file_names import unique_names
+from ablate.report.tables import by_level, published_cell
+from ablate.report.view import FactorView, StudyView
+from ablate.task.metric import Metric
 from ablate.task.printable import one_line
 
 SPECIAL = {
@@ -41,15 +43,37 @@ GREEK = frozenset(
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi "
     "omega".split()
 )
-HEAD = r"% needs \usepackage{booktabs,graphicx}"
+HEAD = r"% needs \usepackage{booktabs,array}"
+LONGEST, NARROW = 14, "1.5cm"
+"""Letters of a level's name up to which it stands on one line, and the width of the column where it does not."""
 ANY = r'\providecommand{\anychar}[1]{\ifdefined\Umathchar\char"#1\relax\else U+#1\fi}'
 """A character that pdfLaTeX does not know is printed by its number there, by itself in XeLaTeX and LuaLaTeX."""
 
 
-def latex(view: StudyView, levels: pd.DataFrame, printed: Sequence[Sheet] | None = None) -> str:
-    """Every sheet (``printed``, where they are made already) as a floating table, to be read in by a paper."""
-    note = explanation(view, levels)
-    tables = [_table(view, sheet, i, note) for i, sheet in enumerate(printed or sheets(view, levels), 1)]
+def latex_tables(view: StudyView, levels: pd.DataFrame) -> dict[str, str]:
+    """Floating tables that fit a column of a paper (3.3 inches at 9 pt), a file a metric, to be read in by a paper.
+
+    Args:
+        view: The study.
+        levels: From :func:`ablate.report.summary.summarise`.
+
+    Returns:
+        LaTeX by the name of the file without its ending: ``table`` holds the primary metric, ``table-NAME`` another.
+    """
+    others = unique_names([metric.name for metric in view.metrics])
+    return {
+        "table" if metric == view.metric else f"table-{others[metric.name]}": _file(view, levels, metric)
+        for metric in sorted(view.metrics, key=lambda metric: metric != view.metric)
+    }
+
+
+def _file(view: StudyView, levels: pd.DataFrame, metric: Metric) -> str:
+    rows = levels[levels["metric"] == metric.name]
+    tables = [
+        _table(view, factor, metric, own, index)
+        for index, factor in enumerate(view.factors, 1)
+        if len(own := rows[rows["factor"] == factor.path])
+    ]
     head = [HEAD, ANY] if any(r"\anychar" in text for text in tables) else [HEAD]
     return "\n\n".join([*head, *tables]) + "\n"
 
@@ -70,38 +94,55 @@ def _letter(c: str) -> str:
     return rf"$\{name}$" if name in GREEK else rf"\anychar{{{ord(c):04X}}}"
 
 
-def _table(view: StudyView, sheet: Sheet, index: int, note: str) -> str:
+def _table(view: StudyView, factor: FactorView, metric: Metric, rows: pd.DataFrame, index: int) -> str:
+    """One factor in one metric: level, mean ± sd, published, difference with its interval; bold is told apart."""
+    levels = [row for by_metric in by_level(rows) for row in by_metric.values()]
+    compared, published = (bool(rows[name].notna().any()) for name in ("difference", "published"))
+    counts = sorted({int(row["n"]) for row in levels})
+    lost = any(row["diverged"] or row["failed"] or row["missing"] for row in levels)
+    runs = len(counts) > 1 or lost
+    longest = max(len(str(row["label"])) for row in levels)
+    heads = [escape(factor.name), *["runs"] * runs, r"mean $\pm$ sd", *["publ."] * published]
+    heads += [r"difference [95\,\%]"] * compared
+    kinds = ("l" if longest <= LONGEST else r">{\raggedright\arraybackslash}p{" + NARROW + "}") + "r" * (len(heads) - 1)
     lines = [
         r"\begin{table}",
-        r"  \centering\footnotesize\setlength{\tabcolsep}{3pt}",
-        rf"  \caption{{Study {escape(view.name)}. {escape(sheet.title)}.{' ' + escape(note) if index == 1 else ''}}}",
-        rf"  \label{{tab:{''.join(c if c.isalnum() and c.isascii() else '-' for c in view.name)}-{index}}}",
-        r"  \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
-        rf"  \begin{{tabular}}{{l{'r' * (len(sheet.columns) - 1)}}}",
+        r"  \centering\footnotesize\setlength{\tabcolsep}{2pt}",
+        rf"  \caption{{{_caption(view, factor, metric, counts, compared)}}}",
+        rf"  \label{{tab:{_plain(view.name)}-{_plain(metric.name)}-{index}}}",
+        rf"  \begin{{tabular}}{{@{{}}{kinds}@{{}}}}",
         r"    \toprule",
-        "    " + _groups(sheet),
-        "    " + _row(sheet.columns),
+        "    " + " & ".join(heads) + r" \\",
         r"    \midrule",
     ]
-    for i, row in enumerate(sheet.rows):
-        cells = [escape(cell) for cell in row]
-        lines.append(
-            "    " + " & ".join([rf"\textbf{{{cells[0]}}}", *cells[1:]] if i in sheet.emphasised else cells) + r" \\"
-        )
-    lines += [r"    \bottomrule", r"  \end{tabular}}", r"\end{table}"]
+    for row in levels:
+        digits = int(row["digits"])
+        cells = [escape(str(row["label"]))]
+        cells += [escape(numbers.count_runs(row).partition(" (")[0])] * runs
+        cells += [escape(numbers.spread(row["mean"], row["sd"], digits))]
+        cells += [escape(published_cell(row))] * published
+        if compared:
+            change = escape(numbers.signed(row["difference"], digits))
+            told = isinstance(row["standing"], str) and row["standing"] in ("better", "worse")
+            ends = escape(numbers.interval(row["difference_low"], row["difference_high"], digits))
+            change = rf"\textbf{{{change}}}" if told else change
+            cells += [
+                r"\multicolumn{1}{c}{(baseline)}" if row["is_baseline"] else f"{change} {ends.removeprefix('{}')}"
+            ]
+        lines.append("    " + " & ".join(cells) + r" \\")
+    lines += [r"    \bottomrule", r"  \end{tabular}", r"\end{table}"]
     return "\n".join(lines)
 
 
-def _groups(sheet: Sheet) -> str:
-    """The row of headings that span columns, with a rule below each."""
-    cells, rules, column = [], [], 1
-    for heading, span in sheet.groups:
-        cells.append(rf"\multicolumn{{{span}}}{{c}}{{{escape(heading)}}}" if heading else "&" * (span - 1))
-        if heading:
-            rules.append(rf"\cmidrule(lr){{{column}-{column + span - 1}}}")
-        column += span
-    return " & ".join(cells) + r" \\ " + " ".join(rules)
+def _caption(view: StudyView, factor: FactorView, metric: Metric, counts: list[int], compared: bool) -> str:
+    seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    text = f"{metric.title[:1].upper()}{metric.title[1:]} by {factor.name} (study {view.name}): mean and standard "
+    text += f"deviation over {seeds} seeds"
+    if compared:
+        text += "; difference from the baseline, paired by seed, with its 95 % interval of all levels together"
+        text += "; bold: told from it at 5 %"
+    return escape(f"{text}.")
 
 
-def _row(cells: tuple[str, ...]) -> str:
-    return " & ".join(escape(cell) for cell in cells) + r" \\"
+def _plain(name: str) -> str:
+    return "".join(c if c.isalnum() and c.isascii() else "-" for c in name)

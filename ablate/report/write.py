@@ -51,7 +51,7 @@ def write_report(
     """
     from ablate.report.files import write_bytes, write_csv, write_folder, write_text
     from ablate.report.index import study_summary
-    from ablate.report.latex import latex
+    from ablate.report.latex import latex_tables
     from ablate.report.page import render_page
     from ablate.report.summary import analyse_study, summarise
     from ablate.report.tables import markdown, sheets, wide
@@ -63,7 +63,7 @@ def write_report(
         *write_folder(out, save_records or (lambda folder: _save_frames(folder, records))),
         write_csv(out / "table.csv", wide(view, levels)),
         write_text(out / "table.md", markdown(view, levels, analysis, printed)),
-        write_text(out / "table.tex", latex(view, levels, printed)),
+        *(write_text(out / f"{name}.tex", text) for name, text in latex_tables(view, levels).items()),
     ]
     names = [path.name for path in files]
     pictures = _pictures(view, levels, runs, curves, {} if drawn is None else drawn)

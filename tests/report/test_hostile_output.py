@@ -111,7 +111,7 @@ def test_a_hostile_table_compiles(nasty_report, tmp_path):
     every = "".join(
         map(escape, [*map(chr, range(32, 127)), *"éüñçšßøæÅłđąþ", *"αλμωΩ", *"中文ไทย🙂±∞†—→█\u2212\u00d7\u2013"])
     )
-    start = r"\documentclass{article}\usepackage{booktabs,graphicx}\begin{document}" + ANY + r"\input{table}"
+    start = r"\documentclass{article}\usepackage{booktabs,array}\begin{document}" + ANY + r"\input{table}"
     paper = f"{start} {every}" + r"\end{document}"
     (tmp_path / "table.tex").write_bytes((nasty_report[0] / "table.tex").read_bytes())
     (tmp_path / "paper.tex").write_text(paper, encoding="utf-8")
