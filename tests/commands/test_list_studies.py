@@ -21,7 +21,7 @@ def test_every_study_is_listed_with_what_is_there(results, ablate, tmp_path):
     assert [name for name, entry in found.items() if not entry["packaged"]] == ["broken", "mine"]
     text = ablate("studies")
     assert text.index("mine") < text.index("pooling")
-    assert "with the package come alexnet, alexnet_added, architecture, quickstart: ablate studies --all" in text
+    assert "with the package come alexnet, alexnet_added, architecture, layer_sizes, normalisation, quickstart: ablate studies --all" in text
     assert "with the package come" not in ablate("studies", "--all")
     assert "Is [bold]slower[/bold] better?" in text
     assert "20 of 20" in text

@@ -124,7 +124,7 @@ def test_the_user_s_own_studies_come_first(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["sweeps=nope"], "study 'nope': there is none of that name; studies are activation, alexnet"),
+        (["sweeps=nope"], "study 'nope': there is none of that name; studies are activation, activations, alexnet"),
         (["train.bogus=3"], "train.bogus"),
         (["+train.bogus=3"], "train.bogus: there is no such field"),
         (["sweeps=lr", "train.epochs=x", "train.batch_size=0"], "train.batch_size = 0"),
