@@ -11,7 +11,7 @@ from ablate.execute.choice import make_executor, settings_on
 from ablate.execute.devices import speed_device
 from ablate.execute.estimate import Speeds
 from ablate.execute.interrupts import Interrupts
-from ablate.execute.ledger import Flight, Ledger, Task, cost_in_seconds, last_line, samples_of
+from ablate.execute.ledger import Flight, Ledger, Task, cost_in_seconds, reason, samples_of
 from ablate.execute.limits import Limits
 from ablate.execute.progress import Progress
 from ablate.execute.sizing import PROBE_SECONDS, Probe, Sizing, members_by
@@ -459,7 +459,7 @@ class _Sweep:
         self.progress.say(f"a cohort of {len(trained)} ended after {spent}; {self.ledger.state(self.queue)}")
         for run, record in zip(flight.task.cohort.runs, trained, strict=True):
             if record.result.status == "failed":
-                self.progress.say(f"failed: {self.ledger.describe(run)}: {last_line(record.result.error)}")
+                self.progress.say(f"failed: {self.ledger.describe(run)}: {reason(record.result.error)}")
 
     # Without the store
 

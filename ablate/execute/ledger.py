@@ -18,6 +18,8 @@ from ablate.task.searching import unit_of_work
 
 RATE_SECONDS = 60.0
 """Over which the speed shown is measured."""
+MESSAGE_LINES = 3
+"""Of an exception, shown as the reason why a run failed."""
 
 Origin = Literal["trained", "reused", "read_off", "elsewhere"]
 
@@ -89,7 +91,7 @@ class Ledger:
         self._statuses[record.result.status] += 1
         self._origins[origin] += 1
         if record.result.status == "failed":
-            self._failures.append(Failure(record.digest, self.describe(run), last_line(record.result.error)))
+            self._failures.append(Failure(record.digest, self.describe(run), reason(record.result.error)))
 
     def land(self, worker: Any, trained: Sequence[Record] | None) -> Flight:
         """A worker has left off its task.
@@ -186,10 +188,17 @@ class Ledger:
         return (measured, False) if measured is not None else (cohort.runs[0].guessed_speed, True)
 
 
-def last_line(error: str | None) -> str:
-    """Of a traceback: kind and message."""
+def reason(error: str | None) -> str:
+    """Of a traceback: kind and message, in one line; of any other text the last line.
+
+    What follows a traceback's last frame is the message: Hydra's goes on after the line that names the kind.
+    """
     lines = [line for line in (error or "").splitlines() if line.strip()]
-    return lines[-1].strip() if lines else "no reason given"
+    if not lines:
+        return "no reason given"
+    frames = [number for number, line in enumerate(lines) if line.startswith("  ")]
+    message = lines[frames[-1] + 1 :] if frames and any(line.startswith('  File "') for line in lines) else []
+    return " ".join(line.strip() for line in message[:MESSAGE_LINES] or lines[-1:])
 
 
 def cost_in_seconds(speeds: Speeds, run: Run) -> float:

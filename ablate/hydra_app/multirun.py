@@ -45,7 +45,7 @@ def sweep_multirun(config: DictConfig, settings: Mapping[str, Any], arguments: S
         "config_path": next((s.path for s in hydra.runtime.config_sources if s.provider == "main"), None),
         "sweep_dir": os.path.abspath(Path(hydra.runtime.cwd) / str(hydra.sweep.dir)),
         "subdir": _plain(hydra.sweep)["subdir"],
-        "hydra_words": [word for word in hydra.overrides.hydra if not word.lstrip("+~").startswith(OURS)],
+        "hydra_words": [word for word in _plain(hydra.overrides.hydra) if not word.lstrip("+~").startswith(OURS)],
     }
     code = _run(request)
     if code:

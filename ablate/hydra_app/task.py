@@ -186,12 +186,13 @@ class HydraTask(DeclaredTask):
         Args:
             run: Of this task.
             number: Its number in the sweep.
-            pattern: As the application's configuration has it.
+            pattern: As the application's configuration or the sweep's command line has it.
             words: About Hydra itself, that the run is to have.
         """
         if pattern in ("${hydra.job.num}", "${hydra:job.num}"):
             return str(number)
         own = [*words, f"hydra.job.num={number}", f"{self.app.seed}={run.seed}"]
+        own.append(f"hydra.sweep.subdir={text_of(pattern)}")
         return self.composing.select([*self.app.overrides, *run.details["overrides"], *own], "hydra.sweep.subdir")
 
     # As every task

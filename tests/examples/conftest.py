@@ -58,6 +58,21 @@ class Example:
         os.killpg(running.pid, sent)
         return running.wait(), self.records()
 
+    def uses_torch(self):
+        """As this one may."""
+        self.environment["PYTHONPATH"] = str(ROOT)
+
+    def processes(self):
+        """Of this copy that are still there, by what they were given in their environment."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if str(self.log).encode() in (process / "environ").read_bytes():
+                    found.append((process / "cmdline").read_text().replace("\0", " "))
+            except OSError:
+                continue
+        return found
+
     def python(self, *arguments):
         """Python in the copy, as its reader calls it; returns what it prints."""
         done = subprocess.run([sys.executable, *arguments], **self._where, capture_output=True, text=True)
@@ -76,6 +91,11 @@ class Example:
             return {}
         with open_store(str(file), read_only=True) as store:
             return {record.digest: record.provenance["ended"] for record in store.all()}
+
+    def counts(self):
+        """How many records the store has of each status."""
+        with open_store(str(self.folder / "results" / "ablate.db"), read_only=True) as store:
+            return store.count()
 
     def rows(self, name):
         return list(csv.DictReader((self.folder / "results" / name).read_text().splitlines()))

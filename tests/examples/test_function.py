@@ -36,6 +36,14 @@ def test_the_example_without_torch(example):
     summary = json.loads((function.folder / "results" / "boosting" / "summary.json").read_text())
     assert [(verdict["id"], verdict["outcome"]) for verdict in summary["verdicts"]] == [("slow", "supported")]
     assert "How fast should trees be boosted" in (function.folder / "results" / "boosting" / "report.html").read_text()
+    assert "320 of 320 values" in function.ablate("compare", "boosting", "results/boosting/runs.csv")
+
+    function.write("tests/test_trainer.py", "import", "import sys\nimport")
+    assert "0 to train" in function.ablate("plan", "boosting")
+    function.write("trainer.py", "n_estimators=config.trees,", "n_estimators=config.trees + 1,")
+    said = function.ablate("plan", "boosting").replace("\n", " ")
+    assert "40 to train" in said
+    assert "40 of these were trained with other code: trainer (was " in said
     assert not function.log.exists(), function.log.read_text()
 
 

@@ -48,6 +48,7 @@ def test_a_multirun_of_the_example_is_interrupted_and_goes_on(example):
     code, before = app.stopped([sys.executable, *GRID], signal.SIGINT, records=1)
     assert code == 130
     assert 1 <= len(before) < 4
+    assert app.processes() == []
     done = app.python(*GRID)
     assert f"4 complete, 0 diverged, 0 failed ({4 - len(before)} trained" in done
     assert before.items() <= app.records().items()

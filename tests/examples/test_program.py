@@ -1,5 +1,6 @@
 """A program that knows nothing of us: planned, killed, resumed, reported and compared."""
 
+import json
 import subprocess
 import sys
 
@@ -37,11 +38,16 @@ def test_the_example(example):
     page = (folder / "report.html").read_text()
     assert "Does momentum help a small network" in page
     assert "Momentum 0.9 reaches a higher accuracy than none." in page
-    assert "0 to train" in program.ablate("plan", "momentum", *FEWER)
+    assert "30 of 30 values" in program.ablate("compare", str(folder / "runs.csv"), "results/ablate.db")
+    (verdict,) = json.loads((folder / "summary.json").read_text())["verdicts"]
+    assert (verdict["id"], verdict["outcome"]) == ("momentum", "undecided"), "three seeds decide nothing"
+    program.write("README.md", "A program", "A small program")
     with (program.folder / "train.py").open("a") as file:
         file.write("# a comment changes nothing\n")
     assert "0 to train" in program.ablate("plan", "momentum", *FEWER)
     with (program.folder / "train.py").open("a") as file:
         file.write("print('done')\n")
-    assert "15 to train" in program.ablate("plan", "momentum", *FEWER)
+    said = program.ablate("plan", "momentum", *FEWER).replace("\n", " ")
+    assert "15 to train" in said
+    assert "15 of these were trained with other code: train.py (was " in said
     assert not program.log.exists(), program.log.read_text()

@@ -1,6 +1,7 @@
 """``python train.py -m hydra/sweeper=ablate``: the application's own function is planned, resumed and reported."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -89,6 +90,39 @@ def test_its_function_runs_under_its_rules_and_nothing_runs_twice(app):
     assert "0 trained" in app(*words).stdout
     helper.write_text(helper.read_text().replace("/ 100", "/ 10"))
     assert "4 trained" in app(*words).stdout
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        ["hydra.job.chdir=true", "hydra.sweep.dir=elsewhere", "hydra.sweep.subdir=n${hydra.job.num}"],
+        ["hydra.job.chdir=false", "hydra.run.dir=its/own", "hydra.output_subdir=conf"],
+    ],
+)
+def test_working_directories_and_folders_are_those_of_hydras_own_launcher(app, rules):
+    words = ["optimizer.lr=0.1,0.2", "seed=3", *rules]
+    found = []
+    for sweeper in (["-m"], [*SWEEP, METRIC]):
+        command = [sys.executable, "src/train.py", *sweeper, *words]
+        subprocess.run(command, cwd=app.folder, env=ENVIRONMENT, check=True, capture_output=True)
+        cwds = {path.name.rpartition("-")[0]: path.read_text() for path in (app.folder / "calls").iterdir()}
+        shutil.rmtree(app.folder / "calls")
+        shutil.rmtree(app.folder / "results", ignore_errors=True)
+        files = {
+            str(path.relative_to(app.folder)): path.read_text()
+            for top in ("logs", "elsewhere", "its")
+            for path in (app.folder / top).rglob("*")
+            if path.is_file() and path.name not in ("multirun.yaml", "hydra.yaml", ".ablate-returned.jsonl")
+        }
+        for top in ("logs", "elsewhere", "its"):
+            shutil.rmtree(app.folder / top, ignore_errors=True)
+        found.append((cwds, files))
+    theirs, ours = found
+    assert ours[0] == theirs[0]
+    assert ours[1].keys() == theirs[1].keys()
+    configs = [name for name in theirs[1] if name.endswith("config.yaml")]
+    assert len(configs) == 2
+    assert all(ours[1][name] == theirs[1][name] for name in configs)
 
 
 def test_a_failed_run_is_recorded_and_told(app):
