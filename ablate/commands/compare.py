@@ -9,6 +9,7 @@ from ablate.commands.declared import metrics_of
 from ablate.plan.sources import study_names
 from ablate.task.errors import ConfigError
 from ablate.task.identity import task_name_of
+from ablate.task.metric import Metric
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,8 +34,8 @@ def compare(a: str, b: str, *, form: str | None = None) -> bool:
     from ablate.report import compare_runs, comparison_json, comparison_markdown, print_comparison
     from ablate.store import shown
 
-    (left, tasks), (right, others) = _runs(a), _runs(b)
-    metrics = metrics_of([*tasks, *others])
+    (left, ours), (right, theirs) = _runs(a), _runs(b)
+    metrics = tuple({metric.name: metric for metric in (*theirs, *ours)}.values())
     a, b = shown(a), shown(b)
     found = compare_runs(left, right, metrics) if len(left) and len(right) else None
     if found is None or not (found.settings["pairs"].any() or found.otherwise):
@@ -49,10 +50,21 @@ def compare(a: str, b: str, *, form: str | None = None) -> bool:
     return found.outcome == "changed"
 
 
-def _of_records(records: "Sequence[Record]") -> "tuple[pd.DataFrame, set[str]]":
+def _of_records(records: "Sequence[Record]") -> "tuple[pd.DataFrame, tuple[Metric, ...]]":
     from ablate.store.frames import to_frames
 
-    return to_frames(records)[0], {task_name_of(record.config) for record in records}
+    tasks = {task_name_of(record.config) for record in records}
+    return to_frames(records)[0], metrics_of(sorted(tasks))
+
+
+def _of_folder(folder: Path) -> "tuple[pd.DataFrame, tuple[Metric, ...]]":
+    from ablate.commands.judge import is_judged, metrics_judged
+    from ablate.store.frames import read_folder, to_frames
+
+    records = read_folder(folder)
+    if not is_judged(folder):
+        return _of_records(records)
+    return to_frames(records)[0], metrics_judged(folder)
 
 
 def _counted(frame: "pd.DataFrame") -> str:
@@ -61,18 +73,17 @@ def _counted(frame: "pd.DataFrame") -> str:
     return f"{ended} {'run' if ended == 1 else 'runs'}"
 
 
-def _runs(name: str) -> "tuple[pd.DataFrame, set[str]]":
-    """The frame of runs of what is called so, and the tasks that they are of."""
+def _runs(name: str) -> "tuple[pd.DataFrame, tuple[Metric, ...]]":
+    """The frame of runs of what is called so, and what is known of their metrics."""
     from ablate.store import open_store
-    from ablate.store.frames import read_folder
 
     path = Path(name)
     if path.is_dir() and (path / "runs.csv").is_file():
-        return _of_records(read_folder(path))
+        return _of_folder(path)
     if path.is_file() and path.suffix == ".csv":
         if path.name != "runs.csv":
             raise ConfigError(f"{name}: must be a runs.csv with the curves.csv beside it")
-        return _of_records(read_folder(path.parent))
+        return _of_folder(path.parent)
     if path.is_file() or "://" in name:
         with open_store(name, read_only=True) as store:
             return _of_records(store.all())
@@ -80,7 +91,7 @@ def _runs(name: str) -> "tuple[pd.DataFrame, set[str]]":
         from ablate.notebook import load
 
         study = load(name)
-        return study.runs, {run.task for run in study.plan.runs}
+        return study.runs, metrics_of(sorted({run.task for run in study.plan.runs}))
     raise ConfigError(
         f"{name}: is no study, no store, no runs.csv and no folder with one; studies are {', '.join(study_names())}"
     )

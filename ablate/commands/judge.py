@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ablate.judge.cells import number_of, whole_number_of
 from ablate.judge.claims import ClaimRequest, StudyText, parse_claims, read_study_text
 from ablate.judge.design import JudgedStudy, Levels, arrange
-from ablate.judge.metric_spec import parse_metric
+from ablate.judge.metric_spec import parse_metric, text_of
 from ablate.judge.records import frame_of_study, records_of_table
 from ablate.judge.request import JudgeRequest
 from ablate.judge.runs import JudgedRuns, read_runs
@@ -114,7 +114,7 @@ def judge_table(request: JudgeRequest, launch: JudgeLaunch) -> None:
     notes = (*found.notes, *study.notes, *text.notes)
     try:
         view = _view(name, found, study, request, text, notes, claims)
-        _write(view, frame_of_study(name, found, study, records, request.metrics), records, table, out)
+        _write(view, frame_of_study(name, found, study, records, request.metrics), records, request.metrics, table, out)
     except AnalysisError as error:
         raise ConfigError(str(error).splitlines()) from None
 
@@ -143,10 +143,32 @@ def folder_of(results: Path, name: str, table: Path) -> Path:
     return out
 
 
+def is_judged(folder: Path) -> bool:
+    """Whether a folder holds the report of a judged table."""
+    return (folder / MARK).is_file()
+
+
+def metrics_judged(folder: Path) -> tuple[Metric, ...]:
+    """As they were declared when a table was judged.
+
+    Args:
+        folder: Of its report.
+
+    Raises:
+        ConfigError: Its file says nothing of metrics.
+    """
+    try:
+        texts = json.loads((folder / MARK).read_text(encoding="utf-8"))["metrics"]
+        return tuple(parse_metric(text, f"{folder / MARK}: metrics: ") for text in texts)
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ConfigError(f"{folder / MARK}: does not say what its metrics are; judge the table again") from None
+
+
 def _write(
     view: "StudyView",
     runs: "pd.DataFrame",
     records: Mapping[tuple[Levels, int], Record],
+    metrics: Sequence[Metric],
     table: RawTable,
     out: Path,
 ) -> None:
@@ -170,7 +192,12 @@ def _write(
         save_records=lambda folder: write_folder(folder, held),
         analysis=analysis,
     )
-    origin = {"table": _relative(table.path, out), "sha256": held[0].provenance["sha256"], "command": view.command}
+    origin = {
+        "table": _relative(table.path, out),
+        "sha256": held[0].provenance["sha256"],
+        "command": view.command,
+        "metrics": [text_of(metric) for metric in metrics],
+    }
     files.append(write_text(out / MARK, json.dumps(origin, indent=1, ensure_ascii=False) + "\n"))
     print(f"{out}: {len(files)} files; read {out / 'report.html'} first")
     print(f"{write_index(out.parent)}: all studies")

@@ -37,6 +37,13 @@ def parse_metric(text: str, place: str = "--metric ") -> Metric:
     )
 
 
+def text_of(metric: Metric) -> str:
+    """The declaration that :func:`parse_metric` turns into a metric of this name, goal, range and unit."""
+    low, high = ("" if end is None else repr(end) for end in (metric.low, metric.high))
+    span, unit = f"[{low}..{high}]" if low or high else "", f":{metric.unit}" if metric.unit else ""
+    return f"{metric.name}:{metric.goal}{span}{unit}"
+
+
 def _end(text: str, end: str | None, place: str) -> float | None:
     if not end:
         return None

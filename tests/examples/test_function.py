@@ -36,7 +36,7 @@ def test_the_example_without_torch(example):
     summary = json.loads((function.folder / "results" / "boosting" / "summary.json").read_text())
     assert [(verdict["id"], verdict["outcome"]) for verdict in summary["verdicts"]] == [("slow", "supported")]
     assert "How fast should trees be boosted" in (function.folder / "results" / "boosting" / "report.html").read_text()
-    assert "320 of 320 values" in function.ablate("compare", "boosting", "results/boosting/runs.csv")
+    assert "80 of 80 values" in function.ablate("compare", "boosting", "results/boosting/runs.csv")
 
     function.write("tests/test_trainer.py", "import", "import sys\nimport")
     assert "0 to train" in function.ablate("plan", "boosting")
