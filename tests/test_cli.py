@@ -187,7 +187,14 @@ main(["sweep", "lr", f"optimizer.lr=0.5,{{fakes.FAILS}}", "study.seeds=2", f"dat
         (["sweep", "empty"], "study.factors.optimizer.lr: has no levels"),
         (["sweep", "evil"], "optimizer._target_ = 'os.system': configuration is data"),
         (["run", "sweeps=worse"], "study worse: hydra: a study file says nothing about Hydra"),
-        (["sweep", "lr", "store=/proc/nowhere/ablate.db"], "/proc/nowhere"),
+        (["sweep", "lr", "store=/proc/nowhere/ablate.db"], "there is no folder /proc/nowhere"),
+        (["plan", "lr", "store=/nowhere/x.db"], "store = /nowhere/x.db: there is no folder /nowhere"),
+        (["runs", "store=sqlite:////nowhere/x.db"], "there is no folder /nowhere"),
+        (["merge", ".", "--store", "/nowhere/x.db"], "there is no folder /nowhere"),
+        (["plan", "lr", "device=cuda:97"], "device = cuda:97: PyTorch sees"),
+        (["sweep", "lr", "device=cuda:97"], "device = cuda:97: PyTorch sees"),
+        (["plan", "search", "device=cuda:97"], "device = cuda:97: PyTorch sees"),
+        (["search", "search", "device=cuda:97"], "device = cuda:97: PyTorch sees"),
     ],
 )
 def test_bad_input_is_one_clear_message_and_exit_code_2(ablate, arguments, message):

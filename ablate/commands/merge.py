@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ablate.plan.launch import Launch
+from ablate.plan.compose import launch_of
 from ablate.store import open_store, shown
 from ablate.store.frames import read_folder
 
@@ -18,8 +18,8 @@ def merge_folders(folders: Sequence[Path], location: str | None) -> None:
     Raises:
         ConfigError: A file is no such table, or the store cannot be written.
     """
+    launch = launch_of([] if location is None else [f"launch.store={location}"])
     found = [record for folder in folders for record in read_folder(folder)]
-    launch = Launch(store=location)
     with open_store(launch.store_location, results=Path(launch.results)) as store:
         new = store.merge(found)
     print(f"{len(found)} records read, {new} new in {shown(launch.store_location)}")

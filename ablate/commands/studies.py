@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ablate.commands.answers import print_json, said_aside, study_answers, sweep_answers
-from ablate.commands.exits import INTERRUPTED, UNFINISHED, user_errors
+from ablate.commands.exits import BAD_INPUT, INTERRUPTED, UNFINISHED, user_errors
 from ablate.commands.kept_records import records_in, take_up, with_kept
 from ablate.commands.looks import counted_plan, train_by_looks
 from ablate.commands.study_folders import Words, changed_studies, folder_names, words_of
@@ -83,10 +83,15 @@ def train(wanted: StudyRequest, *, quiet: bool = False, limits: "Limits | None" 
 
     Returns:
         Counts of what was trained, reused and failed.
+
+    Raises:
+        ConfigError: See :func:`ablate.execute.execute`.
     """
     from ablate.execute import Limits, execute, make_progress
+    from ablate.execute.choice import settings_on
 
-    limits, begun = limits or Limits(), time.monotonic()
+    limits, begun, launch = limits or Limits(), time.monotonic(), wanted.launch
+    settings_on(launch.choice, launch.device, launch.workers, len(wanted.plan.runs))  # Refuses before a store is made.
     with _store(wanted.launch) as store:
         digests = [run.digest for run in wanted.plan.runs]
         for file, count in take_up(store, Path(wanted.launch.results), digests).items():
@@ -299,8 +304,11 @@ def reproduce(overrides: Sequence[str]) -> None:
     arguments = named(["lenet_article"], overrides)
     try:
         train_arguments(arguments)
-    finally:
-        report_studies(order(arguments))
+    except SystemExit as ended:
+        if ended.code != BAD_INPUT:
+            report_studies(order(arguments))
+        raise
+    report_studies(order(arguments))
 
 
 def write_study(

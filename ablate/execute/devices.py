@@ -2,8 +2,11 @@
 
 import importlib.metadata
 import os
+import subprocess
+import sys
 from pathlib import Path
 
+from ablate.task.errors import ConfigError
 from ablate.task.executor import LOCAL, WorkerSettings
 
 
@@ -26,8 +29,12 @@ def worker_settings(
 
     Returns:
         One for each worker, at least one.
+
+    Raises:
+        ConfigError: The device is not there.
     """
     found = devices(device)
+    _check(device, found)
     wanted = workers if workers is not None else cores() if found == ["cpu"] else len(found)
     number = max(1, min(wanted, runs))
     threads = max(1, wanted // number) if found == ["cpu"] else 1
@@ -63,6 +70,26 @@ def gpus() -> int:
         return len([name for name in names if name and name != "-1"])
     folder = Path("/proc/driver/nvidia/gpus")
     return len(list(folder.iterdir())) if folder.is_dir() else 0
+
+
+def _check(device: str, found: list[str]) -> None:
+    """See that GPUs that are asked for by name are there.
+
+    The driver's list is believed where it has them; where it does not (it is elsewhere on some systems), PyTorch is asked.
+    """
+    asked = {int(name.partition(":")[2]) for name in found if name != "cpu"}
+    if device == "auto" or not asked or (_torch_may_use_cuda() and max(asked) < gpus()):
+        return
+    seen = _gpus_of_torch()
+    if max(asked) >= seen:
+        raise ConfigError(f"device = {device}: PyTorch sees {seen} CUDA devices; cpu is always there")
+
+
+def _gpus_of_torch() -> int:
+    code = "import torch; print(torch.cuda.device_count())"
+    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    last = asked.stdout.split()[-1:]
+    return int(last[0]) if asked.returncode == 0 and last and last[0].isdigit() else 0
 
 
 def _torch_may_use_cuda() -> bool:

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from ablate.task.errors import ConfigError
 from ablate.task.executor import LOCAL, ExecutorChoice
@@ -47,6 +47,18 @@ class Launch(Fields):
             return str(Path(place).expanduser())
         except RuntimeError:
             raise ValueError(f"{place}: there is no such home folder") from None
+
+    @model_validator(mode="after")
+    def _store_has_a_folder(self) -> Self:
+        """A folder is made for results alone: a store in one that is not there is more often a slip of the pen."""
+        path = self.store.removeprefix("sqlite:///") if self.store is not None else ""
+        if path and "://" not in path:
+            folder = Path(path).parent
+            if not folder.is_dir() and not folder.absolute().is_relative_to(Path(self.results).absolute()):
+                raise ValueError(
+                    f"store = {self.store}: there is no folder {folder}; must be a file in one that is there"
+                )
+        return self
 
     @property
     def store_location(self) -> str:

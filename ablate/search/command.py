@@ -90,11 +90,11 @@ def run_search(
     """
     from ablate.execute import make_progress
     from ablate.search.evaluate import Trainer
-    from ablate.search.start import check_budget, make_searcher
+    from ablate.search.start import check_order, make_searcher
     from ablate.search.trials import in_memory
     from ablate.store import Owner, open_store
 
-    check_budget(order)
+    check_order(order)
     if engine is None:
         order.task.provide([order.build(())])
     with open_store(order.launch.store_location, results=Path(order.launch.results)) as store:

@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from ablate.commands.kept_records import digests_of, final_in
-from ablate.execute.devices import cores
+from ablate.execute.devices import speed_device
 from ablate.execute.estimate import Speeds
 from ablate.plan.plan import Plan
 from ablate.plan.prefixes import find_prefixes, read_off
@@ -15,7 +15,7 @@ from ablate.search.racing import rung_steps, seed_counts
 from ablate.search.request import SearchRequest
 from ablate.search.searcher import amount
 from ablate.search.settings import Search
-from ablate.search.start import LEAST_SECONDS
+from ablate.search.start import LEAST_SECONDS, workers_of
 from ablate.store import FINAL, Store, open_store, shown
 from ablate.store.provenance import collect
 from ablate.task.errors import ConfigError
@@ -40,11 +40,12 @@ def search_outlook(order: SearchRequest) -> dict[str, Any]:
     from ablate.search.command import known_trials, place_of
 
     search, launch = order.search, order.launch
-    workers = launch.workers or cores()
+    orders = workers_of(order)
+    workers = len(orders)
     known = known_trials(order)
     digests = {digest for trial in known.trials for digest in runs_of(trial)} if known is not None else set()
     with open_store(launch.store_location, read_only=True) as store:
-        speeds = Speeds(store.speeds(collect()["host"]), "cpu")
+        speeds = Speeds(store.speeds(collect()["host"]), speed_device(orders, launch.executor))
         proof = _proof(order, known, store, speeds, workers)
         held = set(store.status_of(digests))
         measured = fmean(speeds.measured(run, 10, True) is not None for run in order.examples)

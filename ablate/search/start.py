@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ablate.execute.devices import cores
+from ablate.execute.choice import settings_on
+from ablate.execute.devices import speed_device
 from ablate.execute.estimate import Speeds
 from ablate.search.budget import Purse
 from ablate.search.evaluate import Evaluate
@@ -14,6 +15,7 @@ from ablate.search.storage import Direction, open_study
 from ablate.store import Owner, Store, open_store
 from ablate.store.provenance import collect
 from ablate.task.errors import ConfigError
+from ablate.task.executor import WorkerSettings
 from ablate.task.run import Run
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ def make_searcher(
         say: Gets a line after each batch.
 
     Raises:
-        ConfigError: Optuna's tables cannot be used, or the budget does not buy a single setting (:func:`check_budget`
+        ConfigError: Optuna's tables cannot be used, or the budget does not buy a single setting (:func:`check_order`
             says so earlier).
     """
     study = open_study(order.name, order.launch.store_location, store, owner, directions(order))
@@ -59,28 +61,39 @@ def make_searcher(
     )
 
 
-def check_budget(order: SearchRequest) -> None:
-    """Refuse a budget that does not buy a single setting, before anything is written.
+def check_order(order: SearchRequest) -> None:
+    """Refuse a budget that does not buy a single setting, and workers that cannot be had, before anything is written.
 
     Raises:
-        ConfigError: See :func:`dearest`.
+        ConfigError: See :func:`dearest` and :func:`ablate.execute.choice.settings_on`.
     """
     import optuna
 
+    workers_of(order)
     with open_store(order.launch.store_location, read_only=True) as store:
         dearest(order, make_purse(order, store, optuna.create_study(directions=directions(order))))
 
 
 def make_purse(order: SearchRequest, store: Store, study: "Study") -> Purse:
     """The budget, with estimates of time from what was measured on this host."""
-    workers = order.launch.workers or cores()
+    workers = workers_of(order)
+    device = speed_device(workers, order.launch.executor)
 
     def seconds(run: Run) -> tuple[float, bool]:
-        speeds = Speeds(store.speeds(collect()["host"]), "cpu")
+        speeds = Speeds(store.speeds(collect()["host"]), device)
         is_guess = speeds.measured(run, 10, True) is None
-        return speeds.seconds(run, run.samples) / workers, is_guess
+        return speeds.seconds(run, run.samples) / len(workers), is_guess
 
     return Purse(order.search.budget, study, order.work, seconds)
+
+
+def workers_of(order: SearchRequest) -> list[WorkerSettings]:
+    """The workers that train a search's runs, of which there are always enough for them.
+
+    Raises:
+        ConfigError: See :func:`ablate.execute.choice.settings_on`.
+    """
+    return settings_on(order.launch.choice, order.launch.device, order.launch.workers, len(order.examples))
 
 
 def dearest(order: SearchRequest, purse: Purse) -> float:

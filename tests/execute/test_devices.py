@@ -2,14 +2,16 @@ import pytest
 
 from ablate.execute import devices
 from ablate.execute.devices import speed_device, worker_settings
+from ablate.task.errors import ConfigError
 
 
 @pytest.fixture
 def machine(monkeypatch):
-    def machine(cores, gpus, torch="2.9.0"):
+    def machine(cores, gpus, torch="2.9.0", seen=0):
         monkeypatch.setattr(devices, "cores", lambda: cores)
         monkeypatch.setattr(devices, "gpus", lambda: gpus)
         monkeypatch.setattr(devices.importlib.metadata, "version", lambda name: torch)
+        monkeypatch.setattr(devices, "_gpus_of_torch", lambda: seen)
 
     return machine
 
@@ -45,6 +47,21 @@ def test_one_worker_a_gpu(machine):
 def test_a_cpu_build_of_torch_uses_no_gpu(machine):
     machine(2, 1, torch="2.9.0+cpu")
     assert found("auto", None, 100) == [("cpu", 1)] * 2
+
+
+@pytest.mark.parametrize(
+    ("device", "gpus", "torch", "seen"),
+    [("cuda", 0, "2.9.0", 0), ("cuda:2", 2, "2.9.0", 2), ("cuda", 2, "2.9.0+cpu", 0), ("cuda:1", 0, "2.9.0", 1)],
+)
+def test_a_gpu_that_is_not_there(machine, device, gpus, torch, seen):
+    machine(2, gpus, torch, seen)
+    with pytest.raises(ConfigError, match=f"device = {device}: PyTorch sees {seen} CUDA devices"):
+        worker_settings(device, None, 3)
+
+
+def test_a_gpu_that_only_pytorch_sees(machine):
+    machine(2, 0, "2.9.0", seen=2)
+    assert found("cuda:1", None, 3) == [("cuda:1", 1)]
 
 
 def test_visible_gpus(monkeypatch):

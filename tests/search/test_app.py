@@ -166,11 +166,11 @@ def test_the_expected_cost_of_a_raced_setting():
         ("~study.search.space.model.speed", "~study.search.space.model.speed: is no factor of the space; factors are"),
         (
             "store=/proc/no/where.db",
-            "store = /proc/no/where.db: /proc/no: No such file or directory; must be a file in",
+            "store = /proc/no/where.db: there is no folder /proc/no; must be a file in one that is there",
         ),
         ("store=.", "store = .: is a folder; must be a file in a folder that can be written"),
         ("store=a_file", "store = a_file: file is not a database; must be a file in a folder that can be written"),
-        ("store=a_file/ablate.db", "store = a_file/ablate.db: a_file: File exists; must be a file in a folder"),
+        ("store=a_file/ablate.db", "store = a_file/ablate.db: there is no folder a_file; must be a file in one"),
     ],
 )
 def test_the_command_refuses_bad_input_with_one_line_and_exit_code_2(tmp_path, override, message):
