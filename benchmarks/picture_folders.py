@@ -209,13 +209,22 @@ def _link(
 
 
 def _refused(made: Folder, found: Survey) -> set[str]:
-    """Paths of the items that a refusal names."""
+    """Paths of the items that a refusal names.
+
+    A folder whose pictures of more than 8 bits are all but black is refused as a whole: here only where all of those
+    were damaged, as others hold white.
+    """
     from ablate.images.data.names import shown
 
+    whole = [problem for problem in found.refused if "none of them reaches more than" in problem]
+    assert not whole or not any(item.kind in ("sixteen", "floating") for item in made.items if item.outcome == USED)
+    damaged = {os.fsdecode(item.path) for item in made.items if item.outcome == ANY} if whole else set()
+    assert damaged or not whole
     named = {f"{shown(made.root / os.fsdecode(item.path))}: ": os.fsdecode(item.path) for item in made.items}
-    hits = [[path for start, path in named.items() if problem.startswith(start)] for problem in found.refused]
+    single = [problem for problem in found.refused if problem not in whole]
+    hits = [[path for start, path in named.items() if problem.startswith(start)] for problem in single]
     assert all(len(hit) == 1 for hit in hits), found.refused
-    return {path for hit in hits for path in hit}
+    return {path for hit in hits for path in hit} | damaged
 
 
 def _check_outcomes(made: Folder, found: Survey) -> None:

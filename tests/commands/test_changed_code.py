@@ -19,15 +19,13 @@ SOURCE = "from helper import SCALE\ndef train(config, seed, report):\n    report
 
 
 @pytest.fixture
-def task(tmp_path, monkeypatch):
+def task(write):
     """Writes a project and loads its task anew."""
-    monkeypatch.chdir(tmp_path)
 
     def loaded(helper="SCALE = 1\n", more=""):
-        (tmp_path / "pyproject.toml").write_text(TABLE.format(more=more))
-        (tmp_path / "trainer.py").write_text(SOURCE)
-        (tmp_path / "helper.py").write_text(helper)
-
+        write("pyproject.toml", TABLE.format(more=more))
+        write("trainer.py", SOURCE)
+        write("helper.py", helper)
         return find_task("digits")
 
     return loaded

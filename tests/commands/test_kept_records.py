@@ -85,7 +85,7 @@ def test_a_report_s_command_rebuilds_it(results, ablate, tmp_path):
     ablate("report", "pooling", "study.seeds=4", "results=my results")
     (folder,) = (path for path in (tmp_path / "my results").iterdir() if path.name.startswith("pooling@"))
     page = (folder / "report.html").read_text()
-    command = page.partition("<h3>Command</h3><pre>")[2].partition("</pre>")[0]
+    command = page.partition('<h3>Command</h3><pre tabindex="0">')[2].partition("</pre>")[0]
     command = command.replace("&amp;", "&").replace("&#39;", "'")
     sweep, report = command.split(" && ")
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -162,7 +162,7 @@ def test_workers_import_only_what_they_need(store, sweep):
 
 def test_nothing_to_do_starts_nothing(store, sweep):
     summary, _ = sweep([])
-    assert replace(summary, seconds=0.0) == Summary(planned=0, statuses={})
+    assert replace(summary, seconds=0.0) == Summary(planned=0, statuses={}, unit="units of work")
 
 
 class OtherSweep(Progress):
