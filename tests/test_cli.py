@@ -67,6 +67,8 @@ def test_a_study_from_file_to_figures(ablate):
         "table.csv",
         "table.md",
         "table.tex",
+        "table-train_loss.tex",
+        "table-train_acc.tex",
         "report.html",
         "summary.json",
         "figures",

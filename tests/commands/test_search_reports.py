@@ -5,7 +5,9 @@ import shlex
 
 
 def command_of(page):
-    return shlex.split(re.search(r"<pre[^>]*>(ablate search .*?)</pre>", page.read_text()).group(1).replace("&#39;", "'"))
+    return shlex.split(
+        re.search(r"<pre[^>]*>(ablate search .*?)</pre>", page.read_text()).group(1).replace("&#39;", "'")
+    )
 
 
 def test_a_search_changed_on_the_command_line_takes_no_other_s_place(results, ablate):
