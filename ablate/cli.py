@@ -172,9 +172,10 @@ def plan(words: tuple[str, ...], as_json: bool, measure: bool) -> None:
 def studies(overrides: tuple[str, ...], as_json: bool, everything: bool) -> None:
     """List every study: its question and factors, what is there of it, and what the rest would cost."""
     from ablate.commands.list_studies import list_studies, print_studies
+    from ablate.search.settings import parse_search
 
     with user_errors():
-        found = list_studies(overrides)
+        found = list_studies(overrides, parse_search)
         print(json.dumps(found, indent=2)) if as_json else print_studies(found, everything=everything)
 
 

@@ -1,7 +1,7 @@
 """``ablate studies``: every study that can be named, with its question, factors, cost and what is there of it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +9,16 @@ from ablate.commands.plan import outlook
 from ablate.commands.studies import StudyRequest, named, order
 from ablate.plan.sources import study_names, study_path
 from ablate.task.errors import ConfigError
+from ablate.task.finding import find_task
 from ablate.task.packaged import packaged
 
 
-def list_studies(overrides: Sequence[str]) -> list[dict[str, Any]]:
+def list_studies(overrides: Sequence[str], parse_search: Callable[..., Any]) -> list[dict[str, Any]]:
     """What can be said of every study without training.
 
     Args:
         overrides: ``results=`` and ``store=`` say where to look; others change the studies.
+        parse_search: :func:`ablate.search.settings.parse_search`, which raises ConfigError for what is no search.
 
     Returns:
         JSON data, by name: ``name``, ``question``, ``design``, ``factors`` (printed name to number of levels),
@@ -25,7 +27,7 @@ def list_studies(overrides: Sequence[str]) -> list[dict[str, Any]]:
         and ``packaged`` (whether it comes with the package); for a study that cannot be read ``name``, ``packaged`` and
         ``problem``.
     """
-    return [{**_entry(name, overrides), "packaged": is_packaged(name)} for name in study_names()]
+    return [{**_entry(name, overrides, parse_search), "packaged": is_packaged(name)} for name in study_names()]
 
 
 def is_packaged(name: str) -> bool:
@@ -68,10 +70,10 @@ def _is_idle(entry: dict[str, Any]) -> bool:
     return entry["packaged"] and not entry.get("there") and "problem" not in entry
 
 
-def _entry(name: str, overrides: Sequence[str]) -> dict[str, Any]:
+def _entry(name: str, overrides: Sequence[str], parse_search: Callable[..., Any]) -> dict[str, Any]:
     try:
         wanted = order(named([name], overrides))
-        return _search(wanted, name) if wanted.is_search else _study(wanted, name)
+        return _search(wanted, parse_search) if wanted.is_search else _study(wanted, name)
     except ConfigError as error:
         return {"name": name, "problem": "; ".join(error.problems)}
 
@@ -98,21 +100,19 @@ def _study(wanted: StudyRequest, name: str) -> dict[str, Any]:
     }
 
 
-def _search(wanted: StudyRequest, name: str) -> dict[str, Any]:
+def _search(wanted: StudyRequest, parse_search: Callable[..., Any]) -> dict[str, Any]:
     study = next(study for study in wanted.plan.studies if study.search is not None)
-    search = study.search or {}
-    file = wanted.folder(study.name) / "trials.json"
-    budget = ", ".join(f"{value} {key}" for key, value in dict(search.get("budget") or {}).items() if value is not None)
+    search = parse_search(study.search or {}, study.seeds, find_task(study.task))
     return {
-        "name": name,
+        "name": study.name,
         "question": study.question,
         "design": "search",
-        "factors": {str(path): _size(levels) for path, levels in dict(search.get("space") or {}).items()},
+        "factors": {str(path): _size(levels) for path, levels in search.space.items()},
         "seeds": len(study.seeds),
         "runs": 0,
-        "there": _trials(file),
+        "there": _trials(wanted.folder(study.name) / "trials.json"),
         "seconds": 0.0,
-        "search": f"search: {budget}",
+        "search": f"search: {search.budget}",
     }
 
 

@@ -75,7 +75,7 @@ def gpus() -> int:
 def _check(device: str, found: list[str]) -> None:
     """See that GPUs that are asked for by name are there.
 
-    The driver's list is believed where it has them; where it does not (it is elsewhere on some systems), PyTorch is asked.
+    The driver's list is believed where it has them; where not (some systems keep it elsewhere), PyTorch is asked.
     """
     asked = {int(name.partition(":")[2]) for name in found if name != "cpu"}
     if device == "auto" or not asked or (_torch_may_use_cuda() and max(asked) < gpus()):

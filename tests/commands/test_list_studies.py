@@ -1,6 +1,8 @@
 import json
 import re
 
+import pytest
+
 
 def test_every_study_is_listed_with_what_is_there(results, ablate, tmp_path):
     results("pooling", "search")
@@ -35,3 +37,21 @@ def test_runs_that_would_be_read_off_runs_to_come_are_not_there(results, ablate)
     results()
     found = {entry["name"]: entry for entry in json.loads(ablate("studies", "--json"))}
     assert (found["epochs"]["runs"], found["epochs"]["there"]) == (30, 0)
+
+
+@pytest.mark.parametrize(
+    ("search", "named"),
+    [
+        ("{budget: much, space: {optimizer.lr: [0.1]}}", "study.search.budget"),
+        ("{budget: {runs: many}, space: {optimizer.lr: [0.1]}}", "study.search.budget.runs"),
+        ("{budget: {runs: 3}, space: 5}", "study.search.space"),
+        ("{budget: {runs: 3}, space: {optimizer.lr: [0.1]}, sampler: guess}", "study.search.sampler"),
+    ],
+)
+def test_a_search_that_cannot_be_read_is_named(results, ablate, tmp_path, search, named):
+    results()
+    (tmp_path / "sweeps").mkdir()
+    (tmp_path / "sweeps" / "mine.yaml").write_text(f"study: {{search: {search}}}\n")
+    found = {entry["name"]: entry for entry in json.loads(ablate("studies", "--json"))}
+    assert named in found["mine"]["problem"]
+    assert found["pooling"]["runs"] == 20

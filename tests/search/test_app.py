@@ -78,7 +78,7 @@ def test_the_report_says_what_was_found_what_was_luck_and_what_mattered(searched
     figures = {f.name for f in (out / "tiny" / "figures").iterdir()}
     assert {"search-history.svg", "search-slices.svg", "search-coordinates.svg", "search-contours.png"} <= figures
     for name in ("tiny/search.html", "tiny_heldout/report.html"):
-        assert "<pre>ablate search tiny</pre>" in (out / name).read_text(), "a command that leads here again"
+        assert '<pre tabindex="0">ablate search tiny</pre>' in (out / name).read_text(), "leads here again"
 
 
 def test_a_report_is_rebuilt_from_its_own_files_byte_by_byte(searched, reported, tmp_path):
