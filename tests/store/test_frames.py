@@ -251,7 +251,7 @@ def test_a_metric_that_would_be_taken_for_another_column_is_refused(tmp_path, na
 # Records that are committed
 
 
-@pytest.mark.parametrize("folder", [file.parent for file in sorted(RESULTS.glob("*/runs.csv"))], ids=lambda f: f.name)
+@pytest.mark.parametrize("folder", [file.parent for file in sorted(RESULTS.rglob("runs.csv"))], ids=str)
 def test_committed_records_are_what_they_always_were(tmp_path, folder):
     records = read_folder(folder)
     assert records
