@@ -25,8 +25,8 @@ Origin = Literal["trained", "reused", "read_off", "elsewhere"]
 
 
 @dataclass(frozen=True)
-class Task:
-    """A cohort with what will be read off its members."""
+class Assignment:
+    """A cohort for a worker, with what will be read off its members."""
 
     cohort: Cohort
     shorter: Mapping[str, tuple[Run, ...]]
@@ -36,15 +36,15 @@ class Task:
 
     @property
     def digests(self) -> list[str]:
-        """Of all runs that the task settles."""
+        """Of all runs that it settles."""
         return [run.digest for member in self.cohort.runs for run in (member, *self.shorter.get(member.digest, ()))]
 
 
 @dataclass
 class Flight:
-    """A task that a worker is training."""
+    """An assignment that a worker is training."""
 
-    task: Task
+    assignment: Assignment
     started_at: str
     """ISO 8601, UTC."""
     estimate: float | None
@@ -56,7 +56,7 @@ class Flight:
     @property
     def samples(self) -> int:
         """Trained so far."""
-        runs = self.task.cohort.runs
+        runs = self.assignment.cohort.runs
         return sum(samples_until(runs[member], step) for member, step in self.steps.items())
 
 
@@ -94,7 +94,7 @@ class Ledger:
             self._failures.append(Failure(record.digest, self.describe(run), reason(record.result.error)))
 
     def land(self, worker: Any, trained: Sequence[Record] | None) -> Flight:
-        """A worker has left off its task.
+        """A worker has left off its assignment.
 
         Args:
             worker: As in :attr:`flights`.
@@ -110,7 +110,7 @@ class Ledger:
     @property
     def unattended(self) -> list[Run]:
         """Open runs that no worker of this sweep is training."""
-        attended = {digest for flight in self.flights.values() for digest in flight.task.digests}
+        attended = {digest for flight in self.flights.values() for digest in flight.assignment.digests}
         return [run for digest, run in self.open.items() if digest not in attended]
 
     def describe(self, run: Run) -> str:
@@ -143,7 +143,7 @@ class Ledger:
             seconds=time.monotonic() - self._begun,
         )
 
-    def state(self, queue: Iterable[Task]) -> State:
+    def state(self, queue: Iterable[Assignment]) -> State:
         """For the display.
 
         Args:
@@ -156,11 +156,11 @@ class Ledger:
         while self._rates[0][0] < now - RATE_SECONDS:
             self._rates.popleft()
         since, samples_before = self._rates[0]
-        left = [max(0, f.task.cohort.samples - f.samples) for f in flights] + [t.cohort.samples for t in waiting]
+        left = [max(0, f.assignment.cohort.samples - f.samples) for f in flights] + [t.cohort.samples for t in waiting]
         speeds = [self._flight_speed(flight, now) for flight in flights]
         speeds += [self._cohort_speed(task.cohort) for task in waiting]
         costs = [samples / speed for samples, (speed, _) in zip(left, speeds, strict=True)]
-        running = sum(len(flight.task.cohort.runs) for flight in flights)
+        running = sum(len(flight.assignment.cohort.runs) for flight in flights)
         queued = sum(len(task.digests) for task in waiting)
         return State(
             planned=len(self.runs),
@@ -181,7 +181,7 @@ class Ledger:
         """Samples a second, and whether that is a guess."""
         if flight.samples:
             return flight.samples / (now - flight.started), False
-        return self._cohort_speed(flight.task.cohort)
+        return self._cohort_speed(flight.assignment.cohort)
 
     def _cohort_speed(self, cohort: Cohort) -> tuple[float, bool]:
         measured = self._speeds.measured(cohort.runs[0], len(cohort.runs), cohort.shared)

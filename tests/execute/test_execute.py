@@ -6,12 +6,11 @@ import execute_fakes as fakes
 import pytest
 from execute_fakes import run
 
+import ablate.execute.sweep as module
 from ablate.execute import Limits, Progress, Summary, execute
 from ablate.store import Owner, open_store
 from ablate.task.errors import ConfigError
 from ablate.task.record import Record, Result
-
-module = sys.modules[execute.__module__]
 
 
 @pytest.fixture

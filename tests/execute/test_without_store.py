@@ -84,7 +84,7 @@ def test_what_was_taken_over_while_the_sweep_was_suspended_is_left_to_others(tmp
     """The renewal finds other owners' leases where it had its own, and the worker is ended."""
     path, runs = tmp_path / "runs.db", [run(0.1), run(fakes.BLOCKS)]
     other = Owner.current()
-    monkeypatch.setattr(sys.modules["ablate.execute.execute"], "RENEWAL", 0.0)
+    monkeypatch.setattr(sys.modules["ablate.execute.sweep"], "RENEWAL", 0.0)
     with open_store(str(path)) as store, open_store(str(path)) as theirs:
 
         def take_over():

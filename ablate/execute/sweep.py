@@ -1,0 +1,399 @@
+"""A sweep under way: its workers, what they are given and what they answer."""
+
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import NoReturn
+
+from ablate.execute.choice import make_executor
+from ablate.execute.devices import speed_device
+from ablate.execute.interrupts import Interrupts
+from ablate.execute.keeper import Keeper
+from ablate.execute.ledger import Assignment, Flight, Ledger, cost_in_seconds, reason
+from ablate.execute.limits import Limits
+from ablate.execute.progress import Progress
+from ablate.execute.sizing import PROBE_SECONDS, Probe, Sizing, members_by
+from ablate.execute.speedometer import Speedometer
+from ablate.execute.summary import Interrupted, Summary, clock
+from ablate.plan.cohorts import Cohort, default_members, form_cohorts
+from ablate.plan.prefixes import find_prefixes, read_off
+from ablate.store import Owner, Store, StoreUnavailable
+from ablate.store.leases import RENEWAL
+from ablate.store.provenance import now
+from ablate.store.rescue import stem_of, take_up
+from ablate.task.errors import ConfigError
+from ablate.task.executor import (
+    Answer,
+    Died,
+    ExecutorChoice,
+    MeasureSpeed,
+    OutlivesSweep,
+    Raised,
+    Refused,
+    SpeedMeasured,
+    StepEnded,
+    TrainCohort,
+    Trained,
+    Worker,
+    WorkerSettings,
+)
+from ablate.task.record import Record, Result, StopRule
+from ablate.task.run import Run
+
+GRACE_SECONDS = 5.0
+"""After the first Ctrl-C, for workers to reach the end of their epoch."""
+
+POLL_SECONDS = 2.0
+"""Between two looks at runs that another sweep is training."""
+
+TICK_SECONDS = 0.25
+"""Longest time without a look at signals and leases."""
+
+STARTUP_DEATHS = 3
+"""So many workers may die before they are ready and still be replaced."""
+
+
+class Sweep:
+    """Runs on their way into the store.
+
+    Args:
+        runs: Each once.
+        store: Written by this process only.
+        orders: Of each worker.
+        choice: Of the executor.
+        progress: Shows what happens.
+        max_members: Of a cohort; None: what pays.
+        stops: By digest, what a run must reach to go on.
+        interrupts: Whether somebody wants it to stop.
+    """
+
+    def __init__(
+        self,
+        runs: Sequence[Run],
+        store: Store,
+        orders: list[WorkerSettings],
+        choice: ExecutorChoice,
+        progress: Progress,
+        max_members: int | None,
+        stops: Mapping[str, StopRule],
+        interrupts: Interrupts,
+    ) -> None:
+        self.store, self.progress, self.interrupts = store, progress, interrupts
+        self.max_members, self.workers, self.stops = max_members, len(orders), stops
+        self.measures = orders[0].engine is None
+        self.owner, self.mark = Owner.current(), store.mark()
+        self.speedometer = Speedometer(store, speed_device(orders, choice.name))
+        self.ledger = Ledger(runs, len(orders), self.speedometer.known)
+        self.pool = make_executor(replace(choice, store=stem_of(store)), orders)
+        self.queue: deque[Assignment] = deque()
+        self.startup_deaths = 0
+        self.begun = time.monotonic()
+        self.next_renewal = time.monotonic() + RENEWAL
+        self.next_poll = 0.0
+        self.next_display = 0.0
+        self.end_of_grace: float | None = None
+        self.keeper = Keeper(store, self.owner)
+        self.store_is_gone = False
+
+    def run(self, limits: Limits) -> Summary:
+        """Train what the store lacks, until everything is settled or the limits are reached.
+
+        Raises:
+            ConfigError: A worker found the data missing or damaged, or the device not there.
+            StoreUnavailable: The store cannot be used any more; what was in training is kept.
+            Interrupted: Somebody wants it to stop.
+            RuntimeError: Workers cannot be started.
+        """
+        try:
+            for path, count in take_up(self.store):
+                self.progress.say(f"{count} results of an earlier sweep taken up from {path}")
+            self._take_over()
+            self._plan(is_first=True)
+            if self.ledger.open and self.max_members is None and self.measures:
+                self._measure([run for assignment in self.queue for run in assignment.cohort.runs])
+                self._plan(is_first=False)
+            if self.ledger.open:
+                self.progress.start(self.ledger.state(self.queue))
+            while self.ledger.open and not self._is_over(limits):
+                self._step(may_begin=not limits.is_out_of_time(time.monotonic() - self.begun))
+            self.pool.close()
+        except KeyboardInterrupt:
+            raise Interrupted(self.ledger.summary()) from None
+        except StoreUnavailable as error:
+            self._salvage(error)
+        finally:
+            self._end()
+        return self.ledger.summary()
+
+    def measure(self) -> None:
+        """Measure what :meth:`run` would measure, and what it would leave because it is short.
+
+        Raises:
+            ConfigError: A worker found the data missing or damaged, or the device not there.
+            Interrupted: Somebody wants it to stop.
+        """
+        try:
+            self._measure(list(self.ledger.runs.values()), everything=True)
+            self.pool.close()
+        except KeyboardInterrupt:
+            raise Interrupted(self.ledger.summary()) from None
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        self.interrupts.ignore()
+        self.pool.kill()
+        if not self.store_is_gone:
+            self.store.release(self.owner)
+        self.progress.close()
+
+    def _is_over(self, limits: Limits) -> bool:
+        """Whether the sweep leaves off early now."""
+        if limits.fail_fast and (failures := self.ledger.summary().failures):
+            self.progress.say(f"a run has failed, and nothing more is trained: {failures[0].description}")
+            return True
+        if limits.is_out_of_time(time.monotonic() - self.begun) and not self.ledger.flights:
+            self.progress.say("the time is over (--max-hours), and nothing more is trained")
+            return True
+        return False
+
+    def _step(self, *, may_begin: bool) -> None:
+        if self.interrupts.asked:
+            self._stop()
+        elif may_begin:
+            self._dispatch()
+        for worker, answer in self.pool.wait(TICK_SECONDS):
+            self._hear(worker, answer)
+        if time.monotonic() >= self.next_renewal:
+            self.next_renewal = time.monotonic() + RENEWAL
+            self._renew()
+        if time.monotonic() >= self.next_display:
+            self.next_display = time.monotonic() + TICK_SECONDS
+            self.progress.update(self.ledger.state(self.queue))
+
+    def _renew(self) -> None:
+        """Go on holding what is in training; what others have taken over meanwhile (we were suspended) is theirs."""
+        held = self.store.renew(self.owner)
+        for worker, flight in list(self.ledger.flights.items()):
+            lost = set(flight.assignment.digests) - held
+            if lost and lost - self.store.lease(lost, self.owner, since=self.mark) == set(flight.assignment.digests):
+                self.progress.say("another sweep has taken over a cohort while this one was suspended")
+                self.pool.end(worker)
+                self.ledger.land(worker, None)
+
+    # What is left to train
+
+    def _take_over(self) -> None:
+        """What workers of a sweep that has ended finished since, and those that are still at it."""
+        if not isinstance(self.pool, OutlivesSweep):
+            return
+        for left in self.pool.left_behind():
+            count = self.store.add(*left.records)
+            left.forget()
+            self.progress.say(f"{count} results taken up that workers of an earlier sweep left behind")
+        shorter = find_prefixes(self.ledger.open.values()).read_off
+        for worker, runs in self.pool.adopt():
+            assignment = Assignment(Cohort(runs), {run.digest: shorter.get(run.digest, ()) for run in runs})
+            settled = self.store.status_of(assignment.digests, since=self.mark)
+            is_wanted = not settled and all(digest in self.ledger.open for digest in assignment.digests)
+            if is_wanted and self.store.lease(assignment.digests, self.owner, since=self.mark) == set(
+                assignment.digests
+            ):
+                self.progress.say(f"a worker of an earlier sweep is still training a cohort of {len(runs)}: it goes on")
+                self.ledger.flights[worker] = Flight(assignment, now(), self.speedometer.seconds(assignment.cohort))
+            else:
+                self.pool.end(worker)
+
+    def _plan(self, *, is_first: bool) -> None:
+        """Settle what the store holds, and queue the rest."""
+        lacking = {run.digest: run for run in self.ledger.unattended}
+        settled = self.store.status_of(lacking, since=self.mark)
+        for record in self.store.get(settled, curves=False).values():
+            self.ledger.settle(record, "reused" if is_first else "elsewhere")
+            del lacking[record.digest]
+        known = read_off(lacking.values(), self.store.along(run.trajectory for run in lacking.values()))
+        self.store.add(*known.values())
+        for record in known.values():
+            self.ledger.settle(record, "read_off")
+            del lacking[record.digest]
+        prefixes = find_prefixes(lacking.values())
+        cohorts = form_cohorts(
+            prefixes.trained,
+            workers=self.workers,
+            max_members=self.max_members,
+            members=members_by(self.speedometer.known, default_members),
+            cost=partial(cost_in_seconds, self.speedometer.known),
+        )
+        self.queue = deque(Assignment(cohort, prefixes.read_off) for cohort in cohorts)
+
+    def _measure(self, runs: Sequence[Run], *, everything: bool = False) -> None:
+        """Try out how many members pay for the shapes of these runs that are not known on this host yet."""
+        sizing = Sizing(runs, self.speedometer.known, self.workers, measure_all=everything)
+        if sizing.waiting:
+            self.progress.say(f"measuring how many runs to train together, for {len(sizing.waiting)} shapes of cohorts")
+        under_way: dict[Worker, Probe] = {}
+        while sizing.waiting or under_way:
+            if self.interrupts.asked:
+                raise KeyboardInterrupt
+            free = [worker for worker in self.pool.workers if worker not in under_way]
+            for worker in free:
+                if worker.is_ready and (probe := sizing.next()) is not None:
+                    under_way[worker] = probe
+                    worker.send(MeasureSpeed(probe.members, PROBE_SECONDS))
+            if len(free) < len(sizing.waiting) and not self.pool.is_full:
+                self.pool.start()
+            for worker, answer in self.pool.wait(TICK_SECONDS):
+                if isinstance(answer, SpeedMeasured):
+                    probe = under_way.pop(worker)
+                    self.speedometer.keep(probe, answer.samples_per_second)
+                    sizing.learn(probe, answer.samples_per_second, answer.used)
+                elif isinstance(answer, Died) and worker in under_way:
+                    under_way.pop(worker)  # too large for this machine: what is known of smaller sizes counts
+                else:
+                    self._hear(worker, answer)
+
+    def _dispatch(self) -> None:
+        """Give every free worker an assignment, start workers for more, and look again at runs of other sweeps."""
+        free = [worker for worker in self.pool.workers if worker not in self.ledger.flights]
+        if not self.queue and time.monotonic() >= self.next_poll and len(self.ledger.flights) < self.workers:
+            self.next_poll = time.monotonic() + POLL_SECONDS
+            if self.ledger.unattended:
+                self._plan(is_first=False)
+        for worker in free:
+            if worker.is_ready and (assignment := self._leased()) is not None:
+                self.ledger.flights[worker] = Flight(assignment, now(), self.speedometer.seconds(assignment.cohort))
+                runs = assignment.cohort.runs
+                stops = tuple((i, self.stops[run.digest]) for i, run in enumerate(runs) if run.digest in self.stops)
+                worker.send(TrainCohort(runs, stops))
+        free = [worker for worker in self.pool.workers if worker not in self.ledger.flights]
+        while len(free) < len(self.queue) and not self.pool.is_full:
+            free.append(self.pool.start())
+
+    def _leased(self) -> Assignment | None:
+        """The next assignment, less the runs that another sweep is training or has trained since."""
+        while self.queue:
+            assignment = self.queue.popleft()
+            granted = self.store.lease(assignment.digests, self.owner, since=self.mark)
+            mine = tuple(run for run in assignment.cohort.runs if run.digest in granted)
+            shorter = {
+                run.digest: tuple(s for s in assignment.shorter.get(run.digest, ()) if s.digest in granted)
+                for run in mine
+            }
+            if mine:
+                assignment = replace(assignment, cohort=Cohort(mine), shorter=shorter)
+                granted -= set(assignment.digests)
+            if granted:
+                self.store.release(self.owner, granted)
+            if mine:
+                return assignment
+        return None
+
+    # What workers say
+
+    def _hear(self, worker: Worker, answer: Answer | Died) -> None:
+        match answer:
+            case StepEnded(step, members):
+                self.ledger.flights[worker].steps |= dict.fromkeys(members, step)
+            case Trained(results, seconds, hardware):
+                self._keep(worker, results, seconds, hardware)
+            case Raised(traceback, is_engine) if is_engine or worker not in self.ledger.flights:
+                raise RuntimeError(f"worker processes cannot be started\n{traceback}")
+            case Raised(traceback):
+                self._give_up(worker, traceback, may_retry=len(self.ledger.flights[worker].assignment.cohort.runs) > 1)
+            case Refused(problems):
+                raise ConfigError(problems)
+            case Died(reason) if not self.interrupts.asked:
+                self._mourn(worker, reason)
+            case Died():
+                self._forget(worker)
+
+    def _mourn(self, worker: Worker, reason: str) -> None:
+        self.ledger.deaths += 1
+        if worker in self.ledger.flights:
+            assignment = self.ledger.flights[worker].assignment
+            self.progress.say(f"a worker process {reason} while it trained a cohort of {len(assignment.cohort.runs)}")
+            self._give_up(
+                worker, f"the worker process {reason} while it trained this run", may_retry=not assignment.is_retry
+            )
+        elif not worker.is_ready:
+            self.startup_deaths += 1
+            if self.startup_deaths >= STARTUP_DEATHS:
+                if not any(other.is_ready for other in self.pool.workers):
+                    raise RuntimeError(f"worker processes cannot be started: the last {reason}")
+                self.progress.say(f"a worker process {reason} before it was ready; going on with the others")
+                self.pool.shrink()
+
+    def _forget(self, worker: Worker) -> None:
+        if worker in self.ledger.flights:
+            self.ledger.land(worker, None)
+
+    def _give_up(self, worker: Worker, error: str, *, may_retry: bool) -> None:
+        """A cohort was trained in vain: its members are tried again one by one, or fail."""
+        flight = self.ledger.flights[worker]
+        if may_retry:
+            self.ledger.land(worker, None)
+            retries = [
+                replace(flight.assignment, cohort=Cohort((run,)), is_retry=True)
+                for run in flight.assignment.cohort.runs
+            ]
+            self.queue.extendleft(reversed(retries))
+        else:
+            self._keep(worker, tuple(Result("failed", error=error) for _ in flight.assignment.cohort.runs), None, {})
+
+    def _keep(
+        self, worker: Worker, results: tuple[Result, ...], seconds: float | None, hardware: Mapping[str, object]
+    ) -> None:
+        """Write the records of a cohort, and of what is read off its members."""
+        flight = self.ledger.flights[worker]
+        trained, derived = self.keeper.take(worker, flight, results, hardware)
+        self.ledger.land(worker, trained)
+        self.keeper.save(flight.assignment.digests)
+        for record in trained:
+            self.ledger.settle(record, "trained")
+        for record in derived:
+            self.ledger.settle(record, "read_off")
+        if seconds is not None:
+            self.speedometer.learn(flight, trained, seconds)
+        self._report(flight, trained)
+
+    def _report(self, flight: Flight, trained: Sequence[Record]) -> None:
+        spent = clock(time.monotonic() - flight.started)
+        self.progress.say(f"a cohort of {len(trained)} ended after {spent}; {self.ledger.state(self.queue)}")
+        for run, record in zip(flight.assignment.cohort.runs, trained, strict=True):
+            if record.result.status == "failed":
+                self.progress.say(f"failed: {self.ledger.describe(run)}: {reason(record.result.error)}")
+
+    # Without the store
+
+    def _salvage(self, error: StoreUnavailable) -> NoReturn:
+        """Let what is in training come to its end, keep it, and say where.
+
+        Raises:
+            StoreUnavailable: Always.
+        """
+        self.store_is_gone = True
+        self.progress.say(f"{error}; what is in training is brought to its end and kept")
+        try:
+            while self.ledger.flights and not self.interrupts.asked:
+                for worker, answer in self.pool.wait(TICK_SECONDS):
+                    flight = self.ledger.flights.get(worker)
+                    if flight is not None and isinstance(answer, Trained):
+                        self.keeper.take(worker, flight, answer.results, answer.hardware)
+                    if flight is not None and not isinstance(answer, StepEnded):
+                        self.ledger.land(worker, None)
+        except KeyboardInterrupt:
+            """What has ended is kept all the same."""
+        raise StoreUnavailable([*error.problems, *self.keeper.put_away()]) from None
+
+    # Stopping
+
+    def _stop(self) -> None:
+        """Let workers reach the end of their step, but not for long."""
+        if self.end_of_grace is None:
+            self.end_of_grace = time.monotonic() + GRACE_SECONDS
+            self.progress.say("stopping; press Ctrl-C again to stop at once")
+            self.pool.stop()
+        if not self.ledger.flights or time.monotonic() >= self.end_of_grace:
+            raise KeyboardInterrupt
