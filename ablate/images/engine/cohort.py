@@ -153,7 +153,9 @@ class FusedCohort:
         """Outputs ``[K, B, classes]`` and labels ``[K, B]``."""
         with torch.autocast(self.device.type, torch.bfloat16) if self.autocast else contextlib.nullcontext():
             outputs = self.model(x)
-        return outputs.float(), labels.repeat_interleave(len(outputs) // len(labels), 0)
+        if self.autocast:
+            outputs = outputs.float()
+        return outputs, labels.repeat_interleave(len(outputs) // len(labels), 0)
 
     @torch.no_grad()
     def _evaluate(self, batches: Iterator[tuple[Tensor, Tensor]]) -> Tensor:

@@ -64,18 +64,19 @@ def plain_run(config: RunConfig, images: Images, epochs: int) -> tuple[dict[str,
     Returns:
         Parameters by name, and (train loss, train accuracy) of each epoch.
     """
-    model = build(config.model, 1, (28, 28), 10)
+    classes = len(images.classes)
+    model = build(config.model, images.train_images.shape[1], config.data.input_size, classes)
     with torch.no_grad():
         for name, value in initial_parameters(model, config.train, config.seed).items():
             model.get_parameter(name).copy_(value)
-    x_all = images.train_images.float() / 255
+    x_all = images.train_images / 255.0
     samples, batch = len(x_all), config.train.batch_size
     optimizer = optimizer_of(config, list(model.parameters()))
     each_batch, each_epoch = schedulers_of(config, optimizer, math.ceil(samples / batch))
     if config.train.loss == "mse":
 
         def criterion(outputs, labels):
-            return nn.functional.mse_loss(outputs, nn.functional.one_hot(labels, 10).float())
+            return nn.functional.mse_loss(outputs, nn.functional.one_hot(labels, classes).float())
 
     else:
         criterion = nn.CrossEntropyLoss(label_smoothing=config.train.label_smoothing)

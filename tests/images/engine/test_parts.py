@@ -17,6 +17,7 @@ from ablate.images.engine.further_metrics import made_metrics
 from ablate.images.parts import code_of, part_class
 from ablate.images.run import RunConfig, parse_run
 from ablate.task.errors import ConfigError
+from tests.images.engine.oracle import plain_run
 
 CPU = torch.device("cpu")
 EXAMPLE = Path(__file__).parents[3] / "examples" / "network"
@@ -112,6 +113,31 @@ def test_eight_of_somebodys_residual_networks_train_as_one_and_equal_their_singl
     for run, parameters in zip(runs, together, strict=True):
         _, (alone,) = after_steps([run], images, 50)
         assert relative(parameters, alone) < 1e-4
+
+
+@pytest.fixture
+def double():
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def test_with_rectifiers_eight_equal_their_single_runs_and_somebodys_plain_loop_where_rounding_flips_no_unit(
+    project, double
+):
+    # Rates that float32 holds exactly: coefficients are rounded to it.
+    optimizers = [{"name": "sgd", "lr": (1 + i) / 64, "momentum": 0.5} for i in range(8)]
+    settings = {"model": {"channels": 2}, "train": {"epochs": 5, "batch_size": 20}}
+    runs = [run_of(i // 2, **settings, optimizer=o) for i, o in enumerate(optimizers)]
+    images = load(runs[0].data, CPU)
+    stacked, together = after_steps(runs, images, 50)
+    assert stacked
+    for run, parameters in zip(runs, together, strict=True):
+        _, (alone,) = after_steps([run], images, 50)
+        plain, _ = plain_run(run, images, 5)
+        assert all(p.dtype == torch.float64 for p in [*parameters.values(), *alone.values(), *plain.values()])
+        assert relative(parameters, alone) < 1e-9
+        assert relative(parameters, plain) < 1e-9
 
 
 def test_an_own_network_does_not_stack_where_its_shape_differs(project):
