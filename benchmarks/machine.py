@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,16 @@ def machine() -> dict[str, Any]:
         "bf16": "avx512_bf16" in _flags(),
         "load_before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
     }
+
+
+def described(facts: Mapping[str, Any]) -> str:
+    """What :func:`machine` found, as a sentence."""
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    return (
+        f"{facts['cpu']}, {facts['cores']} cores, {facts['cpu_capability']}; {facts['system']}; {versions}; "
+        f"commit {facts['commit']}{' with changes' if facts['dirty'] else ''}; {facts['date']}; "
+        f"load average before: {facts['load_before']}."
+    )
 
 
 def flop_per_sample() -> int:

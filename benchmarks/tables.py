@@ -14,6 +14,7 @@ from rich.table import Table
 
 from ablate.report.files import write_text
 from benchmarks.contenders import PEAK
+from benchmarks.machine import described
 from benchmarks.rows import Goal, Row
 from benchmarks.study import StudyCost
 from benchmarks.workers import Measured
@@ -148,13 +149,10 @@ def _study(cost: StudyCost) -> list[str]:
 
 
 def _markdown(found: Sequence[Row], machine: dict[str, Any], asked: Sequence[Goal], cost: StudyCost | None) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     lines = [
         "# Throughput",
         "",
-        f"{machine['cpu']}, {machine['cores']} cores, {machine['cpu_capability']}; {machine['system']}; {versions}; "
-        f"commit {machine['commit']}{' with changes' if machine['dirty'] else ''}; {machine['date']}; "
-        f"load average before: {machine['load_before']}.",
+        described(machine),
         f"Made by `{machine['command']}`: {machine['repeats']} repeats of {machine['seconds']} s each, all loops of a "
         "batch size in turn.",
         "",
