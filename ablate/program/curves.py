@@ -21,7 +21,7 @@ class Curves:
         self._finals: dict[str, float] = {}
         self._seen: dict[int, float] = {}
         self._started = time.monotonic()
-        self._lock = threading.Lock()  # lines of standard output are added by a thread of their own
+        self._lock = threading.Lock()  # printed lines are added by threads of their own
 
     def add(self, step: int | None, values: Mapping[str, float]) -> None:
         """Take values of a step, or, without one, final values; the last word on a step and metric counts."""

@@ -91,21 +91,21 @@ class _Attempt:
         reserved = {"seed": str(run.seed), "folder": str(folder), "project": details["project"]}
         self.command = interpreter(template.words(run.config, reserved))
         cwd = folder if details["cwd"] == "{folder}" else Path(details["project"]) / details["cwd"]
-        readers = [
+        self.readers = [
             source
             for source, table in zip(self.sources, self.tables, strict=True)
             if isinstance(source, Lines) and table.file is None
         ]
 
         def take(line: bytes) -> None:
-            for reader in readers:
+            for reader in self.readers:
                 reader.take(line)
 
         self.program = Program(
             self.command,
             cwd,
             {**environment, **template.variables(run.config, reserved)},
-            on_line=take if readers else None,
+            on_line=take if self.readers else None,
             scratch=folder if details["keep"] is None and not details.get("folder") else None,
         )
 
@@ -117,6 +117,8 @@ class _Attempt:
                 for source in self.sources:
                     source.poll()
                 self._hear()
+                if self.left is None:
+                    self.left = next((reader.problems[0] for reader in self.readers if reader.problems), None)
                 if self.left is None and limit is not None and time.monotonic() - self.program.started > limit:
                     self.left = f"took longer than its limit of {limit:g} s"
                 if self.left is not None:

@@ -1,4 +1,4 @@
-"""Metrics in lines: JSON objects, or what a regular expression finds; from files or standard output."""
+"""Metrics in lines: JSON objects, or what a regular expression finds; from files or what is printed."""
 
 import json
 import re
@@ -10,11 +10,11 @@ from ablate.program.curves import Curves
 from ablate.program.process import LONGEST_LINE
 from ablate.program.reading import COUNTED, ReadTable, files_in, step_of
 from ablate.task.identity import flatten
-from ablate.task.output import CHUNK
+from ablate.task.output import CHUNK, clean
 
 
 class Lines:
-    """Follows files, or standard output as it is given by :meth:`take`; see :class:`ablate.program.reading.Source`."""
+    """Follows files, or what is printed as it is given by :meth:`take`; see :class:`ablate.program.reading.Source`."""
 
     def __init__(self, table: ReadTable, folder: Path, metrics: Sequence[str], curves: Curves) -> None:
         self._table, self._folder, self._curves = table, folder, curves
@@ -24,10 +24,11 @@ class Lines:
         self._numbers: dict[Path, int] = {}
         self._rests: dict[Path, bytes] = {}
         self._count = 0
-        self._problems: list[str] = []
+        self.problems: list[str] = []
+        """What cannot be read so far; of what is printed, nothing mends it later."""
 
     def take(self, line: bytes) -> None:
-        """One line of standard output; what is none of ours there is passed over."""
+        """One printed line; what is none of ours is passed over."""
         self._line(line, None)
 
     def poll(self) -> None:
@@ -51,12 +52,12 @@ class Lines:
         for file, rest in self._rests.items():
             if rest.strip():
                 self._line(rest, f"{file.name}:{self._numbers.get(file, 0) + 1}")
-        return self._problems
+        return self.problems
 
     def _line(self, line: bytes, place: str | None) -> None:
-        """Add what a line holds; ``place``: of a line that should hold something, which standard output need not."""
+        """Add what a line holds; ``place``: of a line that should hold something, which a printed one need not."""
         if self._pattern is not None:
-            found = self._pattern.search(line.decode("utf-8", errors="replace"))
+            found = self._pattern.search(clean(line))
             if found is not None:
                 self._row({name: text for name, text in found.groupdict().items() if text is not None}, place)
             return
@@ -67,7 +68,7 @@ class Lines:
             row = json.loads(text)
         except ValueError:
             if place is not None:
-                self._problems.append(f"{place}: is no JSON, or is cut off: {_short(text)}")
+                self.problems.append(f"{place}: is no JSON, or is cut off: {_short(text)}")
             return
         if isinstance(row, dict):
             self._row({**row, **flatten(row)}, place)
@@ -80,9 +81,9 @@ class Lines:
             try:
                 if isinstance(row[key], bool):
                     raise ValueError
-                values[metric] = float(row[key])
-            except (TypeError, ValueError):
-                self._problems.append(f"{place or 'standard output'}: {key} = {row[key]!r}: is no number")
+                values[metric] = _number(row[key])
+            except (TypeError, ValueError, ZeroDivisionError):
+                self.problems.append(f"{place or 'its output'}: {key} = {row[key]!r}: is no number")
         if not values:
             return
         if self._table.step == COUNTED:
@@ -95,7 +96,15 @@ class Lines:
         else:
             name = self._table.step or "the step"
             shown = f" = {row[name]!r}" if name in row else ""
-            self._problems.append(f"{place or 'standard output'}: {name}{shown}: is no whole number of at least 0")
+            self.problems.append(f"{place or 'its output'}: {name}{shown}: is no whole number of at least 0")
+
+
+def _number(value: Any) -> float:
+    """A number, or a text that is one; a text such as ``9847/10000`` is the share that it says."""
+    if isinstance(value, str) and "/" in value:
+        part, whole = value.split("/")
+        return float(part) / float(whole)
+    return float(value)
 
 
 def _short(text: bytes) -> str:

@@ -53,7 +53,8 @@ class Program:
         command: Words.
         folder: Where it runs.
         environment: Over that of this process.
-        on_line: Called, by a thread, with each line of its standard output; None: nobody reads them.
+        on_line: Called, by a thread, with each line of its standard output and errors, one at a time; None:
+            nobody reads them.
         scratch: Folder that is deleted should this process be killed while the program runs.
     """
 
@@ -85,9 +86,10 @@ class Program:
             )
         finally:
             os.close(status)
+        take = _one_by_one(on_line) if on_line is not None else None
         self._readers = [
             threading.Thread(target=_read, args=arguments, daemon=True)
-            for arguments in ((self._guard.stdout, self.output, on_line), (self._guard.stderr, self.errors, None))
+            for arguments in ((self._guard.stdout, self.output, take), (self._guard.stderr, self.errors, take))
         ]
         for reader in self._readers:
             reader.start()
@@ -159,6 +161,16 @@ def _kill_group(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
     except OSError:
         pass
+
+
+def _one_by_one(on_line: Callable[[bytes], None]) -> Callable[[bytes], None]:
+    lock = threading.Lock()
+
+    def take(line: bytes) -> None:
+        with lock:
+            on_line(line)
+
+    return take
 
 
 def _read(stream: BinaryIO, captured: Captured, on_line: Callable[[bytes], None] | None) -> None:

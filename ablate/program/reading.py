@@ -24,14 +24,16 @@ class ReadTable(Fields):
 
     kind: Kind
     file: str | None = None
-    """Name or pattern (``**/metrics.csv``) in the run's folder; None: standard output, or any TensorBoard files."""
+    """Name or pattern (``**/metrics.csv``) in the run's folder; None: what it prints (standard output and
+    errors), or any TensorBoard files."""
     names: dict[str, str] = Field(default_factory=dict)
     """By metric, what it is called there (key, column, tag, named group); left out: the same."""
     step: str | None = None
     """What the step is called there; ``count``: counted from 1; None: ``step``, ``epoch``, ``iteration`` or ``iter``
     where there is one, else the last value is the final one."""
     pattern: str | None = None
-    """A regular expression that is looked for in each line, with a named group for each metric."""
+    """A regular expression that is looked for in each line, with a named group for each metric. A group may find a
+    number, or a share such as ``9847/10000``."""
 
     @model_validator(mode="after")
     def _fits(self) -> "ReadTable":
@@ -67,7 +69,7 @@ class ReadTable(Fields):
         """Where it is read, for people."""
         if self.kind == "tensorboard":
             return f"TensorBoard files in {self.file or 'the run folder'}"
-        return self.file or "standard output"
+        return self.file or "its output"
 
 
 class Source(Protocol):

@@ -149,6 +149,36 @@ def test_the_reason_holds_the_end_of_what_it_said_without_escape_sequences(train
     assert "Traceback" in result.notes["errors"]
 
 
+PRINTED = """
+import sys, time
+for step in (1, 2):
+    print("step", step, "loss", 1 / step, flush=True)
+    print("step", step, "acc", sys.argv[1] if step == 2 else 0.5, file=sys.stderr)
+if sys.argv[1] == "high": time.sleep(1000)
+"""
+READ_PRINTED = """
+[tool.ablate.tasks.t]
+kind = "program"
+command = ["python", "program.py", "{how}"]
+takes_seed = false
+defaults = {how = "0.75"}
+read = [
+    {kind = "pattern", pattern = 'step (?P<step>[0-9]+) loss (?P<loss>[^ ]+)'},
+    {kind = "pattern", pattern = 'step (?P<step>[0-9]+) acc (?P<acc>[^ ]+)'},
+]
+metrics.loss = {goal = "min"}
+metrics.acc = {goal = "max"}
+"""
+
+
+def test_metrics_are_found_on_both_streams_and_what_is_no_number_ends_the_run(declare):
+    task = declare(program=PRINTED, declared=READ_PRINTED)
+    runs = [task.parse({"how": how}) for how in ("0.75", "high")]
+    well, failed = ProgramEngine("cpu", 1).train(runs, lambda step, members: None, {})
+    assert [m.values for m in well.curves] == [{"loss": 1.0, "acc": 0.5}, {"loss": 0.5, "acc": 0.75}]
+    assert (failed.status, failed.error.splitlines()[0]) == ("failed", "its output: acc = 'high': is no number")
+
+
 def test_a_time_limit(train):
     (result,) = train("hangs", more="timeout = 0.5\n")
     assert result.status == "failed"

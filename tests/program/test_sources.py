@@ -102,7 +102,16 @@ def test_a_pattern(tmp_path):
 def test_a_pattern_that_finds_no_number():
     source, _ = follow(None, kind="pattern", pattern=r"loss (?P<loss>\S+)")
     source.take(b"loss high")
-    assert source.finish() == ["standard output: loss = 'high': is no number"]
+    assert source.finish() == ["its output: loss = 'high': is no number"]
+
+
+def test_a_pattern_looks_through_colours_and_knows_shares():
+    source, curves = follow(None, kind="pattern", pattern=r"loss (?P<loss>[\d.]+), accuracy (?P<acc>\d+/\d+)")
+    source.take(b"\x1b[32mloss\x1b[0m 0.5, accuracy \x1b[1m9847/10000\x1b[0m (98%)")
+    assert source.finish() == []
+    assert values(curves) == {0: {"loss": 0.5, "acc": 0.9847}}
+    source.take(b"loss 0.5, accuracy 0/0")
+    assert source.finish() == ["its output: acc = '0/0': is no number"]
 
 
 LIGHTNING = """epoch,loss,step,acc
