@@ -20,6 +20,9 @@ from ablate.store.columns import cell, flat, metric_names
 from ablate.task.errors import ConfigError
 from ablate.task.printable import printable
 
+TABLES = ("by_run", "by_step")
+"""Files of CSV and Parquet: a row a run, and a row a run and step. Reports' own files of records have other names."""
+
 
 @dataclass(frozen=True)
 class Form:
@@ -100,7 +103,7 @@ def _rows(found: Sequence[Exported]) -> tuple[list[dict[str, Any]], list[dict[st
 
 
 def _to_csv(found: Sequence[Exported], folder: Path) -> None:
-    for name, rows in zip(("runs", "curves"), _rows(found), strict=True):
+    for name, rows in zip(TABLES, _rows(found), strict=True):
         columns = list(dict.fromkeys(column for row in rows for column in row))
         with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
@@ -113,7 +116,7 @@ def _to_parquet(found: Sequence[Exported], folder: Path) -> None:
     import pyarrow
     from pyarrow import parquet
 
-    for name, rows in zip(("runs", "curves"), _rows(found), strict=True):
+    for name, rows in zip(TABLES, _rows(found), strict=True):
         columns = list(dict.fromkeys(column for row in rows for column in row))
         table = {column: _of_one_kind([row.get(column) for row in rows]) for column in columns}
         parquet.write_table(pyarrow.table(table), folder / f"{name}.parquet")

@@ -7,6 +7,7 @@ from typing import Any
 
 from ablate.commands.plan import outlook
 from ablate.commands.studies import StudyRequest, named, order
+from ablate.plan.compose import AnyComposer
 from ablate.plan.sources import study_names, study_path
 from ablate.task.errors import ConfigError
 from ablate.task.finding import find_task
@@ -27,7 +28,9 @@ def list_studies(overrides: Sequence[str], parse_search: Callable[..., Any]) -> 
         and ``packaged`` (whether it comes with the package); for a study that cannot be read ``name``, ``packaged`` and
         ``problem``.
     """
-    return [{**_entry(name, overrides, parse_search), "packaged": is_packaged(name)} for name in study_names()]
+    composers: dict[str, AnyComposer] = {}
+    found = [(name, _entry(name, overrides, composers, parse_search)) for name in study_names()]
+    return [{**entry, "packaged": is_packaged(name)} for name, entry in found]
 
 
 def is_packaged(name: str) -> bool:
@@ -70,9 +73,11 @@ def _is_idle(entry: dict[str, Any]) -> bool:
     return entry["packaged"] and not entry.get("there") and "problem" not in entry
 
 
-def _entry(name: str, overrides: Sequence[str], parse_search: Callable[..., Any]) -> dict[str, Any]:
+def _entry(
+    name: str, overrides: Sequence[str], composers: dict[str, AnyComposer], parse_search: Callable[..., Any]
+) -> dict[str, Any]:
     try:
-        wanted = order(named([name], overrides))
+        wanted = order(named([name], overrides), composers)
         return _search(wanted, parse_search) if wanted.is_search else _study(wanted, name)
     except ConfigError as error:
         return {"name": name, "problem": "; ".join(error.problems)}

@@ -13,7 +13,7 @@ from ablate.commands.kept_records import records_in, take_up, with_kept
 from ablate.commands.looks import counted_plan, train_by_looks
 from ablate.commands.study_folders import Words, changed_studies, folder_names, words_of
 from ablate.commands.study_view import check_studies
-from ablate.plan.compose import sources
+from ablate.plan.compose import AnyComposer, sources
 from ablate.plan.launch import Launch
 from ablate.plan.plan import Plan, make_plan
 from ablate.plan.study import Study
@@ -55,16 +55,17 @@ class StudyRequest:
         return any(study.search is not None for study in self.plan.studies)
 
 
-def order(arguments: Sequence[str]) -> StudyRequest:
+def order(arguments: Sequence[str], composers: dict[str, AnyComposer] | None = None) -> StudyRequest:
     """Plan what a command line asks for; trains nothing.
 
     Args:
         arguments: Overrides, ``sweeps=STUDY`` among them.
+        composers: As for :func:`ablate.plan.compose.sources`.
 
     Raises:
         ConfigError: Lists every problem.
     """
-    found = sources(arguments)
+    found = sources(arguments, composers)
     included = {name for source in found for name in source.study.includes}
     plan, words = make_plan(found), words_of(arguments, found)
     check_studies(plan)

@@ -57,7 +57,7 @@ class Source:
         return Baseline(find_task(self.task), self.baseline, self.chosen, self.compose_group)
 
 
-def sources(arguments: Sequence[str]) -> list[Source]:
+def sources(arguments: Sequence[str], composers: dict[str, AnyComposer] | None = None) -> list[Source]:
     """The studies that a command line asks for.
 
     ``sweeps=a,b`` names studies (each with the studies it includes); other sweeps (``optimizer.lr=0.1,0.2``) replace
@@ -66,6 +66,7 @@ def sources(arguments: Sequence[str]) -> list[Source]:
 
     Args:
         arguments: Overrides in Hydra's grammar, without flags.
+        composers: By task; filled, so that later calls compose nothing twice.
 
     Returns:
         One source a study, included ones before the union that includes them.
@@ -74,7 +75,7 @@ def sources(arguments: Sequence[str]) -> list[Source]:
         ConfigError: For anything that a task's configuration, a study file or an override has wrong.
     """
     asked = parse_command_line(arguments)
-    composing = _Composing(asked.words)
+    composing = _Composing(asked.words, composers)
     if not asked.studies:
         return [composing.source(None)]
     for name in asked.studies:
@@ -117,9 +118,9 @@ def option_names(arguments: Sequence[str]) -> tuple[dict[str, tuple[str, ...]], 
 class _Composing:
     """Everything that one command line asks for; tasks are composed and study files are read once."""
 
-    def __init__(self, words: Sequence[str]) -> None:
+    def __init__(self, words: Sequence[str], composers: dict[str, AnyComposer] | None = None) -> None:
         self._words = words
-        self._composers: dict[str, AnyComposer] = {}
+        self._composers = {} if composers is None else composers
         self._files: dict[str, StudyFile] = {}
         self.found: dict[str, Source] = {}
 

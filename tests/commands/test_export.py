@@ -37,7 +37,7 @@ def curves(record):
 def test_csv_and_parquet_are_tables_with_a_row_a_run_and_a_row_a_step(expected, ablate):
     said = ablate("export", STUDY, "--to", "csv", "--out", "out")
     assert said == "out/pooling: 20 runs of 2 levels\n"
-    with open("out/pooling/runs.csv") as file:
+    with open("out/pooling/by_run.csv") as file:
         rows = list(csv.DictReader(file))
     assert {(row["group"], int(row["seed"])) for row in rows} == set(expected)
     for row in rows:
@@ -46,7 +46,7 @@ def test_csv_and_parquet_are_tables_with_a_row_a_run_and_a_row_a_step(expected, 
         assert float(row["test_acc"]) == record.result.last("test_acc")
         assert row["config.model.pooling"] == row["level"]
     ablate("export", STUDY, "--to", "parquet")
-    table = pyarrow.parquet.read_table(f"results/{STUDY}/export/parquet/curves.parquet").to_pylist()
+    table = pyarrow.parquet.read_table(f"results/{STUDY}/export/parquet/by_step.parquet").to_pylist()
     assert len(table) == sum(len(record.result.curves) for record in expected.values())
     for row in table:
         assert row["test_acc"] == curves(expected[row["group"], row["seed"]])["test_acc"].get(row["step"])

@@ -6,7 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from ablate.cli import main
 from ablate.commands.kept_records import folders, records_in, take_up, with_kept
 from ablate.store import open_store
 from ablate.store.frames import read_folder, write_folder
@@ -17,12 +19,22 @@ TINY = ["data.train_size=300", "train.epochs=1", "train.compile=off", "device=cp
 STUDIES = ("pooling", "quickstart")
 
 
-def readable(results):
-    """Every record that a store or a report below a folder holds: digest, and how much of it."""
+def readable(results, known):
+    """Every record that a store or a report below a folder holds: digest, and how much of it.
+
+    Args:
+        known: What was found before, by the content of the files.
+    """
     found = {}
     for folder in [results, *folders(results)]:
-        for record in read_folder(folder) if (folder / "runs.csv").exists() else []:
-            found.setdefault(record.digest, set()).add((record.result.status, len(record.result.curves)))
+        files = [folder / "runs.csv", folder / "curves.csv"]
+        if not files[0].exists():
+            continue
+        content = tuple(file.read_bytes() if file.exists() else b"" for file in files)
+        if content not in known:
+            known[content] = [(r.digest, r.result.status, len(r.result.curves)) for r in read_folder(folder)]
+        for digest, *held in known[content]:
+            found.setdefault(digest, set()).add(tuple(held))
     for database in results.glob("*.db"):
         with open_store(str(database), read_only=True) as store:
             for record in store.all():
@@ -30,40 +42,102 @@ def readable(results):
     return found
 
 
-COMMANDS = [
+JUDGED = ["-f", "config.model.pooling", "-s", "config.seed", "-m", "test_acc:max"]
+SEARCH = """study:
+  search:
+    budget: {runs: 3}
+    space: {optimizer.lr: {low: 0.05, high: 0.5, log: true}, model.pooling: [max, avg]}
+    seeds: 1
+    batch: 2
+  seeds: 1
+"""
+
+RECORDS = ("runs.csv", "curves.csv", "trials.csv")
+DONE = [
+    ["plan", "pooling", "quickstart", "study.seeds=2"],
+    ["plan", "pooling", "train.epochs=1", "--json"],
+    ["studies", "study.seeds=1"],
+    ["runs"],
+    ["runs", "--study", "pooling", "train.epochs=1"],
     ["report", "quickstart", "study.seeds=3"],
     ["report", "quickstart", "study.metrics=[test_acc]"],
     ["report", "quickstart", "optimizer.lr=0.1,0.3"],
     ["report", "pooling", "study.published.repeats=1"],
     ["report", "pooling", "quickstart", "study.question=other"],
     ["report", "pooling", "store=other.db"],
-    ["plan", "pooling", "quickstart", "study.seeds=2"],
-    ["plan", "pooling", "train.epochs=1", "--json"],
-    ["runs"],
-    ["runs", "--study", "pooling", "train.epochs=1"],
-    ["compare", "pooling", "results/pooling"],
-    ["merge", "results/pooling"],
-    ["sweep", "pooling"],
     ["report", "pooling"],
+    ["compare", "pooling", "results/pooling"],
+    ["compare", "results/quickstart", "results/pooling/runs.csv"],
+    ["watch", "pooling", "--json"],
+    ["watch", "pooling", "study.seeds=2", "--json"],
+    ["export", "pooling", "study.seeds=2", "--to", "csv", "--out", "exported"],
+    ["export", "pooling", "--to", "csv", "--out", "results/pooling"],
+    ["judge", "results/pooling/runs.csv", *JUDGED],
+    ["judge", "results/pooling/runs.csv", *JUDGED, "--name", "pooling"],
+    ["judge", "results/pooling/runs.csv", *JUDGED, "--name", "quickstart", "--where", "seed=1"],
+    ["merge", "results/pooling"],
+    ["merge", "results/pooling", "results/quickstart", "--store", "other.db"],
+    ["sweep", "pooling"],
     ["sweep", "quickstart", "study.seeds=[0]", *TINY],
     ["report", "quickstart", "study.seeds=[0]", *TINY],
     ["report", "quickstart"],
     ["run", "optimizer.lr=0.2", *TINY],
+    ["run", "-m", "optimizer.lr=0.2,0.4", *TINY],
+    ["reproduce", "study.seeds=[0]"],
+    ["reproduce", "study.seeds=[0]", *TINY],
+    ["search", "search", "study.search.budget.samples=1k", "store=results/search/x.db"],
+    ["search", "tiny", "data.val_size=100", *TINY],
+    ["search", "tiny", "data.val_size=100", "study.search.budget.runs=1", *TINY],
+    ["report", "tiny", "data.val_size=100", *TINY],
+    ["report", "search", "study.seeds=2"],
+    ["report", "search"],
+    ["data", "fashion_mnist"],
+    ["model", "model=alexnet"],
+    ["plugins"],
+    ["init", "function", "results/pooling"],
+    ["init", "function", "project"],
+    ["predict", "0", "results/pooling/figures/forest.png"],
+    ["diagnose", "0"],
 ]
 
 
-def test_no_command_reduces_what_can_be_read(results, ablate):
-    folder = results(*STUDIES)
-    stated = {file: file.read_bytes() for study in STUDIES for file in (folder / study).glob("*.csv")}
-    known = readable(folder)
-    assert len(known) == 44
-    for command in COMMANDS:
-        ablate(*command)
-        now = readable(folder)
+REFUSED = [
+    ["compare", "results/quickstart", "results/pooling/runs.csv"],
+    ["judge", "results/pooling/runs.csv", *JUDGED, "--name", "pooling"],
+    ["judge", "results/pooling/runs.csv", *JUDGED, "--name", "quickstart", "--where", "seed=1"],
+    ["search", "search", "study.search.budget.samples=1k", "store=results/search/x.db"],
+    ["predict", "0", "results/pooling/figures/forest.png"],
+    ["diagnose", "0"],
+]
+
+
+def ends(*arguments):
+    """How a command ends, without a traceback."""
+    done = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    assert "Traceback" not in done.output, done.output
+    return done.exit_code
+
+
+def test_no_command_reduces_what_can_be_read(results, tmp_path):
+    folder = results(*STUDIES, "search")
+    (tmp_path / "sweeps").mkdir()
+    (tmp_path / "sweeps" / "lenet_article.yaml").write_text("study: {includes: [pooling]}\n")
+    (tmp_path / "sweeps" / "tiny.yaml").write_text(SEARCH)
+    stated = {file: file.read_bytes() for name in RECORDS for file in folder.rglob(name)}
+    read = {}
+    known = before = readable(folder, read)
+    assert len(known) >= 44 + 37
+    refused = []
+    for command in DONE:
+        refused += [command] if ends(*command) else []
+        now = readable(folder, read)
         assert all(now.get(digest, set()) >= held for digest, held in known.items()), command
         known = now
-        assert {file: file.read_bytes() for file in stated} == stated, f"{command} rewrote records of a study's file"
-    assert len(known) == 44 + 3 + 1
+        changed = [file for file, content in stated.items() if file.read_bytes() != content]
+        assert not changed, f"{command} rewrote records of a study's file: {changed}"
+    assert {command[0] for command in DONE} == set(main.commands), "every command"
+    assert len(known) > len(before)
+    assert refused == REFUSED
 
 
 def test_a_study_changed_on_the_command_line_has_a_folder_of_its_own(results, ablate):
