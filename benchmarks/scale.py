@@ -1,7 +1,8 @@
 """How long planning, the check for a resume and the tables take with 100,000 runs in the store.
 
     python -m benchmarks.scale                              # three epochs of the built-in task
-    python -m benchmarks.scale --metrics 20 --steps 100     # a function of one's own that reports much: 2 GB
+    python -m benchmarks.scale --metrics 20 --steps 100     # a function of one's own that reports much: 2 GB,
+                                                            # what results/benchmarks/scale.md holds
     python -m benchmarks.scale --levels 4 4 4               # 64 settings x 10 seeds: a try
 
 Makes a grid study of four factors with 10 levels each and 10 seeds, and a store with a made-up record of every run in a
@@ -13,7 +14,9 @@ and page: nobody reads a page of 10,000 levels.
 """
 
 import argparse
+import json
 import os
+import shlex
 import statistics
 import subprocess
 import sys
@@ -22,6 +25,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 import ablate.cli  # noqa: F401 (its settings of the interpreter)
 from ablate.commands.plan import outlook
@@ -31,9 +37,23 @@ from ablate.report import analyse_study, summarise
 from ablate.report.files import write_csv, write_text
 from ablate.report.joined_runs import frame_of_runs
 from ablate.report.latex import latex_tables
-from ablate.report.tables import markdown, sheets, wide
+from ablate.report.tables import markdown as study_markdown
+from ablate.report.tables import sheets, wide
+from benchmarks.markdown import markdown
 from benchmarks.scale_study import FACTORS, GRID, PART, make_store, make_studies
 from benchmarks.soak_table import machine
+
+APART = """
+import json, os, subprocess, sys, time
+begun = time.perf_counter()
+with open("log", "w") as log:
+    process = subprocess.Popen([sys.executable, "-m", "ablate", *sys.argv[1:]], stdout=log, stderr=log)
+    _, status, used = os.wait4(process.pid, 0)
+process.returncode = os.waitstatus_to_exitcode(status)
+passed = time.perf_counter() - begun
+print(json.dumps([process.returncode, passed, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]))
+"""
+"""Starts a command: a process counts the memory of the one that starts it as its own, and this one is small."""
 
 
 def measure(study: str, folder: Path) -> tuple[int, dict[str, float]]:
@@ -70,13 +90,13 @@ def measure(study: str, folder: Path) -> tuple[int, dict[str, float]]:
     with stage("tables: csv, md, tex"):
         printed = sheets(view, levels)
         write_csv(folder / "table.csv", wide(view, levels))
-        write_text(folder / "table.md", markdown(view, levels, analysis, printed))
+        write_text(folder / "table.md", study_markdown(view, levels, analysis, printed))
         for name, text in latex_tables(view, levels).items():
             write_text(folder / f"{name}.tex", text)
     return len(wanted.plan.runs), seconds
 
 
-def command(words: Sequence[str], repeats: int) -> tuple[float, float, float]:
+def command(words: Sequence[str], repeats: int) -> dict[str, Any]:
     """Run a command of ours in processes of its own.
 
     Args:
@@ -84,27 +104,29 @@ def command(words: Sequence[str], repeats: int) -> tuple[float, float, float]:
         repeats: How often.
 
     Returns:
-        Medians of the seconds that passed and of the seconds of processor time, start of the interpreter and imports
-        included, and the largest resident memory in MiB.
+        A row of the table: medians of the seconds of processor time and of those that passed, start of the interpreter
+        and imports included, and the largest resident memory.
 
     Raises:
         RuntimeError: It has failed.
     """
     found = []
     for _ in range(repeats):
-        begun = time.perf_counter()
-        with Path("log").open("w") as log:
-            process = subprocess.Popen([sys.executable, "-m", "ablate", *words], stdout=log, stderr=log)
-            _, status, used = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
+        told = subprocess.run([sys.executable, "-c", APART, *words], stdout=subprocess.PIPE, text=True, check=True)
+        code, *numbers = json.loads(told.stdout)
+        if code:
             raise RuntimeError(f"ablate {' '.join(words)}: {Path('log').read_text()}")
-        found.append((time.perf_counter() - begun, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024))
+        found.append(numbers)
     seconds, cpu, memory = zip(*found, strict=True)
-    return statistics.median(seconds), statistics.median(cpu), max(memory)
+    return {
+        "what": f"`ablate {' '.join(words)}`, start and imports included",
+        "processor, s": statistics.median(cpu),
+        "passed, s": statistics.median(seconds),
+        "memory, MiB": f"{max(memory):,.0f}",
+    }
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Make, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--levels", type=int, nargs="+", default=[10, 10, 10, 10], help="of each factor, at most four")
@@ -113,32 +135,37 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=100, help="measured of each metric of such a function")
     parser.add_argument("--repeats", type=int, default=5, help="of each command")
     parser.add_argument("--folder", type=Path, help="where all is made, and kept; with a store: made already")
-    given = parser.parse_args()
+    parser.add_argument("--out", type=Path, help="Markdown file for the table")
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    given = parser.parse_args(arguments)
     if len(given.levels) > len(FACTORS) or min(given.levels) < 2 or min(given.seeds, given.repeats, given.steps) < 1:
         parser.error("up to four factors of at least two levels, and at least one seed, step and repeat")
-    print(machine(), flush=True)
+    place, rows = machine(), list[dict[str, Any]]()
+    out = given.out.absolute() if given.out is not None else None
+    written_by = shlex.join(["python", "-m", "benchmarks.scale", *arguments])
+    print(place, flush=True)
     with tempfile.TemporaryDirectory() as temporary:
         folder = (given.folder or Path(temporary)).absolute()
         folder.mkdir(parents=True, exist_ok=True)
         os.chdir(folder)
+        wanted = make_studies(given.levels, given.seeds, given.metrics, given.steps)
         if not Path("results/ablate.db").exists():
-            wanted = make_studies(given.levels, given.seeds, given.metrics, given.steps)
-            begun = time.process_time()
             make_store(wanted, given.metrics, given.steps)
-            size = Path("results/ablate.db").stat().st_size / 1e6
-            print(f"{len(wanted.plan.runs):,} records made: {time.process_time() - begun:.1f} s, {size:,.0f} MB")
+        size = Path("results/ablate.db").stat().st_size / 1e6
+        print(f"a store of {len(wanted.plan.runs):,} records, {size:,.0f} MB", flush=True)
         for words in (("plan", PART), ("sweep", PART), ("report", PART)):
-            seconds, cpu, memory = command(words, given.repeats)
-            print(
-                f"ablate {' '.join(words):<12}{cpu:8.2f} s of processor, {seconds:6.2f} s passed,{memory:6,.0f} MiB",
-                flush=True,
-            )
+            rows.append(command(words, given.repeats))
+            print(rows[-1], flush=True)
         for study in (PART, GRID)[: 1 if given.metrics else 2]:
             runs, stages = measure(study, folder / study)
-            print(f"a study of {runs:,} runs")
-            for name, value in (stages | {"together": sum(stages.values())}).items():
-                print(f"  {name:<34}{value:8.2f} s")
+            for name, value in (stages | {"**together**": sum(stages.values())}).items():
+                rows.append({"what": f"{runs:,} runs: {name}", "processor, s": value})
+                print(rows[-1], flush=True)
         os.chdir("/")
+    if out is not None:
+        head = f"# {len(wanted.plan.runs):,} runs in one store\n\nWritten by `{written_by}`: {size:,.0f} MB; {place}."
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(f"{head}\n\n{markdown(pd.DataFrame(rows), 2)}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

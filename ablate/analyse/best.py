@@ -1,6 +1,7 @@
 """Which level is the best, how sure is that, and which levels cannot be told from it."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -66,7 +67,7 @@ def best_of(panel: Panel, *, seed: int = 0) -> Best:
     values = counted[kept][:, seeds]
     n = values.shape[1]
     oriented = values * metric.sign
-    shares = _probabilities(oriented, np.random.default_rng(seed))
+    shares = _probabilities(oriented, seed)
     tests = pairwise(oriented, seed=seed)
     told = panel.told[np.ix_(kept, kept)]
     tests.p[~told] = 1.0
@@ -133,12 +134,20 @@ def _rankable(panel: Panel, there: NDArray[np.bool_]) -> tuple[list[int], NDArra
     return kept, seeds
 
 
-def _probabilities(oriented: Floats, generator: np.random.Generator) -> Floats:
+def _probabilities(oriented: Floats, seed: int) -> Floats:
     """Share of draws from the posterior of the means in which each level's is the best, ties shared. [levels]."""
     n = oriented.shape[1]
     means = oriented.mean(axis=1, keepdims=True)
-    normal = (oriented - means) @ generator.standard_normal((n, DRAWS)) / np.sqrt(n * (n - 1))
-    drawn = means + normal * np.sqrt((n - 1) / generator.chisquare(n - 1, DRAWS))
+    normal, scale = _draws(n, seed)
+    drawn = means + (oriented - means) @ normal / np.sqrt(n * (n - 1)) * scale
     top = drawn.max(axis=0)
     winners = drawn >= top - 1e-12 * np.abs(top)
     return np.asarray((winners / winners.sum(axis=0)).mean(axis=1), dtype=np.float64)
+
+
+@lru_cache(maxsize=4)
+def _draws(n: int, seed: int) -> tuple[Floats, Floats]:
+    """Standard normal numbers, [n, draws], and what a draw's spread is scaled by, [draws]: the same for all metrics."""
+    generator = np.random.default_rng(seed)
+    normal = generator.standard_normal((n, DRAWS))
+    return normal, np.sqrt((n - 1) / generator.chisquare(n - 1, DRAWS))

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from itertools import combinations
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,19 @@ from ablate.task.metric import Metric
 
 SEPARATOR = " x "
 """Between the factors in the name of a grid's combined factor, whose levels are tuples."""
+
+_Columns = dict[str, NDArray[Any]]
+"""Runs, an array a column, each [runs]."""
+
+
+class _Row(NamedTuple):
+    """One source of variance."""
+
+    squares: float
+    df: float
+    ratio: float
+    """F; NaN of the residual."""
+    p: float
 
 
 def importance(runs: pd.DataFrame, *, metric: Metric) -> Importance:
@@ -59,30 +72,31 @@ def _grid(panel: Panel, parts: tuple[str, ...]) -> Importance:
     for index in range(len(parts)):
         codes: dict[str, int] = {}
         of_row = [codes.setdefault(repr(level.value[index]), len(codes)) for level in panel.levels]
-        data[f"f{index}"] = np.array(of_row)[data["row"].to_numpy()]
-    factors = [f"f{index}" for index in range(len(parts)) if data[f"f{index}"].nunique() > 1]
+        data[f"f{index}"] = np.array(of_row)[data["row"]]
+    factors = [f"f{index}" for index in range(len(parts)) if _different(data[f"f{index}"]) > 1]
     if len(factors) < 2:
         raise AnalysisError(f"{panel.factor}: importance needs two factors with at least two levels each")
-    cells = int(np.prod([data[name].nunique() for name in factors]))
-    if len(data.groupby(factors)) < cells:
+    cells, runs = math.prod(_different(data[name]) for name in factors), len(data["y"])
+    of_cell = np.bincount(_groups(data, factors))
+    if len(of_cell) < cells:
         raise AnalysisError(
-            f"{panel.factor}: {cells - len(data.groupby(factors))} of {cells} combinations have no run; effects and "
+            f"{panel.factor}: {cells - len(of_cell)} of {cells} combinations have no run; effects and "
             "interactions cannot be separated"
         )
     warnings = [*panel.warnings, *counted]
-    interactions = len(factors) > 2 or data["seed"].nunique() > 1 or len(data) > cells
+    interactions = len(factors) > 2 or _different(data["seed"]) > 1 or runs > cells
     if not interactions:
         warnings.append("One run per combination: the interaction cannot be told from noise and counts as residual.")
     table, total = _anova(data, factors, interactions)
-    if data.groupby(factors).size().nunique() > 1:
+    if of_cell.min() < of_cell.max():
         warnings.append("Combinations have unequal numbers of runs: shares do not add up to one.")
     named = {name: parts[int(name[1:])] for name in factors}
     terms = [
-        _term(tuple(named[part[2:-1]] for part in str(source).split(":")), row, total, len(data))
-        for source, row in table.iterrows()
-        if str(source) not in ("Residual", "C(seed)")
+        _term(tuple(named[part[2:-1]] for part in source.split(":")), row, total, runs)
+        for source, row in table.items()
+        if source not in ("Residual", "C(seed)")
     ]
-    return _result(panel, "grid", len(data), terms, warnings, table, total)
+    return _result(panel, "grid", runs, terms, warnings, table, total)
 
 
 def _one_at_a_time(panels: Sequence[Panel]) -> Importance:
@@ -91,18 +105,18 @@ def _one_at_a_time(panels: Sequence[Panel]) -> Importance:
         panel.baseline()
         data, counted = _long(panel)
         warnings += [*panel.warnings, *counted]
-        if data["row"].nunique() < 2:
+        if _different(data["row"]) < 2:
             warnings.append(f"{panel.factor}: fewer than two levels with runs; not ranked.")
             continue
-        table, total = _anova(data.rename(columns={"row": "f0"}), ["f0"], False)
-        terms.append(_term((panel.factor,), table.loc["C(f0)"], total, len(data)))
-        n += len(data)
-    return _result(panels[0], "one-at-a-time", n, terms, warnings, None, None)
+        table, total = _anova(data, ["row"], False)
+        terms.append(_term((panel.factor,), table["C(row)"], total, len(data["y"])))
+        n += len(data["y"])
+    return _result(panels[0], "one-at-a-time", n, terms, warnings, {}, 1.0)
 
 
-def _anova(data: pd.DataFrame, factors: list[str], interactions: bool) -> tuple[pd.DataFrame, float]:
+def _anova(data: _Columns, factors: list[str], interactions: bool) -> tuple[dict[str, _Row], float]:
     """Table of type II sums of squares and the total sum of squares about the mean."""
-    of_seed, y = np.bincount(data["seed"]), data["y"].to_numpy()
+    of_seed, y = np.bincount(data["seed"]), data["y"]
     blocks = np.count_nonzero(of_seed) > 1 and of_seed.max() > 1
     total = float(((y - y.mean()) ** 2).sum())
     if total == 0:
@@ -114,9 +128,10 @@ def _anova(data: pd.DataFrame, factors: list[str], interactions: bool) -> tuple[
 
     effects = " + ".join(f"C({name})" for name in factors)
     formula = f"y ~ ({effects})**2" if interactions else f"y ~ {effects}"
-    model = ols(formula + (" + C(seed)" if blocks else ""), data=data).fit()
-    _check_residual(model.ssr, model.df_resid, total, len(data), factors)
-    return anova_lm(model, typ=2), total
+    model = ols(formula + (" + C(seed)" if blocks else ""), data=pd.DataFrame(data)).fit()
+    _check_residual(model.ssr, model.df_resid, total, len(y), factors)
+    table = anova_lm(model, typ=2)[["sum_sq", "df", "F", "PR(>F)"]]
+    return {str(source): _Row(*row) for source, *row in table.itertuples(name=None)}, total
 
 
 def _check_residual(squares: float, df: float, total: float, runs: int, factors: Sequence[str]) -> None:
@@ -126,34 +141,34 @@ def _check_residual(squares: float, df: float, total: float, runs: int, factors:
         raise AnalysisError("runs of one setting do not differ at all: there is no noise to compare effects with")
 
 
-def _is_balanced(data: pd.DataFrame, factors: list[str]) -> bool:
+def _is_balanced(data: _Columns, factors: list[str]) -> bool:
     """Whether every combination has one run of every seed."""
     names = (*factors, "seed")
     cells = np.bincount(_groups(data, names))
-    return bool((cells == 1).all()) and len(cells) == math.prod(_different(data, name) for name in names)
+    return bool((cells == 1).all()) and len(cells) == math.prod(_different(data[name]) for name in names)
 
 
-def _different(data: pd.DataFrame, name: str) -> int:
+def _different(column: NDArray[Any]) -> int:
     """How many different small whole numbers a column has."""
-    return int(np.count_nonzero(np.bincount(data[name])))
+    return int(np.count_nonzero(np.bincount(column)))
 
 
-def _groups(data: pd.DataFrame, names: Sequence[str]) -> NDArray[np.intp]:
+def _groups(data: _Columns, names: Sequence[str]) -> NDArray[np.intp]:
     """Number of the combination of small whole numbers in these columns that each row has, from 0."""
-    groups = np.zeros(len(data), dtype=np.intp)
+    groups = np.zeros(len(data["y"]), dtype=np.intp)
     for name in names:
-        column = data[name].to_numpy(dtype=np.intp)
+        column = data[name]
         groups = np.unique(groups * (int(column.max()) + 1) + column, return_inverse=True)[1]
     return groups
 
 
-def _balanced(data: pd.DataFrame, factors: list[str], interactions: bool, total: float) -> pd.DataFrame:
+def _balanced(data: _Columns, factors: list[str], interactions: bool, total: float) -> dict[str, _Row]:
     """What ``anova_lm`` gives for a balanced design, from means alone.
 
     There the effects are orthogonal, so that each one's sum of squares is that of its own marginal means (Montgomery
     2017, *Design and Analysis of Experiments*, 5.3): a grid of 10,000 settings needs no matrix of its effects.
     """
-    y = data["y"].to_numpy()
+    y = data["y"]
     overall = y.mean()
     effects: list[tuple[str, ...]] = [(name,) for name in factors]
     effects += list(combinations(factors, 2)) if interactions else []
@@ -161,26 +176,27 @@ def _balanced(data: pd.DataFrame, factors: list[str], interactions: bool, total:
     for effect in [*effects, ("seed",)]:
         groups = _groups(data, effect)
         means = np.bincount(groups, weights=y) / np.bincount(groups)
-        explained = float(((means - overall) ** 2).sum()) * len(data) / len(means)
-        free = float(math.prod(_different(data, name) - 1 for name in effect))
+        explained = float(((means - overall) ** 2).sum()) * len(y) / len(means)
+        free = float(math.prod(_different(data[name]) - 1 for name in effect))
         for name in effect if len(effect) > 1 else ():
             explained -= rows[f"C({name})"][0]
         rows[":".join(f"C({name})" for name in effect)] = (max(0.0, explained), free)
     residual = total - sum(explained for explained, _ in rows.values())
-    df_residual = len(data) - 1 - sum(free for _, free in rows.values())
-    _check_residual(residual, df_residual, total, len(data), factors)
-    squares, df = np.array([*rows.values(), (residual, df_residual)]).T
-    ratio = np.r_[squares[:-1] / df[:-1] / (residual / df_residual), np.nan]
-    columns = {"sum_sq": squares, "df": df, "F": ratio, "PR(>F)": special.fdtrc(df, df_residual, ratio)}
-    return pd.DataFrame(columns, index=[*rows, "Residual"])
+    df_residual = len(y) - 1 - sum(free for _, free in rows.values())
+    _check_residual(residual, df_residual, total, len(y), factors)
+    table = {"Residual": _Row(residual, df_residual, np.nan, np.nan)}
+    for source, (explained, free) in rows.items():
+        ratio = explained / free / (residual / df_residual)
+        table[source] = _Row(explained, free, ratio, float(special.fdtrc(free, df_residual, ratio)))
+    return table
 
 
-def _long(panel: Panel) -> tuple[pd.DataFrame, list[str]]:
+def _long(panel: Panel) -> tuple[_Columns, list[str]]:
     """Runs with columns row (of the level), seed and y, and a warning where diverged runs are among them."""
     values = panel.counted
     row, column = np.nonzero(np.isfinite(values))
-    data = pd.DataFrame({"row": row, "seed": column, "y": values[row, column]})
-    if data.empty:
+    data: _Columns = {"row": row, "seed": column, "y": values[row, column]}
+    if not len(row):
         raise AnalysisError(f"{panel.factor}: no run has {panel.metric.name}")
     diverged = int(panel.diverged.sum())
     return data, [f"{panel.factor}: {diverged_text(panel, diverged)}"] if diverged else []
@@ -193,11 +209,8 @@ def _parts(panel: Panel) -> tuple[str, ...] | None:
     return parts if len(parts) > 1 and fit else None
 
 
-def _term(factors: tuple[str, ...], row: Any, total: float, n: int) -> ImportanceTerm:
-    squares = float(row["sum_sq"])
-    return ImportanceTerm(
-        factors, squares / total, int(row["df"]), float(row["F"]), float(row["PR(>F)"]), float(np.sqrt(squares / n))
-    )
+def _term(factors: tuple[str, ...], row: _Row, total: float, n: int) -> ImportanceTerm:
+    return ImportanceTerm(factors, row.squares / total, int(row.df), row.ratio, row.p, math.sqrt(row.squares / n))
 
 
 def _result(
@@ -206,10 +219,10 @@ def _result(
     n: int,
     terms: list[ImportanceTerm],
     warnings: list[str],
-    table: pd.DataFrame | None,
-    total: float | None,
+    table: dict[str, _Row],
+    total: float,
 ) -> Importance:
-    shares = {} if table is None or total is None else (table["sum_sq"] / total).to_dict()
+    shares = {source: row.squares / total for source, row in table.items()}
     return Importance(
         *(panel.study, panel.metric.name, design, n),
         terms=tuple(sorted(terms, key=lambda term: -term.share)),

@@ -43,7 +43,7 @@ def step_of(tasks: Iterable[str]) -> str:
     Raises:
         ConfigError: There is no such task.
     """
-    names = {find_task(task).step for task in tasks}
+    names = {find_task(task).step for task in set(tasks)}
     return names.pop() if len(names) == 1 else "step"
 
 

@@ -149,7 +149,8 @@ def train_arguments(arguments: Sequence[str], *, as_json: bool = False, limits: 
             print(printable(str(interrupt.summary)), file=sys.stderr)
             print("ablate: interrupted; the same command goes on from here", file=sys.stderr)
             sys.exit(INTERRUPTED)
-        wanted = replace(wanted, plan=counted_plan(wanted.plan, records_of(wanted.plan, wanted.launch)))
+        if any(study.looks is not None for study in wanted.plan.studies):
+            wanted = replace(wanted, plan=counted_plan(wanted.plan, records_of(wanted.plan, wanted.launch)))
         if as_json:
             found = study_answers(wanted, records_of(wanted.plan, wanted.launch))
             print_json({"sweep": sweep_answers(summary), "studies": found})

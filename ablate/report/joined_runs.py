@@ -1,13 +1,15 @@
 """The frame of runs: a plan's points joined with their records, the input of analysis and report."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ablate.plan.plan import Plan
 from ablate.task.finding import find_task
 from ablate.task.identity import flatten
 from ablate.task.record import Record
+from ablate.task.task import Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +40,7 @@ def frame_of_runs(plan: Plan, records: Mapping[str, Record], study: str | None =
         )
     )
     rows, settings, places = [], dict[int, int](), []
+    tasks = cache(find_task)
     configs: list[dict[str, Any]] = []
     for point in plan.points:
         setting = point.setting
@@ -62,7 +65,7 @@ def frame_of_runs(plan: Plan, records: Mapping[str, Record], study: str | None =
                 "steps": len(result.curves) if result is not None else 0,
                 "last_step": result.curves[-1].step if result is not None and result.curves else 0,
                 **{metric: _number(result.last(metric) if result is not None else None) for metric in metrics},
-                **_guesses(point.run.task, record if result is not None else None, metrics),
+                **_guesses(point.run.task, record if result is not None else None, metrics, tasks),
                 "seconds": result.seconds if result is not None else float("nan"),
                 "engine": point.run.identity.get("engine"),
                 "error": result.error if result is not None else None,
@@ -86,11 +89,13 @@ def by_step(curves: "pd.DataFrame") -> "pd.DataFrame":
     return curves.rename(columns={"epoch": "step"})
 
 
-def _guesses(task: str, record: Record | None, metrics: Sequence[str]) -> dict[str, float]:
+def _guesses(
+    task: str, record: Record | None, metrics: Sequence[str], tasks: Callable[[str], Task]
+) -> dict[str, float]:
     """What guessing scores on the run's data; older records do not say, and the task may know it of their data."""
     from ablate.analyse import guess_columns
 
-    known = {} if record is None else record.result.guesses or find_task(task).guesses(record)
+    known = {} if record is None else record.result.guesses or tasks(task).guesses(record)
     columns: dict[str, float] = {}
     for metric in metrics:
         guess = known.get(metric)

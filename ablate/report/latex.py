@@ -1,6 +1,8 @@
 """The numbers of a study as LaTeX tables that fit one column of a paper (packages booktabs and array)."""
 
 import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -61,18 +63,18 @@ def latex_tables(view: StudyView, levels: pd.DataFrame) -> dict[str, str]:
         LaTeX by the name of the file without its ending: ``table`` holds the primary metric, ``table-NAME`` another.
     """
     others = unique_names([metric.name for metric in view.metrics])
+    factors = {factor.path: by_level(levels[levels["factor"] == factor.path]) for factor in view.factors}
     return {
-        "table" if metric == view.metric else f"table-{others[metric.name]}": _file(view, levels, metric)
+        "table" if metric == view.metric else f"table-{others[metric.name]}": _file(view, factors, metric)
         for metric in sorted(view.metrics, key=lambda metric: metric != view.metric)
     }
 
 
-def _file(view: StudyView, levels: pd.DataFrame, metric: Metric) -> str:
-    rows = levels[levels["metric"] == metric.name]
+def _file(view: StudyView, factors: Mapping[str, Sequence[Mapping[str, Any]]], metric: Metric) -> str:
     tables = [
         _table(view, factor, metric, own, index)
         for index, factor in enumerate(view.factors, 1)
-        if len(own := rows[rows["factor"] == factor.path])
+        if (own := [level[metric.name] for level in factors[factor.path] if metric.name in level])
     ]
     head = [HEAD, ANY] if any(r"\anychar" in text for text in tables) else [HEAD]
     return "\n\n".join([*head, *tables]) + "\n"
@@ -94,10 +96,9 @@ def _letter(c: str) -> str:
     return rf"$\{name}$" if name in GREEK else rf"\anychar{{{ord(c):04X}}}"
 
 
-def _table(view: StudyView, factor: FactorView, metric: Metric, rows: pd.DataFrame, index: int) -> str:
+def _table(view: StudyView, factor: FactorView, metric: Metric, levels: Sequence[Mapping[str, Any]], index: int) -> str:
     """One factor in one metric: level, mean ± sd, published, difference with its interval; bold is told apart."""
-    levels = [row for by_metric in by_level(rows) for row in by_metric.values()]
-    compared, published = (bool(rows[name].notna().any()) for name in ("difference", "published"))
+    compared, published = (any(pd.notna(row[name]) for row in levels) for name in ("difference", "published"))
     counts = sorted({int(row["n"]) for row in levels})
     lost = any(row["diverged"] or row["failed"] or row["missing"] for row in levels)
     runs = len(counts) > 1 or lost

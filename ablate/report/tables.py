@@ -88,13 +88,14 @@ def wide(view: StudyView, levels: pd.DataFrame) -> pd.DataFrame:
         )
         if name in levels
     ]
-    base = levels.drop_duplicates(["factor", "order"])
-    table = base[[*keys, "order"]]
+    place = ["factor", "order"]
+    base = levels.drop_duplicates(place).set_index(place, drop=False)
+    parts = [base[keys]]
+    of_metric = {str(name): rows for name, rows in levels.set_index(place).groupby("metric", sort=False)}
     for metric in view.names:
-        part = levels[levels["metric"] == metric]
-        names = {old: f"{metric}_{new}" for old, new in WIDE.items() if old in part}
-        table = table.merge(part[["factor", "order", *names]].rename(columns=names), on=["factor", "order"], how="left")
-    return table.drop(columns="order")
+        names = {old: f"{metric}_{new}" for old, new in WIDE.items() if old in levels}
+        parts.append(of_metric[metric][list(names)].rename(columns=names).reindex(base.index))
+    return pd.concat(parts, axis=1).reset_index(drop=True)
 
 
 def sheets(view: StudyView, levels: pd.DataFrame) -> list[Sheet]:

@@ -54,6 +54,8 @@ def unpack(layout: str, data: bytes) -> tuple[Measurement, ...]:
         raise ValueError(f"{len(data)} bytes of measurements, {8 * sum(sizes)} expected")
     start = 0
 
+    values: list[dict[str, float]]
+
     def take(kind: str, count: int) -> "array[int] | array[float]":
         nonlocal start
         found = array(kind, data[start : start + 8 * count])
@@ -63,11 +65,16 @@ def unpack(layout: str, data: bytes) -> tuple[Measurement, ...]:
         return found
 
     steps, seconds = take("q", points), take("d", points)
-    values: list[dict[str, float]] = [{} for _ in range(points)]
-    for name, count in metrics:
-        places = values if count == points else [values[int(position)] for position in take("q", count)]
-        for place, value in zip(places, take("d", count), strict=True):
-            place[name] = value
+    if metrics and all(count == points for _, count in metrics):  # The usual case, which has to be fast.
+        names = [name for name, _ in metrics]
+        columns = [take("d", points) for _ in names]
+        values = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    else:
+        values = [{} for _ in range(points)]
+        for name, count in metrics:
+            places = values if count == points else [values[int(position)] for position in take("q", count)]
+            for place, value in zip(places, take("d", count), strict=True):
+                place[name] = value
     rows = zip(steps, values, seconds, strict=True)
     return tuple(Measurement(int(step), measured, wall) for step, measured, wall in rows)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Literal
 
 from ablate.task.metric import Goal
@@ -60,7 +61,7 @@ class Result:
     @property
     def metrics(self) -> tuple[str, ...]:
         """Names of all that was measured, in order of first appearance."""
-        return tuple(dict.fromkeys(name for measurement in self.curves for name in measurement.values))
+        return tuple(dict.fromkeys(chain.from_iterable(measurement.values for measurement in self.curves)))
 
     @property
     def seconds(self) -> float:

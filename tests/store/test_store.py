@@ -51,7 +51,7 @@ def test_records_come_back_as_they_were(store):
     assert store.get(wanted, curves=False)[wanted[0]].result.curves == ()
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(curves=st.lists(st.tuples(metric, metric, maybe, maybe, maybe, maybe, metric), max_size=4))
 def test_every_float_survives(curves, tmp_path_factory):
     run = RunConfig()
