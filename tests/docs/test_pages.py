@@ -48,6 +48,16 @@ def test_nothing_of_the_site_comes_from_elsewhere(site):
         assert not [place for place in loaded if place.startswith(("http", "//"))], page.name
 
 
+def test_every_link_by_name_has_its_address():
+    for page in (ROOT / "docs").glob("*.md"):
+        text = page.read_text()
+        used, named = (
+            set(re.findall(r"\]\[([\w-]+)\]", text)),
+            set(re.findall(r"^\[([\w-]+)\]: https", text, re.MULTILINE)),
+        )
+        assert used == named, page.name
+
+
 def test_every_field_and_every_command_is_in_the_reference(site):
     from ablate.cli import main
     from ablate.images.run import RunConfig
