@@ -12,7 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ablate import __version__
-from ablate.commands.exits import CHANGED, user_errors
+from ablate.commands.exits import BROKEN, CHANGED, user_errors
 
 # The analysis multiplies small matrices, which several threads only slow down; read when numpy is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -385,11 +385,16 @@ def diagnose(run: str, files: tuple[Path, ...], results: Path, as_json: bool, **
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 def plugins(as_json: bool) -> None:
-    """List the tasks and parts there are: built in, of installed packages, and of this folder's pyproject.toml."""
+    """List the tasks and parts there are: built in, of installed packages, and of this folder's pyproject.toml.
+
+    Exit code 1: one of them, which the list names, cannot be loaded.
+    """
     from ablate.commands.plugins import print_plugins
 
     with user_errors():
-        print_plugins(as_json)
+        is_whole = print_plugins(as_json)
+    if not is_whole:
+        sys.exit(BROKEN)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from ablate.task.errors import ConfigError
 from ablate.task.printable import printable
 
+BROKEN = 1
+"""Exit code of a list that was made, on which something cannot be used."""
 BAD_INPUT = 2
 """Exit code for input that cannot be used."""
 CHANGED = 3

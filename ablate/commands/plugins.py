@@ -1,9 +1,11 @@
 """``ablate plugins``: which tasks and parts there are, where they come from, and whether they load."""
 
+import sys
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 
 from ablate.task.errors import ConfigError
-from ablate.task.finding import Found, find_parts
+from ablate.task.finding import CHECKS, Found, find_parts, load_object
 from ablate.task.project import GROUPS, read_project
 
 
@@ -50,12 +52,27 @@ def _tried(part: Found) -> Plugin:
     problem = part.problem
     if problem is None and part.origin != "built in":
         try:
-            loaded = part.load()
-            if part.group == "tasks":
-                loaded.provide(())
+            with redirect_stdout(sys.stderr):  # what it prints is no part of the list
+                _load(part)
         except ConfigError as error:
             problem = "; ".join(error.problems)
     return Plugin(part.group, part.name, part.kind, part.origin, problem)
+
+
+def _load(part: Found) -> None:
+    """Load a part as what needs it does.
+
+    Raises:
+        ConfigError: It cannot be loaded, or is not what a part of its group must be.
+    """
+    from ablate.execute.choice import load_executor
+
+    if part.group == "tasks":
+        part.load().provide(())
+    elif part.group == "executors":
+        load_executor(part.name)
+    else:
+        load_object(CHECKS[part.group])(part.group, part.name)
 
 
 def _print_table(found: list[Plugin]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ablate.commands.answers import print_json, said_aside, study_answers, sweep_answers
 from ablate.commands.exits import BAD_INPUT, INTERRUPTED, UNFINISHED, user_errors
-from ablate.commands.kept_records import records_in, take_up, with_kept
+from ablate.commands.kept_records import final_in, records_in, take_up, with_kept
 from ablate.commands.looks import counted_plan, train_by_looks
 from ablate.commands.study_folders import Words, changed_studies, folder_names, words_of
 from ablate.commands.study_view import check_studies
@@ -92,17 +92,15 @@ def train(wanted: StudyRequest, *, quiet: bool = False, limits: "Limits | None" 
     from ablate.execute.choice import settings_on
 
     limits, begun, launch = limits or Limits(), time.monotonic(), wanted.launch
-    settings_on(launch.choice, launch.device, launch.workers, len(wanted.plan.runs))  # Refuses before a store is made.
+    # Both refuse before a store is made.
+    settings_on(launch.choice, launch.device, launch.workers, len(wanted.plan.runs))
+    _provide(wanted)
     with _store(wanted.launch) as store:
         digests = [run.digest for run in wanted.plan.runs]
         for file, count in take_up(store, Path(wanted.launch.results), digests).items():
             print(f"{count} records taken up from {file} into the store; elsewhere (results=DIR) all are trained anew")
 
         def train_part(plan: Plan) -> "Summary":
-            settled = store.status_of((run.digest for run in plan.runs), since=store.mark())
-            lacking = [run for run in plan.runs if run.digest not in settled]
-            for name in dict.fromkeys(run.task for run in lacking):
-                find_task(name).provide([run for run in lacking if run.task == name])
             return execute(
                 plan.runs,
                 store,
@@ -124,6 +122,29 @@ def train(wanted: StudyRequest, *, quiet: bool = False, limits: "Limits | None" 
             wanted.folder,
             lambda text: print(printable(text)),
         )
+
+
+def _provide(wanted: StudyRequest) -> None:
+    """Have tasks get and check what those runs need that are still to be trained.
+
+    Raises:
+        ConfigError: Something cannot be had, or cannot be used; lists the problems of every task.
+    """
+    from ablate.store import FINAL
+
+    runs, results = wanted.plan.runs, Path(wanted.launch.results)
+    with _store(wanted.launch, read_only=True) as store:
+        statuses = store.status_of(run.digest for run in runs)
+    lacking = [run for run in runs if statuses.get(run.digest) not in FINAL]
+    kept = final_in(results, {run.digest for run in lacking})
+    problems = list[str]()
+    for name in dict.fromkeys(run.task for run in lacking if run.digest not in kept):
+        try:
+            find_task(name).provide([run for run in lacking if run.task == name and run.digest not in kept])
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
 
 
 def train_arguments(arguments: Sequence[str], *, as_json: bool = False, limits: "Limits | None" = None) -> None:

@@ -7,7 +7,21 @@ from ablate.execute.devices import worker_settings
 from ablate.task.errors import ConfigError
 from ablate.task.executor import Executor, ExecutorChoice, WorkerSettings
 from ablate.task.executor_options import executor_options
-from ablate.task.finding import find_part
+from ablate.task.finding import Found, find_part
+
+
+def load_executor(name: str) -> tuple[Found, Any]:
+    """Where an executor is declared, and what makes it.
+
+    Raises:
+        ConfigError: There is none of that name, or it cannot be loaded.
+    """
+    found = find_part("executors", name)
+    maker = found.load()
+    if not callable(maker):
+        what = f"executor {name} ({found.origin}): {found.place}"
+        raise ConfigError(f"{what}: must be a class that is made with the settings of workers, not {maker!r}")
+    return found, maker
 
 
 def settings_on(
@@ -31,7 +45,7 @@ def settings_on(
     Raises:
         ConfigError: There is no such executor, or it cannot have these workers.
     """
-    maker = find_part("executors", choice.name).load()
+    _, maker = load_executor(choice.name)
     if hasattr(maker, "settings"):
         own: list[WorkerSettings] = maker.settings(executor_options(maker, choice), device, workers, runs, engine)
         return own
@@ -44,8 +58,7 @@ def make_executor(choice: ExecutorChoice, settings: Sequence[WorkerSettings]) ->
     Raises:
         ConfigError: There is none, or it cannot be made.
     """
-    found = find_part("executors", choice.name)
-    maker = found.load()
+    found, maker = load_executor(choice.name)
     options = executor_options(maker, choice)
     arguments: tuple[Any, ...] = (settings,) if options is None else (settings, options, choice)
     try:

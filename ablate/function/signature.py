@@ -44,9 +44,9 @@ def load_function(place: str, roots: Sequence[Path]) -> Callable[..., Any]:
         ConfigError: It cannot be imported, is no function, or does not take a configuration, a seed and a report.
     """
     make_importable(tuple(roots))
-    found = load_object(place)
-    if not callable(found) or (inspect.isclass(found)):
-        raise ConfigError(f"function = {place!r}: is a {type(found).__name__}, no function; it {WANTED}")
+    found = load_object(place, "function")
+    if (what := _no_function(found)) is not None:
+        raise ConfigError(f"function = {place!r}: is {what}; it {WANTED}")
     try:
         signature = inspect.signature(found)
         signature.bind(None, 0, None)
@@ -54,6 +54,20 @@ def load_function(place: str, roots: Sequence[Path]) -> Callable[..., Any]:
         raise ConfigError(f"function = {place!r}: takes {_parameters(found)}; it {WANTED}") from None
     function: Callable[..., Any] = found
     return function
+
+
+def _no_function(found: Any) -> str | None:
+    """What stands in place of a function that does its work when it is called; None: it is one."""
+    if inspect.isclass(found):
+        return "a class, no function"
+    if not callable(found):
+        return f"of type {type(found).__name__}, no function"
+    bodies = (found, inspect.getattr_static(found, "__call__", None))  # of a function, or of an object that can be called
+    if any(map(inspect.iscoroutinefunction, bodies)):
+        return "an async function, which would never be awaited"
+    if any(map(inspect.isgeneratorfunction, bodies)) or any(map(inspect.isasyncgenfunction, bodies)):
+        return "a generator function, which yields instead of training"
+    return None
 
 
 def _parameters(function: Any) -> str:

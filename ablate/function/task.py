@@ -1,7 +1,7 @@
 """A task that is a function of the user's project."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -83,7 +83,7 @@ class FunctionTask(DeclaredTask):
         """What the function's configuration is annotated with; the module is imported only where it may be."""
         if not looks_typed(self.place, self.project.roots):
             return None
-        return configuration_type(load_function(self.place, self.project.roots), self.place)
+        return configuration_type(self._load(), self.place)
 
     def check(self, values: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         """The setting as the function's own type has it, and what is wrong with it."""
@@ -97,7 +97,13 @@ class FunctionTask(DeclaredTask):
 
     def provide(self, runs: Sequence[Run]) -> None:
         """See :class:`ablate.task.task.Task`: the function is imported and looked at."""
-        load_function(self.place, self.project.roots)
+        self._load()
+
+    def _load(self) -> Callable[..., Any]:
+        try:
+            return load_function(self.place, self.project.roots)
+        except ConfigError as error:
+            raise ConfigError([f"tasks.{self.name}.{problem}" for problem in error.problems]) from None
 
 
 def _json_data(values: Any) -> Any:

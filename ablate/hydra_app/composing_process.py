@@ -71,6 +71,7 @@ class _Serving:
     def __init__(self, start: Mapping[str, Any], write: Callable[[str], object]) -> None:
         self._start, self._write = start, write
         self._name = Path(start["script"]).stem if start["script"] else str(start["module"]).rpartition(".")[2]
+        self._folder: str | None = None
 
     def say(self, answer: Mapping[str, Any]) -> None:
         self._write(json.dumps(answer) + "\n")
@@ -99,7 +100,7 @@ class _Serving:
         old = version_base is _UNSPECIFIED or (version_base is not None and str(version_base) in ("1.0", "1.1"))
         if config_path is _UNSPECIFIED:
             config_path = "." if old else None
-        folder = self._start["config_path"] or _folder(function, config_path)
+        folder = self._folder = self._start["config_path"] or _folder(function, config_path)
         with _initialised(folder, {"job_name": self._name, **base}):
             loader = GlobalHydra.instance().config_loader()
             groups = list(_groups(loader))
@@ -121,8 +122,10 @@ class _Serving:
             return _composed(config, request["project"])
         except (HydraException, OmegaConfBaseException) as error:
             return {"error": _in_words(error)}
+        except UnicodeDecodeError as error:
+            return {"error": f"{_not_text(self._folder)}: is no text in UTF-8: {error.reason}"}
         except Exception as error:  # a resolver of the application's own
-            return {"error": _in_words(error), "traceback": traceback.format_exc()}
+            return {"error": f"{self._name}: {_in_words(error)}", "traceback": traceback.format_exc()}
 
 
 def _composed(config: DictConfig, project: str) -> dict[str, Any]:
@@ -179,6 +182,16 @@ def _folder(function: Callable[..., Any], config_path: str | None) -> str | None
         function = function.__wrapped__
     file = Path(str(function.__globals__["__file__"]))
     return str((file.resolve().parent / config_path).resolve())
+
+
+def _not_text(folder: str | None) -> str:
+    """The first file of a configuration that cannot be decoded."""
+    for file in sorted(Path(folder).rglob("*.yaml")) if folder is not None else ():
+        try:
+            file.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            return str(file)
+    return "a file of the configuration"
 
 
 def _initialised(folder: str | None, base: Mapping[str, Any]) -> Any:

@@ -45,6 +45,8 @@ def refusals(path: str, value: Any) -> list[str]:
 
 
 def _refused(path: str, value: Any) -> list[str]:
+    if isinstance(value, float) and math.isnan(value):
+        return [f"{path} = {value}: is no level: it equals nothing, not even itself"]
     if isinstance(value, str) and _RESOLVER.search(value):
         return [f"{path} = {value!r}: a study is data: links such as ${{optimizer.lr}} are followed, resolvers are not"]
     if isinstance(value, Mapping):

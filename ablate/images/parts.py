@@ -199,7 +199,11 @@ def part_class(group: str, name: str) -> Any:
     Raises:
         ConfigError: There is none, it cannot be loaded, or it is no subclass of what the group's parts must be.
     """
+    declared = next((found for found in find_parts(group) if found.name == name), None)
     if name in BUILT_IN[group]:
+        if declared is not None:
+            what = f"{declared.origin}: {group[:-1]} {name!r}"
+            raise ConfigError(f"{what}: this name is taken by a built-in one; choose another")
         return BUILT_IN[group][name]
     found = find_external(group, name)
     loaded = found.load()
@@ -255,6 +259,8 @@ def declared_options(group: str) -> dict[str, dict[str, Any]]:
     """
     options: dict[str, dict[str, Any]] = {}
     for found in find_parts(group):
+        if found.name in BUILT_IN[group]:
+            continue
         try:
             model_fields = part_class(group, found.name).model_fields
         except ConfigError:

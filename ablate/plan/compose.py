@@ -146,13 +146,8 @@ class _Composing:
         with _in_study(file):
             choices = _choices(file, overrides, composer)
             stated, notes = _stated(file, overrides, composer, choices)
-        values = changed(stated, overrides.fields)
-        node = override_study(file.node if file is not None else None, overrides.study)
-        _check_sweeps(node, overrides, values, composer)
-        study = parse_study(
-            file.name if file is not None else "multirun",
-            _with_sweeps(_linked(node, values), overrides, file) | {"task": task},
-        )
+            values = changed(stated, overrides.fields)
+            study = _parsed(file, task, overrides, values, composer)
 
         @cache
         def own_values(group: str, option: str) -> Mapping[str, Any]:
@@ -273,13 +268,18 @@ def _of_application(
         )
         baseline = ApplicationBaseline(application, tuple(changes), others)
         values = baseline.values
+        study = _parsed(file, task, overrides, values, composer)
+    return Source(study, values, launch, baseline.option, task, {}, baseline)
+
+
+def _parsed(
+    file: StudyFile | None, task: str, overrides: Overrides, values: Mapping[str, Any], composer: AnyComposer
+) -> Study:
+    """The study that a file, or without one a command line, states."""
     node = override_study(file.node if file is not None else None, overrides.study)
     _check_sweeps(node, overrides, values, composer)
-    study = parse_study(
-        file.name if file is not None else "multirun",
-        _with_sweeps(_linked(node, values), overrides, file) | {"task": task},
-    )
-    return Source(study, values, launch, baseline.option, task, {}, baseline)
+    found = _with_sweeps(_linked(node, values), overrides, file) | {"task": task}
+    return parse_study(file.name if file is not None else "multirun", found)
 
 
 def _choices(file: StudyFile | None, overrides: Overrides, composer: AnyComposer) -> list[str]:

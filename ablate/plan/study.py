@@ -147,7 +147,7 @@ def parse_study(name: str, values: Mapping[str, Any]) -> Study:
     try:
         study = Study.model_validate({k: v for k, v in data.items() if v is not None})
     except ValidationError as error:
-        found = problems_of(error, "study.")
+        found = [problem.replace("study.: ", "study.") for problem in problems_of(error, "study.")]
         raise ConfigError(problems + [p for p in found if not (problems and "factor" in p)]) from None
     if problems:
         raise ConfigError(problems)

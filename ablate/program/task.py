@@ -1,7 +1,6 @@
 """A task that is a program: any command line, unmodified."""
 
 import os
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from ablate.program.process_table import ProcessTable
+from ablate.program.starting import problem_of_program
 from ablate.program.template import Switches, Template
 from ablate.task.code import Code, read_code
 from ablate.task.declaration import DeclaredTask, parse_table
@@ -129,16 +129,9 @@ class ProgramTask(DeclaredTask):
         if not folder.is_dir():
             problems.append(f"cwd = {table.cwd!r}: there is no such folder")
         first = table.command[0].replace("{project}", str(self.project.folder))
-        if first in PYTHON or "{" in first:
-            pass
-        elif os.sep in first:
-            file = folder / first
-            if not file.is_file():
-                problems.append(f"command: {first}: there is no such program")
-            elif not os.access(file, os.X_OK):
-                problems.append(f"command: {first}: is not executable")
-        elif shutil.which(first) is None:
-            problems.append(f"command: {first}: there is no such program on PATH")
+        if first not in PYTHON and "{" not in first:
+            problem = problem_of_program(first, folder)
+            problems += [f"command: {problem}"] if problem is not None else []
         script, module = self._python_code()
         if script is not None and not script.is_file():
             hint = "; in a run's own folder write {project}/..." if table.cwd == "{folder}" else ""

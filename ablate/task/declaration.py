@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from ablate.task.code import Code
 from ablate.task.errors import ConfigError
@@ -35,6 +35,12 @@ class MetricTable(Fields):
     high: float | None = None
     split: Split | None = None
     axis: str = ""
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> "MetricTable":
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            raise ValueError(f"low = {self.low:g}: must be below high, which is {self.high:g}")
+        return self
 
 
 class TaskTable(Fields):

@@ -35,6 +35,14 @@ KINDS: Mapping[str, str] = {
 """By the ``kind`` of a task that is declared by a table, what makes the task of ``(name, table, project)``."""
 
 
+CHECKS: Mapping[str, str] = dict.fromkeys(
+    ("networks", "datasets", "metrics", "losses", "augmentations"), "ablate.images.parts:part_class"
+)
+"""By group, what loads a part of ``(group, name)`` as the task does that it belongs to, and looks whether it is one."""
+
+_MISSING = object()
+
+
 @dataclass(frozen=True)
 class Found:
     """A part that a name stands for, not loaded yet."""
@@ -69,12 +77,28 @@ class Found:
         if self.project is not None:
             self.project.make_importable()
         if self.place:
-            return load_object(self.place, f"{self.name} ({self.origin})")
+            found = load_object(self.place, f"{self.name} ({self.origin})")
+            if self.group == "tasks":
+                self._check_task(found)
+            return found
         assert self.project is not None
         try:
             return _made(self.name, self.project)
         except ConfigError as error:
             raise ConfigError([f"{self.origin}: {problem}" for problem in error.problems]) from None
+
+    def _check_task(self, found: Any) -> None:
+        what = f"task {self.name!r} ({self.origin}): {self.place}"
+        if isinstance(found, type):
+            raise ConfigError(f"{what}: is a class; declare an object of it")
+        lacking = [name for name in vars(Task) if not name.startswith("_") and not _has(found, name)]
+        if lacking:
+            raise ConfigError(f"{what}: is no task: it has no {', '.join(lacking)}; see ablate.task.task.Task")
+
+
+def _has(found: Any, name: str) -> bool:
+    """Whether an object has an attribute, which may be a property that nobody has to evaluate for that."""
+    return hasattr(type(found), name) or hasattr(found, name)
 
 
 _OFFERED: dict[str, Task] = {}
@@ -110,7 +134,8 @@ def find_part(group: str, name: str) -> Found:
             return found
     known = ", ".join(found.name for found in find_parts(group)) or "(none)"
     thing = group[:-1]
-    raise ConfigError([f"{thing} = {name!r}: there is no such {thing}; {group} are {known}", *read_project().problems])
+    unread = "".join(f"; {problem}" for problem in read_project().problems)
+    raise ConfigError(f"{thing} = {name!r}: there is no such {thing}; {group} are {known}{unread}")
 
 
 def find_parts(group: str, folder: Path | None = None) -> list[Found]:
@@ -191,13 +216,14 @@ def load_object(place: str, what: str = "") -> Any:
     prefix = f"{what}: " if what else ""
     try:
         found: Any = importlib.import_module(module)
-    except (Exception, SystemExit) as error:
+        for part in name.split("."):
+            found = getattr(found, part, _MISSING)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit, and whatever else somebody's code raises
         raise ConfigError(f"{prefix}{place}: cannot be loaded: {_in_words(error)}") from error
-    for part in name.split("."):
-        try:
-            found = getattr(found, part)
-        except AttributeError:
-            raise ConfigError(f"{prefix}{place}: cannot be loaded: {module} has no {name!r}") from None
+    if found is _MISSING:
+        raise ConfigError(f"{prefix}{place}: cannot be loaded: {module} has no {name!r}")
     return found
 
 

@@ -39,7 +39,7 @@ def test_seeds_are_a_count_or_a_list():
         ({"factors": {"optimizer.lr": [0.1]}, "seeds": [1, 1]}, "a seed is listed twice"),
         ({"factors": {"optimizer.lr": [0.1]}, "seeds": "many"}, "study.seeds = 'many'"),
         ({"factors": {"optimizer.lr": [0.1]}, "design": "random"}, "'one-at-a-time', 'grid' or 'leave-one-out'"),
-        ({"factors": {"optimizer.lr": [0.1]}, "metrics": ["accuracy"]}, "study.: metrics = ['accuracy']: allowed are"),
+        ({"factors": {"optimizer.lr": [0.1]}, "metrics": ["accuracy"]}, "study.metrics = ['accuracy']: allowed are"),
         ({"factors": {"optimizer.lr": [0.1]}, "experiment": 1}, "study.experiment: there is no such field"),
         ({"factors": {"optimizer.lr": [0.1]}, "labels": {"train.epochs": "e"}}, "is no factor of this study"),
         ({}, "needs at least one factor"),

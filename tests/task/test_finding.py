@@ -144,7 +144,7 @@ def test_entry_points_of_installed_packages(write, folder):
 def test_plugins_lists_what_is_broken_beside_the_rest(write, capsys):
     write("pyproject.toml", TASK + "[tool.ablate.networks]\nx = 'raises:X'\ny = 'nets:Y'\n")
     write("train.py", "def train(config, seed, report): ...\n")
-    write("nets.py", "Y = 1\n")
+    write("nets.py", "from ablate.images.config.model import LeNet\n\nclass Y(LeNet):\n    name: str = 'y'\n")
     write("raises.py", "1 / 0\n")
     found = {plugin.name: plugin for plugin in plugins()}
     assert found["images"].problem is None
