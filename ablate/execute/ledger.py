@@ -13,11 +13,13 @@ from ablate.execute.summary import Failure, Summary
 from ablate.plan.cohorts import Cohort, hand_out
 from ablate.task.identity import flatten
 from ablate.task.record import Record, Status
-from ablate.task.run import Run
+from ablate.task.run import Run, TimeLimited
 from ablate.task.searching import unit_of_work
 
 RATE_SECONDS = 60.0
 """Over which the speed shown is measured."""
+LATE_SECONDS = 60.0
+"""Given to an engine beyond a run's time limit: to import what the run needs, and to leave it."""
 MESSAGE_LINES = 3
 """Of an exception, shown as the reason why a run failed."""
 
@@ -58,6 +60,13 @@ class Flight:
         """Trained so far."""
         runs = self.assignment.cohort.runs
         return sum(samples_until(runs[member], step) for member, step in self.steps.items())
+
+    @property
+    def limit(self) -> float | None:
+        """Seconds that its runs may take together; None: any time."""
+        runs = self.assignment.cohort.runs
+        limits = [run.time_limit for run in runs if isinstance(run, TimeLimited) and run.time_limit is not None]
+        return sum(limits) if len(limits) == len(runs) else None
 
 
 class Ledger:
@@ -106,6 +115,15 @@ class Ledger:
         for record in trained or ():
             self._samples += samples_of(self.runs[record.digest], record)
         return flight
+
+    def overdue(self) -> list[tuple[Any, str]]:
+        """Workers whose engines have not left their runs though they should have, and why each is to be ended."""
+        limits = [(worker, flight, flight.limit) for worker, flight in self.flights.items()]
+        return [
+            (worker, f"took longer than its limit of {limit:g} s, and ended only with its worker process")
+            for worker, flight, limit in limits
+            if limit is not None and time.monotonic() - flight.started > limit + LATE_SECONDS
+        ]
 
     @property
     def unattended(self) -> list[Run]:

@@ -1,11 +1,14 @@
 """The local executor: a pool of worker processes."""
 
 import multiprocessing
+import os
 import signal
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
@@ -13,6 +16,7 @@ from typing import Any
 from ablate.execute.interrupts import STOP_SIGNALS
 from ablate.execute.worker import main
 from ablate.task.executor import Answer, Died, MeasureSpeed, Ready, Stop, TrainCohort, Worker, WorkerSettings
+from ablate.task.marked import MARK, end_marked
 
 EXIT_SECONDS = 3.0
 """Given to workers to exit by themselves."""
@@ -25,6 +29,8 @@ class WorkerProcess:
     process: SpawnProcess
     connection: "Connection[Any, Any]"
     orders: WorkerSettings
+    mark: str
+    """In its environment, and in those of all processes that it starts."""
     hardware: dict[str, Any] = field(default_factory=dict)
     is_ready: bool = False
 
@@ -59,10 +65,12 @@ class Pool:
         orders = self._unused.pop()
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=main, args=(theirs, orders), name=f"ablate worker on {orders.device}")
-        with _without_interrupts():
+        resource_tracker.ensure_running()  # this process's own; started with a worker, it would have the worker's mark
+        mark = uuid.uuid4().hex
+        with _without_interrupts(), _marked(mark):
             process.start()
         theirs.close()
-        worker = WorkerProcess(process, ours, orders)
+        worker = WorkerProcess(process, ours, orders, mark)
         self.workers.append(worker)
         return worker
 
@@ -130,6 +138,7 @@ class Pool:
         if worker.process.is_alive():
             worker.process.kill()
         worker.process.join()
+        end_marked(worker.mark)
         code = worker.process.exitcode or 0
         worker.process.close()
         worker.connection.close()
@@ -139,6 +148,17 @@ class Pool:
             return f"exited with code {code}"
         name = signal.Signals(-code).name if -code in list(signal.Signals) else f"signal {-code}"
         return f"was ended by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
+
+
+@contextmanager
+def _marked(mark: str) -> Iterator[None]:
+    """A process that is started has the mark in its environment from its beginning, and so has one that it forks."""
+    before = os.environ.get(MARK, "")
+    os.environ[MARK] = mark
+    try:
+        yield
+    finally:
+        os.environ[MARK] = before
 
 
 @contextmanager

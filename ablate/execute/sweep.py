@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from ablate.execute.choice import make_executor
 from ablate.execute.devices import speed_device
+from ablate.execute.doubts import Doubts
 from ablate.execute.interrupts import Interrupts
 from ablate.execute.keeper import Keeper
 from ablate.execute.ledger import Assignment, Flight, Ledger, cost_in_seconds, reason
@@ -91,10 +92,9 @@ class Sweep:
         self.startup_deaths = 0
         self.begun = time.monotonic()
         self.next_renewal = time.monotonic() + RENEWAL
-        self.next_poll = 0.0
-        self.next_display = 0.0
+        self.next_poll = self.next_display = 0.0
         self.end_of_grace: float | None = None
-        self.keeper = Keeper(store, self.owner)
+        self.keeper, self.doubts = Keeper(store, self.owner), Doubts(store)
         self.store_is_gone = False
 
     def run(self, limits: Limits) -> Summary:
@@ -166,6 +166,9 @@ class Sweep:
             self._dispatch()
         for worker, answer in self.pool.wait(TICK_SECONDS):
             self._hear(worker, answer)
+        for worker, why in self.ledger.overdue():
+            self.pool.end(worker)
+            self._give_up(worker, why, may_retry=False)
         if time.monotonic() >= self.next_renewal:
             self.next_renewal = time.monotonic() + RENEWAL
             self._renew()
@@ -306,8 +309,8 @@ class Sweep:
                 raise ConfigError(problems)
             case Died(reason) if not self.interrupts.asked:
                 self._mourn(worker, reason)
-            case Died():
-                self._forget(worker)
+            case Died() if worker in self.ledger.flights:
+                self.ledger.land(worker, None)
 
     def _mourn(self, worker: Worker, reason: str) -> None:
         self.ledger.deaths += 1
@@ -324,10 +327,6 @@ class Sweep:
                     raise RuntimeError(f"worker processes cannot be started: the last {reason}")
                 self.progress.say(f"a worker process {reason} before it was ready; going on with the others")
                 self.pool.shrink()
-
-    def _forget(self, worker: Worker) -> None:
-        if worker in self.ledger.flights:
-            self.ledger.land(worker, None)
 
     def _give_up(self, worker: Worker, error: str, *, may_retry: bool) -> None:
         """A cohort was trained in vain: its members are tried again one by one, or fail."""
@@ -347,6 +346,7 @@ class Sweep:
     ) -> None:
         """Write the records of a cohort, and of what is read off its members."""
         flight = self.ledger.flights[worker]
+        self.doubts.check(flight.assignment.cohort.runs, results)
         trained, derived = self.keeper.take(worker, flight, results, hardware)
         self.ledger.land(worker, trained)
         self.keeper.save(flight.assignment.digests)

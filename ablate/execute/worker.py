@@ -27,6 +27,7 @@ from ablate.task.executor import (
     WorkerSettings,
 )
 from ablate.task.finding import load_object
+from ablate.task.marked import MARK, end_marked
 from ablate.task.run import Run
 
 
@@ -146,6 +147,8 @@ def _end_with_parent() -> None:
 
     def watch(sentinel: int) -> None:
         wait([sentinel])
+        if mark := os.environ.get(MARK):
+            end_marked(mark)
         os._exit(1)
 
     threading.Thread(target=watch, args=(parent.sentinel,), daemon=True).start()

@@ -2,16 +2,23 @@
 
 import os
 import traceback
+import uuid
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from ablate.function.limit import time_limit
 from ablate.function.report import Left, Report, ReportError
 from ablate.function.signature import configuration_type, load_function, nested, typed
+from ablate.task.marked import MARK, marked, settled
 from ablate.task.output import capturing
 from ablate.task.plain_engine import PlainEngine
 from ablate.task.plain_run import PlainRun
 from ablate.task.record import Result, StopRule
+
+SETTLE_SECONDS = 1.0
+"""Given to processes that a function has started to end by themselves after it."""
 
 
 class FunctionEngine(PlainEngine):
@@ -27,7 +34,8 @@ class FunctionEngine(PlainEngine):
 
     def __init__(self, device: str, threads: int) -> None:
         super().__init__(device, threads)
-        os.environ.update(self.variables)
+        self._mark = os.environ.get(MARK) or uuid.uuid4().hex
+        os.environ.update({**self.variables, MARK: self._mark})
 
     def train_one(self, run: PlainRun, on_step: Callable[[int], None], rule: StopRule | None) -> Result:
         """See :class:`ablate.task.plain_engine.PlainEngine`."""
@@ -36,10 +44,12 @@ class FunctionEngine(PlainEngine):
         kind = configuration_type(function, place)
         config = nested(run.config) if kind is None else typed(kind, run.config)
         report = Report(run.details["metrics"], rule, on_step)
-        error = None
+        error, before = None, set(marked(self._mark))
         with capturing() as output:
             try:
-                report.finish(function(config, run.seed, report))
+                with time_limit(run.time_limit, report):
+                    returned = function(config, run.seed, report)
+                report.finish(returned)
             except Left:
                 report.finish(None)
             except BaseException as raised:
@@ -48,10 +58,13 @@ class FunctionEngine(PlainEngine):
                 error = str(raised) if isinstance(raised, ReportError) else traceback.format_exc()
         if report.raised is not None:
             raise report.raised
-        notes = {"code": run.details["code"], "output": output.text}
+        notes: dict[str, Any] = {"code": run.details["code"], "output": output.text}
+        if left := settled(self._mark, before, SETTLE_SECONDS):
+            notes["left_behind"] = left
         curves = report.curves
         if (error or report.fault) is not None:
-            return Result("failed", curves, error or report.fault, notes)
+            said = [report.fault] if report.fault not in (None, error) else []
+            return Result("failed", curves, "\n".join([*filter(None, said), *filter(None, [error])]), notes)
         if report.has_diverged:
             return Result("diverged", curves, None, notes)
         if report.stopped_by_rule:
@@ -61,7 +74,7 @@ class FunctionEngine(PlainEngine):
 
 def _never_reported(run: PlainRun, missing: Sequence[str]) -> list[str]:
     return [
-        f"task {run.task}: metric {name!r} is declared, but {run.details['function']} never reported it; "
+        f"metric {name!r} is declared, but {run.details['function']} never reported it; "
         f'call report(step, {{"{name}": ...}}), or take it out of the declaration'
         for name in missing
     ]

@@ -39,6 +39,7 @@ class Report:
         """Why what was reported cannot be used."""
         self.raised: BaseException | None = None
         """What ``on_step`` raised."""
+        self._is_telling = False
 
     def __call__(self, step: int, values: Mapping[str, float] | None = None, /, **more: float) -> bool:
         """Report what was measured.
@@ -76,12 +77,18 @@ class Report:
         if self._loses(number):
             self.should_stop = self.stopped_by_rule = True
         if is_new:
-            try:
-                self._on_step(number)
-            except BaseException as error:
-                self.raised = error
-                raise
+            self._tell(number)
         return self.should_stop
+
+    def fail(self, fault: str) -> bool:
+        """End the run for a fault that is found while the function is at work.
+
+        Returns:
+            Whether an exception may be raised now; else, as a message to the sweep's process is being sent, this object
+            raises one itself afterwards.
+        """
+        self.fault = fault
+        return not self._is_telling
 
     def finish(self, returned: Any) -> None:
         """Take what the function returned: None, or a mapping with final values.
@@ -110,6 +117,18 @@ class Report:
         """All that was measured."""
         rows = zip(self._steps, self._values, self._seconds, strict=True)
         return tuple(Measurement(step, dict(values), seconds) for step, values, seconds in rows)
+
+    def _tell(self, step: int) -> None:
+        self._is_telling = True
+        try:
+            self._on_step(step)
+        except BaseException as error:
+            self.raised = error
+            raise
+        finally:
+            self._is_telling = False
+        if self.fault is not None:
+            raise ReportError(self.fault)
 
     def _loses(self, step: int) -> bool:
         """Whether the rule stops the run after the present step."""

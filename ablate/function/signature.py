@@ -62,7 +62,7 @@ def _no_function(found: Any) -> str | None:
         return "a class, no function"
     if not callable(found):
         return f"of type {type(found).__name__}, no function"
-    bodies = (found, inspect.getattr_static(found, "__call__", None))  # of a function, or of an object that can be called
+    bodies = (found, inspect.getattr_static(found, "__call__", None))  # an object that can be called, too
     if any(map(inspect.iscoroutinefunction, bodies)):
         return "an async function, which would never be awaited"
     if any(map(inspect.isgeneratorfunction, bodies)) or any(map(inspect.isasyncgenfunction, bodies)):

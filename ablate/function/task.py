@@ -70,6 +70,7 @@ class FunctionTask(DeclaredTask):
             "function": self.place,
             "roots": [str(root) for root in self.project.roots],
             "metrics": list(self.metrics),
+            "time_limit": self.table.timeout,
             "code": self.version.notes,
         }
 

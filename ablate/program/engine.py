@@ -17,7 +17,7 @@ from ablate.program.task import interpreter
 from ablate.program.template import Template
 from ablate.task.plain_engine import PlainEngine
 from ablate.task.plain_run import PlainRun
-from ablate.task.record import Result, Status, StopRule
+from ablate.task.record import LACKS, Result, Status, StopRule
 
 POLL_SECONDS = 0.2
 """Between two looks at what a program has written."""
@@ -53,13 +53,13 @@ class ProgramEngine(PlainEngine):
         if fault is not None:
             shown = attempt.program.errors.last_lines(SHOWN_LINES) or attempt.program.output.last_lines(SHOWN_LINES)
             again = f" (after {tries} retries)" if tries else ""
+            if ended.never_started:
+                notes[LACKS] = list(run.details["metrics"])
             return Result("failed", curves, f"{fault}{again}\n{shown}".rstrip(), notes)
         if problems:
             return Result("failed", curves, "\n".join(problems[:SHOWN_LINES]), notes)
         if attempt.curves.has_diverged:
             return Result("diverged", curves, None, notes)
-        if not any(measured.values for measured in curves):
-            return Result("failed", curves, "\n".join(attempt.not_found(run.details["metrics"])), notes)
         return self.complete(run, curves, notes, attempt.not_found)
 
 
@@ -154,8 +154,7 @@ class _Attempt:
         files = sorted(str(file.relative_to(self.folder)) for file in self.folder.rglob("*") if file.is_file())
         there = f"its folder holds {', '.join(files[:8])}" if files else "its folder is empty"
         return [
-            f"task {self.run.task}: metric {name!r} was never found in {places}, though the program ended well; {there}"
-            for name in missing
+            f"metric {name!r} was never found in {places}, though the program ended well; {there}" for name in missing
         ]
 
     def _hear(self, *, is_over: bool = False) -> None:

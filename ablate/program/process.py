@@ -13,6 +13,7 @@ from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 from typing import Any, BinaryIO
 
+from ablate.task.marked import MARK
 from ablate.task.output import CHUNK, Captured
 
 GUARD = Path(__file__).with_name("guard.py")
@@ -35,6 +36,7 @@ class Ended:
     """Names of processes that were still there, and have been ended."""
     error: str | None = None
     """Why it could not be started or followed to its end."""
+    never_started: bool = False
 
     @property
     def fault(self) -> str | None:
@@ -76,7 +78,7 @@ class Program:
             self._guard = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(GUARD), str(status), str(scratch or ""), *command],
                 cwd=folder,
-                env=os.environ | dict(environment),
+                env={**os.environ, **environment, MARK: ""},  # the guard ends what is its own
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -146,7 +148,7 @@ class Program:
                 stream.close()
         os.close(self._status)
         if "error" in said:
-            return Ended(error=f"could not be started: {said['error']}")
+            return Ended(error=f"could not be started: {said['error']}", never_started=True)
         if "code" not in said:
             return Ended(error="could not be followed to its end: its guard was killed")
         code, left = said["code"], tuple(said["left"])

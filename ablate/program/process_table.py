@@ -26,8 +26,6 @@ class ProcessTable(TaskTable):
     """Variables over those of the worker."""
     cwd: str = "."
     """Where it runs, relative to the project."""
-    timeout: Annotated[float, Field(gt=0)] | None = None
-    """Seconds that a run may take."""
     retries: Retries | None = None
     keep: str | None = None
     """Folder, relative to the project, below which every run's folder is kept; None: it is deleted after the run."""

@@ -1,7 +1,7 @@
 """The store: what finished runs left, by digest."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,6 +24,9 @@ FINAL: frozenset[Status] = frozenset({"complete", "diverged"})
 """Statuses of a run that is not trained again; a failed one is, by the next sweep."""
 LATEST = 5000
 """Records that are looked through for other versions of the code: a large store does not slow ``ablate plan``."""
+
+LATEST_MEASURED = 100
+"""Records whose measurements are looked through."""
 
 
 def open_store(location: str, *, read_only: bool = False, results: Path | None = None) -> "Store":
@@ -175,6 +178,20 @@ class Store:
                     found.setdefault(json.dumps(config[key], sort_keys=True), digest)
             records = self._get(connection, list(found.values()), False)
             return [(json.loads(value), records[digest]) for value, digest in found.items()]
+
+        return self._database.read(work)
+
+    def has_measured(self, task: str, metrics: Collection[str]) -> bool:
+        """Whether one of the latest complete records of a task has values of all these metrics."""
+        table, wanted = self._records, set(metrics)
+        named = json.dumps({"task": task}).strip("{}")
+        query = select(table.c.id).where(table.c.config.contains(named, autoescape=True))
+        query = query.where(table.c.status == "complete").order_by(table.c.id.desc()).limit(LATEST_MEASURED)
+
+        def work(connection: Connection) -> bool:
+            latest = list(connection.scalars(query))
+            found = self._read(connection, table.c.id.in_(latest), True).values()
+            return any(r.config.get("task") == task and wanted <= set(r.result.metrics) for r in found)
 
         return self._database.read(work)
 

@@ -59,6 +59,8 @@ class TaskTable(Fields):
     """Whether a run of fewer steps is the beginning of a longer one, and can be read off it."""
     cost: str | None = None
     """The field to which a run's time is proportional; None: ``steps``, or else all runs cost the same."""
+    timeout: Annotated[float, Field(gt=0)] | None = None
+    """Seconds that a run may take."""
     files: list[str] = Field(default_factory=list)
     """Further files that can change a result: names, patterns, folders; relative to the project."""
     version: Annotated[str, Field(min_length=1)] | None = None

@@ -5,9 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ablate.task.engine import OnStep, Speed
-from ablate.task.errors import ConfigError
 from ablate.task.plain_run import PlainRun
-from ablate.task.record import Measurement, Result, StopRule
+from ablate.task.record import LACKS, Measurement, Result, StopRule
 from ablate.task.run import Run
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -25,7 +24,6 @@ class PlainEngine(ABC):
     def __init__(self, device: str, threads: int) -> None:
         self.variables = dict.fromkeys(THREAD_VARIABLES, str(threads))
         self.variables["CUDA_VISIBLE_DEVICES"] = device.partition(":")[2]
-        self._has_measured_all: set[str] = set()
 
     @abstractmethod
     def train_one(self, run: PlainRun, on_step: Callable[[int], None], rule: StopRule | None) -> Result:
@@ -37,7 +35,7 @@ class PlainEngine(ABC):
             rule: What the run must reach to go on; None: nothing.
 
         Raises:
-            ConfigError: No run of the task can do better than this one.
+            ConfigError: The code cannot be run at all.
         """
 
     @property
@@ -53,7 +51,7 @@ class PlainEngine(ABC):
         """See :class:`ablate.task.engine.Engine`.
 
         Raises:
-            ConfigError: The code cannot be run at all, or the first run that ended well lacks a metric of its task.
+            ConfigError: The code cannot be run at all.
         """
         results: list[Result] = []
         for position, run in enumerate(runs):
@@ -79,16 +77,10 @@ class PlainEngine(ABC):
             curves: What it measured.
             notes: As the result is to have them.
             explain: A sentence for each metric that is missing.
-
-        Raises:
-            ConfigError: A metric is missing, and no run of this task has measured them all yet.
         """
         missing = [name for name in run.details["metrics"] if not any(name in measured.values for measured in curves)]
-        if missing and run.task not in self._has_measured_all:
-            raise ConfigError(explain(missing))
         if missing:
-            return Result("failed", curves, "\n".join(explain(missing)), notes)
-        self._has_measured_all.add(run.task)
+            return Result("failed", curves, "\n".join(explain(missing)), {**notes, LACKS: missing})
         return Result("complete", curves, None, notes)
 
 

@@ -38,6 +38,12 @@ class PlainRun:
         """As if every run took :data:`GUESSED_SECONDS`."""
         return self.samples / GUESSED_SECONDS
 
+    @property
+    def time_limit(self) -> float | None:
+        """See :class:`ablate.task.run.TimeLimited`; engines that run programs end them without help."""
+        found: float | None = self.details.get("time_limit")
+        return found
+
     @cached_property
     def identity(self) -> dict[str, Any]:
         """Task, version of the code, setting and seed."""

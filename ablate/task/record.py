@@ -9,6 +9,10 @@ from ablate.task.metric import Goal
 
 Status = Literal["complete", "diverged", "failed", "stopped"]
 
+LACKS = "lacks"
+"""Note of a failed run that has no fault but that it never measured some metrics of its task: their names. Where no run
+of the task has ever measured these, a sweep leaves off, as what is wrong is then how the task is declared."""
+
 
 @dataclass(frozen=True)
 class Measurement:

@@ -1,7 +1,7 @@
 """A run, as plan, execute and search see it: whatever task it is of."""
 
 from collections.abc import Hashable, Mapping
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 
 class Run(Protocol):
@@ -61,3 +61,12 @@ class Run(Protocol):
 
     def with_seed(self, seed: int) -> Self:
         """The same setting with another seed."""
+
+
+@runtime_checkable
+class TimeLimited(Protocol):
+    """What a run has beside :class:`Run` that may take so long and no longer."""
+
+    @property
+    def time_limit(self) -> float | None:
+        """Seconds. Its engine leaves it then; where it cannot, the sweep ends the worker. None: any time."""

@@ -146,8 +146,8 @@ def test_a_pydantic_model(task):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("train = 3\n", "function = 'trainer:train': is a int, no function; it must be called as train"),
-        ("class train:\n    def __init__(self, a, b, c): ...\n", "is a type, no function"),
+        ("train = 3\n", "function = 'trainer:train': is of type int, no function; it must be called as train"),
+        ("class train:\n    def __init__(self, a, b, c): ...\n", "is a class, no function"),
         ("def train(config): ...\n", r"takes \(config\); it must be called as train\(config, seed, report\)"),
         ("def train(config, *, seed, report): ...\n", r"takes \(config, \*, seed, report\)"),
         ("def train(config: 'Nowhere', seed, report): ...\n", "annotation 'Nowhere'"),

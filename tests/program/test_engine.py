@@ -130,7 +130,7 @@ def test_a_run_that_goes_well(train, folder):
         ("segfaults", "was ended by SIGSEGV"),
         (
             "nothing",
-            "task t: metric 'loss' was never found in log, though the program ended well; its folder holds log",
+            "metric 'loss' was never found in log, though the program ended well; its folder holds log",
         ),
         ("half", 'log:2: is no JSON, or is cut off: \'{"step": 2, "lo\''),
     ],
@@ -229,10 +229,11 @@ def test_exit_codes_that_are_no_fault_are_tried_again(train, folder):
     assert result.error.startswith("exit code 75 (after 1 retries)")
 
 
-def test_a_metric_that_is_never_written_stops_the_sweep_after_the_first_run(train):
-    with pytest.raises(ConfigError, match="metric 'loss' was never found in log, though the program ended well"):
-        train("no loss")
-    assert [result.status for result in train("well", "no loss")] == ["complete", "failed"]
+def test_metrics_that_are_never_written_are_named(train):
+    one, none = train("no loss", "nothing")
+    assert one.status == none.status == "failed"
+    assert one.error == "metric 'loss' was never found in log, though the program ended well; its folder holds log"
+    assert (one.notes["lacks"], none.notes["lacks"]) == (["loss"], ["loss", "acc"])
 
 
 def test_a_folder_is_kept_on_request_and_emptied_before(train, folder):
