@@ -18,16 +18,13 @@ import sys
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import Field
 
 from ablate.execute import slurm_commands
-from ablate.execute.mail import SweepMail, WorkerMail, write_file
-from ablate.execute.worker import serve
+from ablate.execute.mail import SweepMail, write_file
+from ablate.execute.slurm_job import Job, SlurmOptions, SlurmWorker
 from ablate.store.owner import Owner
 from ablate.task.errors import ConfigError
 from ablate.task.executor import (
@@ -35,14 +32,11 @@ from ablate.task.executor import (
     Died,
     ExecutorChoice,
     LeftBehind,
-    MeasureSpeed,
     Ready,
-    Stop,
     TrainCohort,
     Worker,
     WorkerSettings,
 )
-from ablate.task.fields import Fields
 from ablate.task.run import Run
 
 POLL_SECONDS = 0.1
@@ -56,101 +50,6 @@ EXIT_SECONDS = 3.0
 
 STILL_SECONDS = 60.0
 """A sweep on another machine that has given no sign of life for so long has ended."""
-
-
-class SlurmOptions(Fields):
-    """What a job asks of Slurm: ``executor.partition=gpu executor.gpus=1``."""
-
-    partition: Annotated[str, Field(min_length=1)] | None = None
-    """None: the cluster's default."""
-    account: Annotated[str, Field(min_length=1)] | None = None
-    qos: Annotated[str, Field(min_length=1)] | None = None
-    constraint: Annotated[str, Field(min_length=1)] | None = None
-    """Features of nodes."""
-    exclude: Annotated[str, Field(min_length=1)] | None = None
-    """Nodes."""
-    time: Annotated[int, Field(ge=1)] = 60
-    """Limit, in minutes. A job that reaches it goes back into the queue; a cohort must fit into it."""
-    cpus: Annotated[int, Field(ge=1)] = 1
-    """Of each job; on the CPU it trains with as many threads."""
-    gpus: Annotated[int, Field(ge=0, le=1)] = 0
-    """Of each job; a worker trains on one."""
-    gres: Annotated[str, Field(min_length=1)] | None = None
-    """Such as ``gpu:a100:1``, instead of ``gpus``."""
-    memory: Annotated[float, Field(gt=0.0)] | None = None
-    """GB of each job; None: the cluster's default."""
-    signal: Annotated[int, Field(ge=1, le=3600)] = 90
-    """Seconds before the time limit at which a job goes back into the queue."""
-    requeues: Annotated[int, Field(ge=0)] = 3
-    """So often the same cohort may be cut off before it fails."""
-    folder: Annotated[str, Field(min_length=1)] | None = None
-    """That sweep and jobs share; None: ``slurm`` in the folder of results."""
-
-    @property
-    def has_gpu(self) -> bool:
-        """Whether a job gets a GPU."""
-        return self.gpus > 0 or (self.gres is not None and self.gres.startswith("gpu"))
-
-
-@dataclass(frozen=True)
-class SlurmWorker:
-    """What a job runs; submitit calls it again after the job was put back into the queue."""
-
-    folder: str
-    name: str
-    settings: WorkerSettings
-    attempts: int
-    path: tuple[str, ...]
-    """``sys.path`` of the sweep: modules of the user's project are found there."""
-
-    def __call__(self) -> None:
-        """Serve until there is nothing left to do."""
-        sys.path[:] = [*self.path, *(entry for entry in sys.path if entry not in self.path)]
-        names = ["SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID"]
-        number = "_".join(os.environ[name] for name in names if name in os.environ) or os.environ.get("SLURM_JOB_ID")
-        mail = WorkerMail(Path(self.folder), self.name, {"slurm_job": number}, self.attempts)
-        serve(mail, self.settings)
-        mail.leave()
-
-    def checkpoint(self) -> Any:
-        """What goes back into the queue: the same, as its order lies in the folder."""
-        from submitit.helpers import DelayedSubmission
-
-        return DelayedSubmission(self)
-
-
-@dataclass(eq=False)
-class Job:
-    """A worker, seen from the sweep."""
-
-    mail: SweepMail
-    name: str
-    settings: WorkerSettings
-    number: str | None = None
-    """Of Slurm's job; None: not submitted yet."""
-    is_ready: bool = False
-    hardware: dict[str, Any] = field(default_factory=dict)
-    sent: int = 0
-    """Number of the last order."""
-    heard: int = -1
-    """Number of the last answer; 0 is that it is ready."""
-    settled: int = 0
-    """Number of the last answer that whoever heard it has dealt with."""
-
-    def send(self, message: TrainCohort | MeasureSpeed | Stop) -> None:
-        """Say something; what it has answered before is in the store by now."""
-        self.settle()
-        if isinstance(message, Stop):
-            self.mail.stop(self.name)
-            return
-        self.sent += 1
-        self.mail.send(self.name, self.sent, message)
-
-    def settle(self) -> None:
-        """Remove what it has said."""
-        for number in range(self.settled + 1, self.heard + 1):
-            self.mail.answer_file(self.name, number).unlink(missing_ok=True)
-        self.settled = max(self.settled, self.heard)
 
 
 class Slurm:

@@ -61,7 +61,7 @@ def submit(functions: Sequence[Callable[[], None]], folder: Path, options: Mappi
     Args:
         functions: One for each job; pickled.
         folder: Of submitit's scripts and logs.
-        options: Of :class:`ablate.execute.slurm.SlurmOptions`.
+        options: Of :class:`ablate.execute.slurm_job.SlurmOptions`.
 
     Returns:
         The jobs' numbers, such as ``12_3``.
