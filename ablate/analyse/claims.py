@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from ablate.analyse.best import simes
 from ablate.analyse.bootstrap import Floats
+from ablate.analyse.claim_texts import certainty, least, p_text, probable, unresolvable
 from ablate.analyse.equivalence import equivalence_of
 from ablate.analyse.errors import AnalysisError
 from ablate.analyse.family import holm
@@ -76,7 +77,7 @@ def judge_panel(panel: Panel, claim: Claim, *, seed: int = 0) -> Verdict:
     speaks_against = finding.p_against is not None and finding.p_against <= level
     if speaks_for != speaks_against:
         outcome = "supported" if speaks_for else "refuted"
-    text = f"{finding.text}.{_certainty(finding, outcome, level)}" if finding.text else ""
+    text = f"{finding.text}.{certainty(finding.p, finding.p_against, outcome, level)}" if finding.text else ""
     if outcome == "undecided" and finding.by_chance is not None:
         text += f" Chance alone gives such a lead in {100 * finding.by_chance:.0f} % of studies."
     warnings = list(panel.warnings)
@@ -220,7 +221,7 @@ def _without_reversals(evidence: _Evidence, finding: _Finding, among: list[int],
     if reversal > SIDE:
         return replace(finding, p_against=against)
     back = f" On the way to the peak {evidence.label(among[i])} is better than {evidence.label(among[j])}"
-    return replace(finding, text=f"{finding.text}.{back} (p = {_p(reversal)})", p=1.0, p_against=against)
+    return replace(finding, text=f"{finding.text}.{back} ({p_text(reversal)})", p=1.0, p_against=against)
 
 
 def _within(evidence: _Evidence, inside: list[int], outside: list[int]) -> _Finding:
@@ -241,7 +242,7 @@ def _within(evidence: _Evidence, inside: list[int], outside: list[int]) -> _Find
     means = evidence.means(rows) * evidence.sign
     if np.isnan(means[ins]).all() or np.isnan(means[outs]).all():
         text = "There are no complete runs of the levels named, or none of the others"
-        return _Finding(rows, text, _least(n), n, None, None)
+        return _Finding(rows, text, least(n), n, None, None)
     top, rival = int(ins[np.nanargmax(means[ins])]), int(outs[np.nanargmax(means[outs])])
     hardest = int(outs[np.argmax(each)])
     text = (
@@ -276,13 +277,16 @@ def _equivalent(evidence: _Evidence) -> _Finding:
         f"In {evidence.title} {worst.a} minus {worst.b} is {worst.difference:+.4f} over {worst.n} seeds, 90 % interval "
         f"{worst.interval}, which would have to lie within ±{margin:g}"
     )
+    if worst.practically is not None:
+        text += f"; that they are practically the same has a probability of {probable(worst.practically.same)}"
+        text += " (Bayesian signed rank)"
     i, j = pairs[found.index(worst)]
     room = margin - abs(worst.difference)
     spread = float(tests.sd[i, j])
     goal, power = ("show it", 0.9) if room > 0 else ("refute it", 0.8)
     range_of = needed_range(room / spread, worst.n, power=power, two_sided=False) if spread > 0 else None
     known = range_of is not None and range_of.seeds is not None
-    needed = f"About {range_of} seeds would {goal}, if the difference is what it seems." if known else _unresolvable()
+    needed = f"About {range_of} seeds would {goal}, if the difference is what it seems." if known else unresolvable()
     return _Finding(rows, text, needed, n, worst.p, wrong)
 
 
@@ -343,54 +347,21 @@ def _over_pairs(counts: NDArray[np.int64]) -> str:
     return f"; p is of pairs of levels with {low} to {high} seeds in common" if low < high else ""
 
 
-def _certainty(finding: _Finding, outcome: Outcome, level: float) -> str:
-    """How sure the verdict is, in words; empty where nothing could be tested."""
-    p, against = finding.p, finding.p_against
-    if p is None or against is None:
-        return ""
-    if outcome == "supported":
-        return f" Were it false, runs would speak for it as clearly in at most {_percent(p)} of studies (p = {_p(p)})."
-    if outcome == "refuted":
-        share = _percent(against)
-        return (
-            f" Were it true, runs would speak against it as clearly in at most {share} of studies (p = {_p(against)})."
-        )
-    return f" That speaks clearly neither for it (p = {_p(p)}) nor against it (p = {_p(against)}); {level:g} is clear."
-
-
 def _needed(evidence: _Evidence, tests: Pairwise, i: int, j: int, margin: float, alpha: float) -> str:
     """What would decide whether i is better than j by more than the margin."""
     n, spread = int(tests.n[i, j]), float(tests.sd[i, j])
     if n < least_pairs(SIDE, two_sided=False):
-        return _least(n)
+        return least(n)
     excess = float(tests.difference[i, j]) - margin
     if not spread > 0:
-        return _unresolvable()
+        return unresolvable()
     needed = needed_range(excess / spread, n, alpha=alpha, two_sided=False)
     if needed.seeds is None:
-        return _unresolvable()
+        return unresolvable()
     goal = "show it" if excess > 0 else "refute it"
     return f"About {needed} seeds would {goal}, if the difference is what it seems."
-
-
-def _least(n: int) -> str:
-    needs = least_pairs(SIDE, two_sided=False)
-    seeds = "seed" if n == 1 else "seeds"
-    return f"Cannot be decided with {n} paired {seeds}, however large the difference: needs {needs}."
-
-
-def _unresolvable() -> str:
-    return "More seeds will hardly decide it, the levels are too close: state a margin that matters."
 
 
 def _carried(n: int, p: float, p_against: float) -> tuple[float | None, float | None]:
     """Both p, or None where fewer than two pairs stand behind them."""
     return (p, p_against) if n >= 2 else (None, None)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %" if share >= 0.0001 else "0.01 %"
-
-
-def _p(value: float) -> str:
-    return f"{value:.2g}" if value >= 0.001 else f"{value:.1e}"

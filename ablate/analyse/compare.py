@@ -10,10 +10,11 @@ from scipy import special
 
 from ablate.analyse.bootstrap import CONFIDENCE, Floats, t_interval
 from ablate.analyse.family import Correction, correct, floor_alpha, holm
+from ablate.analyse.improvement import improvements, told_by
 from ablate.analyse.max_t import LEAST_PAIRS
 from ablate.analyse.panel import Panel, checked, factors_of, make_panel
 from ablate.analyse.power import ALPHA, hedges_correction, needed_range
-from ablate.analyse.results import Comparison, Interval, ShareTest, Standing
+from ablate.analyse.results import Comparison, Improvement, Interval, ShareTest, Standing
 from ablate.analyse.sign_flip import EXACT_UP_TO, FLIPS, least_pairs, patterns, sign_flip
 from ablate.analyse.uneven import UNEVEN
 from ablate.task.metric import Metric
@@ -59,8 +60,9 @@ def compare_panels(
         base = panel.baseline()
         complete = _paired(panel.values, base, seed)
         ended = _paired(counted, base, seed) if panel.diverged.any() else complete
+        won = improvements(panel, base)
         others = [row for row in range(len(panel.levels)) if row != base]
-        made += [_Made(panel, row, base, _pair(panel, complete, ended, row, base)) for row in others]
+        made += [_Made(panel, row, base, _pair(panel, complete, ended, won[row], row, base)) for row in others]
     return tuple(_corrected(made, panels[0].metric, correction, seed)) if made else ()
 
 
@@ -113,12 +115,14 @@ class _Paired:
     high: Floats
     p: Floats
     p_t: Floats
+    correlation: Floats
+    pairing: Floats
 
 
 def _paired(values: Floats, base: int, seed: int) -> _Paired:
     """The statistics of all levels, those with the same seeds together."""
     pairs: NDArray[np.bool_] = np.isfinite(values) & np.isfinite(values[base])
-    mean, baseline_mean, difference, sd, low, high, p, p_t = np.full((8, len(values)), np.nan)
+    mean, baseline_mean, difference, sd, low, high, p, p_t, correlation, pairing = np.full((10, len(values)), np.nan)
     for pattern, rows in patterns(pairs):
         if not pattern.any():
             continue
@@ -131,10 +135,23 @@ def _paired(values: Floats, base: int, seed: int) -> _Paired:
             low[rows], high[rows] = t_interval(differences)
             p[rows] = sign_flip(differences, seed).two_sided
             p_t[rows] = t_test(differences)
-    return _Paired(pairs, mean, baseline_mean, difference, sd, low, high, p, p_t)
+        if pattern.sum() >= 3:
+            correlation[rows], pairing[rows] = _gained(sample, baseline, sd[rows])
+    return _Paired(pairs, mean, baseline_mean, difference, sd, low, high, p, p_t, correlation, pairing)
 
 
-def _pair(panel: Panel, complete: _Paired, ended: _Paired, row: int, base: int) -> Comparison:
+def _gained(sample: Floats, baseline: Floats, sd: Floats) -> tuple[Floats, Floats]:
+    """Pearson's correlation with the baseline, and the length of a paired interval for one of an unpaired one."""
+    variances, variance = sample.var(axis=1, ddof=1), float(baseline.var(ddof=1))
+    spread = np.sqrt(variances * variance)
+    covariance = (variances + variance - sd**2) / 2
+    known = (np.ptp(sample, axis=1) > 0) & (np.ptp(baseline) > 0) & (spread > 0)
+    correlation = np.divide(covariance, spread, out=np.full(len(sample), np.nan), where=known)
+    unpaired = np.sqrt(variances + variance)
+    return correlation, np.divide(sd, unpaired, out=np.full(len(sample), np.nan), where=known)
+
+
+def _pair(panel: Panel, complete: _Paired, ended: _Paired, won: Improvement | None, row: int, base: int) -> Comparison:
     pairs = complete.pairs[row]
     n = int(pairs.sum())
     level, baseline = panel.levels[row], panel.levels[base]
@@ -164,6 +181,9 @@ def _pair(panel: Panel, complete: _Paired, ended: _Paired, row: int, base: int) 
         difference_counting_diverged=_known(ended.difference[row]) if diverged else None,
         p_counting_diverged=_known(ended.p[row]) if diverged and not silent else None,
         divergence=share_test(panel, row, base),
+        correlation=_known(complete.correlation[row]),
+        pairing=_known(complete.pairing[row]),
+        improvement=None if silent else won,
         no_evidence=silent,
         warnings=panel.warnings + _warnings(panel, row, base, pairs, silent),
     )
@@ -202,6 +222,7 @@ def _corrected(made: Sequence[_Made], metric: Metric, correction: Correction, se
     by_t = holm(below)
     floor = floor_alpha(correction, int(np.isfinite(complete.p).sum()))
     needs = least_pairs(floor, two_sided=True)
+    told = told_by([None if one.entry.improvement is None else one.entry.improvement.e for one in made])
     result = []
     for row, one in enumerate(made):
         entry, p, p_all = one.entry, _known(complete.p[row]), _known(ended.p[row])
@@ -230,6 +251,7 @@ def _corrected(made: Sequence[_Made], metric: Metric, correction: Correction, se
                 p_counting_diverged=p_all if entry.p_counting_diverged is not None else None,
                 standing=standing,
                 needed=needed,
+                told_open_ended=bool(told[row]),
                 warnings=warnings,
             )
         )

@@ -17,7 +17,7 @@ from ablate.analyse.bootstrap import (
     interquartile_mean,
     iqm_interval,
 )
-from ablate.analyse.guessing import at_chance
+from ablate.analyse.guessing import at_chance, is_share, samples_of
 from ablate.analyse.inputs import Metrics, by_name
 from ablate.analyse.mean_interval import interval_of
 from ablate.analyse.panel import STATUSES, checked, engine_warnings
@@ -82,6 +82,7 @@ def describe(
             Interval(*wilson(c, t), CONFIDENCE, "wilson") if uneven and t else None
             for c, t, uneven in zip(columns["apart"], columns["n"], columns["is_uneven"], strict=True)
         ]
+        columns["sampling_sd"] = _sampling(metric, columns["mean"], samples_of(rows, metric), group)
         measured = bool(np.isfinite(values).any())
         columns["warnings"] = [
             _warnings(n, measured, *of_status)
@@ -130,6 +131,18 @@ def _statistics(
                 ends_of = iqm_interval(sample[uneven], RESAMPLES, np.random.default_rng(seed))
                 columns["iqm_interval"][rows[uneven]] = _intervals(*ends_of, "percentile")
     return {"n": n.tolist(), **{name: column.tolist() for name, column in columns.items()}}
+
+
+def _sampling(
+    metric: Metric, means: list[float | None], samples: Floats, group: NDArray[np.intp]
+) -> list[float | None]:
+    """The binomial standard deviation of each group's mean; None where it is no share of known, equal samples."""
+    found: list[float | None] = [None] * len(means)
+    for place, mean in enumerate(means) if is_share(metric) else ():
+        own = samples[group == place]
+        if mean is not None and 0 <= mean <= 1 and (own == own[0]).all() and own[0] >= 1:
+            found[place] = float(np.sqrt(mean * (1 - mean) / own[0]))
+    return found
 
 
 def _intervals(low: Floats, high: Floats, method: str) -> NDArray[Any]:

@@ -11,6 +11,7 @@ from ablate.analyse.errors import AnalysisError
 from ablate.analyse.panel import Panel, diverged_text, make_panel
 from ablate.analyse.power import ALPHA
 from ablate.analyse.results import Equivalence, Interval
+from ablate.analyse.signed_rank import signed_rank
 from ablate.task.metric import Metric
 
 
@@ -84,6 +85,7 @@ def equivalence_of(panel: Panel, a: int, b: int, margin: float) -> Equivalence:
         p=p,
         p_against=p_against,
         equivalent=p <= ALPHA,
+        practically=None if silent else signed_rank(_differences(panel.counted, a, b), margin),
         warnings=warnings,
     )
 

@@ -49,7 +49,7 @@ def at_chance(runs: pd.DataFrame, metric: Metric, declared: Iterable[Metric] = (
         for other in (metric, *declared)
         if other.name in runs.columns
         and (other == metric or (metric.split is not None and other.split == metric.split))
-        and _is_share(other)
+        and is_share(other)
     ]
     told = np.full(len(runs), np.nan)
     for asked in (*shares, metric):
@@ -66,7 +66,7 @@ def bound_of_luck(metric: Metric, guess: Floats, samples: Floats) -> Floats:
         guess: what guessing scores, [...].
         samples: behind one value of the metric, [...]; NaN: not known.
     """
-    if not _is_share(metric):
+    if not is_share(metric):
         return guess
     known = np.isfinite(guess) & np.isfinite(samples) & (samples >= 1) & (guess >= 0) & (guess <= 1)
     quantile = 1 - LUCK if metric.goal == "max" else LUCK
@@ -97,8 +97,14 @@ def _no_better(runs: pd.DataFrame, metric: Metric) -> Floats:
     return np.where(known, (value * metric.sign <= bound * metric.sign).astype(np.float64), np.nan)
 
 
-def _is_share(metric: Metric) -> bool:
+def is_share(metric: Metric) -> bool:
+    """Whether the metric is a share of samples, as far as its range tells."""
     return metric.low == 0.0 and metric.high == 1.0
+
+
+def samples_of(runs: pd.DataFrame, metric: Metric) -> Floats:
+    """How many samples are behind one value of the metric, [rows]; NaN where it is not known."""
+    return _column(runs, guess_columns(metric.name)[1])
 
 
 def _column(runs: pd.DataFrame, name: str) -> Floats:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from ablate.analyse.power import NeededSeeds
+from ablate.analyse.signed_rank import Practically
 from ablate.analyse.table import Table
 from ablate.task.claim import Claim
 
@@ -74,6 +75,9 @@ class LevelSummary:
     """Wilson's 95 % interval of their share; uneven levels only."""
     iqm_interval: Interval | None
     """Percentile bootstrap of the interquartile mean (Agarwal et al. 2021); uneven levels only."""
+    sampling_sd: float | None
+    """By how much the mean would vary with the samples on which it is measured, all runs on the same ones: that of a
+    share of so many samples, an upper limit as runs differ. None: no share, or its samples are not known."""
     warnings: tuple[str, ...] = ()
 
 
@@ -114,6 +118,23 @@ class Course:
     """That count for it: those up to its look."""
     settled: Literal["told", "within", "undecided"]
     """``told`` from the baseline, ``within`` the margin of it, or neither."""
+
+
+@dataclass(frozen=True)
+class Improvement:
+    """A level against the baseline by which run is better on each seed (``ablate.analyse.improvement``)."""
+
+    n: int
+    """Seeds that ended at both."""
+    better: int
+    worse: int
+    """Of ``n``: seeds on which the level does better, and worse."""
+    probability: float
+    """That a run of the level beats the baseline's with the same seed; equal values count half."""
+    interval: Interval
+    """Wilson's 95 % interval of it, of this level by itself."""
+    e: float
+    """Evidence that level and baseline are not alike, which holds whenever seeds are added: 1 is none, 20 is 5 %."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +187,14 @@ class Comparison:
     p_counting_diverged: float | None
     """Its sign-flip p, corrected like ``p_corrected``."""
     divergence: ShareTest
+    correlation: float | None = None
+    """Of runs of level and baseline with the same seed, over the pairs; None: fewer than three, or no spread."""
+    pairing: float | None = None
+    """Length of the interval over that of an unpaired one: sd of the differences over the root of summed variances."""
+    improvement: Improvement | None = None
+    """None: no seed ended at both levels, or there is no evidence."""
+    told_open_ended: bool = False
+    """Whether it is told from the baseline by ``improvement.e`` (e-BH at 5 %): that holds whenever seeds are added."""
     no_evidence: str = ""
     """In words, why these runs can show nothing whatever their values (they learned nothing, or every seed gave the
     same value); then there is no ``p``. Empty: they can."""
@@ -257,6 +286,9 @@ class Equivalence:
     """p of the hypothesis that the difference lies within the margin; small speaks against equivalence. 1, like the
     others, where there is no evidence: levels that learned nothing, differences without spread."""
     equivalent: bool
+    practically: Practically | None
+    """By the Bayesian signed rank test: how probable it is that a minus b lies below the margin, within it or above;
+    diverged runs ranked below all others. None: no evidence."""
     warnings: tuple[str, ...] = ()
 
 

@@ -94,6 +94,11 @@ class StudyAnalysis:
         wanted = [*keys, "n", "difference", "simultaneous_low", "simultaneous_high", "p", "p_corrected", "p_t"]
         wanted += ["effect", "standing"]
         paired = frame_of(self.comparisons)[wanted]
+        won = [entry.improvement for entry in self.comparisons]
+        paired["p_better"] = [None if one is None else one.probability for one in won]
+        paired["p_better_low"] = [None if one is None else one.interval.low for one in won]
+        paired["p_better_high"] = [None if one is None else one.interval.high for one in won]
+        paired["e"] = [None if one is None else one.e for one in won]
         renamed = {"n": "pairs", "simultaneous_low": "difference_low", "simultaneous_high": "difference_high"}
         return frame.merge(paired.rename(columns=renamed), on=keys, how="left")
 

@@ -77,11 +77,11 @@ def _skewness(values: Floats) -> Floats:
     return np.asarray(g1 * math.sqrt(n * (n - 1)) / (n - 2), dtype=np.float64)
 
 
-def wilson(count: int, of: int) -> tuple[float, float]:
+def wilson(count: float, of: int) -> tuple[float, float]:
     """Wilson's 95 % interval of a share (Wilson 1927, *JASA* 22).
 
     Args:
-        count: how many, 0 to ``of``.
+        count: how many, 0 to ``of``; what counts half makes it no whole number.
         of: at least 1.
     """
     z2 = float(special.ndtri(0.5 + CONFIDENCE / 2)) ** 2

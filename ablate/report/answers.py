@@ -35,10 +35,14 @@ def answers(view: StudyView, analysis: "StudyAnalysis", summary: "pd.DataFrame")
     - a level: ``level``, ``label``, ``is_baseline``, ``runs`` (``complete``, ``diverged``, ``failed``, ``missing``,
       ``at_chance``) and ``metrics``
     - a level's metric: ``n``, ``mean``, ``sd``, ``median``, ``iqm`` (of the middle half), ``min``, ``max``,
-      ``interval`` (95 % of the mean), ``difference`` (from the baseline; null at the baseline)
+      ``interval`` (95 % of the mean), ``sampling_sd`` (of the mean, on as many other samples), ``difference`` (from the
+      baseline; null at the baseline)
     - a difference: ``n`` (pairs), ``value``, ``interval`` (95 %, by itself), ``simultaneous`` (95 %, of all levels
       together), ``p`` (by itself), ``p_corrected`` (of all levels together), ``standing`` (``better``, ``worse``,
-      ``undecided``), ``needed`` (seeds that would settle it)
+      ``undecided``), ``needed`` (seeds that would settle it), ``correlation`` (of runs with the same
+      seed), ``p_better`` (how often a run does better than the baseline's with the same seed), ``p_better_interval``
+      (95 %, by itself), ``e`` and ``told_open_ended`` (evidence that holds whenever seeds are added, and whether it
+      tells the level from the baseline, all levels together)
     - ``best``: by metric ``label``, ``indistinguishable`` (labels), ``probability``
     - ``published``: ``factor``, ``level``, ``metric``, ``published``, ``mean``, ``interval`` (95 %, prediction),
       ``inside``
@@ -117,7 +121,11 @@ def _level(one: "LevelSummary") -> dict[str, Any]:
 def _measured(one: "LevelSummary", metric: "Metric") -> dict[str, Any]:
     numbers = {"n": one.n, "mean": one.mean, "sd": one.sd, "median": one.median, "iqm": one.iqm}
     ends = within(metric, _ends(one.interval)) if one.interval else None
-    return numbers | {"min": one.minimum, "max": one.maximum, "interval": None if ends is None else list(ends)}
+    return (
+        numbers
+        | {"min": one.minimum, "max": one.maximum, "interval": None if ends is None else list(ends)}
+        | {"sampling_sd": one.sampling_sd}
+    )
 
 
 def _difference(one: "Comparison | None", metric: "Metric") -> dict[str, Any] | None:
@@ -136,6 +144,11 @@ def _difference(one: "Comparison | None", metric: "Metric") -> dict[str, Any] | 
         "p_corrected": one.p_corrected,
         "standing": one.standing,
         "needed": None if one.needed is None else one.needed.seeds,
+        "correlation": one.correlation,
+        "p_better": None if one.improvement is None else one.improvement.probability,
+        "p_better_interval": None if one.improvement is None else _ends(one.improvement.interval),
+        "e": None if one.improvement is None else one.improvement.e,
+        "told_open_ended": one.told_open_ended,
     }
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ablate.report import page_tables
 from ablate.report.answer import study_answer
+from ablate.report.evidence import further_evidence
 from ablate.report.explorer import explorer_data, script_json
 from ablate.report.findings import factor_findings, published_line, tally
 from ablate.report.origin import LostRun, cost, lost_runs, provenance
@@ -54,6 +55,8 @@ class Section:
     findings: list[str]
     drawings: list[Picture]
     tables: list[page_tables.Table]
+    evidence: list[str]
+    """What a reader asks next."""
 
 
 @dataclass(frozen=True)
@@ -181,6 +184,7 @@ def _section(
         findings=factor_findings(view, factor, analysis),
         drawings=[replace(p, svg=Markup(p.svg)) for p in pictures if p.factor == factor.path],
         tables=page_tables.tables(view, factor, levels),
+        evidence=further_evidence(factor, view.metric, analysis),
     )
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ablate.report import numbers
 from ablate.report.axis_limits import limits
-from ablate.report.tables import outside, p_cell
+from ablate.report.tables import better_cell, outside, p_cell
 from ablate.report.view import FactorView, StudyView
 from ablate.task.metric import Metric
 
@@ -97,11 +97,13 @@ def _row(row: Any, means: "_Scale") -> Row:
             "difference": numbers.signed(row["difference"], digits),
             "difference_interval": numbers.interval(row["difference_low"], row["difference_high"], digits),
             "p": p_cell(row),
+            "better": better_cell(row),
         }
         values |= {
             "difference": row["difference"],
             "difference_interval": row["difference_low"],
             "p": row["p_corrected"],
+            "better": row["p_better"],
         }
     return Row(
         label=str(row["label"]),

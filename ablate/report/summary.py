@@ -15,7 +15,10 @@ from ablate.report.view import FactorView, StudyView
 if TYPE_CHECKING:
     from ablate.analyse import Published, StudyAnalysis
 
-OPTIONAL = ("pairs", "difference", "difference_low", "difference_high", "p", "p_corrected", "p_t", "effect", "standing")
+OPTIONAL = (
+    *("pairs", "difference", "difference_low", "difference_high", "p", "p_corrected", "p_t", "effect", "standing"),
+    *("p_better", "p_better_low", "p_better_high", "e"),
+)
 """Columns that are absent from the analysis where nothing could be compared."""
 NUMBERS = (
     *("mean", "median", "iqm", "sd", "interval_low", "interval_high", "at_chance"),

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ablate.analyse import StudyAnalysis, Verdict
 
 CORRECTIONS = {"max-t": "joint sign flips, step-down max-T", "holm": "Holm's correction"}
+BETTER = "P(better)"
+"""Heads the column of the probability of improvement."""
 OUTSIDE = "†"
 """Beside a published number outside the prediction interval."""
 
@@ -39,6 +41,10 @@ WIDE = {
     "p_corrected": "p_corrected",
     "p_t": "p_t",
     "effect": "effect",
+    "p_better": "p_better",
+    "p_better_low": "p_better_low",
+    "p_better_high": "p_better_high",
+    "e": "e",
     "standing": "standing",
     "published": "published",
     "prediction_low": "prediction_low",
@@ -158,7 +164,10 @@ def explanation(view: StudyView, levels: pd.DataFrame) -> str:
         text += (
             " Differences are level minus baseline, paired by seed; p and 95 % intervals are of all levels of a study "
         )
-        text += f"together ({CORRECTIONS[view.correction]})."
+        text += (
+            f"together ({CORRECTIONS[view.correction]}). {BETTER} is how often a run does better than the baseline's "
+            "with the same seed, with Wilson's interval of this level by itself."
+        )
         if view.looks is not None:
             text += (
                 f" In {view.metrics[-1].title}, by which seeds were added look by look, standings and repeated "
@@ -186,6 +195,12 @@ def p_cell(row: Any) -> str:
     """A corrected p; where so few seeds can decide nothing, that of the t test and its name."""
     text = numbers.probability(row["p_corrected"])
     return text if pd.isna(row["p_t"]) else f"{text}; t: {numbers.probability(row['p_t'])}"
+
+
+def better_cell(row: Any) -> str:
+    """The probability of improvement with its interval."""
+    ends = numbers.interval(row["p_better_low"], row["p_better_high"], 2)
+    return numbers.NONE if ends == numbers.NONE else f"{numbers.number(row['p_better'], 2)} {ends}"
 
 
 def published_cell(row: Any) -> str:
@@ -236,12 +251,13 @@ def _differences(view: StudyView, factor: FactorView, rows: pd.DataFrame) -> She
                 numbers.interval(row["difference_low"], row["difference_high"], row["digits"]),
                 p_cell(row),
                 row["standing"] if isinstance(row["standing"], str) else numbers.NONE,
+                better_cell(row),
             ]
         cells.append(tuple(line))
     return Sheet(
         title=f"{factor.title}: difference from the baseline",
-        groups=(("", 1), *((m.title, 4) for m in view.metrics)),
-        columns=(factor.axis, *(("difference", "95 % interval", "p", "standing") * len(view.metrics))),
+        groups=(("", 1), *((m.title, 5) for m in view.metrics)),
+        columns=(factor.axis, *(("difference", "95 % interval", "p", "standing", BETTER) * len(view.metrics))),
         rows=tuple(cells),
     )
 

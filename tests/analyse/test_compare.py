@@ -179,3 +179,15 @@ def test_swapping_level_and_baseline_turns_the_sign(make_runs, pairs):
     assert (one.p, one.p_corrected) == (other.p, other.p_corrected)
     assert one.interval.low <= one.difference <= one.interval.high
     assert {one.standing, other.standing} in ({"undecided"}, {"better", "worse"})
+
+
+def test_what_pairing_gains_is_the_correlation_of_scipy(make_runs):
+    generator = np.random.default_rng(4)
+    shared = generator.normal(0, 0.02, 9)
+    values = {level: list(0.8 + shared + generator.normal(0, 0.01, 9)) for level in (1, 2)}
+    entry = compare(make_runs(values, baseline=1), metric=M["test_acc"])[0]
+    assert entry.correlation == pytest.approx(stats.pearsonr(values[1], values[2]).statistic)
+    spread = np.sqrt(np.var(values[1], ddof=1) + np.var(values[2], ddof=1))
+    assert entry.pairing == pytest.approx(np.std(np.subtract(values[2], values[1]), ddof=1) / spread)
+    constant = compare(make_runs({1: [0.5] * 9, 2: values[2]}, baseline=1), metric=M["test_acc"])[0]
+    assert (constant.correlation, constant.pairing) == (None, None)

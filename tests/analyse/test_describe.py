@@ -181,3 +181,15 @@ def test_what_is_no_frame_of_runs_is_refused(make_runs, change, message):
 def test_the_same_run_listed_twice_counts_once(make_runs):
     runs = make_runs({1: ACCURACIES})
     assert describe(pd.concat([runs, runs]), metrics=[M["test_acc"]]).levels[0].n == 6
+
+
+def test_a_share_of_known_samples_says_what_other_samples_would_do(make_runs):
+    runs = make_runs({1: [0.78, 0.82], 2: [0.5, 0.5]}).assign(**{"guess_samples.test_acc": 10_000.0})
+    found = describe(runs, metrics=[M["test_acc"]]).levels
+    drawn = np.random.default_rng(0).binomial(10_000, 0.8, 20_000) / 10_000
+    assert found[0].sampling_sd == pytest.approx(drawn.std(), rel=0.02)
+    assert found[1].sampling_sd == pytest.approx(0.005)
+    unknown = (runs.drop(columns="guess_samples.test_acc"), runs.assign(**{"guess_samples.test_acc": [1e4, 1e3] * 2}))
+    assert [describe(frame, metrics=[M["test_acc"]]).levels[0].sampling_sd for frame in unknown] == [None, None]
+    loss = runs.rename(columns={"test_acc": "test_loss", "test_loss": "test_acc"})
+    assert describe(loss, metrics=[M["test_loss"]]).levels[0].sampling_sd is None

@@ -1,0 +1,43 @@
+"""How a verdict on a claim is put in words."""
+
+from ablate.analyse.power import ALPHA
+from ablate.analyse.results import Outcome
+from ablate.analyse.sign_flip import least_pairs
+
+
+def certainty(p: float | None, against: float | None, outcome: Outcome, level: float) -> str:
+    """How sure the verdict is; empty where nothing could be tested."""
+    if p is None or against is None:
+        return ""
+    if outcome == "supported":
+        return f" Were it false, runs would speak for it as clearly in at most {_percent(p)} of studies ({p_text(p)})."
+    if outcome == "refuted":
+        share = f"at most {_percent(against)} of studies ({p_text(against)})"
+        return f" Were it true, runs would speak against it as clearly in {share}."
+    return f" That speaks clearly neither for it ({p_text(p)}) nor against it ({p_text(against)}); {level:g} is clear."
+
+
+def least(n: int) -> str:
+    """That so few pairs can decide nothing, and how many can."""
+    needs = least_pairs(ALPHA / 2, two_sided=False)
+    seeds = "seed" if n == 1 else "seeds"
+    return f"Cannot be decided with {n} paired {seeds}, however large the difference: needs {needs}."
+
+
+def unresolvable() -> str:
+    """That more seeds are no way to decide it."""
+    return "More seeds will hardly decide it, the levels are too close: state a margin that matters."
+
+
+def probable(share: float) -> str:
+    """A posterior probability, which is never sure."""
+    return "over 99 %" if share > 0.99 else "under 1 %" if share < 0.01 else f"{100 * share:.0f} %"
+
+
+def p_text(value: float) -> str:
+    """A p with its name."""
+    return f"p = {value:.2g}" if value >= 0.001 else f"p = {value:.1e}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %" if share >= 0.0001 else "0.01 %"

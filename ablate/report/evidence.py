@@ -1,0 +1,77 @@
+"""What a reader who doubts a table asks next: added seeds, pairing, other data. Behind a fold of the page."""
+
+from statistics import median
+from typing import TYPE_CHECKING
+
+from ablate.report.numbers import decimals, number
+from ablate.report.view import FactorView
+from ablate.task.metric import Metric
+
+if TYPE_CHECKING:
+    from ablate.analyse import StudyAnalysis
+    from ablate.analyse.results import Comparison, LevelSummary
+
+
+def further_evidence(factor: FactorView, metric: Metric, analysis: "StudyAnalysis") -> list[str]:
+    """Sentences about one factor in one metric; empty: no level is compared.
+
+    Args:
+        factor: Of the study.
+        metric: One of its metrics.
+        analysis: Of the study.
+    """
+    place = (factor.path, metric.name)
+    compared = [entry for entry in analysis.comparisons if (entry.factor, entry.metric) == place]
+    levels = [entry for entry in analysis.description.levels if (entry.factor, entry.metric) == place]
+    texts = (_open_ended(metric, compared), _pairing(metric, compared), _other_data(metric, levels))
+    return [text for text in texts if text] if compared else []
+
+
+def _open_ended(metric: Metric, compared: "list[Comparison]") -> str:
+    """Which levels are told from the baseline whenever seeds are added."""
+    e = {entry.label: entry.improvement.e for entry in compared if entry.improvement is not None}
+    if not e:
+        return ""
+    told = [entry.label for entry in compared if entry.told_open_ended]
+    most = max(e, key=lambda label: e[label])
+    found = f"none (most: {most}, e = {e[most]:.3g})"
+    if told:
+        found = f"{', '.join(told)} (e ≥ {min(e[label] for label in told):.3g})"
+    return (
+        "Added seeds: p and intervals of the table hold for a number of seeds that was fixed beforehand. Evidence that "
+        f"holds whenever somebody adds seeds, e-values, tells from the baseline in {metric.title}: {found}. Of levels "
+        "told so at most 5 % are told falsely on average (e-BH), if added seeds have larger numbers."
+    )
+
+
+def _pairing(metric: Metric, compared: "list[Comparison]") -> str:
+    """What comparing runs with the same seed gains."""
+    known = [entry.correlation for entry in compared if entry.correlation is not None]
+    gains = [entry.pairing for entry in compared if entry.pairing is not None]
+    if not known:
+        return ""
+    middle = median(gains)
+    length = "as long as" if abs(middle - 1) < 0.005 else f"{100 * abs(1 - middle):.0f} % {_comparative(middle)} than"
+    return (
+        f"Pairing: {metric.title} of runs with the same seed correlates with the baseline's by "
+        f"{number(median(known), 2)} (median of {len(known)} levels), so that intervals of differences are {length} "
+        "those of unpaired runs."
+    )
+
+
+def _comparative(ratio: float) -> str:
+    return "shorter" if ratio < 1 else "longer"
+
+
+def _other_data(metric: Metric, levels: "list[LevelSummary]") -> str:
+    """What intervals leave out: that the data could be others."""
+    text = "Other data: all intervals and p are about other seeds on the same data"
+    sampled = [(entry.sampling_sd, entry) for entry in levels if entry.sampling_sd is not None]
+    if not sampled:
+        return f"{text}; what other samples would give they do not say."
+    worst, entry = max(sampled, key=lambda pair: pair[0])
+    digits = decimals([entry.mean])
+    return (
+        f"{text}. Measured on as many other samples, a mean {metric.title} would move by up to {number(worst, digits)} "
+        f"(one standard deviation, at {entry.label}); a difference by less, as levels err on the same samples."
+    )
