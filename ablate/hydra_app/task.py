@@ -19,7 +19,7 @@ from ablate.task.code import Code, read_code
 from ablate.task.declaration import DeclaredTask, parse_table
 from ablate.task.errors import ConfigError
 from ablate.task.identity import lookup, without
-from ablate.task.modules import find_module
+from ablate.task.modules import find_module, named_modules
 from ablate.task.plain_run import PlainRun
 from ablate.task.project import Project
 from ablate.task.run import Run
@@ -81,6 +81,7 @@ class HydraTask(DeclaredTask):
     def __init__(self, name: str, table: HydraTable, project: Project) -> None:
         super().__init__(name, table, project)
         self.app = table
+        self._versions: dict[tuple[str, ...], Code] = {}
         problems = []
         ways = [way for way in ("script", "module", "function") if getattr(table, way) is not None]
         if len(ways) != 1:
@@ -148,13 +149,19 @@ class HydraTask(DeclaredTask):
         length, samples, problems = self._length(values)
         if problems:
             raise ConfigError(problems)
+        version = self.version_for(values)
         return PlainRun(
             task=self.name,
             engine=self.engine,
             config=values,
             seed=SEED,
-            code=self.version.identity,
-            details={**self.details, "overrides": list(overrides), "command": self._command(overrides)},
+            code=version.identity,
+            details={
+                **self.details,
+                "code": version.notes,
+                "overrides": list(overrides),
+                "command": self._command(overrides),
+            },
             length=length,
             samples=samples,
             length_path=self.table.steps if self.table.shorter_is_prefix else None,
@@ -224,8 +231,22 @@ class HydraTask(DeclaredTask):
     @cached_property
     def version(self) -> Code:
         """The script or module with what it imports from the project."""
+        return self._version_with(())
+
+    def version_for(self, values: Mapping[str, Any]) -> Code:
+        """Besides, modules that a setting names, such as ``_target_: src.models.Net``, with what they import."""
+        scripts = [self.project.folder / self.app.script] if self.app.script is not None else []
+        places = tuple(dict.fromkeys([*(script.parent for script in scripts), *self._roots]))
+        return self._version_with(tuple(sorted(named_modules(values, places))))
+
+    def _version_with(self, named: tuple[str, ...]) -> Code:
+        if named not in self._versions:
+            self._versions[named] = self._read_version(named)
+        return self._versions[named]
+
+    def _read_version(self, named: Sequence[str]) -> Code:
         table = self.app
-        modules = [self.module] if self.module is not None else []
+        modules = [*([self.module] if self.module is not None else []), *named]
         return read_code(
             self.project.folder,
             self._roots,
@@ -253,7 +274,6 @@ class HydraTask(DeclaredTask):
             "project": str(self.project.folder),
             "read": [returned.definition, *table.details["read"]],
             "metrics": list(self.metrics),
-            "code": self.version.notes,
         }
 
     def parse(self, values: Mapping[str, Any]) -> PlainRun:

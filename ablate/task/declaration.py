@@ -124,6 +124,10 @@ class DeclaredTask(ABC):
     def provide(self, runs: Sequence[Run]) -> None:
         """See :class:`ablate.task.task.Task`."""
 
+    def version_for(self, values: Mapping[str, Any]) -> Code:
+        """The code behind a setting, where that differs from setting to setting."""
+        return self.version
+
     def check(self, values: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         """The setting as it counts, and what is wrong with it."""
         return as_default({**self.defaults, **values}, self.defaults), unknown_fields(values, self.defaults)
@@ -200,10 +204,10 @@ class DeclaredTask(ABC):
 
     def changed_code(self, record: Record) -> str | None:
         """See :class:`ablate.task.task.Task`."""
-        notes = record.result.notes.get("code")
+        notes, version = record.result.notes.get("code"), self.version_for(record.config.get("config", {}))
         if not isinstance(notes, Mapping):
-            return None if record.config.get("code") == self.version.identity else "it is not known in which file"
-        changes = self.version.changes_since(notes)
+            return None if record.config.get("code") == version.identity else "it is not known in which file"
+        changes = version.changes_since(notes)
         return ", ".join(changes) if changes else None
 
     def _length(self, values: Mapping[str, Any]) -> tuple[int | None, int, list[str]]:

@@ -1,9 +1,11 @@
 """Which modules of a project a module imports, found without executing anything."""
 
 import ast
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
+from typing import Any
 
 _SUFFIXES = (".py", *EXTENSION_SUFFIXES)
 
@@ -28,6 +30,28 @@ def find_module(name: str, roots: Sequence[Path]) -> Path | None:
         if namespace is None and base.is_dir():
             namespace = base
     return namespace
+
+
+def named_modules(values: Any, roots: Sequence[Path]) -> set[str]:
+    """Modules of a project that a setting names, in texts such as ``package.module.Class``.
+
+    Args:
+        values: Plain data.
+        roots: As for :func:`find_module`.
+    """
+    if isinstance(values, Mapping):
+        return {name for value in values.values() for name in named_modules(value, roots)}
+    if isinstance(values, list | tuple):
+        return {name for value in values for name in named_modules(value, roots)}
+    if not isinstance(values, str) or not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", values):
+        return set()
+    name = values
+    while name:
+        file = find_module(name, roots)
+        if file is not None and file.is_file():
+            return {name}
+        name = name.rpartition(".")[0]
+    return set()
 
 
 def files_of(modules: Sequence[str], roots: Sequence[Path], scripts: Sequence[Path] = ()) -> dict[str, Path]:

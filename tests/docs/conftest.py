@@ -57,8 +57,14 @@ class Reader:
         if block.title:
             file = self.folder / block.title
             file.parent.mkdir(parents=True, exist_ok=True)
-            before = file.read_text() + "\n" if block.title == "pyproject.toml" and file.exists() else ""
-            file.write_text(before + block.text)
+            there = file.read_text() if block.title == "pyproject.toml" and file.exists() else ""
+            table, rest = block.text.split("\n", 1)
+            at = f"\n{there}".find(f"\n{table}\n")
+            if at >= 0:  # the table is there already: its new line goes below its name
+                end = at + len(table) + 1
+                file.write_text(there[:end] + rest + there[end:])
+            else:
+                file.write_text(there + ("\n" if there else "") + block.text)
         elif block.language == "console":
             self.run(block.text)
 

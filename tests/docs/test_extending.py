@@ -28,17 +28,29 @@ nothing = "priority:train"
 """
 
 
-def test_every_part_takes_two_files_at_most(reader):
-    touched = {}
+SECTIONS = {"A data set": "digits", "A network": "wide", "A metric": "worst_f1", "An executor": "polite"}
+
+
+def files_of(folder):
+    """Contents of a project by file, but for what runs leave in it."""
+    left = {"results", "__pycache__"}
+    found = [file for file in folder.rglob("*") if file.is_file() and not left & set(file.relative_to(folder).parts)]
+    return {str(file.relative_to(folder)): file.read_bytes() for file in found}
+
+
+def test_in_a_project_that_was_begun_every_part_of_the_page_takes_two_files_and_works(reader):
+    touched, before, done = {}, {}, 0
     for block in reader.blocks(PAGE):
-        if block.title:
-            touched.setdefault(block.section, set()).add(block.title)
-    parts = ["A data set", "A network", "A metric", "An executor"]
-    assert {part: len(files) for part, files in touched.items()} == dict.fromkeys(parts, 2)
-
-
-def test_the_page_is_followed_to_the_letter(reader):
-    assert reader.follow(PAGE) == 13
+        reader.do(block)
+        done += 1
+        after = files_of(reader.folder)
+        if block.section:
+            changed = {name for name in {*before, *after} if before.get(name) != after.get(name)}
+            touched.setdefault(block.section, set()).update(changed)
+        before = after
+    assert done == 14
+    assert touched == {part: {f"{module}.py", "pyproject.toml"} for part, module in SECTIONS.items()}
+    assert reader.run("$ ablate plan blocks --json\n$ ablate plan best\n")
     rows = [json.loads(line) for line in reader.run("$ ablate runs --json\n").splitlines()]
     assert len(rows) == 1 + 2 + 1 + 1
     assert len([row for row in rows if row.get("test_worst_f1") is not None]) == 1

@@ -3,6 +3,7 @@
 import pytest
 
 from ablate.task.errors import ConfigError
+from ablate.task.record import Record, Result
 from tests.hydra_app.applications import MAIN, USUAL, task, write
 
 
@@ -219,3 +220,33 @@ def test_steps_give_a_run_its_length(tmp_path):
     found = task(write(tmp_path, USUAL), steps="epochs")
     assert found.configure(["+experiment=long"]).length == 40
     found.composing.close()
+
+
+def test_modules_that_a_setting_names_are_part_of_its_identity_and_of_no_other(tmp_path):
+    named = {
+        "configs/train.yaml": """
+            defaults: [net: small, _self_]
+            seed: 0
+            optimizer: {lr: 0.1}
+            """,
+        "configs/net/small.yaml": "{_target_: src.nets.small.Small, layer: {_target_: torch.nn.ReLU}}",
+        "configs/net/wide.yaml": "{_target_: nets.wide.Wide}",
+        "src/nets/small.py": "from src.nets.parts import layer\nclass Small: pass\n",
+        "src/nets/parts.py": "layer = 1\n",
+        "src/nets/wide.py": "class Wide: pass\n",
+        "src/nets/unused.py": "",
+    }
+    write(tmp_path, {"src/train.py": MAIN.format(base='"1.3"'), **named})
+    before = task(tmp_path)
+    small, wide = before.configure([]), before.configure(["net=wide"])
+    assert set(small.details["code"]["files"]) == {"train.py", "src.nets.small", "src.nets.parts"}
+    assert set(wide.details["code"]["files"]) == {"train.py", "nets.wide"}
+
+    write(tmp_path, {"src/nets/parts.py": "layer = 2\n", "src/nets/unused.py": "layer = 2\n"})
+    after = task(tmp_path)
+    assert after.configure(["net=wide"]).digest == wide.digest
+    changed = after.configure([])
+    assert changed.digest != small.digest
+    record = Record(small.digest, small.identity, Result("complete", notes={"code": small.details["code"]}))
+    assert after.changed_code(record).startswith("src.nets.parts (was ")
+    assert before.changed_code(record) is None
