@@ -23,6 +23,8 @@ class Nearby:
     words: tuple[str, ...]
     """Overrides."""
     records: int
+    of_other_code: bool = False
+    """Whether they were trained with other code, which no override brings back."""
 
 
 def nearby(plan: Plan, records: "Iterable[Record]") -> list[Nearby]:
@@ -45,7 +47,7 @@ def nearby(plan: Plan, records: "Iterable[Record]") -> list[Nearby]:
     places = {_key(setting, varied) for setting in settings.values()}
     fixed = next(iter(settings.values()))
     tasks = {point.run.task for point in plan.points}
-    groups: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+    groups: dict[tuple[tuple[str, ...], bool], list[tuple[str, ...]]] = {}
     for record in records:
         if task_name_of(record.config) not in tasks:
             continue
@@ -53,10 +55,12 @@ def nearby(plan: Plan, records: "Iterable[Record]") -> list[Nearby]:
         if _key(flat, varied) not in places:
             continue
         other = [n for n in {**names, **flat} if n not in varied and n not in ASIDE and flat.get(n) != fixed.get(n)]
-        if other and all(name in flat for name in other):
-            groups.setdefault(tuple(f"{n}={_written(flat[n])}" for n in other), []).append(_key(flat, varied))
-    wide = {words: places for words, places in groups.items() if len(set(places)) > 1 or len(settings) == 1}
-    found = [Nearby(words, len(places)) for words, places in wide.items()]
+        changed = [n for n in other if not n.startswith("code.")]
+        if other and all(name in flat for name in changed):
+            words = tuple(f"{n.removeprefix('config.')}={_written(flat[n])}" for n in changed)
+            groups.setdefault((words, changed != other), []).append(_key(flat, varied))
+    wide = {group: places for group, places in groups.items() if len(set(places)) > 1 or len(settings) == 1}
+    found = [Nearby(words, len(places), of_other_code) for (words, of_other_code), places in wide.items()]
     return sorted(found, key=lambda one: (-one.records, one.words))[:MOST]
 
 

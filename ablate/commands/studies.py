@@ -286,9 +286,15 @@ def other_records(wanted: StudyRequest, plan: Plan, study: str) -> list[str]:
     there = {record.digest: record for record in [*all_in(Path(wanted.launch.results)), *held]}
     lines = []
     for found in nearby(plan, there.values()):
+        there_are = f"study {study}: there are {found.records} runs of it"
+        if found.words:
+            there_are += f" with {' '.join(found.words)}"
+        if found.of_other_code:
+            told = wanted.words.command("plan", study, changed=True)
+            lines.append(f"{there_are}, trained with other code: {told} says what changed")
+            continue
         words = Words((*wanted.words.changes, *found.words), wanted.words.places)
-        reach = words.command("report", study, changed=True)
-        lines.append(f"study {study}: there are {found.records} runs of it with {' '.join(found.words)}: {reach}")
+        lines.append(f"{there_are}: {words.command('report', study, changed=True)}")
     return lines
 
 

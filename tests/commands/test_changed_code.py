@@ -1,8 +1,11 @@
 """Runs that the store has of other code are told of, with the file that changed; unrelated files are not."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from ablate.commands.changed_code import changed_under_their_version, trained_before
+from ablate.commands.nearby import Nearby, nearby
 from ablate.store import open_store
 from ablate.task.finding import find_task
 from ablate.task.record import Record, Result
@@ -70,3 +73,14 @@ def test_code_that_changed_under_a_version_set_by_hand_is_told(task, store):
     (change,) = changed_under_their_version(after, store)
     assert change.runs == 4
     assert change.why.startswith("helper (was ")
+
+
+def test_what_lies_beside_a_study_is_told_in_the_words_of_its_command_line_and_other_code_as_such(task):
+    def beside(plan, *records):
+        made = [Record(r.digest, r.identity, Result("complete")) for r in records]
+        return nearby(SimpleNamespace(points=[SimpleNamespace(run=run) for run in plan]), made)
+
+    before, after = runs_of(task()), runs_of(task("SCALE = 2\n"))
+    assert beside(after, *before) == [Nearby((), 4, of_other_code=True)]
+    assert beside(after[:2], *after[2:]) == [Nearby(("lr=2.0",), 2)]
+    assert beside(after[:2], *before[2:]) == [Nearby(("lr=2.0",), 2, of_other_code=True)]
