@@ -15,7 +15,7 @@ default, with which a run is what it was before."""
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[int, Field(ge=1)]
 Activation = Literal["identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "scaled_tanh"]
-Pooling = Literal["avg", "max", "mixed"]
+Pooling = Literal["avg", "max", "mixed", "stochastic"]
 
 
 class Fields(BaseModel):

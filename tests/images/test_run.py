@@ -58,6 +58,10 @@ def test_every_problem_is_reported_at_once_with_place_value_and_what_is_allowed(
         ({"optimizer": {"name": "sgd", "nesterov": True}}, "nesterov = True: needs a momentum above 0"),
         ({"optimizer": {"name": "lion"}}, "'sgd', 'adagrad', 'adam', 'adamw', 'rmsprop'"),
         ({"seed": -1}, "seed = -1"),
+        (
+            {"model": {"name": "lenet", "pooling": "stochastic", "activation": "tanh"}},
+            "some of which activation = tanh makes negative; allowed with it are sigmoid, relu",
+        ),
         ({"_target_": "os.system"}, "_target_: there is no such field"),
         ({"data": {"name": "image_folder"}}, "root: an image_folder needs the folder"),
         ({"data": {"name": "mnist", "train_size": 60_001}}, "at most the 60000"),

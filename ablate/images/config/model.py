@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 Kernel = Annotated[int, Field(ge=1, le=15)]
 
 
+NEVER_NEGATIVE = ("sigmoid", "relu")
+"""Activations after which stochastic pooling may stand."""
+
+
 class Network(Fields):
     """A network: its hyperparameters as fields, and how it is built from them."""
 
@@ -79,6 +83,16 @@ class Network(Fields):
                 )
             previous = (h, w)
 
+    @model_validator(mode="after")
+    def _stochastic_pooling_sees_nothing_negative(self) -> "Network":
+        kind, before = getattr(self, "pooling", None), getattr(self, "activation", None)
+        if kind == "stochastic" and before not in NEVER_NEGATIVE:
+            raise ValueError(
+                f"pooling = stochastic: draws in proportion to activations, some of which activation = {before} makes "
+                f"negative; allowed with it are {', '.join(NEVER_NEGATIVE)}"
+            )
+        return self
+
 
 class LeNet(Network):
     """LeNet-5 as the article trains it, every choice a field (defaults: the article's baseline)."""
@@ -93,7 +107,8 @@ class LeNet(Network):
     activation_f6: Activation = "sigmoid"
     """After the second linear layer, 120 to 84: LeCun's F6."""
     pooling: Pooling = "avg"
-    """After each convolution; ``mixed`` is the mean of average and max (Lee et al. 2016, fixed proportion 0.5)."""
+    """After each convolution; ``mixed`` is the mean of average and max (Lee et al. 2016, fixed proportion 0.5),
+    ``stochastic`` draws a pixel in proportion to its value (Zeiler & Fergus 2013; after sigmoid or relu)."""
     kernel_size: Kernel = 5
     """Of the first convolution, in pixels; its padding stays 2."""
     kernel_size_2: Kernel = 5

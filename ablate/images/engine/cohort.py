@@ -13,10 +13,10 @@ from ablate.images.data import Images
 from ablate.images.engine.batches import Batches, share_key
 from ablate.images.engine.compiling import compiled, decision
 from ablate.images.engine.crops import averaged
-from ablate.images.engine.dropout import StackedDropout
 from ablate.images.engine.further_metrics import made_metrics
 from ablate.images.engine.init import initial_parameters
 from ablate.images.engine.losses import Loss
+from ablate.images.engine.noisy_layers import NoisyLayer
 from ablate.images.engine.optimizers import stacked_optimizer
 from ablate.images.engine.schedules import factors
 from ablate.images.engine.stack import StackedModel, stack
@@ -71,7 +71,7 @@ class FusedCohort:
         self.model.train()
         for step, (x, labels) in enumerate(itertools.islice(self.batches.epoch(self.epoch), steps)):
             for layer, generators in noise:
-                layer.draw(x.shape[1], generators)
+                layer.draw(x.shape[1], generators, self.device)
             self._step(x, labels, {name: rows[step] for name, rows in table.items()}, sums)
         self.epoch += 1
         return sums / self.batches.samples
@@ -181,11 +181,11 @@ class FusedCohort:
         lr = torch.tensor(columns, dtype=torch.float64).T * self.optimizer.of("lr")
         return self.optimizer.table(self.epoch * steps, lr)
 
-    def _noise(self) -> list[tuple[StackedDropout, list[torch.Generator | None]]]:
-        """The stochastic layers with their generators of the coming epoch, one for each distinct batch."""
+    def _noise(self) -> list[tuple[NoisyLayer, list[torch.Generator | None]]]:
+        """The layers that draw, with their generators of the coming epoch, one for each distinct batch."""
         return [
             (layer, [stream(seed, "dropout", name, self.epoch, device=self.device) for seed, _ in self.batches.rows])
-            for name, layer in self.model.dropouts.items()
+            for name, layer in self.model.noisy.items()
         ]
 
     def _compile(self) -> None:

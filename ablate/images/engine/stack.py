@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ablate.images.engine.blocks import Step, fused_steps
-from ablate.images.engine.dropout import StackedDropout
 from ablate.images.engine.layers import (
     StackedBatchNorm,
     StackedConv2d,
@@ -25,6 +24,8 @@ from ablate.images.engine.layers import (
     features,
     spread,
 )
+from ablate.images.engine.noisy_layers import NoisyLayer, StackedDropout, StackedStochasticPool
+from ablate.images.networks.layers import StochasticPool2d
 from ablate.images.networks.lenet_1998 import RbfOutput, TableConv2d
 
 TOLERANCE = 1e-3
@@ -40,6 +41,7 @@ STACKED: dict[type[nn.Module], type[StackedLayer]] = {
     nn.BatchNorm2d: StackedBatchNorm,
     nn.LocalResponseNorm: StackedPerMember,
     nn.Dropout: StackedDropout,
+    StochasticPool2d: StackedStochasticPool,
     TableConv2d: StackedTableConv2d,
     RbfOutput: StackedRbf,
 }
@@ -88,9 +90,9 @@ class StackedModel(nn.Module):
         return features(x, self.members)
 
     @property
-    def dropouts(self) -> dict[str, StackedDropout]:
-        """The stochastic layers by name."""
-        return {name: layer for name, layer in self.body.named_modules() if isinstance(layer, StackedDropout)}
+    def noisy(self) -> dict[str, NoisyLayer]:
+        """The layers that draw, by name."""
+        return {name: layer for name, layer in self.body.named_modules() if isinstance(layer, NoisyLayer)}
 
     def member(self, k: int) -> dict[str, Tensor]:
         """Parameters of one member, by the names of its own network (views)."""
@@ -178,11 +180,11 @@ def stack(
             return model.train()
     if len(initial) > 1:
         raise UnstackableError(reason)
-    body = _swap(template, 1, lambda layer: isinstance(layer, nn.Dropout))
+    body = _swap(template, 1, lambda layer: issubclass(STACKED[type(layer)], NoisyLayer))
     model = StackedModel(body, 1, stacked=False, shares_input=True, reason=reason)
     _fill(model, initial, rates)
     with torch.no_grad():
-        model.eval()(x)  # dropout learns its shapes
+        model.eval()(x)  # layers that draw learn their shapes
     return model.train()
 
 
@@ -219,8 +221,9 @@ def _fill(model: StackedModel, initial: Sequence[Mapping[str, Tensor]], rates: S
     for k, values in enumerate(initial):
         model.load(k, values)
     if rates is not None:
-        for layer in model.dropouts.values():
-            layer.rate.copy_(torch.tensor(rates))
+        for layer in model.noisy.values():
+            if isinstance(layer, StackedDropout):
+                layer.rate.copy_(torch.tensor(rates))
 
 
 @torch.no_grad()

@@ -91,10 +91,11 @@ def test_lenet_members_equal_their_single_runs(optimizers, data: FashionMNIST, f
     "model",
     [
         LeNet(activation="relu", pooling="mixed", dropout=0.3),
+        LeNet(pooling="stochastic"),
         AlexNet(form="small", dropout=0.0),
         AlexNet(form="small", dropout=0.5, lrn=True, overlap=True),
     ],
-    ids=["lenet dropout mixed", "alexnet", "alexnet dropout lrn"],
+    ids=["lenet dropout mixed", "lenet stochastic", "alexnet", "alexnet dropout lrn"],
 )
 @pytest.mark.usefixtures("thin")
 def test_networks_equal_their_single_runs(model, shared: bool, members: int, data: FashionMNIST, few: Images) -> None:
