@@ -19,14 +19,20 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
 
+MOST_PROBLEMS = 100
+"""That are printed."""
+
+
 @contextmanager
 def user_errors() -> Iterator[None]:
     """Print a :class:`ConfigError`, one line a problem, and exit."""
     try:
         yield
     except ConfigError as error:
-        for problem in error.problems:
+        for problem in error.problems[:MOST_PROBLEMS]:
             print(f"ablate: error: {printable(problem)}", file=sys.stderr)
+        if len(error.problems) > MOST_PROBLEMS:
+            print(f"ablate: error: and {len(error.problems) - MOST_PROBLEMS:,} more problems", file=sys.stderr)
         sys.exit(BAD_INPUT)
     except BrokenPipeError:
         sys.stderr.close()

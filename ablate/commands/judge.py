@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.judge.cells import number_of, whole_number_of
-from ablate.judge.claims import ClaimRequest, StudyText, parse_claims, read_study_text
+from ablate.judge.claims import ClaimRequest, StudyText, parse_claims, parse_study_text
 from ablate.judge.design import JudgedStudy, Levels, arrange
 from ablate.judge.metric_spec import parse_metric, text_of
 from ablate.judge.records import frame_of_study, records_of_table
 from ablate.judge.request import JudgeRequest
 from ablate.judge.runs import JudgedRuns, read_runs
 from ablate.judge.table import RawTable, read_table
+from ablate.plan.study_yaml import load_study_yaml
 from ablate.task.claim import parse_claim
 from ablate.task.errors import ConfigError
 from ablate.task.metric import Metric
@@ -100,7 +101,7 @@ def judge_table(request: JudgeRequest, launch: JudgeLaunch) -> None:
     """
     from ablate.analyse import AnalysisError
 
-    text = read_study_text(launch.study) if launch.study is not None else StudyText()
+    text = parse_study_text(load_study_yaml(launch.study), launch.study) if launch.study is not None else StudyText()
     table = read_table(request.table)
     found = read_runs(table, request)
     study = arrange(found, request.baseline, request.design, text.labels)

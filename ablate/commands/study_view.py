@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ablate.commands.declared import default_identity, metrics_of, step_of
 from ablate.commands.looks import looks_of
-from ablate.plan.design import Setting, is_same
+from ablate.plan.design import Levels, is_same
 from ablate.plan.plan import Plan
 from ablate.plan.sources import sweep_file
 from ablate.plan.study import Published, Study
@@ -125,16 +125,16 @@ def claims_of(plan: Plan) -> "tuple[Claim, ...]":
             except ConfigError as error:
                 problems += [f"study {study.name}: claims.{index}: {problem}" for problem in error.problems]
                 continue
-            settings = _settings(plan, study, claim.factor)
-            unknown = [level for level in (*claim.levels, *claim.among) if _meant(settings, level) is None]
+            levels = plan.levels(study, claim.factor)
+            unknown = [level for level in (*claim.levels, *claim.among) if levels.meant(level) is None]
             replaced = claim.factor in study.replaced
             if unknown and not replaced:
                 place = f"study {study.name}: claims.{index}: {claim.factor}"
-                allowed = ", ".join(s.label for s in settings) or "none: it is no factor of this study"
+                allowed = ", ".join(s.label for s in levels.settings) or "none: it is no factor of this study"
                 problems.append(f"{place} has no level {unknown[0]!r}; levels are {allowed}")
             elif not study.changed and (not replaced or (not unknown and claim.kind in LEVELS_ONLY)):
-                levels, among = (tuple(_own_name(settings, name) for name in n) for n in (claim.levels, claim.among))
-                claims.append(replace(claim, levels=levels, among=among))
+                named, among = (tuple(_own_name(levels, name) for name in n) for n in (claim.levels, claim.among))
+                claims.append(replace(claim, levels=named, among=among))
     if problems:
         raise ConfigError(problems)
     return tuple(claims)
@@ -158,26 +158,12 @@ def _protocol_notices(study: Study, plan: Plan) -> list[str]:
 
 def _has_levels(study: Study, published: Published, plan: Plan) -> bool:
     """Whether the table's factor is one of the design; False only after the command line has changed the design."""
-    return published.factor not in study.replaced or bool(_settings(plan, study, published.factor))
+    return published.factor not in study.replaced or bool(plan.levels(study, published.factor).settings)
 
 
-def _settings(plan: Plan, study: Study, factor: str) -> list[Setting]:
-    """A factor's levels, in order."""
-    own = [p.setting for p in plan.points if p.study.name == study.name and p.setting.factor == factor]
-    return [setting for _, setting in sorted({setting.order: setting for setting in own}.items())]
-
-
-def _meant(settings: Sequence[Setting], name: Any) -> Setting | None:
-    """The level that a study file means: first by its own value and label, then by its other names."""
-    for setting in settings:
-        if is_same(setting.level, name) or setting.label == name:
-            return setting
-    return next((setting for setting in settings if setting.is_called(name)), None)
-
-
-def _own_name(settings: Sequence[Setting], name: Any) -> Any:
+def _own_name(levels: Levels, name: Any) -> Any:
     """A name by which the analysis finds the level: as given, or the label of the level that it also means."""
-    meant = _meant(settings, name)
+    meant = levels.meant(name)
     return name if meant is None or is_same(meant.level, name) else meant.label
 
 
@@ -195,7 +181,7 @@ def _factors(study: Study, plan: Plan, published: "Mapping[tuple[str, str], _Pub
     views = []
     own = [point for point in plan.points if point.study.name == study.name]
     for path in dict.fromkeys(point.setting.factor for point in own):
-        levels = _settings(plan, study, path)
+        levels = plan.levels(study, path).settings
         table = published.get((study.name, path))
         views.append(
             FactorView(
@@ -228,15 +214,15 @@ def _published(study: Study, stated: Published, plan: Plan) -> _PublishedTable:
     Raises:
         ConfigError: The table is missing or malformed, is of no factor, or two of its rows are one level.
     """
-    settings = _settings(plan, study, stated.factor)
-    if not settings:
+    levels = plan.levels(study, stated.factor)
+    if not levels.settings:
         factors = ", ".join(study.factors) or "(none of its own)"
         raise ConfigError(f"{stated.table}: factor = {stated.factor!r}: is no factor of this study; they are {factors}")
     table = published_table(stated.table, [metric.name for metric in metrics_of([study.task])])
     rows: dict[str, list[str]] = {}
     left = []
     for text in table["label"]:
-        setting = _meant(settings, text) or _meant(settings, _number(text))
+        setting = levels.meant(text) or levels.meant(_number(text))
         if setting is None:
             left.append(text)
         else:
@@ -271,7 +257,7 @@ def published_table(name: str, metrics: Sequence[str]) -> "pd.DataFrame":
 
     file = sweep_file(name)
     try:
-        table = pd.read_csv(file, dtype={0: str})
+        table = pd.read_csv(file, dtype={0: str}, compression=None)
         table = table.rename(columns={table.columns[0]: "label"}).astype({"label": str})
         unknown = [c for c in table.columns[1:] if c not in metrics]
         if unknown or table.shape[1] < 2:

@@ -13,9 +13,6 @@ from ablate.judge.levels import label_of
 from ablate.task.errors import ConfigError
 from ablate.task.metric import Metric
 
-LARGEST = 1_000_000
-"""Bytes of a study file."""
-
 
 @dataclass(frozen=True)
 class ClaimRequest:
@@ -40,21 +37,17 @@ class StudyText:
     notes: tuple[str, ...] = ()
 
 
-def read_study_text(file: Path) -> StudyText:
-    """Read a study file, such as those of ``sweeps/``.
+def parse_study_text(content: Mapping[str, Any], file: Path) -> StudyText:
+    """What a study file says, such as those of ``sweeps/``.
+
+    Args:
+        content: Of the file.
+        file: For messages.
 
     Raises:
-        ConfigError: It cannot be read, or is no study file.
+        ConfigError: It is no study file.
     """
-    try:
-        if file.stat().st_size > LARGEST:
-            raise ConfigError(f"{file}: is larger than a study file")
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigError(f"{file}: is no YAML: {' '.join(str(error).split())}") from None
-    node = content.get("study") if isinstance(content, Mapping) else None
+    node = content.get("study")
     if not isinstance(node, Mapping):
         raise ConfigError(f"{file}: must be a mapping with a study: node")
     claims, labels, remarks = node.get("claims") or [], node.get("labels") or {}, node.get("remarks") or []

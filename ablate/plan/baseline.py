@@ -41,7 +41,7 @@ class Baseline:
     own_values: Callable[[str, str], Mapping[str, Any]] = no_options
     """``(group, option)`` to the values that the option brings, links unresolved."""
 
-    @property
+    @cached_property
     def groups(self) -> tuple[str, ...]:
         """Configuration groups, whose options may be levels."""
         return self.task.configuration.groups

@@ -22,6 +22,11 @@ from ablate.task.identity import flatten
 from ablate.task.plain_values import merged
 from ablate.task.task import composes_itself
 
+MAX_STUDIES = 200
+"""Of a command line, those that are included by others too."""
+MAX_DEPTH = 20
+"""Studies that include one another."""
+
 LEVELS = ("factors", "search")
 """Fields of a study that hold values of the configuration."""
 
@@ -128,8 +133,11 @@ class _Composing:
         """A study, after those that it includes."""
         if name in including:
             raise ConfigError(f"study {name}: includes itself by way of {' > '.join(including)}")
+        _check_depth(name, including)
         if name in self.found:
             return
+        if len(self.found) >= MAX_STUDIES:
+            raise ConfigError(f"study {name}: is one of more than {MAX_STUDIES} studies; name fewer at a time")
         file = self.read(name)
         source = self.source(file)
         for included in source.study.includes:
@@ -192,6 +200,7 @@ class _Composing:
         if file.task is not None or file.node.get("factors") or not isinstance(includes, list) or not includes:
             return file.task or DEFAULT_TASK
         first = str(includes[0])
+        _check_depth(first, including)
         return DEFAULT_TASK if first in including else self._task_of(self.read(first), (*including, file.name))
 
     def composer(self, name: str) -> AnyComposer:
@@ -204,6 +213,11 @@ class _Composing:
         if name not in self._files:
             self._files[name] = read_study_file(name)
         return self._files[name]
+
+
+def _check_depth(name: str, including: tuple[str, ...]) -> None:
+    if len(including) > MAX_DEPTH:
+        raise ConfigError(f"study {name}: is included by way of more than {MAX_DEPTH} others")
 
 
 def _stated(

@@ -6,8 +6,10 @@ baseline, ``1`` beside ``1.0``, a component that is off already) are merged into
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from ablate.plan.application import ApplicationBaseline
@@ -19,8 +21,9 @@ from ablate.task.run import Run
 
 AnyBaseline = Baseline | ApplicationBaseline
 
-MAX_RUNS = 1_000_000
-"""Of a study."""
+MAX_SETTINGS = 10_000
+MAX_RUNS = 100_000
+"""Of all studies of a command line together."""
 MAX_PROBLEMS = 20
 """Of a study's levels that are listed."""
 WITHOUT = "without"
@@ -42,13 +45,44 @@ class Setting:
     also: tuple[Any, ...] = ()
     """What else the study calls it: levels and labels that are this very setting, or its level before validation."""
 
-    def is_called(self, name: Any) -> bool:
-        """Whether a study file means this level: by value, label or any other of its names."""
-        return any(is_same(_native(name), own) for own in (self.level, self.label, *self.also))
-
     def run(self, seed: int) -> Run:
         """This setting with a seed."""
         return self.config if seed == self.config.seed else self.config.with_seed(seed)
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The levels of a factor, found by what a study file calls them."""
+
+    settings: tuple[Setting, ...] = ()
+    """In order."""
+
+    def meant(self, name: Any) -> Setting | None:
+        """The level that a study file means: first by its own value and label, then by its other names."""
+        key = _key(name)
+        return None if key is None else self._own.get(key) or self._other.get(key)
+
+    @cached_property
+    def _own(self) -> Mapping[Any, Setting]:
+        return self._by_name([(name, setting) for setting in self.settings for name in (setting.level, setting.label)])
+
+    @cached_property
+    def _other(self) -> Mapping[Any, Setting]:
+        return self._by_name([(name, setting) for setting in self.settings for name in setting.also])
+
+    @staticmethod
+    def _by_name(named: Sequence[tuple[Any, Setting]]) -> Mapping[Any, Setting]:
+        return {key: setting for name, setting in reversed(named) if (key := _key(name)) is not None}
+
+
+def _key(name: Any) -> Any:
+    """Equal for names of one level, as of :func:`is_same`; None: what holds a mapping is no name."""
+    name = _native(name)
+    try:
+        hash(name)
+    except TypeError:
+        return None
+    return isinstance(name, bool), name
 
 
 @dataclass(frozen=True)
@@ -73,7 +107,6 @@ def expand(study: Study, baseline: AnyBaseline) -> Expansion:
     Raises:
         ConfigError: Lists the problems of every level that is no valid configuration.
     """
-    _check_size(study)
     _check_overlaps(study)
     rows = list({"one-at-a-time": _one_at_a_time, "grid": _grid, "leave-one-out": _leave_one_out}[study.design](study))
     built, problems = _build(study, baseline, rows)
@@ -127,27 +160,41 @@ class _Entry:
     also: tuple[Any, ...] = ()
 
 
-def _check_size(study: Study) -> None:
-    counts = [len(levels) for levels in study.factors.values()]
-    settings = math.prod(counts) if study.design == "grid" else sum(counts) + 2
-    runs = settings * len(study.seeds)
-    if runs > MAX_RUNS:
-        raise ConfigError(
-            f"makes {settings:,} settings with {len(study.seeds):,} seeds, {runs:,} runs; at most {MAX_RUNS:,}"
-        )
+def check_size(studies: Sequence[Study]) -> None:
+    """Refuse what is too large, before any of it is built.
+
+    Raises:
+        ConfigError: Lists every study that is; or all of them together are.
+    """
+    problems, total = [], 0
+    for study in studies:
+        counts = [len(levels) for levels in study.factors.values()]
+        settings = (math.prod(counts) if study.design == "grid" else sum(counts)) if counts else 0
+        runs = settings * len(study.seeds)
+        total += runs
+        if settings > MAX_SETTINGS or runs > MAX_RUNS:
+            place = f"study {study.name}: " if study.name != "multirun" else ""
+            problems.append(
+                f"{place}makes {settings:,} settings with {len(study.seeds):,} seeds, {runs:,} runs; at "
+                f"most {MAX_SETTINGS:,} settings and {MAX_RUNS:,} runs"
+            )
+    if problems or total > MAX_RUNS:
+        names = ", ".join(study.name for study in studies)
+        raise ConfigError(problems or f"studies {names}: make {total:,} runs together; at most {MAX_RUNS:,}")
 
 
 def _check_overlaps(study: Study) -> None:
     """Refuse factors that set the same field where levels of both are made together."""
     if study.design == "one-at-a-time":
         return
-    places = {
-        factor: {path for _, _, changes in _levels(study, factor) for path, _ in changes} for factor in study.factors
-    }
+    owners: dict[str, str] = {}
     problems = []
-    for (a, of_a), (b, of_b) in itertools.combinations(places.items(), 2):
-        for path in sorted(of_a & of_b):
-            problems.append(f"factors {a} and {b}: both set {path}; a {study.design} study cannot have both at once")
+    for factor in study.factors:
+        for path in sorted({path for _, _, changes in _levels(study, factor) for path, _ in changes}):
+            first = owners.setdefault(path, factor)
+            if first != factor:
+                said = f"both set {path}; a {study.design} study cannot have both at once"
+                problems.append(f"factors {first} and {factor}: {said}")
     if problems:
         raise ConfigError(problems[:MAX_PROBLEMS])
 
@@ -280,10 +327,11 @@ def _name(study: Study, factor: str) -> str:
 
 def _label_problems(levels: Sequence[_Entry]) -> list[str]:
     """Different settings that would be printed alike."""
-    labels = [level.label for level in levels]
+    counts = Counter(level.label for level in levels)
     return [
         f"{levels[0].factor}: two different levels are printed as {label!r}; give them names"
-        for label in dict.fromkeys(label for label in labels if labels.count(label) > 1)
+        for label, count in counts.items()
+        if count > 1
     ]
 
 

@@ -1,8 +1,10 @@
 """Levels of a factor as a study file or a command line writes them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from ablate.task.errors import ConfigError
@@ -94,25 +96,33 @@ def named_as(value: Any, names: tuple[str, ...]) -> Any:
     Returns:
         The name; the value itself where there is no such name, or there are several (``1e3`` beside ``1000.0``).
     """
-    if isinstance(value, str):
+    if isinstance(value, str) or not isinstance(value, bool | int | float | None):
         return value
-    meant = [name for name in names if _reads_as(name, value)]
+    meant = _by_reading(names).get((type(value), str(value + 0.0) if isinstance(value, float) else value), [])
     exact = [name for name in meant if name == str(value)]
     return (exact or meant)[0] if len(exact or meant) == 1 else value
 
 
-def _reads_as(name: str, value: Any) -> bool:
-    """Whether a name, unquoted, is read as a value."""
-    text = name.strip().lower()
-    if value is None:
-        return text in ("null", "~", "")
-    if isinstance(value, bool):
-        return text in (("true", "on", "yes", "y") if value else ("false", "off", "no", "n"))
-    try:
-        number = int(text.replace("_", ""), 0) if isinstance(value, int) else float(text.replace("_", ""))
-        return bool(number == value)
-    except ValueError:
-        return text.lstrip("+") in (".inf", ".nan") and str(value) == text.lstrip("+.")
+@lru_cache(maxsize=32)
+def _by_reading(names: tuple[str, ...]) -> dict[tuple[type, Any], list[str]]:
+    """Names by the values that they are read as, unquoted; floating-point ones as text, so that nan is itself."""
+    found: dict[tuple[type, Any], list[str]] = {}
+    for name in names:
+        for reading in _readings(name.strip().lower()):
+            found.setdefault((type(reading), str(reading) if isinstance(reading, float) else reading), []).append(name)
+    return found
+
+
+def _readings(text: str) -> Iterator[Any]:
+    if text in ("null", "~", ""):
+        yield None
+    if text in ("true", "on", "yes", "y", "false", "off", "no", "n"):
+        yield text in ("true", "on", "yes", "y")
+    number = text.replace("_", "")
+    with suppress(ValueError):
+        yield int(number, 0)
+    with suppress(ValueError):
+        yield float(number.replace(".inf", "inf").replace(".nan", "nan")) + 0.0
 
 
 def _named(place: str, levels: Mapping[Any, Any]) -> Levels:

@@ -13,6 +13,7 @@ from ablate.task.identity import lookup
 MAX_SIZE = 100_000
 """Values and characters that a configuration may come to with every link followed."""
 
+_PLAIN = re.compile(r"\$\{([A-Za-z_]\w*(?:\.\w+)*)\}")
 _LINK = re.compile(r"\$\{\.*([A-Za-z_][\w\-/]*(\.[\w\-/]+|\[\w+\])*)\}")
 
 
@@ -28,6 +29,10 @@ def resolve_links(values: Mapping[str, Any]) -> dict[str, Any]:
     if not has_links(values):
         return dict(values)
     _Expansion(values).check()
+    try:
+        return dict(_Following(values).follow(values))
+    except _Unusual:
+        pass
     try:
         plain = OmegaConf.to_container(OmegaConf.create(dict(values)), resolve=True)
     except OmegaConfBaseException as error:
@@ -100,6 +105,48 @@ class _Expansion:
             except KeyError:
                 self._known[path] = 1
             self._open.discard(path)
+        return self._known[path]
+
+
+class _Unusual(Exception):
+    """OmegaConf decides: resolvers and relative links of one's own configuration, and links that lead nowhere."""
+
+
+class _Following:
+    """Follows what is a plain link from the top, as OmegaConf would, which takes milliseconds for every setting."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values, self._known = values, dict[str, Any]()
+
+    def follow(self, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: self.follow(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.follow(item) for item in value]
+        if not isinstance(value, str) or "${" not in value:
+            return value
+        if (whole := _PLAIN.fullmatch(value)) is not None:
+            return self._target(whole[1])
+        if "\\" in value or "${" in _PLAIN.sub("", value):
+            raise _Unusual
+        return _PLAIN.sub(self._text, value)
+
+    def _text(self, link: re.Match[str]) -> str:
+        found = self._target(link[1])
+        if isinstance(found, Mapping | list | tuple):
+            raise _Unusual
+        return str(found)
+
+    def _target(self, path: str) -> Any:
+        if path not in self._known:
+            node: Any = self._values
+            for part in path.split("."):
+                if not isinstance(node, Mapping) or part not in node:
+                    raise _Unusual
+                node = node[part]
+            if node == "???":
+                raise _Unusual
+            self._known[path] = self.follow(node)
         return self._known[path]
 
 

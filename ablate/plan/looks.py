@@ -8,11 +8,14 @@ from pydantic import Field, field_validator
 from ablate.plan.sight import fewest_seeds
 from ablate.task.fields import Fields
 
+MAX_SEEDS = 100_000
+"""Of a study."""
+
 
 class Looks(Fields):
     """When a study looks at its seeds; fixed before the first run."""
 
-    looks: tuple[Annotated[int, Field(ge=2)], ...]
+    looks: Annotated[tuple[Annotated[int, Field(ge=2, le=MAX_SEEDS)], ...], Field(max_length=100)]
     """Numbers of seeds, ascending; the last is the cap."""
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     """Probability that any level is told falsely from the baseline, at any look."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ablate.plan.compose import Source
-from ablate.plan.design import Setting, expand
+from ablate.plan.design import Levels, Setting, check_size, expand
 from ablate.plan.study import Study
 from ablate.task.errors import ConfigError
 from ablate.task.run import Run
@@ -36,6 +36,18 @@ class Plan:
         """Distinct runs, in order of first appearance."""
         return tuple({point.run.digest: point.run for point in self.points}.values())
 
+    def levels(self, study: Study, factor: str) -> Levels:
+        """A factor's levels; none where it is no factor of the study."""
+        return self._levels.get((study.name, factor), Levels())
+
+    @cached_property
+    def _levels(self) -> Mapping[tuple[str, str], Levels]:
+        found: dict[tuple[str, str], dict[int, Setting]] = {}
+        for point in self.points:
+            own = found.setdefault((point.study.name, point.setting.factor), {})
+            own[point.setting.order] = point.setting
+        return {key: Levels(tuple(own[order] for order in sorted(own))) for key, own in found.items()}
+
     def of(self, study: Study) -> "Plan":
         """The part of one study, with the studies that it includes."""
         names = {study.name}
@@ -56,8 +68,10 @@ def make_plan(sources: Iterable[Source]) -> Plan:
         sources: Studies with their baselines.
 
     Raises:
-        ConfigError: Lists every problem of every study.
+        ConfigError: Lists every problem of every study; or they are too many runs.
     """
+    sources = list(sources)
+    check_size([source.study for source in sources])
     studies: list[Study] = []
     points: list[Point] = []
     problems: list[str] = []

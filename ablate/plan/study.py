@@ -6,13 +6,15 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from ablate.plan.levels import named_as, parse_levels
-from ablate.plan.looks import Looks
+from ablate.plan.looks import MAX_SEEDS, Looks
 from ablate.task.errors import ConfigError
 from ablate.task.fields import Fields, Positive, problems_of
 from ablate.task.finding import find_task
 
 Design = Literal["one-at-a-time", "grid", "leave-one-out"]
-MAX_SEEDS = 100_000
+MAX_FACTORS = 200
+MAX_PARTS = 1_000
+"""Claims, remarks, and whatever else a study lists beside its levels and seeds."""
 
 
 class Published(Fields):
@@ -79,6 +81,17 @@ class Study(Fields):
         if not self.factors and not self.includes and self.search is None:
             raise ValueError("factors: a study needs at least one factor with levels, or includes, or a search")
         problems = [f"factors.{path}: has no levels" for path, levels in self.factors.items() if not levels]
+        if len(self.factors) > MAX_FACTORS:
+            problems.append(f"factors: {len(self.factors):,} of them; at most {MAX_FACTORS}")
+        for name in ("includes", "metrics", "published", "remarks", "claims", "curves"):
+            if len(getattr(self, name)) > MAX_PARTS:
+                problems.append(f"{name}: {len(getattr(self, name)):,} of them; at most {MAX_PARTS:,}")
+        tables = [published.factor for published in self.published]
+        problems += [
+            f"published: there are {tables.count(factor)} tables of {factor}; one a factor"
+            for factor in dict.fromkeys(tables)
+            if tables.count(factor) > 1
+        ]
         known = find_task(self.task).metrics
         if self.looks is not None and self.correction != "max-t":
             problems.append(f"correction = {self.correction!r}: seeds that are added look by look are judged by max-t")
@@ -130,7 +143,7 @@ def parse_study(name: str, values: Mapping[str, Any]) -> Study:
     elif isinstance(seeds, Mapping):
         try:
             data["looks"] = Looks.model_validate({k: tuple(v) if isinstance(v, list) else v for k, v in seeds.items()})
-            seeds = list(range(min(data["looks"].looks[-1], MAX_SEEDS)))
+            seeds = list(range(data["looks"].looks[-1]))
         except ValidationError as error:
             problems += problems_of(error, "study.seeds.")
             seeds = [0]
@@ -156,7 +169,7 @@ def parse_study(name: str, values: Mapping[str, Any]) -> Study:
 
 def _with_names(claim: Any, names: Mapping[str, tuple[str, ...]]) -> Any:
     """A claim that calls named levels by their names, whatever type YAML gave to what the file says."""
-    if not isinstance(claim, Mapping) or claim.get("factor") not in names:
+    if not isinstance(claim, Mapping) or not isinstance(claim.get("factor"), str) or claim["factor"] not in names:
         return claim
     known = names[claim["factor"]]
     return {

@@ -6,7 +6,7 @@ like; ``on``, ``no``, ``007``, ``0x1F``, ``1:30`` and ``2024-01-01``, which YAML
 
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ import yaml
 from ablate.task.errors import ConfigError
 
 MAX_BYTES = 256 * 1024
-MAX_NODES = 50_000
+MAX_NODES = 20_000
 """Of a file, every alias counted as all that it stands for."""
+MAX_TEXT = 4_000
+"""Characters of a key or a value."""
 MAX_DEPTH = 24
 
 _WHOLE, _DIGITS = r"(0|[1-9](_?[0-9]){0,99})", r"[0-9](_?[0-9]){0,99}"
@@ -77,11 +79,26 @@ class _Open:
 
     value: "dict[str, Any] | list[Any]"
     anchor: str | None
-    before: int
-    """Nodes before it."""
+    before: "_Size"
+    """Of all before it."""
     key: str | None = None
     """That waits for its value."""
-    merged: list[dict[str, Any]] = field(default_factory=list)
+    merged: dict[str, Any] | None = None
+    """What ``<<`` names."""
+
+
+@dataclass(frozen=True)
+class _Size:
+    """Of values read."""
+
+    nodes: int = 0
+    characters: int = 0
+
+    def __add__(self, other: "_Size") -> "_Size":
+        return _Size(self.nodes + other.nodes, self.characters + other.characters)
+
+    def __sub__(self, other: "_Size") -> "_Size":
+        return _Size(self.nodes - other.nodes, self.characters - other.characters)
 
 
 class _Reader:
@@ -89,8 +106,8 @@ class _Reader:
 
     def __init__(self, place: str) -> None:
         self.root: Any = None
-        self._place, self._open, self._nodes, self._documents = place, list[_Open](), 0, 0
-        self._anchors: dict[str, tuple[Any, int]] = {}
+        self._place, self._open, self._size, self._documents = place, list[_Open](), _Size(), 0
+        self._anchors: dict[str, tuple[Any, _Size]] = {}
 
     def take(self, event: yaml.Event) -> None:
         match event:
@@ -103,12 +120,11 @@ class _Reader:
                     raise self._problem(event, f"*{event.anchor} stands inside of what it names")
                 if event.anchor not in self._anchors:
                     raise self._problem(event, f"*{event.anchor} names nothing")
-                value, nodes = self._anchors[event.anchor]
-                self._count(event, nodes)
+                value, size = self._anchors[event.anchor]
+                self._count(event, size)
                 self._put(event, value)
             case yaml.ScalarEvent():
                 self._no_tag(event)
-                self._count(event, 1)
                 self._scalar(event)
             case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
                 self._no_tag(event)
@@ -117,26 +133,28 @@ class _Reader:
                 if self._waits_for_key():
                     raise self._problem(event, "a key must be text")
                 empty: dict[str, Any] | list[Any] = {} if isinstance(event, yaml.MappingStartEvent) else []
-                self._open.append(_Open(empty, event.anchor, self._nodes))
-                self._count(event, 1)
+                self._open.append(_Open(empty, event.anchor, self._size))
+                self._count(event, _Size(1))
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 done = self._open.pop()
-                if isinstance(done.value, dict):
-                    for other in done.merged:
-                        done.value = {**other, **done.value}
+                if isinstance(done.value, dict) and done.merged is not None:
+                    done.value = {**done.merged, **done.value}
                 if done.anchor is not None:
-                    self._anchors[done.anchor] = done.value, self._nodes - done.before
+                    self._anchors[done.anchor] = done.value, self._size - done.before
                 self._put(event, done.value)
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         text = str(event.value)
+        if len(text) > MAX_TEXT:
+            raise self._problem(event, f"a text of {len(text):,} characters; at most {MAX_TEXT:,}")
+        self._count(event, size := _Size(1, len(text)))
         bad = next((c for c in text if (unicodedata.category(c) in _FORBIDDEN and c not in "\n\t") or c in _BIDI), None)
         if bad is not None:
             raise self._problem(event, f"holds the control character U+{ord(bad):04X}")
         is_plain = event.tag is None and event.implicit[0]
         value = text if self._waits_for_key() or not is_plain else plain_scalar(text)
         if event.anchor is not None:
-            self._anchors[event.anchor] = value, 1
+            self._anchors[event.anchor] = value, size
         self._put(event, value)
 
     def _put(self, event: yaml.Event, value: Any) -> None:
@@ -149,7 +167,7 @@ class _Reader:
         elif top.key is None:
             if not isinstance(value, str):
                 raise self._problem(event, "a key must be text")
-            if value in top.value:
+            if value in top.value or (value == "<<" and top.merged is not None):
                 raise self._problem(event, f"the key {value!r} stands here twice")
             top.key = value
         else:
@@ -157,7 +175,7 @@ class _Reader:
             if key == "<<":
                 if not isinstance(value, dict):
                     raise self._problem(event, "<<: must be an alias of a mapping")
-                top.merged.append(value)
+                top.merged = value
             else:
                 top.value[key] = value
 
@@ -168,10 +186,12 @@ class _Reader:
         if event.tag not in (None, "!", _STR):
             raise self._problem(event, f"the tag {event.tag} names code or a type; a study file is plain data")
 
-    def _count(self, event: yaml.Event, nodes: int) -> None:
-        self._nodes += nodes
-        if self._nodes > MAX_NODES:
+    def _count(self, event: yaml.Event, size: _Size) -> None:
+        self._size += size
+        if self._size.nodes > MAX_NODES:
             raise self._problem(event, f"holds more than {MAX_NODES:,} values")
+        if self._size.characters > MAX_BYTES:
+            raise self._problem(event, f"holds more than {MAX_BYTES:,} characters, every alias counted as its text")
 
     def _problem(self, event: yaml.Event, what: str) -> ConfigError:
         return ConfigError(f"{self._place}, line {event.start_mark.line + 1}: {what}")

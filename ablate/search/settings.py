@@ -8,13 +8,18 @@ from pydantic import AliasChoices, Field, ValidationError, model_validator
 
 from ablate.search.work import Work
 from ablate.task.errors import ConfigError
-from ablate.task.fields import Fields, Positive, problems_of
+from ablate.task.fields import Fields, problems_of
 from ablate.task.metric import Goal
 from ablate.task.searching import searching_of
 from ablate.task.task import Task
 
 SEEDS_FROM = 1000
 """First seed of a search whose file only says how many: studies count from 0, so that these are others."""
+
+MAX_SEEDS = 1_000
+"""Of a setting."""
+MAX_SETTINGS = 100
+"""That are compared, or started from, or proven."""
 
 SUFFIXES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 
@@ -23,19 +28,23 @@ BudgetUnit = Literal["samples", "cost", "steps", "runs", "minutes"]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
+Amount = Annotated[int, Field(ge=1, le=10**18)]
+Few = Annotated[int, Field(ge=1, le=10_000)]
+
+
 class Budget(Fields):
     """What a search may spend, in one unit."""
 
-    samples: Positive | None = None
+    samples: Amount | None = None
     """Training samples (images times epochs), for tasks that count them; over all runs that the search uses, also those
     that the store already held, so that the same budget buys the same settings. So it is for all units but minutes."""
-    cost: Positive | None = None
+    cost: Amount | None = None
     """Values of the field that a task's declaration calls its ``cost``."""
-    steps: Positive | None = None
+    steps: Amount | None = None
     """Steps over all runs, for tasks that say how many a run has."""
-    runs: Positive | None = None
+    runs: Amount | None = None
     """Whole runs; one that is stopped early counts by the share of its steps."""
-    minutes: Annotated[float, Field(gt=0.0)] | None = None
+    minutes: Annotated[float, Field(gt=0.0, le=1e7)] | None = None
     """Wall time of training; what the store already holds costs nothing."""
 
     @model_validator(mode="after")
@@ -79,22 +88,22 @@ class Racing(Fields):
     other steps)."""
     seeds: bool = True
     """Give further seeds only to settings that may still be the best."""
-    reduction: Annotated[float, Field(gt=1.0)] = 3.0
+    reduction: Annotated[float, Field(gt=1.0, le=1e6)] = 3.0
     """At each rung about one setting in so many goes on; contenders get so many times the seeds."""
     rungs: Annotated[int, Field(ge=1, le=5)] = 2
     """Rungs of a run: at 1/reduction of its steps, at 1/reduction squared, ..."""
-    least: Positive = 4
+    least: Few = 4
     """Settings that must have reached a rung before anyone is stopped there."""
-    patience: Annotated[float, Field(ge=0.0)] = 1.0
+    patience: Annotated[float, Field(ge=0.0, le=1e6)] = 1.0
     """A setting is a contender while it is behind the best by at most so many standard errors."""
 
 
 class Confirm(Fields):
     """The proof on fresh seeds (those of ``study.seeds``)."""
 
-    top: Positive = 3
+    top: Annotated[int, Field(ge=1, le=MAX_SETTINGS)] = 3
     """So many of the best settings are confirmed."""
-    protocols: tuple[str, ...] = ()
+    protocols: tuple[str, ...] = Field(default=(), max_length=MAX_SETTINGS)
     """Of the task's, each a study; none named: all that it has. For images ``article``: all training images, as the
     article reports it; and ``holdout_test``: as searched, but with the test set read, so that the value found and the
     value confirmed are the same measure. Most tasks have one, ``fresh_seeds``."""
@@ -107,12 +116,12 @@ class Search(Fields):
 
     space: dict[str, Any]
     """Factor to its range or choices; see :mod:`ablate.search.space`."""
-    fixed: dict[str, Any] = Field(default_factory=dict)
+    fixed: dict[str, Any] = Field(default_factory=dict, max_length=MAX_SETTINGS)
     """Changes to the baseline that every searched setting has: dotted path, or configuration group, to value."""
-    compare: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    compare: dict[str, dict[str, Any]] = Field(default_factory=dict, max_length=MAX_SETTINGS)
     """Further settings to hold the best against: name to changes to the baseline. Those that lie in the space are also
     where the search starts."""
-    start: tuple[dict[str, Any], ...] = ()
+    start: tuple[dict[str, Any], ...] = Field(default=(), max_length=MAX_SETTINGS)
     """Further settings to start from, as changes to the baseline; what they leave open the sampler chooses, where the
     baseline does not lie in the space."""
     budget: Budget
@@ -124,14 +133,14 @@ class Search(Fields):
     """As the metric is declared; no key of a file."""
     against: Literal["samples", "cost", "steps", "seconds"] | None = None
     """A second objective, to be small: what a run costs in this unit; the result is a Pareto front, not raced."""
-    seeds: tuple[Seed, ...] = (SEEDS_FROM,)
+    seeds: tuple[Seed, ...] = Field(default=(SEEDS_FROM,), max_length=MAX_SEEDS)
     """A setting's value is the mean over these; a count stands for 1000, 1001, ..."""
     seed: Seed = 0
     """Of the sampler."""
-    batch: Positive = 16
+    batch: Few = 16
     """Settings that are proposed and trained at a time. The first time it is at most twice ``racing.least``: those run
     to their end, as there is nobody yet to race against."""
-    family: Positive = 4
+    family: Few = 4
     """Of a batch, so many settings in a row share what shapes a training step, so that they make one cohort; 1: each
     is proposed freely."""
     racing: Racing = Racing()
@@ -174,8 +183,11 @@ def parse_search(values: Mapping[str, Any], proof_seeds: tuple[int, ...], task: 
     data = dict(values)
     seeds = data.get("seeds")
     if isinstance(seeds, int) and not isinstance(seeds, bool):
-        if seeds < 1:
-            raise ConfigError(f"study.search.seeds = {seeds}: must be a count of at least 1 or a list of seeds")
+        if not 1 <= seeds <= MAX_SEEDS:
+            raise ConfigError(
+                f"study.search.seeds = {seeds}: must be a count of at least 1 and at most {MAX_SEEDS:,}, or a list of "
+                "seeds"
+            )
         data["seeds"] = tuple(range(SEEDS_FROM, SEEDS_FROM + seeds))
     elif isinstance(seeds, list):
         data["seeds"] = tuple(seeds)
@@ -260,7 +272,9 @@ def _count(unit: str, value: Any) -> Any:
     """
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?)", value.strip().lower()) if isinstance(value, str) else None
+    match = (
+        re.fullmatch(r"(\d{1,15}(?:\.\d{1,15})?)\s*([kmg]?)", value.strip().lower()) if isinstance(value, str) else None
+    )
     if isinstance(value, str) and match is None:
         raise ConfigError(
             f"study.search.budget.{unit} = {value!r}: must be a number above 0, such as 80k, 200M or 1.5G"

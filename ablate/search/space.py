@@ -24,6 +24,8 @@ Build = Callable[[Sequence[tuple[str, Any]]], Run]
 
 MOST_GRID = 10_000
 """Settings of a grid."""
+MOST_COMBINATIONS = 10 * MOST_GRID
+"""Of all values, of which conditions leave fewer settings."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,9 @@ class Factor:
             return self.composite[value]
         return ((self.path, exact(self.distribution, value)),)
 
-    @cached_property
-    def levels(self) -> tuple[Any, ...]:
-        """Every value, in order.
+    @property
+    def count(self) -> int:
+        """How many values there are.
 
         Raises:
             ConfigError: It is a continuous range.
@@ -57,14 +59,28 @@ class Factor:
         from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
         match self.distribution:
-            case CategoricalDistribution():
-                return tuple(self.distribution.choices)
-            case IntDistribution() if not self.distribution.log:
-                return tuple(range(self.distribution.low, self.distribution.high + 1, self.distribution.step))
+            case CategoricalDistribution(choices=choices):
+                return len(choices)
+            case IntDistribution(log=False, low=low, high=high, step=step):
+                return (high - low) // step + 1
             case FloatDistribution(step=float(step), low=low, high=high):
-                values = [low + i * step for i in range(round((high - low) / step) + 1)]
-                return tuple(exact(self.distribution, value) for value in values)
+                return round((high - low) / step) + 1
         raise ConfigError(f"study.search.space.{self.path}: a grid needs choices or a step")
+
+    @cached_property
+    def levels(self) -> tuple[Any, ...]:
+        """Every value, in order.
+
+        Raises:
+            ConfigError: It is a continuous range.
+        """
+        from optuna.distributions import CategoricalDistribution
+
+        if isinstance(self.distribution, CategoricalDistribution):
+            return tuple(self.distribution.choices)
+        count = self.count
+        low, step = self.distribution.low, self.distribution.step  # type: ignore[attr-defined]
+        return tuple(exact(self.distribution, low + i * step) for i in range(count))
 
     @property
     def ends(self) -> tuple[Any, ...]:
@@ -132,12 +148,12 @@ class Space:
         problems, size = [], 1
         for factor in self.factors:
             try:
-                size *= len(factor.levels)
+                size *= factor.count
             except ConfigError as error:
                 problems += error.problems
         if problems:
             raise ConfigError(problems)
-        if size > 100 * MOST_GRID:
+        if size > MOST_COMBINATIONS:
             raise ConfigError(f"study.search.space: a grid of up to {size} settings; at most {MOST_GRID}")
         found: dict[tuple[tuple[str, Any], ...], Params] = {}
         for values in itertools.product(*(factor.levels for factor in self.factors)):

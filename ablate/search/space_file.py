@@ -10,7 +10,6 @@ Each entry maps a dotted path (or configuration group) to one of
 - a list of such mappings with ``when``: the same field with different ranges under different conditions.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,14 @@ from ablate.task.searching import Searching
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
+
+MAX_FACTORS = 50
+"""Of a space; one with several ranges counts as several."""
+MAX_CHOICES = 200
+"""Of all factors of a space together; each is tried out before anything is trained."""
+MAX_INTEGER = 2**53
+MAX_FLOAT = 1e300
+"""Of an end of a range, in either direction; samplers compute with differences of them."""
 
 
 def parse_space(values: Mapping[str, Any], searching: Searching) -> Space:
@@ -46,6 +53,12 @@ def parse_space(values: Mapping[str, Any], searching: Searching) -> Space:
                 problems += error.problems
     if problems:
         raise ConfigError(problems)
+    choices = sum(len(getattr(factor.distribution, "choices", ())) for factor in factors)
+    if len(factors) > MAX_FACTORS or choices > MAX_CHOICES:
+        raise ConfigError(
+            f"study.search.space: has {len(factors):,} factors with {choices:,} choices; at most {MAX_FACTORS} with "
+            f"{MAX_CHOICES}"
+        )
     return Space(_ordered([_with_names(factor, factors) for factor in factors]))
 
 
@@ -107,6 +120,8 @@ def _choices(name: str, path: str, when: Mapping[str, tuple[Any, ...]], spec: Ma
             raise ConfigError(f"{place}.choices.{', '.join(bad)}: a named choice maps paths to values")
         composite = {str(k): tuple((str(p), _native(v)) for p, v in c.items()) for k, c in choices.items()}
         return Factor(name, path, when, CategoricalDistribution(tuple(composite)), composite)
+    if any(isinstance(value, Mapping) for value in choices):
+        raise ConfigError(f"{place}.choices: one that sets several fields needs a name, {{NAME: {{path: value}}}}")
     if any(isinstance(value, list) for value in choices):
         composite = {label_of(value): ((path, _native(value)),) for value in choices}
         return Factor(name, path, when, CategoricalDistribution(tuple(composite)), composite)
@@ -122,16 +137,17 @@ def _range(spec: Mapping[str, Any], place: str) -> "BaseDistribution":
     high: Any = spec.get("high")
     step: Any = spec.get("step")
     log = spec.get("log")
-    bad = [key for key, v in (("low", low), ("high", high)) if type(v) not in (int, float) or not math.isfinite(v)]
+    bad = [key for key, v in (("low", low), ("high", high)) if not _is_usable(v)]
     if bad:
-        raise ConfigError(f"{place}: {' and '.join(bad)} must be a number")
+        allowed = f"whole numbers up to {MAX_INTEGER:,}, others up to {MAX_FLOAT:g}"
+        raise ConfigError(f"{place}: {' and '.join(bad)} must be a number ({allowed})")
     if log not in (None, True, False):
         raise ConfigError(f"{place}.log = {log!r}: must be true or false")
     if low >= high:
         raise ConfigError(f"{place}: low = {low}, high = {high}: is an empty range; low must be below high")
     if log and low <= 0:
         raise ConfigError(f"{place}: low = {low}: a logarithmic range must start above 0")
-    if step is not None and (type(step) not in (int, float) or step <= 0 or step > high - low):
+    if step is not None and not (_is_usable(step) and 0 < step <= high - low):
         raise ConfigError(f"{place}.step = {step!r}: must be a number above 0 that fits into the range")
     if step is not None and log:
         raise ConfigError(f"{place}: has both log and step; one of them")
@@ -142,6 +158,11 @@ def _range(spec: Mapping[str, Any], place: str) -> "BaseDistribution":
     if step is not None and abs((high - low) / step - round((high - low) / step)) > 1e-9:
         raise ConfigError(f"{place}.step = {step}: does not lead from {low} to {high}")
     return FloatDistribution(float(low), float(high), log=bool(log), step=None if step is None else float(step))
+
+
+def _is_usable(value: Any) -> bool:
+    """Whether a value is a number with which a sampler can compute."""
+    return (type(value) is int and abs(value) <= MAX_INTEGER) or (type(value) is float and abs(value) <= MAX_FLOAT)
 
 
 def _ordered(factors: Sequence[Factor]) -> tuple[Factor, ...]:

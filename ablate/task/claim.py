@@ -1,7 +1,7 @@
 """A sentence about levels that a study can support or refute: stated by its file, checked before it is trained."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Literal, get_args
 
@@ -80,11 +80,18 @@ def parse_claim(mapping: Mapping[str, Any], metrics: Iterable[Metric] | None = N
     if among and kind in KINDS and kind not in ("best_in", "peaks_inside"):
         problems.append(f"{place}: among: is of best_in and peaks_inside claims only")
     for name, listed in (("levels", levels), ("among", among)):
-        if any(level in listed[:index] for index, level in enumerate(listed)):
+        if _repeats(listed):
             problems.append(f"{place}: {name} = {list(listed)}: a level is listed twice")
     if problems:
         raise ConfigError(problems)
     return Claim(**values)
+
+
+def _repeats(levels: Sequence[Any]) -> bool:
+    """Whether two levels are equal; those that are no plain values are compared one by one."""
+    plain = {level for level in levels if isinstance(level, str | int | float)}
+    others = [level for level in levels if not isinstance(level, str | int | float)]
+    return len(plain) + len(others) < len(levels) or any(level in others[:at] for at, level in enumerate(others))
 
 
 _TEXTS = ("id", "text", "kind", "factor", "metric", "direction")

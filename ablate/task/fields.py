@@ -43,6 +43,9 @@ def identity_fields(config: BaseModel) -> dict[str, Any]:
     return fields
 
 
+SHOWN = 200
+"""Characters of a value in a message."""
+
 TAGGED = frozenset({"optimizer", "schedule"})
 """Fields of the built-in task's run that are unions: pydantic puts the tag of the kind that was chosen behind them."""
 
@@ -70,8 +73,9 @@ def _problem(details: Mapping[str, Any], prefix: str, tagged: Collection[str]) -
         return f"{place}: there is no such field"
     if kind == "value_error":
         return f"{place}: {details['ctx']['error']}" if place else str(details["ctx"]["error"])
-    message = details["msg"]
-    return f"{place} = {details['input']!r}: {message[0].lower()}{message[1:]}"
+    message, given = details["msg"], repr(details["input"])
+    given = given if len(given) <= SHOWN else f"{given[:SHOWN]}..."
+    return f"{place} = {given}: {message[0].lower()}{message[1:]}"
 
 
 def _path(loc: Sequence[int | str], tagged: Collection[str]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ablate.plan.compose import sources
+from ablate.plan.design import Levels
 from ablate.plan.plan import Plan, make_plan
 from ablate.task.errors import ConfigError
 from tests.plan.spelling import Spelt, names, quoted
@@ -229,7 +230,7 @@ def check(
             setting = settings[matching[0]]
             claimed.add(matching[0])
             if name is not None and study.design != "grid":
-                assert setting.is_called(str(name.value)), (name, setting)
+                assert Levels((setting,)).meant(str(name.value)), (name, setting)
             assert setting.is_baseline == is_that(setting.config.config, baseline)
         assert claimed == set(settings), f"{study.yaml()}\n{factor} has settings that nobody asked for"
         for order, setting in settings.items():
