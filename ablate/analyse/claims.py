@@ -44,7 +44,7 @@ MOST_TEXTS = 3
 """Sentences about pairs of levels that are no evidence."""
 
 
-def judge(runs: pd.DataFrame, claim: Claim, metrics: Metrics, *, seed: int = 0) -> Verdict:
+def judge(runs: pd.DataFrame, claim: Claim, metrics: Metrics, *, seed: int = 0, alpha: float = ALPHA) -> Verdict:
     """Judge a claim by the runs of its study.
 
     Args:
@@ -52,16 +52,17 @@ def judge(runs: pd.DataFrame, claim: Claim, metrics: Metrics, *, seed: int = 0) 
         claim: as :func:`ablate.task.claim.parse_claim` gives it.
         metrics: declared ones, the claim's among them; the others may tell whether a run is at chance.
         seed: of the random sign flips, used beyond 14 pairs.
+        alpha: level of the test for and of that against together.
 
     Raises:
         AnalysisError: the study has no such factor, metric or level, or the claim fits no levels of it.
     """
     declared = by_name(metrics)
     panel = make_panel(runs, find_metric(declared, claim.metric), claim.factor, declared.values())
-    return judge_panel(panel, claim, seed=seed)
+    return judge_panel(panel, claim, seed=seed, alpha=alpha)
 
 
-def judge_panel(panel: Panel, claim: Claim, *, seed: int = 0) -> Verdict:
+def judge_panel(panel: Panel, claim: Claim, *, seed: int = 0, alpha: float = ALPHA) -> Verdict:
     """``judge`` by the panel of the claim's factor and metric."""
     evidence = _Evidence(panel, claim, seed)
     finding = {
@@ -72,7 +73,7 @@ def judge_panel(panel: Panel, claim: Claim, *, seed: int = 0) -> Verdict:
         "peaks_inside": _peaks_inside,
     }[claim.kind](evidence)
     outcome: Outcome = "undecided"
-    level = ALPHA if claim.kind == "equivalent" else SIDE
+    level = alpha if claim.kind == "equivalent" else alpha / 2
     speaks_for = finding.p is not None and finding.p <= level
     speaks_against = finding.p_against is not None and finding.p_against <= level
     if speaks_for != speaks_against:

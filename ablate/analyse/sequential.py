@@ -49,6 +49,19 @@ class Looks:
         """The error that may be spent up to a look, counted from 0."""
         return self.alpha * math.log(1 + (math.e - 1) * self.at[look] / self.at[-1])
 
+    def shares(self) -> tuple[float, ...]:
+        """The error that each look has for itself, for what is tested at each look alone (claims).
+
+        A look whose seeds can decide nothing with its share, as the smallest two-sided p of sign flips of n pairs is
+        2 / 2^n, has none and leaves it to the next.
+        """
+        found, used = [], 0.0
+        for look, n in enumerate(self.at):
+            share = self.spent(look) - used
+            found.append(share if 2 / 2**n <= share else 0.0)
+            used += found[-1]
+        return tuple(found)
+
 
 @dataclass(frozen=True)
 class Path:
@@ -105,8 +118,8 @@ def follow(levels: int, observe: Observe, looks: Looks, seed: int = 0) -> Path:
         for row in told:
             settled[row] = "told"
         limit = _limits(centred, list(range(levels)), looks)[-1]
+        low[open_levels], high[open_levels] = _intervals(values[open_levels], limit)
         for row in open_levels:
-            low[row], high[row] = _interval(values[row], limit)
             if settled[row] == "told":
                 low[row], high[row] = _without_zero(low[row], high[row], float(np.nanmean(values[row])))
             elif np.isfinite(low[row]):
@@ -139,15 +152,17 @@ class _Statistics:
         self.by_look.append(now)
 
 
-def _interval(values: Floats, limit: float) -> tuple[float, float]:
-    """The mean with the t interval that a statistic's limit stands for."""
-    values = values[np.isfinite(values)]
-    n = len(values)
-    if n < 2 or not math.isfinite(limit):
-        return math.nan, math.nan
-    level = float(Scale(np.array([n])).level_of(limit)[0])
-    half = -float(special.stdtrit(n - 1, level / 2)) * float(values.std(ddof=1)) / math.sqrt(n)
-    return float(values.mean()) - half, float(values.mean()) + half
+def _intervals(values: Floats, limit: float) -> tuple[Floats, Floats]:
+    """Means of [levels, seeds] with the t intervals that a statistic's limit stands for; NaN where there is none."""
+    known = np.isfinite(values)
+    counts = known.sum(axis=1)
+    if not math.isfinite(limit):
+        return np.full(len(values), np.nan), np.full(len(values), np.nan)
+    n = np.where(counts >= 2, counts, 2)
+    mean = np.where(counts >= 2, np.where(known, values, 0.0).sum(axis=1) / n, np.nan)
+    spread = np.sqrt((np.where(known, values - mean[:, None], 0.0) ** 2).sum(axis=1) / (n - 1))
+    half = -special.stdtrit(n - 1, Scale(n).level_of(limit) / 2) * spread / np.sqrt(n)
+    return mean - half, mean + half
 
 
 def _told(statistics: _Statistics, settled: list[Settled], looks: Looks) -> list[int]:

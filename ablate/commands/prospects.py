@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ablate.commands.declared import metrics_of
 from ablate.plan.design import Setting
 from ablate.plan.plan import Plan
-from ablate.plan.sight import Spread, fewest_seeds, first_look, spread_of, visible_effect
+from ablate.plan.sight import Spread, expected_runs, fewest_seeds, first_look, spread_of, visible_effect
 
 if TYPE_CHECKING:
     from ablate.store import Store
@@ -30,7 +30,8 @@ def prospects(plan: Plan, name: str, store: "Store") -> dict[str, Any]:
         anything, ``visible_sd`` (the difference found in 80 % of studies, in standard deviations of a paired
         difference; None: nothing can be decided) and, where the store has runs to tell from, ``visible`` (the same in
         the unit of ``metric``) and ``spread_settings`` (how many settings tell). Of a study that adds seeds look by
-        look, its ``looks``, the ``first_look`` at which anything can be decided, ``least_runs`` and ``most_runs``.
+        look, its ``looks``, the ``first_look`` at which anything can be decided, ``least_runs``, ``most_runs`` and
+        ``expected_runs`` where every level differs by one standard deviation of a paired difference.
     """
     study = next(study for study in plan.studies if study.name == name)
     settings: dict[tuple[str, int], Setting] = {}
@@ -47,6 +48,7 @@ def prospects(plan: Plan, name: str, store: "Store") -> dict[str, Any]:
     if study.looks is not None:
         first = first_look(study.looks.looks, study.looks.alpha)
         found |= {"looks": list(study.looks.looks), "first_look": first}
+        found |= {"expected_runs": round(expected_runs(study.looks.looks, study.looks.alpha, len(levels), 1.0))}
         found |= {"least_runs": first * (len(levels) + 1), "most_runs": len(study.seeds) * (len(levels) + 1)}
     metric = [m for m in metrics_of([study.task]) if m.name in study.metrics][-1]
     spread = _spread(plan, name, [baseline, *levels[:MOST_SETTINGS]], metric.name, store)
@@ -73,8 +75,9 @@ def prospects_line(name: str, found: Mapping[str, Any]) -> str:
         looks = ", ".join(map(str, found["looks"]))
         return (
             f"study {name}: looks at {looks} seeds, the first that can decide at {found['first_look']}: between "
-            f"{found['least_runs']} and {found['most_runs']} runs; with all seeds, differences of {size} are found in "
-            "about 80 % of studies"
+            f"{found['least_runs']} and {found['most_runs']} runs, about {found['expected_runs']} where every level "
+            "differs by one standard deviation of a paired difference; with all seeds, differences of "
+            f"{size} are found in about 80 % of studies"
         )
     return (
         f"study {name}: with {seeds} seeds and {found['comparisons']} comparisons, differences of {size} are found in "

@@ -86,6 +86,15 @@ def test_six_seeds_decide_a_claim_as_they_decide_a_comparison_and_five_cannot(ma
     assert in_table.standing == five.outcome
 
 
+def test_a_claim_is_tested_at_the_level_that_is_given(make_runs):
+    runs = make_runs({1: [0.70 + 0.001 * seed for seed in range(6)], 2: [0.71 + 0.002 * seed for seed in range(6)]})
+    assert judge(runs, claim("better", [2, 1])).outcome == "supported"  # p = 1/64
+    assert judge(runs, claim("better", [2, 1]), alpha=1 / 32).outcome == "supported"
+    stricter = judge(runs, claim("better", [2, 1]), alpha=0.03)
+    assert (stricter.outcome, stricter.p) == ("undecided", 1 / 64)
+    assert "; 0.015 is clear." in stricter.evidence
+
+
 def test_the_evidence_holds_the_numbers_and_the_need_a_count(make_runs):
     runs = make_runs({1: [0.80, 0.82, 0.81, 0.79, 0.83, 0.80], 2: [0.81, 0.81, 0.83, 0.78, 0.84, 0.82]})
     verdict = judge(runs, claim("better", [2, 1]))

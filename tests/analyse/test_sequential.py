@@ -164,3 +164,10 @@ def test_a_run_that_diverges_later_changes_nothing(make_runs):
         frame(make_runs, [0.02, 0.0], at={(1, s): "diverged" for s in range(10)}), metric=ACC, looks=LOOKS
     )
     assert early[0].standing == "worse"
+
+
+def test_each_look_has_a_share_of_the_error_for_itself():
+    assert LOOKS.shares()[0] == 0  # of 6 seeds the smallest p is 0.031
+    assert sum(LOOKS.shares()) == pytest.approx(0.05)
+    assert Looks((6, 10)).shares() == pytest.approx((LOOKS.alpha * math.log(1 + (math.e - 1) * 0.6), 0.0146), abs=1e-4)
+    assert all(share == 0 or share >= 2 / 2**n for n, share in zip(LOOKS.at, LOOKS.shares(), strict=True))

@@ -129,4 +129,7 @@ def test_looks_that_cannot_be_are_refused(results, ablate, seeds, problem):
 def test_plan_says_what_looks_may_cost(results, ablate):
     results()
     said = " ".join(ablate("plan", "pooling", "study.seeds={looks:[6,10,16,24,40]}").split())
-    assert "looks at 6, 10, 16, 24, 40 seeds, the first that can decide at 10: between 20 and 80 runs" in said
+    assert (
+        "looks at 6, 10, 16, 24, 40 seeds, the first that can decide at 10: between 20 and 80 runs, about 26 where"
+        in said
+    )

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from ablate.analyse import sequential
 from ablate.analyse.family import correct
 from ablate.analyse.power import power_of
-from ablate.plan.sight import ALPHA, fewest_seeds, spread_of, student_quantile, visible_effect
+from ablate.plan.sight import ALPHA, expected_runs, fewest_seeds, spread_of, student_quantile, visible_effect
 
 
 @pytest.mark.parametrize("comparisons", [1, 2, 9, 17])
@@ -57,3 +58,24 @@ def test_the_spread_is_that_of_paired_differences_or_of_runs():
     alone = spread_of(baseline, [{7: 0.1}, {}])
     assert (alone.sd, alone.settings) == (pytest.approx(2**0.5 * np.std(list(baseline.values()), ddof=1)), 1)
     assert spread_of({1: 0.5, 2: 0.6}, []) is None
+
+
+@pytest.mark.parametrize(("levels", "effect"), [(1, 0.5), (1, 1.0), (4, 1.0), (17, 1.0), (4, 0.0)])
+def test_the_cost_of_a_study_with_looks_is_that_of_simulated_ones(levels, effect, monkeypatch):
+    monkeypatch.setattr(sequential, "VECTORS", 499)
+    looks, generator = sequential.Looks((6, 10, 16, 24, 40)), np.random.default_rng(0)
+    runs = []
+    for study in range(40):
+        values = generator.standard_normal((levels + 1, 40))
+        differences, there = values[1:] - values[0] + effect * 2**0.5, np.ones((levels, 40), dtype=bool)
+        path = sequential.follow(levels, lambda _, d=differences, t=there: (d, t), looks, study)
+        runs.append(sum(path.counts) + max(path.counts))
+    error = np.std(runs) / len(runs) ** 0.5
+    expected = expected_runs(looks.at, looks.alpha, levels, effect)
+    assert abs(np.mean(runs) - expected) <= 0.15 * expected + 3 * error
+    assert (levels + 1) * 10 <= expected <= (levels + 1) * 40
+
+
+def test_a_study_without_effects_goes_on_to_the_last_look():
+    assert expected_runs((6, 10), 0.05, 3, 0.0) == pytest.approx(40, rel=0.02)
+    assert expected_runs((6, 10), 0.05, 3, 9.0) == pytest.approx(24, rel=0.01)
