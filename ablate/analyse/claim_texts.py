@@ -14,7 +14,8 @@ def certainty(p: float | None, against: float | None, outcome: Outcome, level: f
     if outcome == "refuted":
         share = f"at most {_percent(against)} of studies ({p_text(against)})"
         return f" Were it true, runs would speak against it as clearly in {share}."
-    return f" That speaks clearly neither for it ({p_text(p)}) nor against it ({p_text(against)}); {level:.2g} is clear."
+    neither = f"neither for it ({p_text(p)}) nor against it ({p_text(against)})"
+    return f" That speaks clearly {neither}; {level:.2g} is clear."
 
 
 def least(n: int) -> str:
