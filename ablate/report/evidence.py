@@ -37,10 +37,12 @@ def _open_ended(metric: Metric, compared: "list[Comparison]") -> str:
     found = f"none (most: {most}, e = {e[most]:.3g})"
     if told:
         found = f"{', '.join(told)} (e ≥ {min(e[label] for label in told):.3g})"
+    looks = any(entry.course is not None for entry in compared)
+    what = "standings of looks" if looks else "p and intervals of a number of seeds"
     return (
-        "Added seeds: p and intervals of the table hold for a number of seeds that was fixed beforehand. Evidence that "
-        f"holds whenever somebody adds seeds, e-values, tells from the baseline in {metric.title}: {found}. Of levels "
-        "told so at most 5 % are told falsely on average (e-BH), if added seeds have larger numbers."
+        f"Added seeds: in the table are {what} fixed beforehand. Evidence that holds whenever somebody adds seeds, "
+        f"e-values, tells from the baseline in {metric.title}: {found}. Of levels told so at most 5 % are told falsely "
+        "on average (e-BH), if added seeds have larger numbers."
     )
 
 
@@ -69,9 +71,10 @@ def _other_data(metric: Metric, levels: "list[LevelSummary]") -> str:
     sampled = [(entry.sampling_sd, entry) for entry in levels if entry.sampling_sd is not None]
     if not sampled:
         return f"{text}; what other samples would give they do not say."
-    worst, entry = max(sampled, key=lambda pair: pair[0])
+    sd, entry = next((pair for pair in sampled if pair[1].is_baseline), sampled[0])
     digits = decimals([entry.mean])
     return (
-        f"{text}. Measured on as many other samples, a mean {metric.title} would move by up to {number(worst, digits)} "
-        f"(one standard deviation, at {entry.label}); a difference by less, as levels err on the same samples."
+        f"{text}. Measured on as many other samples, the mean {metric.title} of {entry.label}, "
+        f"{number(entry.mean, digits)}, would move by {number(sd, digits)} (one standard deviation); a difference "
+        "moves less the more alike two levels err, as they are measured on the same samples."
     )

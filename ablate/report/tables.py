@@ -153,7 +153,7 @@ def explanation(view: StudyView, levels: pd.DataFrame) -> str:
     """What the columns mean, in a line or two."""
     text = (
         "Mean ± standard deviation over complete runs; [ ] is the 95 % interval of the mean (Student's t, within what "
-        "the metric can be, from 8 runs on within the runs). The baseline is set off."
+        "the metric can be, from 8 runs on within the runs), of other seeds on the same data. The baseline is set off."
     )
     if (levels["uneven"] != "").any():
         text += (

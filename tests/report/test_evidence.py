@@ -41,7 +41,8 @@ def test_the_fold_says_what_the_numbers_are(study):
     correlations = [np.corrcoef(values[1], values[level])[0, 1] for level in (2, 3)]
     assert f"baseline's by {np.mean(correlations):.2f} (median of 2 levels)" in pairing
     assert f"are {100 * (1 - np.mean([alike.pairing, better.pairing])):.0f} % shorter than" in pairing
-    assert f"move by up to {np.sqrt(0.8 * 0.2 / 1e4):.3f}" in other
+    mean = values[1].mean()
+    assert f"of 1, {mean:.4f}, would move by {np.sqrt(mean * (1 - mean) / 1e4):.4f} (one" in other
     assert further_evidence(view.factors[0], M["test_loss"], analysis) == []
 
 
