@@ -2,7 +2,9 @@
 
 import json
 import os
+import signal
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +31,7 @@ def main() -> None:
     from ablate.execute import Interrupted
 
     request = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_application, args=(sys.stdin.fileno(),), daemon=True).start()
     settings = request["settings"]
     with user_errors():
         task = _task(request)
@@ -47,6 +50,12 @@ def main() -> None:
             report_studies(wanted)
     if summary.failures:
         sys.exit(1)
+
+
+def _end_with_application(number: int) -> None:
+    """Stop, as after Ctrl-C, when the application's process is gone, which would have closed its end at ours."""
+    os.read(number, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _task(request: Mapping[str, Any]) -> HydraTask:
@@ -146,4 +155,8 @@ def _placed(wanted: StudyRequest, task: HydraTask, request: Mapping[str, Any]) -
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        print("ablate: interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)

@@ -139,7 +139,10 @@ def print_outlook(found: dict[str, Any]) -> None:
         unit = found["unit"].removeprefix("training ")
         headings = ("members", "seeds", f"{found['step']}s", "batch", unit, f"{unit}/s", "time", "batches")
         rows = _merged(found["cohorts"])
-        shown = [i for i in range(len(headings)) if any(row[i] for row in rows)]
+        # Where work is counted in steps, a column of steps would say it twice.
+        shown = [
+            i for i in range(len(headings)) if any(row[i] for row in rows) and headings[i] not in headings[i + 1 :]
+        ]
         for i in shown:
             add_column(cohorts, headings[i])
         for row in rows:

@@ -10,8 +10,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -53,29 +55,54 @@ def sweep_multirun(config: DictConfig, settings: Mapping[str, Any], arguments: S
 
 
 def _run(request: Mapping[str, Any]) -> int:
-    """Exit code of our own process, which shares the terminal; Ctrl-C is its matter."""
+    """Exit code of our own process, which hears of Ctrl-C and of other signals from here, each once.
+
+    It is in a group of its own: whether a signal is sent to this process or to its group, as a terminal does it, makes
+    no difference. Its standard input stays open, so that it ends when this process is killed.
+    """
     own = str(Path(__file__).resolve().parents[2])
     places = [place for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place]
     if own not in places and "site-packages" not in own:
         places.append(own)
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        process = subprocess.Popen(
+    with (
+        subprocess.Popen(
             [sys.executable, "-m", "ablate.commands.multirun"],
             cwd=request["project"],
             env=os.environ | ({"PYTHONPATH": os.pathsep.join(places)} if places else {}),
             stdin=subprocess.PIPE,
             text=True,
-            preexec_fn=_heed_interrupts,
-        )
-        process.communicate(json.dumps(request) + "\n")
+            process_group=0,
+        ) as process,
+        _passed_on(process),
+    ):
+        assert process.stdin is not None
+        try:
+            process.stdin.write(json.dumps(request) + "\n")
+            process.stdin.flush()
+        except BrokenPipeError:
+            pass  # it has ended by itself, and says why
+        code = process.wait()
+    return code if code >= 0 else 128 - code
+
+
+@contextmanager
+def _passed_on(process: "subprocess.Popen[str]") -> Iterator[None]:
+    """While active, signals that would end or suspend this process go to another one."""
+
+    def suspend(number: int, frame: FrameType | None) -> None:
+        os.killpg(process.pid, signal.SIGSTOP)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        os.killpg(process.pid, signal.SIGCONT)
+
+    handlers: dict[int, Any] = dict.fromkeys(
+        (signal.SIGINT, signal.SIGTERM, signal.SIGHUP), lambda number, frame: process.send_signal(number)
+    )
+    before = {number: signal.signal(number, what) for number, what in {**handlers, signal.SIGTSTP: suspend}.items()}
+    try:
+        yield
     finally:
-        signal.signal(signal.SIGINT, before)
-    return process.returncode if process.returncode >= 0 else 128 - process.returncode
-
-
-def _heed_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _plain(value: Any) -> Any:

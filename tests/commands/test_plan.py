@@ -33,3 +33,16 @@ def test_the_table_of_cohorts_leaves_out_what_a_task_does_not_have(results, abla
     assert found["step"] == "epoch"
     assert {cohort["length"] for cohort in found["cohorts"]} == {10}
     assert "epochs" in ablate("plan", "pooling")
+
+
+def test_the_table_of_cohorts_says_steps_once_where_they_are_the_unit_of_work(write, results, ablate):
+    results()
+    write(
+        "ablate.toml",
+        '[tasks.t]\nkind = "function"\nfunction = "trainer:train"\nstep = "epoch"\nsteps = "epochs"\n'
+        'defaults = {epochs = 7, lr = 0.5}\nmetrics.acc = {goal = "max"}\n',
+    )
+    write("trainer.py", "def train(config, seed, report): ...\n")
+    write("sweeps/s.yaml", "study: {task: t, factors: {lr: [0.1]}, seeds: 2}\n")
+    (heading,) = [line for line in ablate("plan", "s").splitlines() if "members" in line]
+    assert heading.replace("┃", " ").split() == ["members", "seeds", "epochs", "epochs/s", "time"]

@@ -1,9 +1,11 @@
 """Examples are worked with as their readers do: copied, and from the command line."""
 
+import contextlib
 import csv
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -42,8 +44,8 @@ class Example:
         """A command of ours that is killed, with its workers, once so many records are there; returns them."""
         return self.stopped(self._command(arguments), signal.SIGKILL, records=records)[1]
 
-    def stopped(self, command, sent, *, records):
-        """A command that is sent a signal, with all of its group, once so many records are there.
+    def stopped(self, command, sent, *, records, to_group=True):
+        """A command that is sent a signal, by default with all of its group, once so many records are there.
 
         Returns its exit code, and the records that are there then.
         """
@@ -55,7 +57,7 @@ class Example:
             except subprocess.TimeoutExpired:
                 continue
             raise AssertionError((self.folder / "log").read_text())
-        os.killpg(running.pid, sent)
+        (os.killpg if to_group else os.kill)(running.pid, sent)
         return running.wait(), self.records()
 
     def uses_torch(self):
@@ -91,6 +93,11 @@ class Example:
             return {}
         with open_store(str(file), read_only=True) as store:
             return {record.digest: record.provenance["ended"] for record in store.all()}
+
+    def leases(self):
+        """How many runs are held by sweeps."""
+        with contextlib.closing(sqlite3.connect(self.folder / "results" / "ablate.db")) as database:
+            return database.execute("SELECT count(*) FROM ablate_leases").fetchone()[0]
 
     def counts(self):
         """How many records the store has of each status."""

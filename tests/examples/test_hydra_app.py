@@ -3,6 +3,9 @@
 import json
 import signal
 import sys
+import time
+
+import pytest
 
 FEWER = ["~study.factors.optimizer", "~study.factors.model", "study.factors.optimizer.lr=[0.003,0.1]"]
 FEWER += ["epochs=3", "study.seeds=6"]
@@ -43,14 +46,28 @@ def test_the_example(example):
     assert "12 of these were trained with other code: flowers.optimizers (was " in said.replace("\n", " ")
 
 
-def test_a_multirun_of_the_example_is_interrupted_and_goes_on(example):
+@pytest.mark.parametrize(
+    ("sent", "to_group", "ends"),
+    [
+        (signal.SIGINT, True, 130),  # Ctrl-C in a terminal
+        (signal.SIGINT, False, 130),  # an editor's stop button
+        (signal.SIGTERM, False, 130),
+        (signal.SIGKILL, False, -signal.SIGKILL),
+    ],
+)
+def test_a_multirun_of_the_example_is_interrupted_and_goes_on(example, sent, to_group, ends):
     app = example("hydra_app")
-    code, before = app.stopped([sys.executable, *GRID], signal.SIGINT, records=1)
-    assert code == 130
-    assert 1 <= len(before) < 4
+    code, before = app.stopped([sys.executable, *GRID], sent, records=1, to_group=to_group)
+    assert code == ends
+    while sent == signal.SIGKILL and app.processes():
+        time.sleep(0.1)
     assert app.processes() == []
+    assert app.leases() == 0
+    before = app.records()
+    assert 1 <= len(before) < 4
     done = app.python(*GRID)
     assert f"4 complete, 0 diverged, 0 failed ({4 - len(before)} trained" in done
     assert before.items() <= app.records().items()
     assert sorted(path.name for path in (app.folder / "logs" / "sweep").iterdir() if path.is_dir()) == list("0123")
-    assert "(0 trained" in app.python(*GRID)
+    if to_group:
+        assert "(0 trained" in app.python(*GRID)
