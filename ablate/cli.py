@@ -320,7 +320,7 @@ def merge(folders: tuple[Path, ...], store: str | None) -> None:
 
 
 @main.command()
-@click.argument("name", required=False, type=click.Choice(["fashion_mnist", "mnist", "image_folder"]))
+@click.argument("name", required=False, type=click.Choice(["fashion_mnist", "mnist", "cifar10", "image_folder"]))
 @click.argument("fields", nargs=-1)
 @click.option("--root", help="Folder that holds the files.")
 def data(name: str | None, fields: tuple[str, ...], root: str | None) -> None:

@@ -15,7 +15,7 @@ def print_data(name: str, root: str | None, words: Sequence[str] = ()) -> None:
     """Fetch a data set where it is missing, verify it, and say where it lies and all that was found.
 
     Args:
-        name: fashion_mnist, mnist or image_folder.
+        name: fashion_mnist, mnist, cifar10 or image_folder.
         root: Its folder; None: look in the places that the data source knows.
         words: Fields of its configuration, ``root`` among them, as ``field=value``.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from ablate.images.config.data import FashionMNIST, ImageData, ImageFolder, Mnist
+from ablate.images.config.data import Cifar10, FashionMNIST, ImageData, ImageFolder, Mnist
 from ablate.images.config.data import Found as FoundImages
 from ablate.images.config.early_lenets import LeNet1, LeNet4
 from ablate.images.config.model import AlexNet, LeNet, Network
@@ -54,7 +54,7 @@ BUILT_IN: Mapping[str, Mapping[str, Any]] = {
         "nin": Nin,
         "resnet": ResNet,
     },
-    "datasets": {"fashion_mnist": FashionMNIST, "mnist": Mnist, "image_folder": ImageFolder},
+    "datasets": {"fashion_mnist": FashionMNIST, "mnist": Mnist, "cifar10": Cifar10, "image_folder": ImageFolder},
     "losses": {"cross_entropy": None, "mse": None},
     "metrics": dict.fromkeys(("f1", "balanced_acc", "top5", "gap", "parameters", "multiply_adds", "step_ms")),
     "augmentations": {},

@@ -1,6 +1,6 @@
 """The hyperparameters of an image classifier's training: typed, frozen, validated. Knows no torch."""
 
-from ablate.images.config.data import FashionMNIST, ImageData, ImageFolder, Mnist
+from ablate.images.config.data import Cifar10, FashionMNIST, ImageData, ImageFolder, Mnist
 from ablate.images.config.early_lenets import LeNet1, LeNet4
 from ablate.images.config.model import AlexNet, LeNet, Network
 from ablate.images.config.nin import Nin
@@ -16,6 +16,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "AlexNet",
+    "Cifar10",
     "Constant",
     "Cosine",
     "FashionMNIST",

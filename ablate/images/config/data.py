@@ -134,8 +134,8 @@ class ImageData(Fields):
         return (side, side) if side is not None else self.stored_size
 
 
-class _Idx(ImageData):
-    """A data set of 60,000 training and 10,000 test images in IDX files."""
+class PublishedData(ImageData):
+    """A published data set, of which everything is known without looking."""
 
     @property
     def whole(self) -> Found:
@@ -143,27 +143,44 @@ class _Idx(ImageData):
         return Found(train=60_000, test=10_000, classes=10)
 
     @model_validator(mode="after")
-    def _split_fits(self) -> "_Idx":
-        images = self.train_size if self.train_size is not None else 60_000
-        if images > 60_000:
-            raise ValueError(f"train_size = {images}: at most the 60000 training images")
-        if self.test_size is not None and self.test_size > 10_000:
-            raise ValueError(f"test_size = {self.test_size}: at most the 10000 test images")
+    def _split_fits(self) -> "PublishedData":
+        whole = self.whole
+        images = self.train_size if self.train_size is not None else whole.train
+        if images > whole.train:
+            raise ValueError(f"train_size = {images}: at most the {whole.train} training images")
+        if self.test_size is not None and self.test_size > whole.test:
+            raise ValueError(f"test_size = {self.test_size}: at most the {whole.test} test images")
         if self.validates and self.val_size >= images:
             raise ValueError(f"val_size = {self.val_size}: must be below the {images} training images in use")
         return self
 
 
-class FashionMNIST(_Idx):
+class FashionMNIST(PublishedData):
     """Zalando's clothes: 60,000 / 10,000 grey images of 28x28 in 10 classes (Xiao et al. 2017)."""
 
     name: Literal["fashion_mnist"] = "fashion_mnist"
 
 
-class Mnist(_Idx):
+class Mnist(PublishedData):
     """Handwritten digits: 60,000 / 10,000 grey images of 28x28 in 10 classes (LeCun et al. 1998)."""
 
     name: Literal["mnist"] = "mnist"
+
+
+class Cifar10(PublishedData):
+    """Small photographs: 50,000 / 10,000 colour images of 32x32 in 10 classes (Krizhevsky 2009)."""
+
+    name: Literal["cifar10"] = "cifar10"
+
+    @property
+    def whole(self) -> Found:
+        """See :class:`ImageData`."""
+        return Found(train=50_000, test=10_000, classes=10)
+
+    @property
+    def stored_size(self) -> tuple[int, int]:
+        """Height and width of a stored image, in pixels."""
+        return (32, 32)
 
 
 class ImageFolder(ImageData):

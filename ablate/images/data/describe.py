@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ablate.images.config import FashionMNIST, ImageData, ImageFolder, Mnist
+from ablate.images.config import Cifar10, FashionMNIST, ImageData, ImageFolder, Mnist
 from ablate.images.data.names import shown
 from ablate.images.data.sources import source
 from ablate.images.data.survey import Finding
@@ -16,7 +16,12 @@ from ablate.task.fields import problems_of
 MOST_KINDS = 12
 """Sizes, and kinds of pixels, that are named; of more, the number is said."""
 
-_CLASSES: dict[str, type[ImageData]] = {"fashion_mnist": FashionMNIST, "mnist": Mnist, "image_folder": ImageFolder}
+_CLASSES: dict[str, type[ImageData]] = {
+    "fashion_mnist": FashionMNIST,
+    "mnist": Mnist,
+    "cifar10": Cifar10,
+    "image_folder": ImageFolder,
+}
 
 NAMES = tuple(_CLASSES)
 
@@ -56,7 +61,7 @@ def describe(name: str, root: str | None = None, fields: Mapping[str, Any] | Non
     Returns:
         JSON data: ``name``, ``title`` and ``folder`` (null where it would have to be downloaded, then with the places
         ``searched``); otherwise the numbers of ``train`` and ``test`` images, the ``shape`` of one, the ``classes``,
-        and the verified ``files`` (path, bytes, SHA-256 of the decompressed content). Of an image folder: see
+        and the verified ``files`` (path, bytes, hash of the decompressed content). Of an image folder: see
         :meth:`ablate.images.data.image_folder.FolderSource.describe`.
 
     Raises:
@@ -88,7 +93,7 @@ def lines(description: Mapping[str, Any]) -> list[str]:
         f"  {counts}, {height}x{width} {colour}, {len(description['classes'])} classes",
     ]
     for file in description.get("files", ()):
-        text.append(f"  verified  {file['path']}  {file['bytes']:,} bytes  content SHA-256 {file['sha256']}")
+        text.append(f"  verified  {file['path']}  {file['bytes']:,} bytes  content {file['digest']}")
     return text
 
 

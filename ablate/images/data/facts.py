@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ablate.images.config import FashionMNIST, ImageData, ImageFolder, Mnist
-from ablate.images.config.data import Found
+from ablate.images.config import ImageData, ImageFolder
+from ablate.images.config.data import Found, PublishedData
 from ablate.images.data.declared import DeclaredSource
 from ablate.images.data.fingerprint import content_digest
 from ablate.images.data.image_folder import FolderSource
@@ -47,7 +47,7 @@ def facts(config: ImageData) -> DataFacts:
     elif isinstance(config, DeclaredData):
         source = DeclaredSource(config)
         counts, classes = source.checked_counts(), source.classes
-    elif isinstance(config, FashionMNIST | Mnist):
+    elif isinstance(config, PublishedData):
         published = published_set(config)
         counts = {"train": published.train_counts, "test": published.test_counts}
         classes = published.classes

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from ablate.images.data.idx import IdxFile
-from ablate.images.data.idx_source import IdxSet
+from ablate.images.data.idx_source import idx_set
 
-FASHION_MNIST = IdxSet(
+FASHION_MNIST = idx_set(
     name="fashion_mnist",
     title="Fashion-MNIST",
     classes=(

@@ -29,6 +29,11 @@ class IdxFile:
     sha256: str
     """Of the decompressed file, in hex."""
 
+    @property
+    def digest(self) -> str:
+        """Which hash it is, and its hexadecimal digits."""
+        return f"SHA-256 {self.sha256}"
+
 
 def read_idx(path: Path, file: IdxFile, remedy: str) -> NDArray[np.uint8]:
     """Read and verify an IDX file of unsigned bytes.

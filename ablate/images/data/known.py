@@ -11,8 +11,8 @@ from pathlib import Path
 
 import PIL
 
-from ablate.images.data.idx_source import cache_folder
 from ablate.images.data.picture import RULE, Picture
+from ablate.images.data.published_source import cache_folder
 
 SETTLED_SECONDS = 3.0
 """A file that changed less than so long ago is not remembered: it may change again within one tick of its file

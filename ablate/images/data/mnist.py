@@ -1,9 +1,9 @@
 """MNIST: LeCun, Bottou, Bengio & Haffner, "Gradient-based learning applied to document recognition" (1998)."""
 
 from ablate.images.data.idx import IdxFile
-from ablate.images.data.idx_source import IdxSet
+from ablate.images.data.idx_source import idx_set
 
-MNIST = IdxSet(
+MNIST = idx_set(
     name="mnist",
     title="MNIST",
     classes=tuple("0123456789"),

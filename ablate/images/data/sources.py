@@ -1,13 +1,18 @@
 """From a data configuration to its source: the only place that knows them all."""
 
-from ablate.images.config import FashionMNIST, ImageData, ImageFolder, Mnist
+from ablate.images.config import Cifar10, ImageData, ImageFolder
+from ablate.images.config.data import PublishedData
 from ablate.images.data.arrays import Source
+from ablate.images.data.cifar10 import CIFAR10, Cifar10Source
 from ablate.images.data.declared import DeclaredSource
 from ablate.images.data.fashion_mnist import FASHION_MNIST
-from ablate.images.data.idx_source import IdxSet, IdxSource
+from ablate.images.data.idx_source import IdxSource
 from ablate.images.data.image_folder import FolderSource
 from ablate.images.data.mnist import MNIST
+from ablate.images.data.published_source import PublishedSet
 from ablate.images.parts import DeclaredData
+
+PUBLISHED = {published.name: published for published in (FASHION_MNIST, MNIST, CIFAR10)}
 
 
 def source(config: ImageData) -> Source:
@@ -22,7 +27,9 @@ def source(config: ImageData) -> Source:
     match config:
         case ImageFolder():
             return FolderSource(config)
-        case FashionMNIST() | Mnist():
+        case Cifar10():
+            return Cifar10Source(CIFAR10, config.root)
+        case PublishedData():
             return IdxSource(published_set(config), config.root)
         case DeclaredData():
             return DeclaredSource(config)
@@ -30,10 +37,6 @@ def source(config: ImageData) -> Source:
             raise TypeError(f"{type(config).__name__} is no data set")
 
 
-def published_set(config: FashionMNIST | Mnist) -> IdxSet:
+def published_set(config: PublishedData) -> PublishedSet:
     """The published data set that a configuration names."""
-    match config:
-        case FashionMNIST():
-            return FASHION_MNIST
-        case Mnist():
-            return MNIST
+    return PUBLISHED[config.name]

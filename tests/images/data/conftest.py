@@ -11,7 +11,7 @@ from ablate.images.config import FashionMNIST
 from ablate.images.data import fetch
 from ablate.images.data.fashion_mnist import FASHION_MNIST
 from ablate.images.data.idx import IdxFile
-from ablate.images.data.idx_source import IdxSet
+from ablate.images.data.idx_source import idx_set
 
 torch.set_num_threads(1)
 
@@ -36,7 +36,7 @@ def contents():
 def published(contents, tmp_path):
     """That small data set as if it had been published, with a folder of the system that does not exist yet."""
     shapes = [(12, 3, 4), (12,), (5, 3, 4), (5,)]
-    return IdxSet(
+    return idx_set(
         name="tiny",
         title="Tiny",
         classes=("a", "b", "c"),

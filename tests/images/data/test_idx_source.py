@@ -4,7 +4,8 @@ import urllib.error
 import numpy as np
 import pytest
 
-from ablate.images.data.idx_source import IdxSource, cache_folder
+from ablate.images.data.idx_source import IdxSource
+from ablate.images.data.published_source import cache_folder
 from ablate.task.errors import ConfigError
 
 

@@ -63,7 +63,7 @@ def test_fashion_mnist_needs_no_root_where_debian_put_it():
 def test_description_of_fashion_mnist(compressed):
     description = describe("fashion_mnist", str(compressed))
     assert (description["train"], description["test"], description["shape"]) == (60_000, 10_000, [1, 28, 28])
-    assert [file["sha256"] for file in description["files"]] == [file.sha256 for file in FASHION_MNIST.files]
+    assert [file["digest"] for file in description["files"]] == [file.digest for file in FASHION_MNIST.files]
     text = lines(description)
     assert text[0] == f"fashion_mnist (Fashion-MNIST): {compressed}"
     assert text[1] == "  60,000 training and 10,000 test images, 28x28 grey, 10 classes"
@@ -124,5 +124,5 @@ def test_mnist_that_is_nowhere_is_described_as_such(cache):
 
 def test_an_unknown_data_set_lists_those_that_exist():
     assert problem(describe, "cifar") == (
-        "data = 'cifar': there is no such data set; there are fashion_mnist, mnist, image_folder"
+        "data = 'cifar': there is no such data set; there are fashion_mnist, mnist, cifar10, image_folder"
     )
