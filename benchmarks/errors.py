@@ -32,8 +32,9 @@ FEWER_FLIPS, FEWER_VECTORS = 999, 499
 WIDTH = 120
 WHY = {
     "collapsing": "few runs far from the others, some of them the baseline's, which all levels share: the differences "
-    "of several levels are not symmetric together, and joint sign flips are only nearly exact",
-    "skewed": "the differences of several levels share the baseline's skewed noise: joint sign flips are nearly exact",
+    "of several levels together are not symmetric, and joint sign flips are only nearly exact",
+    "skewed": "each difference of two levels is symmetric, those of several together are not: joint sign flips are "
+    "only nearly exact; or chance",
     "unequal shapes": "the means are equal, the shapes are not: a paired difference is not symmetric, and no test of "
     "means keeps its level with few runs",
 }

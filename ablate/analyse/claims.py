@@ -101,11 +101,17 @@ def judge_panel(panel: Panel, claim: Claim, *, seed: int = 0, alpha: float = ALP
     )
 
 
-def hold_together(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
-    """The verdicts of a study, each told whether it also holds for all claims together, by Holm's correction."""
+def hold_together(verdicts: Sequence[Verdict], alphas: Sequence[float] | None = None) -> tuple[Verdict, ...]:
+    """The verdicts of a study, each told whether it also holds for all claims together, by Holm's correction.
+
+    Args:
+        verdicts: of all claims.
+        alphas: level of each one's tests; None: 5 %.
+    """
     each = [min(1.0 if p is None else p for p in (verdict.p, verdict.p_against)) for verdict in verdicts]
     sides = [1 if verdict.claim.kind == "equivalent" else 2 for verdict in verdicts]
-    corrected = holm([min(1.0, side * p) for side, p in zip(sides, each, strict=True)])
+    scales = [ALPHA / alpha if alpha > 0 else np.inf for alpha in alphas or [ALPHA] * len(verdicts)]
+    corrected = holm([min(1.0, scale * side * p) for scale, side, p in zip(scales, sides, each, strict=True)])
     return tuple(
         replace(verdict, decided_with_others=verdict.outcome != "undecided" and p is not None and p <= ALPHA)
         for verdict, p in zip(verdicts, corrected, strict=True)

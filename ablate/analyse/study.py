@@ -6,7 +6,7 @@ from typing import Literal
 
 import pandas as pd
 
-from ablate.analyse.along_looks import compare_along
+from ablate.analyse.along_looks import compare_along, judge_along
 from ablate.analyse.best import MOST_LEVELS, best_of
 from ablate.analyse.claims import hold_together, judge
 from ablate.analyse.compare import compare_panels
@@ -190,8 +190,9 @@ def analyse(
     description = describe(runs, metrics=wanted, seed=seed, declared=known)
     if looks is not None:
         text = (
-            f"Seeds were added by {list(wanted.values())[-1].title} alone, look by look: verdicts on other metrics and "
-            "on claims do not allow for the looks and may err more often than in 5 % of studies."
+            f"Seeds were added by {list(wanted.values())[-1].title} alone, look by look: comparisons in other metrics "
+            "do not allow for the looks and may err more often than in 5 % of studies. Claims are tested with the "
+            f"share of the {100 * looks.alpha:g} % that the look of their seeds has for itself."
         )
         description = replace(description, warnings=(*description.warnings, text))
     return StudyAnalysis(
@@ -204,7 +205,9 @@ def analyse(
         trends=tuple(trends),
         importance=tuple(shares),
         published=check_published(runs, published, known),
-        verdicts=hold_together([judge(runs, claim, known, seed=seed) for claim in claims]),
+        verdicts=hold_together([judge(runs, claim, known, seed=seed) for claim in claims])
+        if looks is None
+        else judge_along(runs, claims, known, looks, seed=seed),
         omissions=tuple(omissions),
     )
 
