@@ -310,7 +310,7 @@ def runs(overrides: tuple[str, ...], study: str | None, status: str | None, form
 
 @main.command()
 @click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--store", help="SQLite file or SQLAlchemy URL; default: results/ablate.db.")
+@click.option("--store", help="SQLite file or URL; default: ABLATE_STORE, else results/ablate.db.")
 def merge(folders: tuple[Path, ...], store: str | None) -> None:
     """Read records back from reports (FOLDER/runs.csv and curves.csv) into the run store."""
     from ablate.commands.merge import merge_folders

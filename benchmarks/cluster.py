@@ -1,4 +1,7 @@
-"""A PostgreSQL server of one's own, in a folder that goes away: ``with cluster() as server: server.url("name")``."""
+"""A PostgreSQL server of one's own, in a folder that goes away: ``with cluster() as server: server.url("name")``.
+
+A :class:`Link` stands for the network before it, which can be cut.
+"""
 
 import os
 import pwd
@@ -7,9 +10,10 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 USER = "ablate"
 
@@ -22,21 +26,25 @@ class Server:
     port: int
     programs: Path
     as_user: tuple[str, ...]
+    password: str = ""
+    """Without one, everybody is let in."""
 
     def url(self, database: str) -> str:
         """Of a database, made where there is none."""
         import psycopg
         from psycopg import sql
 
-        with psycopg.connect(f"host=127.0.0.1 port={self.port} user={USER} dbname=postgres", autocommit=True) as admin:
+        place = f"host=127.0.0.1 port={self.port} user={USER} password='{self.password}' dbname=postgres"
+        with psycopg.connect(place, autocommit=True) as admin:
             if not admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
                 admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
-        return f"postgresql+psycopg://{USER}@127.0.0.1:{self.port}/{database}"
+        user = f"{USER}:{self.password}" if self.password else USER
+        return f"postgresql+psycopg://{user}@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
         options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1"
-        self._control("-o", options, "-l", str(self.folder / "log"), "-w", "start")
+        self._control("-o", options, "-l", str(self.folder / "log"), "-w", "-t", "300", "start")
 
     def stop(self, mode: str = "immediate") -> None:
         """Stop it; ``immediate`` is what a crash would be."""
@@ -52,9 +60,67 @@ class Server:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
 
 
+class Link:
+    """A port before a server's through which everything goes, until it is cut."""
+
+    def __init__(self, server: Server) -> None:
+        self._server, self._is_cut, self._open = server, False, set[socket.socket]()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        """Break all connections, and let none through from now on."""
+        self._is_cut = True
+        for end in list(self._open):
+            _shut(end)
+
+    def mend(self) -> None:
+        """Let connections through again."""
+        self._is_cut = False
+
+    def close(self) -> None:
+        """Cut it for good."""
+        self.cut()
+        _shut(self._listener)
+
+    def _accept(self) -> None:
+        with self._listener:
+            while True:
+                try:
+                    near, _ = self._listener.accept()
+                except OSError:
+                    return
+                if self._is_cut:
+                    near.close()
+                    continue
+                far = socket.create_connection(("127.0.0.1", self._server.port))
+                for source, sink in ((near, far), (far, near)):
+                    self._open.add(source)
+                    Thread(target=self._pump, args=(source, sink), daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        with source:
+            try:
+                while data := source.recv(65536):
+                    sink.sendall(data)
+            except OSError:
+                pass
+            self._open.discard(source)
+            _shut(sink)
+
+
+def _shut(end: socket.socket) -> None:
+    with suppress(OSError):
+        end.shutdown(socket.SHUT_RDWR)
+
+
 @contextmanager
-def cluster() -> Iterator[Server]:
+def cluster(password: str = "") -> Iterator[Server]:
     """Make, start and in the end remove a server.
+
+    Args:
+        password: Of its one user; without one, everybody is let in.
 
     Raises:
         RuntimeError: PostgreSQL is not installed (Debian: ``apt-get install postgresql``).
@@ -69,12 +135,15 @@ def cluster() -> Iterator[Server]:
             account = pwd.getpwnam("postgres")
             os.chown(folder, account.pw_uid, account.pw_gid)
             as_user = ("setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups")
-        command = [*as_user, initdb, "-D", str(folder / "data"), "-A", "trust", "-U", USER, "-E", "UTF8", "--locale=C"]
+        (folder / "password").write_text(password or "none")
+        (folder / "password").chmod(0o644)
+        command = [*as_user, initdb, "-D", str(folder / "data"), "-U", USER, "-E", "UTF8", "--locale=C", "--no-sync"]
+        command += ["-A", "scram-sha-256" if password else "trust", f"--pwfile={folder / 'password'}"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
         taken.close()
-        server = Server(folder, port, Path(initdb).parent, as_user)
+        server = Server(folder, port, Path(initdb).parent, as_user, password)
         server.start()
         try:
             yield server

@@ -1,5 +1,6 @@
-"""Fixtures of tests that work in an empty folder with a project in it."""
+"""Fixtures of tests that work in an empty folder with a project in it, and a database server."""
 
+import os
 import sys
 
 import pytest
@@ -30,3 +31,21 @@ def write(folder):
         return file
 
     return write
+
+
+@pytest.fixture(scope="session")
+def server():
+    """A PostgreSQL server that asks for a password; where there is none, CI fails, and others are told.
+
+    CI installs it (``.ci/run``).
+    """
+    from benchmarks.cluster import cluster
+
+    running = cluster("s3cret")
+    try:
+        server = running.__enter__()
+    except RuntimeError as error:
+        message = f"NOT TESTED: PostgreSQL: {error}"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    yield server
+    running.__exit__(None, None, None)

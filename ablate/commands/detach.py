@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ablate.commands.studies import StudyRequest
+from ablate.commands.study_folders import without_password
 from ablate.task.errors import ConfigError
 from ablate.task.printable import printable
 
@@ -39,7 +40,7 @@ def detach(wanted: StudyRequest, words: Sequence[str]) -> None:
     except OSError as error:
         raise ConfigError(f"{log}: cannot be written: {error.strerror or error}") from None
     process.returncode = 0  # It is meant to outlive this process.
-    kept = [word for word in words if not word.startswith("--")]
+    kept = [without_password(word) for word in words if not word.startswith("--")]
     print(printable(f"process {process.pid}; what it says goes into {log}"))
     print(printable(f"watch it: ablate watch {shlex.join(kept)}"))
     print(f"end it, keeping what is finished: kill {process.pid}")

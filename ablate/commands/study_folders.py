@@ -58,7 +58,7 @@ def words_of(arguments: Sequence[str], found: Sequence[Source]) -> Words:
     keys = {word: None if word.partition("=")[0].lstrip("+") in owned else launch_key(word) for word in rest}
     return Words(
         tuple(word for word, key in keys.items() if key is None),
-        tuple(_without_password(word) for word, key in keys.items() if key in PLACES),
+        tuple(without_password(word) for word, key in keys.items() if key in PLACES),
     )
 
 
@@ -91,8 +91,9 @@ def _same(a: Source, b: Source) -> bool:
     return one == other and a.baseline == b.baseline
 
 
-def _without_password(word: str) -> str:
+def without_password(word: str) -> str:
+    """A word of a command line, with the password in a store's URL hidden."""
     from ablate.store import shown
 
     key, _, value = word.partition("=")
-    return f"{key}={shown(value)}"
+    return f"{key}={shown(value)}" if launch_key(word) in PLACES else word

@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import NoReturn
@@ -96,6 +97,7 @@ class Sweep:
         self.end_of_grace: float | None = None
         self.keeper, self.doubts = Keeper(store, self.owner), Doubts(store)
         self.store_is_gone = False
+        store.wait_only_while(lambda: not interrupts.asked)
 
     def run(self, limits: Limits) -> Summary:
         """Train what the store lacks, until everything is settled or the limits are reached.
@@ -120,6 +122,8 @@ class Sweep:
                 self._step(may_begin=not limits.is_out_of_time(time.monotonic() - self.begun))
             self.pool.close()
         except KeyboardInterrupt:
+            for line in self.keeper.put_away():
+                self.progress.say(line)
             raise Interrupted(self.ledger.summary()) from None
         except StoreUnavailable as error:
             self._salvage(error)
@@ -143,10 +147,14 @@ class Sweep:
             self._end()
 
     def _end(self) -> None:
+        is_hurried = self.interrupts.asked or self.store_is_gone
+        self.store.wait_only_while(lambda: not is_hurried)
         self.interrupts.ignore()
         self.pool.kill()
         if not self.store_is_gone:
-            self.store.release(self.owner)
+            with suppress(StoreUnavailable):  # Leases end by themselves.
+                self.store.release(self.owner)
+        self.store.wait_only_while(lambda: True)
         self.progress.close()
 
     def _is_over(self, limits: Limits) -> bool:
@@ -374,6 +382,7 @@ class Sweep:
             StoreUnavailable: Always.
         """
         self.store_is_gone = True
+        self.store.wait_only_while(lambda: False)
         self.progress.say(f"{error}; what is in training is brought to its end and kept")
         try:
             while self.ledger.flights and not self.interrupts.asked:

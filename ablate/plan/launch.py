@@ -1,5 +1,6 @@
 """How and where runs are executed: nothing here can change a result, so nothing here is part of a run's identity."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -11,9 +12,13 @@ from ablate.task.executor import LOCAL, ExecutorChoice
 from ablate.task.executor_options import executor_options
 from ablate.task.fields import Fields, problems_of
 from ablate.task.finding import find_part
+from ablate.task.project import read_project
 
 PREFIX = "launch."
 """Before a key of ours, where a task has one of the same name."""
+
+STORE_VARIABLE = "ABLATE_STORE"
+"""Environment variable with the store of command lines that name none: no password stands in a command line."""
 
 OF_EXECUTOR = "executor."
 """Before an option of the executor that is chosen, such as ``executor.partition=gpu``."""
@@ -25,7 +30,8 @@ class Launch(Fields):
     results: Annotated[str, Field(min_length=1)] = "results"
     """Folder for everything that is written; a leading ``~`` is the home folder."""
     store: Annotated[str, Field(min_length=1)] | None = None
-    """SQLite file or SQLAlchemy URL; null: ``ablate.db`` in ``results``."""
+    """SQLite file or SQLAlchemy URL; where none is given, what the environment variable ``ABLATE_STORE`` says, then
+    ``store`` in ``ablate.toml`` or ``[tool.ablate]`` of ``pyproject.toml``; null: ``ablate.db`` in ``results``."""
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda|cuda:\d+)$")] = "auto"
     workers: Annotated[int, Field(ge=1, le=1024)] | None = None
     """Worker processes; null: one a core, on CUDA one a GPU."""
@@ -114,6 +120,9 @@ def split_launch(words: Sequence[str], is_of_task: Callable[[str], bool]) -> tup
             problems.append(f"{word}: there is no such setting; they are {', '.join(PREFIX + k for k in LAUNCH_KEYS)}")
         else:
             rest.append(word)
+    if "store" not in given:
+        given["store"], found = _stated_store()
+        problems += found
     try:
         launch = Launch.model_validate(given)
         check_options(launch.choice)
@@ -143,3 +152,13 @@ def _value(key: str, text: str) -> Any:
     if key in ("workers", "cohort_size") and text.isascii() and text.removeprefix("-").isdigit() and len(text) < 20:
         return int(text)
     return None if text == "null" and key in ("store", "workers", "cohort_size") else text
+
+
+def _stated_store() -> tuple[str | None, list[str]]:
+    """The store of a command line that names none, and what is wrong with it."""
+    if stated := os.environ.get(STORE_VARIABLE):
+        return stated, []
+    place, value = read_project().store or ("", None)
+    if value is not None and (not isinstance(value, str) or not value):
+        return None, [f"{place} = {value!r}: must be a text, an SQLite file or a server's URL"]
+    return value, []

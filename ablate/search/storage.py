@@ -15,8 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from sqlalchemy.engine import URL
+
 from ablate.store import Owner, Store
-from ablate.store.location import without_secrets
+from ablate.store.location import url_of, without_secrets
+from ablate.store.server import connect_options
 from ablate.task.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -125,12 +128,13 @@ def _open(location: str) -> "RDBStorage":
     from sqlalchemy.exc import SQLAlchemyError
 
     url = _url(location)
-    options: dict[str, Any] = {}
-    if url.startswith("sqlite"):
+    if url.get_backend_name() == "sqlite":
         # A write begins with the lock: two searchers wait for each other instead of failing halfway.
-        options = {"connect_args": {"timeout": BUSY_SECONDS, "isolation_level": "IMMEDIATE"}}
+        options: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS, "isolation_level": "IMMEDIATE"}}
+    else:
+        options = {"connect_args": connect_options(url), "pool_pre_ping": True}
     try:
-        storage = RDBStorage(url, engine_kwargs=options)
+        storage = RDBStorage(url.render_as_string(hide_password=False), engine_kwargs=options)
     except (SQLAlchemyError, RuntimeError, ImportError) as error:
         reason = without_secrets(str(getattr(error, "orig", None) or error).splitlines()[0], location)
         raise ConfigError(f"store: Optuna's tables cannot be used there: {reason}") from None
@@ -145,8 +149,8 @@ def _like_the_store(connection: sqlite3.Connection, _: object) -> None:
     connection.execute("PRAGMA synchronous = NORMAL")
 
 
-def _url(location: str) -> str:
-    return location if "://" in location else f"sqlite:///{Path(location).absolute()}"
+def _url(location: str) -> URL:
+    return url_of(location if "://" in location else f"sqlite:///{Path(location).absolute()}")
 
 
 def _key(*parts: object) -> str:

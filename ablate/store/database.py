@@ -1,6 +1,7 @@
 """A store's database: opened with the tables of this version, read in one snapshot, written one writer at a time."""
 
 import errno
+import logging
 import sqlite3
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from ablate.store.faults import damaged, kind_of, reason_of, unavailable
 from ablate.store.location import file_of, is_in_memory, shown, url_of
 from ablate.store.migrate import migrate
 from ablate.store.schema import REVISION, SCHEMA_VERSION, info, metadata, revision
+from ablate.store.server import server_engine
 from ablate.store.sqlite_files import (
     begin_write,
     fold_log,
@@ -32,8 +34,13 @@ from ablate.task.errors import ConfigError
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 PATIENCE = 30.0
-"""Seconds for which a transaction is tried again while the disk is full or the server does not answer."""
+"""Seconds for which a transaction is tried again while the disk is full or the file cannot be reached."""
+
+SERVER_PATIENCE = 600.0
+"""The same while a server that is written to does not answer: it is restarted, or the network between is cut."""
 
 BUSY_PATIENCE = 600.0
 """The same where others are in the way: a server with all its connections taken, a deadlock."""
@@ -64,6 +71,10 @@ class Database:
         """Of its tables."""
         self.patience = 0.0
         """Seconds for which a transaction is tried again; none while it is being opened."""
+        self.may_wait: Callable[[], bool] = lambda: True
+        """Asked before each further try."""
+        self.outages = 0
+        """How often it has been found away."""
 
     def close(self) -> None:
         """Close all connections."""
@@ -88,7 +99,7 @@ class Database:
 
         Raises:
             StoreUnavailable: The disk is full, the server does not answer, the file has been moved or deleted: after
-                :data:`PATIENCE` seconds.
+                :data:`PATIENCE` or :data:`SERVER_PATIENCE` seconds.
             StoreDamaged: It is not whole.
         """
         return self._patiently(lambda: self._write(work, new_ids))
@@ -117,7 +128,7 @@ class Database:
         return done
 
     def _patiently(self, attempt: Callable[[], T]) -> T:
-        begun, pause = time.monotonic(), _FIRST_PAUSE
+        begun, pause, is_told = time.monotonic(), _FIRST_PAUSE, False
         while True:
             try:
                 return attempt()
@@ -131,8 +142,12 @@ class Database:
                 kind, reason = "away", "it is changed while it is read"
             except Garbled as error:
                 raise damaged(self.location, str(error)) from None
-            if time.monotonic() + pause > begun + (BUSY_PATIENCE if kind == "busy" else self.patience):
+            patience = BUSY_PATIENCE if kind == "busy" else self.patience
+            if time.monotonic() + pause > begun + patience or not self.may_wait():
                 raise unavailable(self.location, reason)
+            if kind == "away" and not is_told:
+                self.outages, is_told = self.outages + 1, True
+                log.warning("%s; trying again for %.0f s", unavailable(self.location, reason), patience)
             time.sleep(pause)
             pause = min(2 * pause, _LAST_PAUSE)
 
@@ -220,9 +235,7 @@ def open_database(location: str, *, read_only: bool = False) -> Database:
 
 def _engine(location: str, path: Path | None, read_only: bool) -> Engine:
     if path is None:
-        url = url_of(location)
-        options = {"client_encoding": "UTF8"} if url.get_driver_name() == "psycopg" else {}
-        return create_engine(url, connect_args=options)
+        return server_engine(location)
     if not read_only:
         engine = create_engine("sqlite://", creator=lambda: open_writer(path), poolclass=QueuePool)
     elif may_write(path):
@@ -286,7 +299,7 @@ def _checked(database: Database, read_only: bool) -> Database:
     database.version = version
     if not read_only:
         database.write(lambda *_: None)  # Fails here, and not after an hour of training, where it cannot be written.
-    database.patience = PATIENCE
+    database.patience = PATIENCE if read_only or database._path is not None else SERVER_PATIENCE
     return database
 
 
@@ -330,6 +343,8 @@ def _use_log(engine: Engine) -> None:
 
 def _explained(error: Exception, location: str) -> str:
     reason = reason_of(error, location)
+    if isinstance(error, ModuleNotFoundError):
+        return f"{reason}; for postgresql:// it is psycopg, with: pip install 'ablate[postgres]'"
     if isinstance(error, OSError | DBAPIError) and "://" not in location:
         reason += "; must be a file in a folder that can be written, or an SQLAlchemy URL"
     return reason

@@ -9,8 +9,8 @@ from ablate.store.location import shown, without_secrets
 from ablate.task.errors import ConfigError
 
 Kind = Literal["busy", "away", "damaged", "other"]
-"""``busy``: others are at work on it; ``away``: it may come back (disk full, server restarted, connection lost);
-``damaged``: it is no store, or not whole."""
+"""``busy``: others are at work on it, or it comes up; ``away``: it may come back (disk full, server restarted,
+connection lost); ``damaged``: it is no store, or not whole."""
 
 _SQLITE: dict[int, Kind] = {
     sqlite3.SQLITE_BUSY: "busy",
@@ -38,6 +38,10 @@ _SERVER: dict[str, Kind] = {
 _SERVER_CLASSES: dict[str, Kind] = {"08": "away", "53": "away", "57": "away", "58": "away"}
 
 
+_CONNECTING = ("too many clients", "connection slots", "is starting up", "is shutting down", "in recovery mode")
+"""In the message of a server that takes no connection now; then there is no SQLSTATE."""
+
+
 class StoreUnavailable(ConfigError):
     """The store cannot be used now, and waiting has not helped: nothing of the transaction was written."""
 
@@ -59,7 +63,7 @@ def kind_of(error: DBAPIError) -> Kind:
     state = getattr(cause, "sqlstate", None)
     if state is not None:
         return _SERVER.get(state) or _SERVER_CLASSES.get(state[:2], "other")
-    if "too many clients" in str(cause) or "connection slots" in str(cause):
+    if any(text in str(cause) for text in _CONNECTING):
         return "busy"
     return "away" if error.connection_invalidated or type(cause).__name__ == "OperationalError" else "other"
 

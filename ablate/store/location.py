@@ -41,12 +41,15 @@ def without_secrets(text: str, location: str) -> str:
 
 
 def url_of(location: str) -> URL:
-    """A path or URL as a URL.
+    """A path or URL as a URL; one of PostgreSQL that names no driver takes the one that ``ablate[postgres]`` brings.
 
     Raises:
         ArgumentError: It is none.
     """
-    return make_url(location) if "://" in location else URL.create("sqlite", database=location)
+    if "://" not in location:
+        return URL.create("sqlite", database=location)
+    url = make_url(location)
+    return url.set(drivername="postgresql+psycopg") if url.drivername in ("postgresql", "postgres") else url
 
 
 def file_of(location: str) -> Path | None:

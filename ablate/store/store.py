@@ -1,7 +1,7 @@
 """The store: what finished runs left, by digest."""
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -59,6 +59,7 @@ class Store:
     def __init__(self, database: Database, results: Path | None = None) -> None:
         self._database, self.results = database, results
         self._watch = leases.Watch()
+        self._outages = database.outages
         self._records = records if database.version > 1 else version1.records
 
     @property
@@ -75,6 +76,10 @@ class Store:
     def close(self) -> None:
         """Close all connections."""
         self._database.close()
+
+    def wait_only_while(self, may_wait: Callable[[], bool]) -> None:
+        """From now on, try again what a database that is away has not done only while ``may_wait()`` says so."""
+        self._database.may_wait = may_wait
 
     # Records
 
@@ -245,7 +250,13 @@ class Store:
     def lease(self, digests: Iterable[str], owner: Owner, *, since: int | None = None) -> set[str]:
         """See :func:`ablate.store.leases.grant`."""
         wanted = set(digests)
-        return self._database.write(lambda connection, _: leases.grant(connection, wanted, owner, since, self._watch))
+
+        def work(connection: Connection, _: int) -> set[str]:
+            if self._outages != self._database.outages:  # Meanwhile nobody could renew a lease.
+                self._watch, self._outages = leases.Watch(), self._database.outages
+            return leases.grant(connection, wanted, owner, since, self._watch)
+
+        return self._database.write(work)
 
     def renew(self, owner: Owner) -> set[str]:
         """See :func:`ablate.store.leases.extend`."""

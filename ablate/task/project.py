@@ -34,6 +34,8 @@ class Project:
     parts: Mapping[str, tuple[Declared, ...]] = field(default_factory=dict)
     """By group."""
     problems: tuple[str, ...] = ()
+    store: tuple[str, Any] | None = None
+    """Where records lie, for command lines that do not say it: the place of the declaration, and what it says."""
 
     def make_importable(self) -> None:
         """Put :attr:`roots` onto ``sys.path``: before installed packages, behind Python's own modules."""
@@ -68,6 +70,7 @@ def _read(folder: Path, stamps: tuple[tuple[Path, int, int], ...]) -> Project:
     parts: dict[str, list[Declared]] = {}
     roots: list[Path] = []
     problems: list[str] = []
+    store: tuple[str, Any] | None = None
     for file, _, _ in stamps:
         try:
             text = file.read_text(encoding="utf-8")
@@ -87,10 +90,11 @@ def _read(folder: Path, stamps: tuple[tuple[Path, int, int], ...]) -> Project:
         if not isinstance(table, Mapping):
             problems.append(f"{file.name}: tool.ablate: must be a table")
             continue
+        if "store" in table:
+            store = f"{file.name}: {prefix}store", table["store"]
         problems += _take(table, file.name, prefix, text, parts, roots, folder)
-    return Project(
-        folder, tuple(roots) or (folder,), {group: tuple(found) for group, found in parts.items()}, tuple(problems)
-    )
+    found = {group: tuple(declared) for group, declared in parts.items()}
+    return Project(folder, tuple(roots) or (folder,), found, tuple(problems), store)
 
 
 def _take(
@@ -105,6 +109,8 @@ def _take(
     """Add what one file declares; returns what is wrong with it."""
     problems = []
     for key, value in table.items():
+        if key == "store":
+            continue
         if key == "path":
             if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
                 problems.append(f'{file}: {prefix}path = {value!r}: must be a list of folders, such as ["src"]')
@@ -114,7 +120,7 @@ def _take(
                     problems.append(f"{file}: {prefix}path: {entry}: there is no such folder")
                 roots.append((folder / entry).resolve())
         elif key not in GROUPS:
-            allowed = ", ".join(("path", *GROUPS))
+            allowed = ", ".join(("path", "store", *GROUPS))
             problems.append(f"{file}: {prefix}{key}: there is no such key; allowed are {allowed}")
         elif not isinstance(value, Mapping):
             problems.append(f"{file}: {prefix}{key} = {value!r}: must be a table of names")
