@@ -1,6 +1,7 @@
 """The command line: parses and calls."""
 
 import gc
+import inspect
 import json
 import os
 import sys
@@ -12,6 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ablate import __version__
+from ablate.commands.command_help import Group
 from ablate.commands.exits import BROKEN, CHANGED, user_errors
 
 # The analysis multiplies small matrices, which several threads only slow down; read when numpy is imported.
@@ -22,14 +24,6 @@ gc.set_threshold(100_000, 20, 50)
 OVERRIDES = """OVERRIDES are Hydra's: optimizer.lr=0.5, train.epochs=3, optimizer=adam; several values
 sweep (optimizer.lr=0.5,0.9 or 'seed=range(0,3)'). Where things go and what trains: results=DIR,
 store=FILE_OR_URL, device=auto, workers=2, cohort_size=20, keep=weights."""
-
-
-class Group(click.Group):
-    """Keeps the commands in the order in which a study uses them."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """See click."""
-        return list(self.commands)
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -72,7 +66,7 @@ def _study_command(**settings: Any) -> Callable[[Callable[..., None]], click.Com
         argument = click.argument(
             "words", nargs=-1, required=True, metavar="STUDY... [OVERRIDES]", shell_complete=_complete_study_or_override
         )
-        function.__doc__ = f"{function.__doc__}\n\n    {OVERRIDES}\n    "
+        function.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\n{OVERRIDES}"
         return main.command(**settings)(argument(function))
 
     return decorate

@@ -15,7 +15,7 @@ from ablate.analyse.errors import AnalysisError
 from ablate.analyse.family import Correction
 from ablate.analyse.importance import importance_of
 from ablate.analyse.inputs import Metrics, Published, by_name
-from ablate.analyse.panel import checked, factors_of, make_panels
+from ablate.analyse.panel import Level, checked, factors_of, make_panels
 from ablate.analyse.published import check_published
 from ablate.analyse.results import (
     Best,
@@ -74,16 +74,28 @@ class StudyAnalysis:
         """What holds for the whole study: mixed engines, and everything that was left out."""
         return tuple(dict.fromkeys([*self.description.warnings, *map(str, self.omissions)]))
 
-    def summary(self, metric: str, label: str, factor: str | None = None) -> LevelSummary:
-        """The summary of one level by its label; ``factor`` may be left out in a study of one factor.
+    def summary(self, metric: str, level: object, factor: str | None = None) -> LevelSummary:
+        """The summary of one level.
+
+        Args:
+            metric: Name of the metric.
+            level: The level's value (``1.3``) or its label (``"1.3"``).
+            factor: Path of the factor; it may be left out where only one factor has such a level.
 
         Raises:
-            KeyError: no such level or metric.
+            KeyError: There is no such level or metric, or several factors have such a level.
         """
-        for entry in self.description.levels:
-            if entry.metric == metric and entry.label == label and factor in (None, entry.factor):
-                return entry
-        raise KeyError(f"no level {label!r} with metric {metric!r} in study {self.study!r}")
+        entries = [e for e in self.description.levels if e.metric == metric and factor in (None, e.factor)]
+        found = [e for e in entries if Level(e.level, e.label, e.order, e.is_baseline).matches(level)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise KeyError(f"level {level!r} is one of {', '.join(e.factor for e in found)}: name the factor")
+        if metric not in self.metrics:
+            raise KeyError(f"study {self.study!r} has no metric {metric!r}; there are {', '.join(self.metrics)}")
+        there = ", ".join(dict.fromkeys(e.label for e in entries)) or "none"
+        about = "" if factor is None else f" of {factor!r} ({', '.join(self.factors)})"
+        raise KeyError(f"study {self.study!r} has no level {level!r}{about}; levels are {there}")
 
     def to_frame(self) -> pd.DataFrame:
         """One row per factor, level and metric: the summary joined with the comparison against the baseline."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from omegaconf import OmegaConf
 
+from ablate.commands.command_help import EXAMPLES
 from ablate.commands.exits import user_errors
 from ablate.commands.studies import train_arguments
 from ablate.plan.command_line import parse_command_line, parse_overrides
@@ -30,6 +31,9 @@ HELP = """Usage: ablate run [-m] [OVERRIDES]
   -m, --multirun  Several values of an override make runs: optimizer.lr=0.5,0.9 'seed=range(0,3)'.
   -c, --cfg job   Print the configuration and train nothing.
   -h, --help      This text.
+
+Examples:
+{examples}
 
 Configuration groups (GROUP=OPTION):
 """
@@ -113,9 +117,10 @@ def _check_multirun(words: Sequence[str], is_multirun: bool) -> None:
 def _help(words: Sequence[str]) -> str:
     groups, values = option_names(words)
     lines = [f"  {group}: {', '.join(options)}" for group, options in groups.items()]
-    settings = [f"  {name}={field.default}" for name, field in Launch.model_fields.items()]
+    fields = Launch.model_fields.items()
+    settings = [f"  {name}={'null' if f.default is None else f.default}" for name, f in fields if not f.default_factory]
     return (
-        HELP
+        HELP.format(examples="\n".join(f"  {line}" for line in EXAMPLES["run"]))
         + "\n".join(lines)
         + "\n\nWhere things go and what trains:\n"
         + "\n".join(settings)

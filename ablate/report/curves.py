@@ -134,7 +134,9 @@ def mean_curves(
 
 def _joined(runs: pd.DataFrame, curves: pd.DataFrame, factor: FactorView) -> pd.DataFrame:
     of_factor = runs[(runs["factor"] == factor.path) & (runs["status"] == "complete")]
-    joined: pd.DataFrame = of_factor[["digest", "label", "seed"]].merge(curves, on="digest")
+    # A notebook's curves name level and seed already, once for each factor that a run belongs to.
+    own = curves.drop(columns=["factor", "level", "label", "seed"], errors="ignore").drop_duplicates(["digest", "step"])
+    joined: pd.DataFrame = of_factor[["digest", "label", "seed"]].merge(own, on="digest")
     return joined.sort_values(["label", "seed", "step"])
 
 

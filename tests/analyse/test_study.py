@@ -35,8 +35,13 @@ def test_the_whole_is_its_parts(runs):
     assert whole.published[0].inside is True
     assert (whole.importance, whole.warnings) == ((), ())
     assert whole.summary("test_acc", "2").is_baseline
-    with pytest.raises(KeyError, match="no level '9'"):
+    assert whole.summary("test_acc", 2) == whole.summary("test_acc", 2.0) == whole.summary("test_acc", "2")
+    with pytest.raises(KeyError, match="no level '9'; levels are 1, 2, 3"):
         whole.summary("test_acc", "9")
+    with pytest.raises(KeyError, match="no level True"):
+        whole.summary("test_acc", True)
+    with pytest.raises(KeyError, match="no metric 'val_acc'; there are test_acc"):
+        whole.summary("val_acc", 2)
 
 
 def test_it_prints_in_a_terminal_and_in_a_notebook(runs):
