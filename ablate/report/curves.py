@@ -151,9 +151,12 @@ def _axes(ax: "Axes | None") -> "Axes":
 def _step_axis(ax: "Axes", means: pd.DataFrame, step: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    ax.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
     if len(means):
         first, last = means["step"].min(), means["step"].max()
         margin = max(0.15, 0.0015 * (last - first))
-        ax.set_xlim(first - margin, last + margin)
+        low, high = first - margin, last + margin
+        if not ax.get_autoscalex_on():  # a panel with which this one shares its axis has other steps
+            low, high = min(low, ax.get_xlim()[0]), max(high, ax.get_xlim()[1])
+        ax.set_xlim(low, high)
     ax.set_xlabel(cut(step))

@@ -110,6 +110,21 @@ def test_curves_draw_a_line_a_level_and_a_line_a_run(make_study):
     assert ax.get_xlim()[1] == pytest.approx(50.15)
 
 
+def test_panels_of_metrics_with_other_steps_show_all_of_them_at_whole_numbers(make_study):
+    study = make_study(["model.activation"], seeds=2)
+    view = study.view.factors[0]
+    curves = study.curves.copy()
+    last = curves["step"].max()
+    curves.loc[curves["step"] < last, "test_acc"] = np.nan  # one final value, as programs may report it
+    upper, lower = Figure().subplots(2, 1, sharex=True)
+    for ax, metric in zip((upper, lower), (METRICS["train_acc"], TEST), strict=True):
+        level_curves(study.runs, curves, view, metric, ax)
+    left, right = upper.get_xlim()
+    assert left < curves["step"].min() < last < right
+    alone = level_curves(study.runs, curves, view, TEST, Figure().subplots())
+    assert [tick for tick in alone.get_xticks() if tick % 1] == []
+
+
 @pytest.mark.parametrize(("ordered", "count"), [(False, 2), (False, 6), (False, 9), (True, 18)])
 def test_no_two_levels_share_a_colour(ordered, count):
     assert len(set(colors(count, ordered=ordered))) == count
