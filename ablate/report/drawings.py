@@ -36,6 +36,8 @@ MOST_BARS = 4
 """Kinds that are drawn as bars side by side; more of them, or long names, are drawn as rows."""
 MOST_ROWS = 14
 """Levels up to which every metric gets its rows; of more, only the primary metric is drawn."""
+NEAR = 3
+"""Levels that must lie near each other to be worth a closer look."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def factor_drawings(subject: Subject) -> Iterator[Drawing]:
         subject: From :func:`ablate.report.factor_figures_data.subjects`.
     """
     yield _heat_map(subject) if is_heat_map(subject.factor) else _levels(subject)
-    if _far_levels(subject):
+    if far_levels(subject):
         yield _levels(subject, close=True)
     if subject.costs:
         yield _against_costs(subject)
@@ -82,11 +84,12 @@ def has_forest(view: StudyView, levels: pd.DataFrame) -> bool:
     return int(own["difference"].notna().sum()) > 1
 
 
-def _far_levels(subject: Subject) -> bool:
+def far_levels(subject: Subject) -> bool:
     """Whether some level of a factor on an axis lies so far off that the others need a closer look."""
-    if not (subject.factor.ordered and len(subject.factor.levels) > 2):
+    if not (subject.factor.ordered and len(subject.factor.levels) > NEAR):
         return False
-    return any(not _near(means)[1].all() for _, means in subject.levels.groupby("metric")["mean"])
+    near = [_near(means)[1] for _, means in subject.levels.groupby("metric")["mean"]]
+    return any(not one.all() and one.sum() >= NEAR for one in near)
 
 
 def _near(values: "pd.Series[float]") -> "tuple[tuple[float, float], pd.Series[bool]]":

@@ -86,10 +86,10 @@ def printed(value: Any) -> str:
 
 
 def duration(seconds: Any) -> str:
-    """Seconds as people say them: ``48 s``, ``12 min``, ``3 h 05 min``."""
-    if _absent(seconds):
+    """Seconds as people say them: ``48 s``, ``12 min``, ``3 h 05 min``; of none at all, nothing is known."""
+    value = 0.0 if _absent(seconds) else float(seconds)
+    if value == 0:
         return NONE
-    value = float(seconds)
     if value < 10:
         return f"{value:.1f} s"
     if value < 120:

@@ -1,4 +1,7 @@
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PathCollection
@@ -8,7 +11,7 @@ from matplotlib.text import Text
 from ablate.images.metrics import METRICS
 from ablate.report import FactorView, LevelView
 from ablate.report.curves import level_curves, mean_curves, metric_curves
-from ablate.report.drawings import factor_drawings, study_drawings
+from ablate.report.drawings import factor_drawings, far_levels, study_drawings
 from ablate.report.factor_figures_data import subjects
 from ablate.report.figure_style import colors, settle, styled
 from ablate.report.figures import bars, lines, positions, rows, scale
@@ -108,6 +111,22 @@ def test_curves_draw_a_line_a_level_and_a_line_a_run(make_study):
     ax = metric_curves(study.runs, study.curves, view, "50", ACCURACIES, Figure().subplots())
     assert len(ax.lines) == 2 * (3 + 1)
     assert ax.get_xlim()[1] == pytest.approx(50.15)
+
+
+@pytest.mark.parametrize(
+    ("means", "closer"),
+    [
+        ([0.957, 0.9763, 0.9745], False),  # with one left out, two are no picture
+        ([0.1, 0.957, 0.9763, 0.9745], True),
+        ([0.95, 0.957, 0.9763, 0.9745], False),
+    ],
+)
+def test_a_closer_look_is_for_three_levels_and_more_that_one_far_off_presses_together(make_study, means, closer):
+    study = make_study(["optimizer.lr"], seeds=2)
+    view = factor(*range(len(means)))
+    levels = pd.DataFrame({"metric": "test_acc", "mean": means, "label": [str(i) for i in range(len(means))]})
+    (subject,) = subjects(study.view, summarise(study.view, study.runs), study.runs, study.curves)
+    assert far_levels(replace(subject, factor=view, levels=levels)) is closer
 
 
 def test_panels_of_metrics_with_other_steps_show_all_of_them_at_whole_numbers(make_study):

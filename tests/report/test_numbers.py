@@ -40,7 +40,8 @@ def test_a_p_value(value, text):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(1.26, "1.3 s"), (47.6, "48 s"), (725, "12 min"), (11_100, "3 h 05 min"), (None, "\u2013")]
+    ("seconds", "text"),
+    [(1.26, "1.3 s"), (47.6, "48 s"), (725, "12 min"), (11_100, "3 h 05 min"), (None, "\u2013"), (0.0, "\u2013")],
 )
 def test_a_duration(seconds, text):
     assert numbers.duration(seconds) == text
