@@ -10,6 +10,7 @@ def test_the_example(example):
     network.uses_torch()
     network.write("sweeps/blocks.yaml", "epochs: 3", "epochs: 1")
     assert "6 distinct: 0 in the store" in network.ablate("plan", "blocks", *FEWER)
+    assert '"val_acc"' in network.ablate("plan", "best", "--json")
     before = network.killed("sweep", "blocks", *FEWER, records=2)
     assert 2 <= len(before) < 6
     swept = network.ablate("sweep", "blocks", *FEWER)

@@ -5,9 +5,10 @@ training, the rest is for testing, so that no pixel is in both.
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
 from ablate.images.data.arrays import Arrays
 from ablate.images.parts import DeclaredData
@@ -20,6 +21,8 @@ class PhotoTiles(DeclaredData):
     """Squares of 32x32 pixels of scikit-learn's china and flower and matplotlib's portrait of Grace Hopper."""
 
     name: Literal["photo_tiles"] = "photo_tiles"
+    val_size: Annotated[int, Field(ge=1)] = 400
+    """Training tiles that are held out where the test tiles are not to be seen."""
 
     @property
     def stored_size(self):
