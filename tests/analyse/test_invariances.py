@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from ablate.analyse import Published, analyse, equivalent, sequential
@@ -23,7 +23,7 @@ from ablate.analyse.sequential import Looks
 from ablate.task.claim import Claim
 from ablate.task.metric import Metric
 
-FEW = settings(max_examples=8, deadline=None, derandomize=True)
+FEW = settings(max_examples=8, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
 ENDINGS = ["diverged", "failed", "missing", None]
 OPPOSITE = {"rising": "falling", "falling": "rising"}
 
@@ -175,6 +175,16 @@ def facts(study, *, unit=Unit(), names=None, drawn=True, ordered=True):
     return found
 
 
+def without_sequence(found):
+    """What does not depend on which seed came first: not looks, nor what is owned after each seed."""
+    kept = {key: value for key, value in found.items() if key[0] != "looks"}
+    for key, value in kept.items():
+        if key[0] in ("max-t", "holm"):
+            value.pop("told_open_ended")
+            (value["improvement"] or {"e": 1.0}).pop("e")
+    return kept
+
+
 def _compared(one, unit):
     free = ("n", "p", "p_corrected", "p_t", "smallest_p", "exact", "standing", "needed", "p_counting_diverged")
     free += ("correlation", "pairing", "told_open_ended")
@@ -188,7 +198,7 @@ def _compared(one, unit):
         "interval": unit.ends(one.interval, unit.difference),
         "simultaneous": unit.ends(one.simultaneous, unit.difference),
         "silent": one.no_evidence != "",
-        "improvement": one.improvement,
+        "improvement": None if one.improvement is None else vars(one.improvement),
     }
 
 
@@ -234,17 +244,14 @@ def test_the_order_of_rows_is_no_evidence(study, random):
 @FEW
 @given(studies(), st.randoms(use_true_random=False))
 def test_seeds_are_names(study, random):
-    """Whatever they are called; looks take them in the order of their numbers, so there they keep it."""
+    """Whatever they are called; looks and e-values take them in the order of their numbers, so there they keep it."""
     seeds = sorted(study.runs["seed"].unique())
     new = sorted(random.sample(range(1000), len(seeds)))
     ascending = replace(study, runs=study.runs.assign(seed=study.runs["seed"].map(dict(zip(seeds, new, strict=True)))))
     same(facts(study), facts(ascending))
     random.shuffle(new)
     shuffled = replace(study, runs=study.runs.assign(seed=study.runs["seed"].map(dict(zip(seeds, new, strict=True)))))
-    before, after = (
-        {key: value for key, value in facts(one, drawn=False).items() if key[0] != "looks"} for one in (study, shuffled)
-    )
-    same(before, after)
+    same(*(without_sequence(facts(one, drawn=False)) for one in (study, shuffled)))
 
 
 @FEW
