@@ -64,14 +64,15 @@ class Link:
     """A port before a server's through which everything goes, until it is cut."""
 
     def __init__(self, server: Server) -> None:
-        self._server, self._is_cut, self._open = server, False, set[socket.socket]()
+        self._server, self._is_cut, self._is_silent = server, False, False
+        self._open = set[socket.socket]()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         Thread(target=self._accept, daemon=True).start()
 
-    def cut(self) -> None:
-        """Break all connections, and let none through from now on."""
-        self._is_cut = True
+    def cut(self, *, silently: bool = False) -> None:
+        """Break all connections, and from now on refuse them, or leave them without an answer."""
+        self._is_cut, self._is_silent = True, silently
         for end in list(self._open):
             _shut(end)
 
@@ -91,23 +92,26 @@ class Link:
                     near, _ = self._listener.accept()
                 except OSError:
                     return
-                if self._is_cut:
+                if self._is_cut and not self._is_silent:
                     near.close()
                     continue
-                far = socket.create_connection(("127.0.0.1", self._server.port))
+                far = None if self._is_cut else socket.create_connection(("127.0.0.1", self._server.port))
                 for source, sink in ((near, far), (far, near)):
-                    self._open.add(source)
-                    Thread(target=self._pump, args=(source, sink), daemon=True).start()
+                    if source is not None:
+                        self._open.add(source)
+                        Thread(target=self._pump, args=(source, sink), daemon=True).start()
 
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket | None) -> None:
         with source:
             try:
                 while data := source.recv(65536):
-                    sink.sendall(data)
+                    if sink is not None:
+                        sink.sendall(data)
             except OSError:
                 pass
             self._open.discard(source)
-            _shut(sink)
+            if sink is not None:
+                _shut(sink)
 
 
 def _shut(end: socket.socket) -> None:

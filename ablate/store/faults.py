@@ -65,7 +65,8 @@ def kind_of(error: DBAPIError) -> Kind:
         return _SERVER.get(state) or _SERVER_CLASSES.get(state[:2], "other")
     if any(text in str(cause) for text in _CONNECTING):
         return "busy"
-    return "away" if error.connection_invalidated or type(cause).__name__ == "OperationalError" else "other"
+    is_operational = any(kind.__name__ == "OperationalError" for kind in type(cause).__mro__)
+    return "away" if error.connection_invalidated or is_operational else "other"
 
 
 def reason_of(error: Exception, location: str) -> str:

@@ -198,6 +198,18 @@ def test_a_network_that_is_cut_is_waited_for_and_nothing_is_doubled(server, url,
     assert "***" in str(caught.value)
 
 
+def test_a_network_that_swallows_everything_is_waited_for(server, url, link):
+    through = f"{url.replace(str(server.port), str(link.port))}?connect_timeout=2"
+    with open_store(through) as store:
+        link.cut(silently=True)
+        store.wait_only_while(lambda: store._database.outages == 0 or link.mend() is None)
+        assert store.add(record(1)) == 1
+        assert repr(store.all()) == repr([record(1)])
+    link.cut(silently=True)
+    with pytest.raises(ConfigError, match="connection timeout expired"):
+        open_store(through)
+
+
 def test_a_lease_elsewhere_is_watched_anew_after_a_time_in_which_nobody_could_renew_it(server, url, link, monkeypatch):
     """Else the first that is back takes the other's runs."""
     now = [5e4]
