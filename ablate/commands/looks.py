@@ -6,7 +6,7 @@ refused: looks that are chosen after a look are none.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 FILE = "looks.json"
 """In a study's folder: how it is looked at, and what came of each look."""
+HEADER = ("settings", "looks", "alpha", "margin", "metric")
+"""What of it is fixed before the first look."""
 
 
 @dataclass(frozen=True)
@@ -169,18 +171,41 @@ def check_looks(study: Study, plan: Plan, folder: Path) -> None:
         ConfigError: They were.
     """
     header = _header(study, plan)
-    for file in sorted(folder.parent.glob(f"*/{FILE}")):
-        try:
-            held = json.loads(file.read_text(encoding="utf-8"))
-            same, other = held["settings"] == header["settings"], {k: held[k] for k in header}
-        except (OSError, ValueError, KeyError, TypeError):
-            raise ConfigError(f"{file}: is damaged; it holds at which numbers of seeds a study is looked at") from None
-        if same and other != header:
-            stated = ", ".join(f"{key} {other[key]}" for key in ("looks", "alpha", "margin", "metric"))
+    for file, held in _looks_at(plan, folder):
+        if header != held:
+            stated = ", ".join(f"{key} {held[key]}" for key in ("looks", "alpha", "margin", "metric"))
             raise ConfigError(
                 f"study {study.name}: seeds: these levels were looked at already, with {stated} ({file}); looks that "
                 "are fixed after a look do not hold their error"
             )
+
+
+def looked_at(study: Study, plan: Plan, folder: Path) -> tuple[str, ...]:
+    """What is to be said of a study with a number of seeds whose levels were looked at before; empty: nothing.
+
+    Raises:
+        ConfigError: What was written down of looks is damaged.
+    """
+    if study.looks is not None:
+        return ()
+    return tuple(
+        f"These levels were looked at as seeds were added, with looks {held['looks']} ({file}): verdicts with a number "
+        "of seeds that was chosen after a look are wrong more often than they say."
+        for file, held in _looks_at(plan, folder)
+    )
+
+
+def _looks_at(plan: Plan, folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Of each study in this or another folder whose levels are those of the plan, how it is looked at."""
+    settings = _settings_digest(plan)
+    for file in sorted(folder.parent.glob(f"*/{FILE}")):
+        try:
+            held = json.loads(file.read_text(encoding="utf-8"))
+            same, header = held["settings"] == settings, {key: held[key] for key in HEADER}
+        except (OSError, ValueError, KeyError, TypeError):
+            raise ConfigError(f"{file}: is damaged; it holds at which numbers of seeds a study is looked at") from None
+        if same:
+            yield file, header
 
 
 def write_looks(study: Study, plan: Plan, stage: Stage, folder: Path) -> None:
@@ -207,12 +232,16 @@ def describe(study: Study, stage: Stage) -> str:
 def _header(study: Study, plan: Plan) -> dict[str, Any]:
     assert study.looks is not None
     return {
-        "settings": digest_of(sorted({point.setting.config.digest for point in plan.points})),
+        "settings": _settings_digest(plan),
         "looks": list(study.looks.looks),
         "alpha": study.looks.alpha,
         "margin": study.looks.margin,
         "metric": metric_of(study).name,
     }
+
+
+def _settings_digest(plan: Plan) -> str:
+    return digest_of(sorted({point.setting.config.digest for point in plan.points}))
 
 
 def _ordered(plan: Plan) -> list[Point]:

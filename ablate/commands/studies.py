@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ablate.commands.answers import print_json, said_aside, study_answers, sweep_answers
 from ablate.commands.exits import BAD_INPUT, INTERRUPTED, UNFINISHED, user_errors
 from ablate.commands.kept_records import final_in, records_in, take_up, with_kept
-from ablate.commands.looks import counted_plan, train_by_looks
+from ablate.commands.looks import counted_plan, looked_at, train_by_looks
 from ablate.commands.study_folders import Words, changed_studies, folder_names, words_of
 from ablate.commands.study_view import check_studies
 from ablate.plan.compose import AnyComposer, sources
@@ -233,9 +233,9 @@ def _write_reports(wanted: StudyRequest, records: "dict[str, Record]") -> None:
     drawn = dict[str, "list[Picture]"]()
     for study in wanted.plan.studies:
         out, command = wanted.folder(study.name), wanted.command(study.name, "sweep", "report")
-        notices: tuple[str, ...] = ()
+        notices = looked_at(study, wanted.plan.of(study), out)
         if study.name in wanted.folders:
-            notices = (f"It is study {study.name} with {' '.join(wanted.words.changes)}.",)
+            notices += (f"It is study {study.name} with {' '.join(wanted.words.changes)}.",)
             print(
                 printable(f"study {study.name} is changed by the command line: it goes to {out}, not to its own folder")
             )

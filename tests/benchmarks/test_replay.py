@@ -1,12 +1,14 @@
 """The replay of committed runs: a claim is judged by the first seeds alone, with the share of the error of its look."""
 
+import math
+
 import pandas as pd
 import pytest
 
 from ablate.analyse.claims import judge
 from ablate.analyse.sequential import Looks
 from benchmarks.committed import RESULTS, STUDIES, committed
-from benchmarks.records_along import _panel_of, first, rows_of, settle
+from benchmarks.records_along import _panel_of, claims_table, first, levels_table, measure, rows_of, settle, summary
 from benchmarks.replay import DESIGNS, OUT, Settled, levels_of
 from benchmarks.replay import settle as settle_by_runs
 
@@ -65,3 +67,22 @@ def test_the_committed_table_names_every_claim_and_design():
     assert [f"looks at {name}" for name in DESIGNS] == [name for name in claims if name.startswith("looks at")]
     wanted = [claim.text for study in ("pooling", "kernel_size") for claim in committed(study).claims]
     assert set(wanted) <= set(claims["claim"])
+
+
+def test_looks_and_fixed_designs_are_followed_on_resampled_records():
+    row = measure("pooling", 0.01, 5)
+    assert row["decided"] == row["at 40"] == row["same"] == 1
+    assert row["fixed: runs"] == 2 * row["fixed: seeds"] <= row["runs at 40"] == 80
+    assert 2 * 10 <= row["runs"] <= row["claims: runs"] <= 80
+    assert row["wrong"] == 0
+    assert math.isnan(measure("pooling", 0.0, 2)["claims decided"])
+
+
+def test_the_committed_rows_give_the_committed_table():
+    frame = pd.read_csv(OUT / "records_along.csv")
+    levels, claims = levels_table(frame), claims_table(frame)
+    text = (OUT / "records_along.md").read_text()
+    assert summary(levels, claims) in text
+    for margin, part in frame.groupby("margin"):
+        one = levels[(levels["margin"] == margin) & (levels["study"] == "together")].iloc[0]
+        assert one["of fixed"] == pytest.approx(part["runs"].sum() / part["fixed: runs"].sum())

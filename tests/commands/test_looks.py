@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from ablate.commands.looks import FILE, stage_of, train_by_looks
+from ablate.commands.looks import FILE, looked_at, stage_of, train_by_looks
 from ablate.commands.studies import named, order
 from ablate.execute import Summary
 from ablate.task.errors import ConfigError
@@ -97,6 +97,18 @@ def test_other_looks_at_what_was_looked_at_are_refused(study, tmp_path):
     (study.folder("pooling") / FILE).write_text("{")
     with pytest.raises(ConfigError, match="is damaged"):
         Trainer().sweep(study, tmp_path)
+
+
+def test_a_number_of_seeds_after_looks_is_told_as_such(study, tmp_path):
+    (one,) = study.plan.studies
+    fixed = one.model_copy(update={"looks": None})
+    assert looked_at(fixed, study.plan, study.folder("pooling")) == ()
+    Trainer().sweep(study, tmp_path)
+    (said,) = looked_at(fixed, study.plan, study.folder("pooling"))
+    assert f"with looks [6, 10, 16] ({study.folder('pooling') / FILE})" in said
+    assert looked_at(one, study.plan, study.folder("pooling")) == ()
+    part = replace(study.plan, points=tuple(p for p in study.plan.points if p.setting.is_baseline))
+    assert looked_at(fixed, part, study.folder("pooling")) == ()
 
 
 def test_a_run_that_fails_lets_the_look_wait(study, tmp_path):
