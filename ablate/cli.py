@@ -79,11 +79,12 @@ _as_data = click.option(
 
 def _split(words: Sequence[str]) -> list[str]:
     """Studies and overrides as the arguments of ``ablate run``."""
+    from ablate.commands.named_study import no_study
     from ablate.commands.studies import named
 
     studies = [word for word in words if "=" not in word and not word.startswith("~")]
     if not studies:
-        raise click.UsageError("name at least one study")
+        raise no_study(words)
     return named(studies, [word for word in words if word not in studies])
 
 

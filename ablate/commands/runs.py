@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ablate.commands.declared import default_identity, default_metrics
 from ablate.commands.kept_records import digests_of, folders
+from ablate.commands.named_study import check_no_study
 from ablate.commands.nearby import ASIDE
 from ablate.commands.studies import StudyRequest, named, order, other_records, records_of
 from ablate.plan.compose import launch_of
@@ -37,6 +38,7 @@ def list_runs(overrides: Sequence[str], study: str | None, status: str | None, f
         wanted = order(named([study], overrides))
         launch = wanted.launch
     else:
+        check_no_study(overrides)
         launch = launch_of(overrides)
     if wanted is not None:
         records = list(records_of(wanted.plan, launch).values())

@@ -1,12 +1,13 @@
 """What a report has to know of a study, made from its file and its plan."""
 
+import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ablate.commands.declared import default_identity, metrics_of, step_of
 from ablate.commands.looks import looks_of
-from ablate.plan.design import Levels, is_same
+from ablate.plan.design import MAX_SETTINGS, Levels, is_same
 from ablate.plan.plan import Plan
 from ablate.plan.sources import sweep_file
 from ablate.plan.study import Published, Study
@@ -32,6 +33,9 @@ UNITS: Mapping[str, Mapping[str, str]] = {
     }
 }
 """By task, of factors whose levels lie on an axis."""
+
+MOST_COLUMNS = 20
+"""Of a faulty table that are told."""
 
 LEVELS_ONLY = ("better", "equivalent", "monotone")
 """Kinds of claims about the levels that they name and no others."""
@@ -257,13 +261,16 @@ def published_table(name: str, metrics: Sequence[str]) -> "pd.DataFrame":
 
     file = sweep_file(name)
     try:
+        with file.open(newline="", encoding="utf-8-sig") as lines:
+            _, *columns = next(csv.reader(lines), [""])
+        unknown = [column for column in columns if column not in metrics]
+        if unknown or not columns or len(set(columns)) < len(columns):
+            wrong = ", ".join((unknown or columns)[:MOST_COLUMNS]) or "(none)"
+            raise ValueError(f"columns {wrong} are no metrics, each once; allowed are {', '.join(metrics)}")
         table = pd.read_csv(file, dtype={0: str}, compression=None)
+        if len(table) > MAX_SETTINGS:
+            raise ValueError(f"has {len(table):,} rows; at most {MAX_SETTINGS:,}")
         table = table.rename(columns={table.columns[0]: "label"}).astype({"label": str})
-        unknown = [c for c in table.columns[1:] if c not in metrics]
-        if unknown or table.shape[1] < 2:
-            raise ValueError(
-                f"columns {', '.join(unknown) or '(none)'} are no metrics; allowed are {', '.join(metrics)}"
-            )
-        return table.astype(dict.fromkeys(table.columns[1:], float))
-    except (ValueError, IndexError, UnicodeDecodeError) as error:
+        return table.astype(dict.fromkeys(columns, float))
+    except (ValueError, csv.Error) as error:
         raise ConfigError(f"{file}: is no published table: {error}") from None

@@ -15,7 +15,7 @@ from ablate.plan.links import has_links, resolve_links
 from ablate.plan.study import Study, parse_study
 from ablate.plan.study_file import DEFAULT_TASK, StudyFile, read_study_file
 from ablate.plan.study_overrides import override_study
-from ablate.plan.suggestions import did_you_mean
+from ablate.plan.suggestions import MOST_HINTS, did_you_mean
 from ablate.task.errors import ConfigError
 from ablate.task.finding import find_task
 from ablate.task.identity import flatten
@@ -24,7 +24,7 @@ from ablate.task.task import composes_itself
 
 MAX_STUDIES = 200
 """Of a command line, those that are included by others too."""
-MAX_DEPTH = 20
+MAX_DEPTH = 5
 """Studies that include one another."""
 
 LEVELS = ("factors", "search")
@@ -338,7 +338,8 @@ def _own_values(file: StudyFile, composer: AnyComposer, values: Mapping[str, Any
                 f"{key}: is written as nested keys in a study file, {{{key.replace('.', ': {', 1)}: ...}}}}"
             )
         else:
-            problems.append(f"{key}: there is no such field{did_you_mean(key, [*values, 'study'])}")
+            hint = did_you_mean(key, [*values, "study"]) if len(problems) < MOST_HINTS else ""
+            problems.append(f"{key}: there is no such field{hint}")
     if problems:
         raise ConfigError(problems)
     return own

@@ -9,6 +9,10 @@ from ablate.task.errors import ConfigError
 from ablate.task.packaged import packaged
 
 MAX_TABLE_BYTES = 1024 * 1024
+RESERVED = ("ablate.db", "diagnoses", "index.html", "slurm", "weights")
+"""Names that other things have in a folder of results."""
+MAX_NAME_BYTES = 200
+"""Of a study's name; what is put behind it fits into a file's name, too."""
 
 _PART = re.compile(r"[\w+][\w+\- .]*", re.UNICODE)
 _OWN_GROUPS = ("model", "data", "optimizer", "schedule", "train")
@@ -47,14 +51,14 @@ def sweep_folders() -> list[Path]:
 
 
 def study_names() -> list[str]:
-    """Every study that can be named, sorted; by the names of files alone, none of which is read."""
+    """Every study that can be named, sorted; by the files' names and kinds alone, none of which is read."""
     return sorted({name for folder in sweep_folders() for name in _names_below(folder)})
 
 
 def _names_below(folder: Path) -> Iterator[str]:
     for file in folder.rglob("*.yaml"):
         name = file.relative_to(folder).with_suffix("").as_posix()
-        if is_study_name(name):
+        if is_study_name(name) and _below(folder, f"{name}.yaml") is not None:
             yield name
 
 
@@ -62,9 +66,13 @@ def is_study_name(name: str) -> bool:
     """Whether a study file may be called so: it also names a folder of results and stands in addresses and figures.
 
     Letters, digits and ``_ + - .`` and blanks (no part begins with a dot, a dash or a blank, or ends with a blank),
-    ``/`` for folders.
+    ``/`` for folders. What else lies in a folder of results is no name.
     """
-    return len(name) <= 200 and all(_PART.fullmatch(part) and not part.endswith((" ", ".")) for part in name.split("/"))
+    if name.partition("/")[0] in RESERVED:
+        return False
+    return len(name.encode(errors="replace")) <= MAX_NAME_BYTES and all(
+        _PART.fullmatch(part) and not part.endswith((" ", ".")) for part in name.split("/")
+    )
 
 
 def study_path(name: str) -> Path:
@@ -85,7 +93,8 @@ def study_path(name: str) -> Path:
     ):
         raise ConfigError(
             f"study {name!r}: a study file's name has letters, digits, '_', '-', '+', '.' and blanks in it and begins "
-            "with none of '-', '.' and blank; rename the file"
+            f"with none of '-', '.' and blank; it is at most {MAX_NAME_BYTES} bytes long, and none of "
+            f"{', '.join(RESERVED)}; rename the file"
         )
     hint = f"; did you mean {plain}?" if plain != name and plain in names else did_you_mean(plain, names)
     raise ConfigError(

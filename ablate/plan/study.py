@@ -13,7 +13,7 @@ from ablate.task.finding import find_task
 
 Design = Literal["one-at-a-time", "grid", "leave-one-out"]
 MAX_FACTORS = 200
-MAX_PARTS = 1_000
+MAX_PARTS = 200
 """Claims, remarks, and whatever else a study lists beside its levels and seeds."""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from ablate.plan.links import link_problems
 from ablate.plan.sources import study_path
 from ablate.plan.study_yaml import load_study_yaml
-from ablate.plan.suggestions import did_you_mean
+from ablate.plan.suggestions import MOST_HINTS, did_you_mean
 from ablate.task.errors import ConfigError
 
 DEFAULT_TASK = "images"
@@ -66,9 +66,9 @@ def read_study_file(name: str) -> StudyFile:
     if not isinstance(node, Mapping):
         problems.append("the file has no study: node" if node is None else f"study = {node!r}: must be a mapping")
         node = {}
-    problems += [
-        f"study.{key}: there is no such field{did_you_mean(key, STUDY_KEYS)}" for key in node if key not in STUDY_KEYS
-    ]
+    for number, key in enumerate(key for key in node if key not in STUDY_KEYS):
+        hint = did_you_mean(key, STUDY_KEYS) if number < MOST_HINTS else ""
+        problems.append(f"study.{key}: there is no such field{hint}")
     task = node.get("task")
     if task is not None and (not isinstance(task, str) or not task):
         problems.append(f"study.task = {task!r}: must be a task's name")

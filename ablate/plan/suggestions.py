@@ -3,13 +3,17 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+MOST_HINTS = 100
+"""Of the problems of one file; looking for names that are alike takes time."""
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+
+def did_you_mean(word: str, known: Iterable[str], rest: str = "") -> str:
     """A hint for the end of a message.
 
     Args:
         word: What was written: a dotted path, or any name.
         known: What there is.
+        rest: Of what was written, such as a value; put behind each name.
 
     Returns:
         ``; did you mean optimizer.lr?``, or nothing where nothing is like it. A path whose last part is the word, or
@@ -23,4 +27,4 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if not likely:
         last = {name.rpartition(".")[2]: name for name in reversed(names)}
         likely = [last[match] for match in get_close_matches(word.rpartition(".")[2], last, n=3, cutoff=0.75)]
-    return f"; did you mean {' or '.join(likely[:3])}?" if likely else ""
+    return f"; did you mean {' or '.join(name + rest for name in likely[:3])}?" if likely else ""

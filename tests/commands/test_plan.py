@@ -46,3 +46,26 @@ def test_the_table_of_cohorts_says_steps_once_where_they_are_the_unit_of_work(wr
     write("sweeps/s.yaml", "study: {task: t, factors: {lr: [0.1]}, seeds: 2}\n")
     (heading,) = [line for line in ablate("plan", "s").splitlines() if "members" in line]
     assert heading.replace("┃", " ").split() == ["members", "seeds", "epochs", "epochs/s", "time"]
+
+
+@pytest.mark.parametrize("command", ["plan", "sweep", "report", "search", "watch"])
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["lr=0.1"], "lr=0.1: there is no such field; did you mean optimizer.lr=0.1?"),
+        (["+epochs=1,2"], "did you mean train.epochs=1,2?"),
+        (["seeds=3", "results=out"], "did you mean study.seeds=3?"),
+        (["optimizer.lr=0.1"], "name at least one study"),
+    ],
+)
+def test_overrides_alone_are_told_what_was_meant(command, words, hint, results, ablate):
+    said = ablate(command, *words, code=2)
+    assert "name at least one study" in said
+    assert hint in said
+    assert "results" not in said
+
+
+@pytest.mark.parametrize("word", ["lr", "sweeps/lr.yaml", "study=lr"])
+def test_a_study_of_which_runs_are_asked_is_named_by_an_option(word, results, ablate):
+    assert "did you mean --study lr?" in ablate("runs", word, code=2)
+    assert "did you mean kernel_size?" in ablate("runs", "kernelsize", code=2)
