@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ablate.task.errors import ConfigError
 from ablate.task.finding import CHECKS, Found, find_parts, load_object
 from ablate.task.project import GROUPS, read_project
+from ablate.task.task import composes_itself
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,10 @@ def _load(part: Found) -> None:
     from ablate.execute.choice import load_executor
 
     if part.group == "tasks":
-        part.load().provide(())
+        task = part.load()
+        task.provide(())
+        if composes_itself(task):
+            task.compose(())
     elif part.group == "executors":
         load_executor(part.name)
     else:

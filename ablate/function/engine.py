@@ -11,7 +11,7 @@ from typing import Any
 from ablate.function.limit import time_limit
 from ablate.function.report import Left, Report, ReportError
 from ablate.function.signature import configuration_type, load_function, nested, typed
-from ablate.task.marked import MARK, marked, settled
+from ablate.task.marked import MARK, settled
 from ablate.task.output import capturing
 from ablate.task.plain_engine import PlainEngine
 from ablate.task.plain_run import PlainRun
@@ -35,6 +35,8 @@ class FunctionEngine(PlainEngine):
     def __init__(self, device: str, threads: int) -> None:
         super().__init__(device, threads)
         self._mark = os.environ.get(MARK) or uuid.uuid4().hex
+        self._left: set[int] = set()
+        """Numbers of processes that earlier runs have left behind."""
         os.environ.update({**self.variables, MARK: self._mark})
 
     def train_one(self, run: PlainRun, on_step: Callable[[int], None], rule: StopRule | None) -> Result:
@@ -44,7 +46,7 @@ class FunctionEngine(PlainEngine):
         kind = configuration_type(function, place)
         config = nested(run.config) if kind is None else typed(kind, run.config)
         report = Report(run.details["metrics"], rule, on_step)
-        error, before = None, set(marked(self._mark))
+        error = None
         with capturing() as output:
             try:
                 with time_limit(run.time_limit, report):
@@ -59,12 +61,12 @@ class FunctionEngine(PlainEngine):
         if report.raised is not None:
             raise report.raised
         notes: dict[str, Any] = {"code": run.details["code"], "output": output.text}
-        if left := settled(self._mark, before, SETTLE_SECONDS):
-            notes["left_behind"] = left
+        if left := settled(self._mark, self._left, SETTLE_SECONDS):
+            notes["left_behind"] = list(left.values())
+            self._left |= left.keys()
         curves = report.curves
-        if (error or report.fault) is not None:
-            said = [report.fault] if report.fault not in (None, error) else []
-            return Result("failed", curves, "\n".join([*filter(None, said), *filter(None, [error])]), notes)
+        if faults := list(dict.fromkeys(fault for fault in (report.fault, error) if fault is not None)):
+            return Result("failed", curves, "\n".join(faults), notes)
         if report.has_diverged:
             return Result("diverged", curves, None, notes)
         if report.stopped_by_rule:

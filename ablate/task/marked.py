@@ -38,8 +38,8 @@ def marked(name: str) -> dict[int, str]:
     return found
 
 
-def settled(name: str, before: set[int], seconds: float) -> list[str]:
-    """Names of a worker's new processes that do not end by themselves.
+def settled(name: str, before: set[int], seconds: float) -> dict[int, str]:
+    """Names, by their numbers, of a worker's new processes that do not end by themselves.
 
     Args:
         name: The worker's.
@@ -49,7 +49,7 @@ def settled(name: str, before: set[int], seconds: float) -> list[str]:
     until = time.monotonic() + seconds
     while (left := {pid: what for pid, what in marked(name).items() if pid not in before}) and time.monotonic() < until:
         time.sleep(0.02)
-    return list(left.values())
+    return left
 
 
 def end_marked(name: str) -> None:

@@ -104,6 +104,7 @@ def test_studies(refused, door, study, says):
             lambda text: text.replace('"max"', '"max", low = 1, high = 0'),
             "acc: low = 1: must be below high, which is 0",
         ),
+        (lambda text: text + "timeout = nan\n", "tasks.t.timeout = nan"),
         (lambda text: text.replace('"max"', '"more"'), "tasks.t.metrics.acc.goal = 'more': input should be 'max' or"),
     ],
 )
@@ -279,6 +280,8 @@ def test_a_table_that_is_not_there(refused):
 
 def test_plugins_lists_what_is_broken_and_says_so_by_its_exit_code(folder, write):
     write("ablate.toml", '[tasks]\na = "good:TASK"\n[networks]\nb = "bad:Net"\nc = "good:TASK"\n' + FUNCTION)
+    write("pyproject.toml", HYDRA.replace("[tasks.t]", "[tool.ablate.tasks.h]"))
+    write("train.py", "raise SystemExit(3)\n")
     write("good.py", "from ablate.images.task import IMAGES as TASK\nprint('loaded')\n")
     write("bad.py", RAISES)
     write("trainer.py", "async " + TRAINER)
@@ -289,8 +292,11 @@ def test_plugins_lists_what_is_broken_and_says_so_by_its_exit_code(folder, write
     assert "bad:Net: cannot be loaded: Left: not today" in problems["b"]
     assert "network 'c' (ablate.toml:5): must be a subclass of" in problems["c"]
     assert "tasks.t.function = 'trainer:train': is an async function" in problems["t"]
+    assert "train.py: ended by itself (3)" in problems["h"]
     assert "broken: b (ablate.toml:4)" in CliRunner().invoke(main, ["plugins"], env={"COLUMNS": "500"}).stdout
     write("ablate.toml", '[tasks]\na = "good:TASK"\n')
+    write("train.py", APPLICATION)
+    write("config.yaml", "{lr: 0.5, seed: 0}")
     assert CliRunner().invoke(main, ["plugins"]).exit_code == 0
     write("ablate.toml", "[task]\n")
     done = CliRunner().invoke(main, ["plugins"])
