@@ -14,9 +14,9 @@ al. 2020, *Admissible anytime-valid sequential inference must rely on nonnegativ
 *Annals of Statistics* 49). A seed's stake is tanh(c r), r its difference over the root mean square of those up to it,
 as the sign is fair whatever the size is: a product of 1 ± tanh(c r), averaged over both directions and c = 0.5, 1 and
 2. The levels told from the baseline are those of e-BH (Wang and Ramdas 2022, *J. R. Statist. Soc. B* 84): of them at
-most 5 % are told falsely on average, however levels depend on each other. It takes seven seeds at least, and about a
-third more seeds than looks that are fixed beforehand (:mod:`ablate.analyse.sequential`). Seeds count in ascending
-order: those that are added need larger numbers.
+most 5 % are told falsely on average, however levels depend on each other. One level takes seven seeds at least; a
+difference of one and a half standard deviations nine on average, one of half of one is found with 40 seeds in 60 % of
+studies. Seeds count in ascending order: those that are added need larger numbers.
 """
 
 from collections.abc import Sequence

@@ -10,7 +10,7 @@ from ablate.report.answer import study_answer
 from ablate.report.console import add_column, add_row, output, plain, table
 from ablate.report.findings import published_line
 from ablate.report.summary import analyse_study, summarise
-from ablate.report.tables import Sheet, by_level, explanation, heads, p_cell, published_cell, sheets
+from ablate.report.tables import BETTER, Sheet, by_level, explanation, heads, p_cell, published_cell, sheets
 from ablate.report.view import FactorView, StudyView
 from ablate.report.warnings import warnings
 from ablate.task.metric import Metric
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ablate.analyse import StudyAnalysis
 
-FULL = 62
+FULL = 80
 """Columns that one metric takes in a full sheet."""
 STACKED, LEVEL = 20, 24
 """Columns that one metric takes in a stacked table, and those that the level and its runs take."""
@@ -109,6 +109,7 @@ def _stacked_factor(factor: FactorView, metrics: Sequence[Metric], rows: pd.Data
             if pd.notna(row.get("difference")):
                 lines.append(f"Δ {numbers.signed(row['difference'], digits)}")
                 lines.append(f"p {p_cell(row)}")
+                lines.append(f"{BETTER} {numbers.number(row['p_better'], 2)}")
             if pd.notna(row["published"]):
                 lines.append(f"published {published_cell(row)}")
             cells.append("\n".join(lines))

@@ -128,9 +128,14 @@ def test_adding_seeds_until_something_is_told_is_wrong_as_seldom_as_it_says(nois
     assert false.mean() <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / studies)
 
 
-def test_a_difference_of_one_and_a_half_deviations_is_found_with_nine_seeds_on_average():
-    generator = np.random.default_rng(1)
-    differences = generator.normal(1.5, 1.0, (500, 40))
-    e = np.array([e_values(np.sign(differences[:, :n]), differences[:, :n]) for n in range(1, 41)])
+def owned(effect):
+    """After each of 40 seeds, [seeds, studies]."""
+    differences = np.random.default_rng(1).normal(effect, 1.0, (500, 40))
+    return np.array([e_values(np.sign(differences[:, :n]), differences[:, :n]) for n in range(1, 41)])
+
+
+def test_a_difference_is_found_as_fast_as_it_says():
+    assert (owned(0.5).max(axis=0) >= 20).mean() == pytest.approx(0.6, abs=0.05)
+    e = owned(1.5)
     assert (e.max(axis=0) >= 20).all()
     assert (e >= 20).argmax(axis=0).mean() + 1 == pytest.approx(8.9, abs=0.5)

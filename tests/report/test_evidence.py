@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from ablate.analyse.results import Course
 from ablate.images.metrics import METRICS as M
 from ablate.report import FactorView, LevelView, StudyView
 from ablate.report.answers import answers
@@ -71,3 +74,14 @@ def test_tables_and_data_have_the_probability_of_improvement(study):
     assert difference["p_better_interval"] == pytest.approx([one.interval.low, one.interval.high])
     assert (difference["e"], difference["told_open_ended"]) == (pytest.approx(one.e), False)
     assert difference["correlation"] == pytest.approx(np.corrcoef(values[1], values[2])[0, 1])
+
+
+def test_a_study_with_looks_is_told_from_one_with_a_number_of_seeds(study):
+    view, runs, _ = study
+    analysis = analyse_study(view, runs)
+    looked = replace(
+        analysis, comparisons=tuple(replace(c, course=Course(2, 2, 10, "told")) for c in analysis.comparisons)
+    )
+    said = [further_evidence(view.factors[0], view.metric, one)[0] for one in (analysis, looked)]
+    assert ["p and intervals of a number of seeds fixed" in text for text in said] == [True, False]
+    assert ["standings of looks fixed" in text for text in said] == [False, True]
