@@ -36,7 +36,7 @@ def settings_on(
         choice: The executor.
         device: As for :func:`ablate.execute.devices.worker_settings`.
         workers: How many; None: as many as the place has.
-        runs: Of the whole sweep.
+        runs: The runs of the whole sweep.
         engine: See :class:`WorkerSettings`.
 
     Returns:

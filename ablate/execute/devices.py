@@ -24,7 +24,7 @@ def worker_settings(
     Args:
         device: ``auto`` (CUDA where there is a GPU), ``cpu``, ``cuda`` (all GPUs) or ``cuda:N``.
         workers: How many; None: one a core, or one a GPU.
-        runs: Of the whole sweep, what the store holds included.
+        runs: The runs of the whole sweep, those that the store holds included.
         engine: See :class:`WorkerSettings`.
 
     Returns:

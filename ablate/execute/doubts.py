@@ -12,7 +12,7 @@ class Doubts:
     """Believes a declaration as soon as one run has measured all of it, in this sweep or an earlier one.
 
     Args:
-        store: With the records of earlier sweeps.
+        store: The store with the records of earlier sweeps.
     """
 
     def __init__(self, store: Store) -> None:
@@ -23,7 +23,7 @@ class Doubts:
         """Leave off where no run of a task has measured what one of these lacks.
 
         Args:
-            runs: Of a cohort.
+            runs: The runs of a cohort.
             results: One each.
 
         Raises:

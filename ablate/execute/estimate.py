@@ -45,7 +45,7 @@ class Speeds:
         others[:] = [s for s in others if (s.members, s.shared) != (speed.members, speed.shared)] + [speed]
 
     def measured(self, run: Run, members: int, shared: bool) -> float | None:
-        """Of the measured cohort of this key that is most alike in size (and then in sharing batches), else None."""
+        """The speed of the measured cohort of this key that is closest in size (then in sharing batches), else None."""
         known = self._known.get(run.cohort_key)
         if not known:
             return None
@@ -72,7 +72,7 @@ def estimate(cohorts: Sequence[Cohort], speeds: Speeds, workers: int) -> Estimat
     Args:
         cohorts: As :func:`ablate.plan.cohorts.form_cohorts` gives them.
         speeds: What is known of this host.
-        workers: At least 1.
+        workers: How many there are, at least 1.
     """
     seconds = hand_out([cohort.samples / speeds.of(cohort) for cohort in cohorts], workers)[0].cost
     samples = sum(cohort.samples for cohort in cohorts)

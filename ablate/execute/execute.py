@@ -42,8 +42,8 @@ def execute(
         executor: What starts the workers, by name or with options; see :mod:`ablate.task.executor`.
         engine: ``module:class`` of an engine that trains all runs, instead of the one that each run names.
         progress: Shows what happens; None: nothing.
-        max_members: Of a cohort; None: see :func:`ablate.plan.cohorts.default_members`.
-        stops: By digest, what a run must reach to go on; one that does not leaves a record with the status ``stopped``.
+        max_members: Most members of a cohort; None: see :func:`ablate.plan.cohorts.default_members`.
+        stops: What a run must reach to go on, by its digest; else its record has the status ``stopped``.
         weights: Folder in which the weights of complete runs are kept; None: they are not.
         limits: What ends the sweep early; None: nothing.
 

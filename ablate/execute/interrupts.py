@@ -30,7 +30,7 @@ class Interrupts:
             signal.signal(number, handler)
 
     def ignore(self) -> None:
-        """From now on raise nothing: what is left to do is cleaning up."""
+        """Raise nothing from now on: what is left to do is cleaning up."""
         self.asked = self._raised = True
 
     def _handle(self, number: int, frame: FrameType | None) -> None:

@@ -18,7 +18,7 @@ class Keeper:
 
     Args:
         store: Where they belong.
-        owner: Of the leases that end with them.
+        owner: Who holds the leases that end with them.
     """
 
     def __init__(self, store: Store, owner: Owner) -> None:
@@ -29,7 +29,7 @@ class Keeper:
     def take(
         self, worker: Worker, flight: Flight, results: Sequence[Result], hardware: Mapping[str, object]
     ) -> tuple[list[Record], list[Record]]:
-        """Records of the members of a cohort, and of what is read off them; they are kept by the next :meth:`save`."""
+        """Records of a cohort's members and of the shorter runs taken from them; the next :meth:`save` keeps them."""
         provenance = {**collect(), **worker.hardware, **hardware, "started": flight.started_at, "ended": now()}
         cohort = flight.assignment.cohort
         trained, derived = [], []

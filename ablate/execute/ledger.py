@@ -21,24 +21,24 @@ RATE_SECONDS = 60.0
 LATE_SECONDS = 60.0
 """Given to an engine beyond a run's time limit: to import what the run needs, and to leave it."""
 MESSAGE_LINES = 3
-"""Of an exception, shown as the reason why a run failed."""
+"""Lines of an exception's message that are shown as the reason why a run failed."""
 
 Origin = Literal["trained", "reused", "read_off", "elsewhere"]
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """A cohort for a worker, with what will be read off its members."""
+    """A cohort for a worker, with the shorter runs that will be taken from its members."""
 
     cohort: Cohort
     shorter: Mapping[str, tuple[Run, ...]]
-    """By a member's digest: runs that are prefixes of it."""
+    """Runs that are prefixes of a member, by the member's digest."""
     is_retry: bool = False
     """Whether its run has already been in a worker that died."""
 
     @property
     def digests(self) -> list[str]:
-        """Of all runs that it settles."""
+        """Digests of all runs that it settles."""
         return [run.digest for member in self.cohort.runs for run in (member, *self.shorter.get(member.digest, ()))]
 
 
@@ -53,7 +53,7 @@ class Flight:
     """Seconds that it will take by speeds measured on this host; None: there are none."""
     started: float = field(default_factory=time.monotonic)
     steps: dict[int, int] = field(default_factory=dict)
-    """By member: the last step that it has finished."""
+    """The last step that each member has finished."""
 
     @property
     def samples(self) -> int:
@@ -83,7 +83,7 @@ class Ledger:
         self.open = dict(self.runs)
         """Runs that have no record yet."""
         self.flights: dict[Any, Flight] = {}
-        """By worker."""
+        """What is in training, by worker."""
         self.deaths = 0
         self._workers, self._speeds = workers, speeds
         self._statuses: Counter[Status] = Counter()
@@ -162,7 +162,7 @@ class Ledger:
         )
 
     def state(self, queue: Iterable[Assignment]) -> State:
-        """For the display.
+        """What the display shows.
 
         Args:
             queue: Tasks that wait for a worker.
@@ -207,7 +207,7 @@ class Ledger:
 
 
 def reason(error: str | None) -> str:
-    """Of a traceback: kind and message, in one line; of any other text the last line.
+    """Kind and message of a traceback, in one line; of any other text the last line.
 
     What follows a traceback's last frame is the message: Hydra's goes on after the line that names the kind.
     """

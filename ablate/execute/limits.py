@@ -9,7 +9,7 @@ class Limits:
     """What ends a sweep early; the same command goes on from there."""
 
     fail_fast: bool = False
-    """At the first run that fails; what is in training then is given up."""
+    """Whether the sweep ends at the first run that fails; what is in training then is given up."""
     hours: float | None = None
     """After so long no cohort is begun; what is in training is brought to its end. None: no limit."""
 

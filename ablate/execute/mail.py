@@ -55,7 +55,7 @@ LOOK_SECONDS = 0.25
 """Between two looks whether to leave off."""
 
 PATIENCE_SECONDS = 900.0
-"""For so long a worker tries to write what it has trained while the folder cannot be written."""
+"""How long a worker tries to write what it has trained while the folder cannot be written."""
 
 T = TypeVar("T")
 
@@ -110,7 +110,7 @@ class SweepMail:
         (self.folder / ("stop" if worker is None else f"stop.{worker}")).touch()
 
     def answers(self) -> dict[str, list[int]]:
-        """By worker the numbers of orders that have been answered, ascending; 0: it is ready."""
+        """The numbers of orders that each worker has answered, ascending; 0: it is ready."""
         found: dict[str, list[int]] = {}
         for name in os.listdir(self.folder / "answers"):
             if name.endswith(".json") and not name.startswith("."):
@@ -172,7 +172,7 @@ class WorkerMail:
     """The worker's side: a connection as :func:`ablate.execute.worker.serve` wants one.
 
     Args:
-        folder: Of the sweep.
+        folder: The sweep's folder.
         worker: The worker's name in it.
         place: What its machine is called there, for the provenance: a job's number.
         attempts: So often an order may be begun by this worker, which is started again when it is preempted.

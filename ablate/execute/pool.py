@@ -30,7 +30,7 @@ class WorkerProcess:
     connection: "Connection[Any, Any]"
     orders: WorkerSettings
     mark: str
-    """In its environment, and in those of all processes that it starts."""
+    """A variable in its environment, and in those of all processes that it starts."""
     hardware: dict[str, Any] = field(default_factory=dict)
     is_ready: bool = False
 
@@ -82,7 +82,7 @@ class Pool:
         """What the workers have said, or that they have died, once there is anything or the time is up.
 
         Args:
-            seconds: At most.
+            seconds: How long to wait at most.
         """
         sources: list[Any] = [worker.connection for worker in self.workers]
         sources += [worker.process.sentinel for worker in self.workers]

@@ -51,9 +51,9 @@ class RayOptions(Fields):
     address: Annotated[str, Field(pattern=r"^(local|auto|ray://.+|[^:/]+:\d+)$")] = LOCAL
     """``local``: started for the sweep on this machine; ``auto``: the one that runs on it; ``HOST:PORT``, ``ray://...``."""
     cpus: Annotated[float, Field(gt=0.0)] = 1.0
-    """Of each actor; on the CPU it trains with as many threads (at least one)."""
+    """Processor cores of each actor; on the CPU it trains with as many threads (at least one)."""
     gpus: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
-    """Of each actor: 0.5 places two on each GPU."""
+    """GPUs of each actor: 0.5 places two on each GPU."""
     memory: Annotated[float, Field(gt=0.0)] | None = None
     """GB that each actor takes of its node; None: it is not counted."""
 
@@ -277,7 +277,7 @@ def _ray() -> Any:
 
 
 def _resources(options: RayOptions) -> dict[str, float]:
-    """As Ray's options of an actor."""
+    """The resources as Ray's options of an actor."""
     memory = {"memory": options.memory * 2**30} if options.memory is not None else {}
     return {"num_cpus": options.cpus, "num_gpus": options.gpus, **memory}
 

@@ -15,13 +15,13 @@ GAIN = 1.05
 """A larger cohort must be at least so many times as fast."""
 
 MEMORY_SHARE = 0.5
-"""Of the machine's memory, for the cohorts of all workers together."""
+"""Share of the machine's memory for the cohorts of all workers together."""
 
 WORTH_SECONDS = 60.0
 """Shapes whose runs take less than so long, by what is known or guessed, are not measured."""
 
 PROBE_SECONDS = 1.0
-"""For the steps of one measurement."""
+"""How long the steps of one measurement take."""
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Probe:
 
     @property
     def members(self) -> tuple[Run, ...]:
-        """Of the next measurement."""
+        """The members of the next measurement."""
         return tuple(self.runs[i % len(self.runs)] for i in range(self.size))
 
 
@@ -48,7 +48,7 @@ class Sizing:
     """Measurements to make before a sweep, and what follows from them.
 
     Args:
-        runs: To be trained.
+        runs: The runs to train.
         speeds: What is known of this host; shapes with a measured size are not measured again.
         workers: That train at the same time, and so share the memory.
         measure_all: Whether short work is measured, too.
@@ -75,7 +75,7 @@ class Sizing:
 
         Args:
             probe: What was measured.
-            samples_per_second: Of one worker, while the others were busy.
+            samples_per_second: Speed of one worker while the others were busy.
             used: Bytes that the cohort took.
         """
         before = max(probe.speeds.values(), default=0.0)

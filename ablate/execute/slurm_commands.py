@@ -23,7 +23,7 @@ SECONDS = 60
 """Given to a command."""
 
 FOREVER = 1_000_000
-"""Of time-outs of one job: how often a cohort may be cut off is counted by its worker."""
+"""Most time-outs of one job: its worker counts how often a cohort may be cut off."""
 
 
 def check(partition: str | None) -> None:
@@ -60,8 +60,8 @@ def submit(functions: Sequence[Callable[[], None]], folder: Path, options: Mappi
 
     Args:
         functions: One for each job; pickled.
-        folder: Of submitit's scripts and logs.
-        options: Of :class:`ablate.execute.slurm_job.SlurmOptions`.
+        folder: Folder of submitit's scripts and logs.
+        options: An instance of :class:`ablate.execute.slurm_job.SlurmOptions`.
 
     Returns:
         The jobs' numbers, such as ``12_3``.
@@ -99,7 +99,7 @@ def submit(functions: Sequence[Callable[[], None]], folder: Path, options: Mappi
 
 
 def states() -> dict[str, str] | None:
-    """By number the states of this user's jobs, those that have ended a while ago left out; None: no answer.
+    """The states of this user's jobs by number, without those that ended a while ago; None: no answer.
 
     Behind the state of a job that can never start stands why: ``PENDING (PartitionTimeLimit)``.
     """

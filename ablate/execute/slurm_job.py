@@ -28,9 +28,9 @@ class SlurmOptions(Fields):
     time: Annotated[int, Field(ge=1)] = 60
     """Limit, in minutes. A job that reaches it goes back into the queue; a cohort must fit into it."""
     cpus: Annotated[int, Field(ge=1)] = 1
-    """Of each job; on the CPU it trains with as many threads."""
+    """Processor cores of each job; on the CPU it trains with as many threads."""
     gpus: Annotated[int, Field(ge=0, le=1)] = 0
-    """Of each job; a worker trains on one."""
+    """GPUs of each job; a worker trains on one."""
     gres: Annotated[str, Field(min_length=1)] | None = None
     """Such as ``gpu:a100:1``, instead of ``gpus``."""
     memory: Annotated[float, Field(gt=0.0)] | None = None
@@ -83,7 +83,7 @@ class Job:
     name: str
     settings: WorkerSettings
     number: str | None = None
-    """Of Slurm's job; None: not submitted yet."""
+    """Number of Slurm's job; None: it is not submitted yet."""
     is_ready: bool = False
     hardware: dict[str, Any] = field(default_factory=dict)
     sent: int = 0

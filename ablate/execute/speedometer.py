@@ -16,7 +16,7 @@ class Speedometer:
 
     Args:
         store: Where they are kept for later sweeps.
-        device: Of the sweep's workers, as :func:`ablate.execute.devices.speed_device` names it.
+        device: The device of the sweep's workers, as :func:`ablate.execute.devices.speed_device` names it.
     """
 
     def __init__(self, store: Store, device: str) -> None:

@@ -26,11 +26,11 @@ class Summary:
     statuses: Mapping[Status, int] = field(default_factory=dict)
     """How many have a record of each status now; the rest is missing (a sweep that was interrupted)."""
     trained: int = 0
-    """By this sweep."""
+    """Runs that this sweep trained."""
     reused: int = 0
-    """In the store before."""
+    """Runs that were in the store before."""
     read_off: int = 0
-    """From a longer run of the same trajectory."""
+    """Runs that were taken from a longer run of the same trajectory."""
     elsewhere: int = 0
     """Trained by another sweep on the same store meanwhile."""
     failures: tuple[Failure, ...] = ()
@@ -79,7 +79,7 @@ class Summary:
             counts.append(f"{self.missing} not trained")
         origins = [f"{self.trained} trained in {clock(self.seconds)}", f"{self.reused} already in the store"]
         if self.read_off:
-            origins.append(f"{self.read_off} read off longer runs")
+            origins.append(f"{self.read_off} taken from longer runs")
         if self.elsewhere:
             origins.append(f"{self.elsewhere} trained by another sweep")
         lines = [f"{self.planned} runs: {', '.join(counts)} ({', '.join(origins)})"]

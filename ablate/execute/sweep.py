@@ -63,11 +63,11 @@ class Sweep:
     Args:
         runs: Each once.
         store: Written by this process only.
-        orders: Of each worker.
-        choice: Of the executor.
+        orders: The orders of each worker.
+        choice: The executor that was chosen, with its options.
         progress: Shows what happens.
-        max_members: Of a cohort; None: what pays.
-        stops: By digest, what a run must reach to go on.
+        max_members: Most members of a cohort; None: as many as pay.
+        stops: What a run must reach to go on, by its digest.
         interrupts: Whether somebody wants it to stop.
     """
 
@@ -352,7 +352,7 @@ class Sweep:
     def _keep(
         self, worker: Worker, results: tuple[Result, ...], seconds: float | None, hardware: Mapping[str, object]
     ) -> None:
-        """Write the records of a cohort, and of what is read off its members."""
+        """Write the records of a cohort, and of the shorter runs taken from its members."""
         flight = self.ledger.flights[worker]
         self.doubts.check(flight.assignment.cohort.runs, results)
         trained, derived = self.keeper.take(worker, flight, results, hardware)

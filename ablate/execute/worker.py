@@ -32,7 +32,7 @@ from ablate.task.run import Run
 
 
 class Line(Protocol):
-    """To the sweep's process: a pipe, or what serves as one from another machine."""
+    """The line to the sweep's process: a pipe, or what serves as one from another machine."""
 
     def send(self, message: Answer, /) -> None:
         """Say something."""
@@ -48,7 +48,7 @@ def main(connection: "Connection[Any, Any]", settings: WorkerSettings) -> None:
     """Be a worker process of this machine until told to stop.
 
     Args:
-        connection: To the sweep's process.
+        connection: The line to the sweep's process.
         settings: How to train.
     """
     for number in STOP_SIGNALS:  # The sweep's process decides what Ctrl-C means.
@@ -63,7 +63,7 @@ def serve(connection: Line, settings: WorkerSettings) -> None:
     """Do what is asked for until told to stop.
 
     Args:
-        connection: To the sweep's process.
+        connection: The line to the sweep's process.
         settings: How to train.
     """
     engines = _Engines(settings)

@@ -32,7 +32,7 @@ def metric_names(records: Sequence[Record]) -> list[str]:
     """Metrics that have a column: what records that name no task always have, then the order of the tasks, then others.
 
     Args:
-        records: Of any tasks.
+        records: Records of any tasks.
     """
     measured = dict.fromkeys(name for record in records for name in record.result.metrics)
     first = FIRST_METRICS if is_older_than_tasks(records) else ()

@@ -16,7 +16,7 @@ from ablate.task.record import Guess, Measurement, Record, Result, Status
 RUNS, CURVES = "runs.csv", "curves.csv"
 _STATUSES = get_args(Status)
 _STEP_COLUMNS = {"epoch": "epochs", "step": "steps"}
-"""Of ``curves.csv``, and the count of them in ``runs.csv``: the first where no record names a task, else the second."""
+"""The step's column in ``curves.csv``, their number's in ``runs.csv``: the first pair where no record names a task."""
 
 
 def write_folder(folder: Path, records: Iterable[Record]) -> None:
@@ -30,7 +30,7 @@ def write_folder(folder: Path, records: Iterable[Record]) -> None:
 
     Args:
         folder: Made if it does not exist.
-        records: In the order of the rows.
+        records: The records in the order of the rows.
 
     Raises:
         ConfigError: A metric has a name that no column can have.
@@ -155,7 +155,7 @@ def _rows(path: Path, needed: Iterable[str]) -> Iterator[tuple[str, dict[str, st
 
 
 def _curve_rows(path: Path) -> Iterator[tuple[str, dict[str, str], Sequence[str], str]]:
-    """With each row, the metrics (all columns between the step's and ``seconds``) and the name of the step's column."""
+    """Each row with the metrics (all columns between the step's and ``seconds``) and the name of the step's column."""
     metrics: list[str] | None = None
     step = ""
     for place, row in _rows(path, ("digest", "seconds")):
@@ -224,8 +224,8 @@ def _check_curve(place: str, row: Mapping[str, str], result: Result, length: int
     """A curve that lost a part is not taken for whole.
 
     Args:
-        place: Of the row.
-        row: Of the run.
+        place: Where the row stands.
+        row: The run's row.
         result: As read.
         length: Last step of a complete run; None: not known.
     """

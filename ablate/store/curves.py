@@ -19,7 +19,7 @@ def pack(curves: Sequence[Measurement]) -> tuple[str, bytes]:
     """Measurements as a layout and data.
 
     Args:
-        curves: In order.
+        curves: The measurements in order.
 
     Raises:
         TypeError: A step is no integer, or a value no number.
@@ -80,7 +80,7 @@ def unpack(layout: str, data: bytes) -> tuple[Measurement, ...]:
 
 
 def checksum(*parts: object) -> int:
-    """Of texts, numbers and bytes: what was written is what is read, or the store is damaged."""
+    """A checksum of texts, numbers and bytes: what was written is what is read, or the store is damaged."""
     total = 0
     for part in parts:
         total = crc32(part if isinstance(part, bytes) else f"{part}\0".encode(), total)

@@ -59,16 +59,16 @@ class Database:
     """An open database that holds a store.
 
     Args:
-        engine: With connections to it.
+        engine: The engine that makes connections to it.
         location: For messages.
-        path: Of an SQLite file; None: something else.
+        path: The SQLite file; None: another kind of database.
     """
 
     def __init__(self, engine: Engine, location: str, path: Path | None) -> None:
         self._engine, self.location, self._path = engine, location, path
         self._file: tuple[int, int] | None = None
         self.version = SCHEMA_VERSION
-        """Of its tables."""
+        """The version of its tables."""
         self.patience = 0.0
         """Seconds for which a transaction is tried again; none while it is being opened."""
         self.may_wait: Callable[[], bool] = lambda: True

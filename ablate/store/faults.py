@@ -34,12 +34,12 @@ _SERVER: dict[str, Kind] = {
     "XX001": "damaged",
     "XX002": "damaged",
 }
-"""By PostgreSQL's SQLSTATE; whole classes below."""
+"""Kinds of faults by PostgreSQL's SQLSTATE; whole classes are below."""
 _SERVER_CLASSES: dict[str, Kind] = {"08": "away", "53": "away", "57": "away", "58": "away"}
 
 
 _CONNECTING = ("too many clients", "connection slots", "is starting up", "is shutting down", "in recovery mode")
-"""In the message of a server that takes no connection now; then there is no SQLSTATE."""
+"""Words in the message of a server that takes no connection now; then there is no SQLSTATE."""
 
 
 class StoreUnavailable(ConfigError):

@@ -17,7 +17,7 @@ def to_frames(records: Iterable[Record]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A row a run, and a row a run and step, which the columns call epoch whatever the task.
 
     Args:
-        records: Of any number of studies and tasks.
+        records: Records of any number of studies and tasks.
 
     Returns:
         ``runs``: digest, status, ``config.<dotted path>`` (native values, None where a run has no such field), engine,

@@ -51,11 +51,11 @@ def grant(
     """Lease those of ``digests`` that nobody holds and that no record makes superfluous.
 
     Args:
-        connection: In a writing transaction.
-        digests: Of runs that ``owner`` wants to train.
+        connection: A connection in a writing transaction.
+        digests: Digests of the runs that ``owner`` wants to train.
         owner: Who asks; what it holds already is granted again.
         since: A record of whatever status added after this mark makes a run superfluous; None: a final one only.
-        watch: Of this process.
+        watch: What this process has seen of leases.
 
     Returns:
         The digests granted.

@@ -13,7 +13,7 @@ def migrate(connection: Connection) -> None:
     """Bring the tables to the newest version.
 
     Args:
-        connection: In a writing transaction, so that nobody else does the same. A process that is killed meanwhile
+        connection: One in a writing transaction, so that nobody else does the same. A process that is killed meanwhile
             leaves the store as it was.
 
     Raises:

@@ -17,7 +17,7 @@ class Owner:
     machine: str
     pid: int
     process_started: str
-    """As the system counts it; empty where it does not say."""
+    """When the process started, as the system counts it; empty where it does not say."""
 
     @classmethod
     def current(cls) -> "Owner":

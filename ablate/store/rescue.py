@@ -23,7 +23,7 @@ def rescue(store: Store, records: Sequence[Record]) -> Path:
 
     Args:
         store: That cannot take them; not used but for its place.
-        records: At least one.
+        records: The records, at least one.
 
     Returns:
         The file: beside the store, else in its results folder, else in the folder for temporary files.

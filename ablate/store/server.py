@@ -20,7 +20,7 @@ CLIENT: dict[str, Any] = {
     "client_encoding": "UTF8",
     "application_name": "ablate",
 }
-"""Of libpq; seconds, but ``tcp_user_timeout`` in milliseconds. What a URL says itself counts."""
+"""Settings of libpq; seconds, but ``tcp_user_timeout`` in milliseconds. What a URL says itself counts."""
 
 SESSION = (
     "SET idle_in_transaction_session_timeout = '60s'; SET tcp_keepalives_idle = 20; SET tcp_keepalives_interval = 5; "

@@ -12,13 +12,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 BUSY_SECONDS = 60.0
-"""For which a statement that does not begin a transaction waits for others."""
+"""How long a statement that does not begin a transaction waits for others."""
 
 STUCK_SECONDS = 600.0
-"""For which a writer waits while nobody else finishes a write: then whoever has the lock does not go on."""
+"""How long a writer waits while nobody else finishes a write: then whoever has the lock does not go on."""
 
 FOLD_SECONDS = 5.0
-"""For which readers of the log of a file that was moved are waited for."""
+"""How long readers of the log of a file that was moved are waited for."""
 
 _LONG_PAUSE, _SHORT_PAUSE = 0.03, 0.006
 """Seconds between two attempts of a writer that has just come, and of one that has waited for long."""

@@ -64,7 +64,7 @@ class Store:
 
     @property
     def location(self) -> str:
-        """As it was opened."""
+        """The location with which the store was opened."""
         return self._database.location
 
     def __enter__(self) -> Self:
@@ -78,7 +78,7 @@ class Store:
         self._database.close()
 
     def wait_only_while(self, may_wait: Callable[[], bool]) -> None:
-        """From now on, try again what a database that is away has not done only while ``may_wait()`` says so."""
+        """Try again from now on what a database that is away has not done only while ``may_wait()`` says so."""
         self._database.may_wait = may_wait
 
     # Records
@@ -87,7 +87,7 @@ class Store:
         """The records of those of ``digests`` that have one.
 
         Args:
-            digests: Of runs.
+            digests: Digests of runs.
             curves: Whether to read the measurements, too; without, ``result.curves`` is empty.
 
         Returns:
@@ -113,7 +113,7 @@ class Store:
         """The statuses of those of ``digests`` that have a record.
 
         Args:
-            digests: Of runs.
+            digests: Digests of runs.
             since: Leave out failed ones that were added up to this :meth:`mark`; None: leave out nothing.
 
         Returns:
@@ -139,7 +139,7 @@ class Store:
         return {status: number for status, number in rows}
 
     def along(self, trajectories: Iterable[str]) -> dict[str, Record]:
-        """For each of ``trajectories`` the final record that says most about it: one that diverged, else the longest.
+        """The final record of each trajectory that says most about it: one that diverged, else the longest.
 
         Args:
             trajectories: ``Run.trajectory`` of runs.
@@ -166,7 +166,7 @@ class Store:
         """What the identities of the latest final records have under a key at their top, each value with its latest.
 
         Args:
-            key: Of ``Record.config``, such as ``code``.
+            key: A key of ``Record.config``, such as ``code``.
 
         Returns:
             Values and records without their measurements, the latest first.

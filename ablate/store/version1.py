@@ -65,7 +65,7 @@ def read(connection: Connection, chosen: ColumnElement[bool], with_curves: bool)
     """Records with their numbers, by digest.
 
     Args:
-        connection: In a transaction.
+        connection: A connection in a transaction.
         chosen: Condition on :data:`records`.
         with_curves: Whether to read the epochs, too.
 

@@ -45,7 +45,7 @@ class Claim:
     direction: Direction = "rising"
     """``monotone`` only; of the metric itself (a loss that improves is falling)."""
     margin: float = 0.0
-    """In the metric's unit, >= 0."""
+    """The margin is in the metric's unit and not negative."""
 
 
 def parse_claim(mapping: Mapping[str, Any], metrics: Iterable[Metric] | None = None) -> Claim:

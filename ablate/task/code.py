@@ -29,9 +29,9 @@ class Code:
     """What is known of the code that carries out a task's runs."""
 
     files: Mapping[str, str] = field(default_factory=dict)
-    """By name (a module's, or a file's path in the project), the SHA-256 of what counts of it, in hex."""
+    """The SHA-256, in hex, of what counts of each module (by name) or file (by its path in the project)."""
     version: str | None = None
-    """As the author set it; None: the files count."""
+    """The version that the author set; None: the files count."""
     definition: Mapping[str, Any] = field(default_factory=dict)
     """What the declaration says that can change a result, such as a command line; counts in either case."""
 

@@ -48,7 +48,7 @@ class TaskTable(Fields):
 
     kind: str
     metrics: Annotated[dict[str, MetricTable], Field(min_length=1)]
-    """By name; all that the code may report. The last is the primary one of studies that name none."""
+    """All metrics that the code may report, by name. The last is the primary one of studies that name none."""
     defaults: dict[str, Any] | str = Field(default_factory=dict)
     """The baseline's fields with their values, nested; or a YAML file that holds them."""
     step: str = "step"
@@ -56,7 +56,7 @@ class TaskTable(Fields):
     steps: str | None = None
     """The field that holds the number of steps to the end; it gives progress, costs and races their length."""
     shorter_is_prefix: bool = False
-    """Whether a run of fewer steps is the beginning of a longer one, and can be read off it."""
+    """Whether a run of fewer steps is the beginning of a longer one, whose record then serves for both."""
     cost: str | None = None
     """The field to which a run's time is proportional; None: ``steps``, or else all runs cost the same."""
     timeout: Annotated[float, Field(gt=0)] | None = None

@@ -45,9 +45,9 @@ class Engine(Protocol):
         """Carry out runs that share a cohort key.
 
         Args:
-            runs: At least one.
-            on_step: To be called after steps; what it raises must be let through.
-            stops: By position in ``runs``, what that run must reach to go on.
+            runs: The runs to train, at least one.
+            on_step: This is called after steps; what it raises must be let through.
+            stops: What a run must reach to go on, by its position in ``runs``.
 
         Returns:
             One result for each run, in order. A member's own fault is a result with the status ``failed``.
@@ -61,7 +61,7 @@ class Engine(Protocol):
 
         Args:
             runs: As for :meth:`train`.
-            seconds: Of steps.
+            seconds: How long steps are measured.
 
         Returns:
             What was found; None: there is nothing to gain from training runs together.

@@ -24,7 +24,7 @@ class ExecutorChoice:
 
     name: str = LOCAL
     options: Mapping[str, str] = field(default_factory=dict)
-    """By name, as the command line has them (``executor.partition=gpu``); only for an executor whose class has
+    """Options by name, as on the command line (``executor.partition=gpu``); only for an executor whose class has
     ``Options``, a pydantic class of them, and which is then called with the settings and the choice."""
     results: Path = Path("results")
     """Folder of results; executors whose workers leave files have them below it."""
@@ -47,7 +47,7 @@ class WorkerSettings:
 
 @dataclass(frozen=True)
 class TrainCohort:
-    """To a worker: train these together."""
+    """Asks a worker to train these runs together."""
 
     runs: tuple[Run, ...]
     stops: tuple[tuple[int, StopRule], ...] = ()
@@ -56,21 +56,21 @@ class TrainCohort:
 
 @dataclass(frozen=True)
 class MeasureSpeed:
-    """To a worker: measure how fast these train together."""
+    """Asks a worker to measure how fast these runs train together."""
 
     runs: tuple[Run, ...]
     seconds: float
-    """Of steps."""
+    """How long steps are measured."""
 
 
 @dataclass(frozen=True)
 class Stop:
-    """To a worker: leave off at the end of the step, and exit."""
+    """Tells a worker to stop at the end of the step and to exit."""
 
 
 @dataclass(frozen=True)
 class Ready:
-    """From a worker: it has started."""
+    """A worker says that it has started."""
 
     hardware: Mapping[str, Any]
     """``device`` and ``threads``: part of the provenance of what it trains."""
@@ -78,7 +78,7 @@ class Ready:
 
 @dataclass(frozen=True)
 class StepEnded:
-    """From a worker: members of the cohort have finished a step."""
+    """A worker says that members of the cohort have finished a step."""
 
     step: int
     members: tuple[int, ...]
@@ -87,7 +87,7 @@ class StepEnded:
 
 @dataclass(frozen=True)
 class Trained:
-    """From a worker: the cohort is done."""
+    """A worker says that the cohort is done."""
 
     results: tuple[Result, ...]
     seconds: float
@@ -98,7 +98,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class SpeedMeasured:
-    """From a worker: a cohort was measured."""
+    """A worker says how fast a cohort trained."""
 
     samples_per_second: float
     """0: it could not be."""
@@ -108,7 +108,7 @@ class SpeedMeasured:
 
 @dataclass(frozen=True)
 class Raised:
-    """From a worker: the cohort as a whole failed, or, without one, the worker itself."""
+    """A worker says that the cohort as a whole failed, or, without a cohort, the worker itself."""
 
     traceback: str
     is_engine: bool = False
@@ -117,7 +117,7 @@ class Raised:
 
 @dataclass(frozen=True)
 class Refused:
-    """From a worker: the user's input cannot be used (missing data, a device that is not there)."""
+    """A worker says that the user's input cannot be used (missing data, a device that is not there)."""
 
     problems: tuple[str, ...]
 
@@ -186,7 +186,7 @@ class LeftBehind:
 
     records: tuple[Record, ...]
     forget: Callable[[], None]
-    """To be called once the records are in the store."""
+    """This is called once the records are in the store."""
 
 
 @runtime_checkable

@@ -25,20 +25,20 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "ray": "ablate.execute.ray_executor:Ray",
     },
 }
-"""By group and name, where the object stands. These names are taken: nobody else's part can have them."""
+"""Where the object of each group and name stands. These names are taken: nobody else's part can have them."""
 
 KINDS: Mapping[str, str] = {
     "function": "ablate.function.task:declared",
     "program": "ablate.program.task:declared",
     "hydra": "ablate.hydra_app.task:declared",
 }
-"""By the ``kind`` of a task that is declared by a table, what makes the task of ``(name, table, project)``."""
+"""What makes a task of ``(name, table, project)``, by the ``kind`` that the table of the task declares."""
 
 
 CHECKS: Mapping[str, str] = dict.fromkeys(
     ("networks", "datasets", "metrics", "losses", "augmentations"), "ablate.images.parts:part_class"
 )
-"""By group, what loads a part of ``(group, name)`` as the task does that it belongs to, and looks whether it is one."""
+"""What loads a part of ``(group, name)`` as its task does, and looks whether it is one, by group."""
 
 _MISSING = object()
 
@@ -143,7 +143,7 @@ def find_parts(group: str, folder: Path | None = None) -> list[Found]:
 
     Args:
         group: One of :data:`ablate.task.project.GROUPS`.
-        folder: Of the project; None: the working folder.
+        folder: The project's folder; None: the working folder.
 
     Returns:
         One of each name. Where several parts have one name, that entry is broken and says where they come from.

@@ -16,7 +16,7 @@ RESERVED = frozenset(
 """Columns of tables of runs, which no metric may be called."""
 
 RESERVED_BEGINNINGS = ("config.", "provenance.")
-"""Of further such columns."""
+"""Beginnings of names of further such columns."""
 
 
 def problem_of_name(name: str) -> str | None:
@@ -37,7 +37,7 @@ def problem_of_name(name: str) -> str | None:
 
 @dataclass(frozen=True)
 class Metric:
-    """What has to be known of a metric to compare, draw and judge it; nothing is read off its name."""
+    """What has to be known of a metric to compare, draw and judge it; its name says nothing."""
 
     name: str
     """Column of frames and tables, and the word for it in study files."""

@@ -30,8 +30,8 @@ class PlainEngine(ABC):
         """Carry out a run.
 
         Args:
-            run: With its seed.
-            on_step: To be called after each step; what it raises must be let through.
+            run: The run, with its seed.
+            on_step: This is called after each step; what it raises must be let through.
             rule: What the run must reach to go on; None: nothing.
 
         Raises:

@@ -8,7 +8,7 @@ from typing import Any
 from ablate.task.identity import digest_of, without
 
 GUESSED_SECONDS = 60.0
-"""Of a run of which nothing is known yet."""
+"""The guessed duration of a run of which nothing is known yet."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class PlainRun:
 
     @property
     def guessed_speed(self) -> float:
-        """As if every run took :data:`GUESSED_SECONDS`."""
+        """The speed at which every run would take :data:`GUESSED_SECONDS`."""
         return self.samples / GUESSED_SECONDS
 
     @property

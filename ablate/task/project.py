@@ -32,7 +32,7 @@ class Project:
     roots: tuple[Path, ...]
     """Folders from which the project's modules are imported, the first wins."""
     parts: Mapping[str, tuple[Declared, ...]] = field(default_factory=dict)
-    """By group."""
+    """The declared parts by group."""
     problems: tuple[str, ...] = ()
     store: tuple[str, Any] | None = None
     """Where records lie, for command lines that do not say it: the place of the declaration, and what it says."""

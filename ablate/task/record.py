@@ -22,7 +22,7 @@ class Measurement:
     """Position along the run, increasing from measurement to measurement: an epoch counted from 1, an iteration, or 0
     for the one final value of a run that has no steps."""
     values: Mapping[str, float] = field(default_factory=dict)
-    """By name of the metric; one that was not measured at this step is left out, one that diverged is NaN or inf."""
+    """Values by the metric's name, without those not measured at this step; one that diverged is NaN or inf."""
     seconds: float = 0.0
     """Wall time since the measurement before; a cohort's time is divided by its members."""
 
@@ -53,7 +53,7 @@ class Result:
     notes: Mapping[str, Any] = field(default_factory=dict)
     """How it was trained, as JSON data (cohort size, stacked, compiled, reasons); never part of the identity."""
     guesses: Mapping[str, Guess] = field(default_factory=dict)
-    """By metric, what guessing scores; empty where the engine does not know, and then nothing is imputed."""
+    """What guessing scores in each metric; empty where the engine does not know, and then nothing is imputed."""
 
     def last(self, metric: str) -> float | None:
         """The metric's last value; None where it was never measured."""

@@ -17,7 +17,7 @@ class Run(Protocol):
 
     @property
     def seed(self) -> int:
-        """Of all its random streams, from 0 to 2**31 - 1."""
+        """The seed of all random streams of the run, from 0 to 2**31 - 1."""
 
     @property
     def config(self) -> Mapping[str, Any]:

@@ -22,13 +22,13 @@ class ProofProtocol:
     """One way in which what a search has found is trained again on fresh seeds."""
 
     name: str = "fresh_seeds"
-    """As ``study.search.confirm.protocols`` has it."""
+    """The protocol's name in ``study.search.confirm.protocols``."""
     changes: tuple[Change, ...] = ()
-    """To the study's baseline."""
+    """Changes to the study's baseline."""
     metrics: tuple[str, ...] = ()
-    """Of the proof's tables; empty: those of the study, and the search's own."""
+    """Metrics of the proof's tables; empty: those of the study, and the search's own."""
     suffix: str = ""
-    """Behind the study's name, where a search has several protocols."""
+    """This follows the study's name where a search has several protocols."""
     judged: Callable[[str], str] = _as_it_is
     """The search's metric to the one that the claims of the proof are about."""
     as_searched: bool = True
@@ -77,7 +77,7 @@ def unit_of_work(runs: Iterable[Run]) -> str:
     """What ``Run.samples`` of some runs counts, for people: ``training samples``, ``epochs``, ``runs``.
 
     Args:
-        runs: Of any tasks; ``units of work`` where these do not count alike.
+        runs: Runs of any tasks; ``units of work`` where these do not count alike.
     """
     units = {_unit(task, has_length) for task, has_length in {(run.task, run.length is not None) for run in runs}}
     return units.pop() if len(units) == 1 else "units of work"

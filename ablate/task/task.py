@@ -17,13 +17,13 @@ class Configuration:
     folder: Path | None = None
     """Holds the primary configuration and its groups; None: :attr:`defaults` are all there is."""
     name: str = "config"
-    """Of the primary configuration in :attr:`folder`, without its ending."""
+    """Name of the primary configuration's file in :attr:`folder`, without its ending."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """Nested plain values, where there is no folder."""
     groups: tuple[str, ...] = ()
     """Configuration groups whose options may be levels of a factor of that name."""
     options: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
-    """By group and option, values of options for which :attr:`folder` has no file."""
+    """Values of the options for which :attr:`folder` has no file, by group and option."""
     overrides: tuple[str, ...] = ()
     """Hydra overrides that always apply."""
 
@@ -35,7 +35,7 @@ class Composed:
     values: Mapping[str, Any]
     """Nested plain data, links followed; what differs from run to run (folders, times) by its name."""
     choices: Mapping[str, str | None]
-    """By configuration group, the option that is in it."""
+    """The option that each configuration group has."""
 
 
 class Task(Protocol):
@@ -43,7 +43,7 @@ class Task(Protocol):
 
     @property
     def name(self) -> str:
-        """As study files and records have it."""
+        """The task's name in study files and records."""
 
     @property
     def metrics(self) -> Mapping[str, Metric]:
@@ -102,7 +102,7 @@ class Task(Protocol):
         """What guessing scores on the data of a record, by metric; empty where it is not known."""
 
     def changed_code(self, record: Record) -> str | None:
-        """In words, how the code behind a record differs from today's, by file; None: it does not.
+        """Say how the code behind a record differs from today's, by file; None: it does not.
 
         A record whose digest is still that of a run can be told of as well: its author gives versions by hand, and
         changed the code without a new one.

@@ -84,7 +84,7 @@ def test_a_summary_for_people():
     )
     assert text.splitlines() == [
         "10 runs: 6 complete, 0 diverged, 1 failed, 3 not trained "
-        "(4 trained in 0:00:10, 2 already in the store, 1 read off longer runs)",
+        "(4 trained in 0:00:10, 2 already in the store, 1 taken from longer runs)",
         "1,000 training samples, 100 a second",
         "worker processes died: 1; 0:00:05 of training lost",
         "failed: optimizer.lr=9: ValueError: no",
