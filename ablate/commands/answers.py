@@ -42,7 +42,7 @@ def study_answers(wanted: "StudyRequest", records: "Mapping[str, Record]") -> li
 
     Args:
         wanted: What a command line asks for.
-        records: By digest.
+        records: The records by digest.
     """
     from ablate.report import analyse_study, summarise
     from ablate.report.answers import answers

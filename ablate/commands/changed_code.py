@@ -22,11 +22,11 @@ class ChangedCode:
 
     runs: int
     why: str
-    """In words, what changed since, by file."""
+    """What changed since, in words, by file."""
 
 
 def trained_before(lacking: Iterable[Run], store: Store) -> list[ChangedCode]:
-    """Of runs that the store lacks, those that it has of earlier code, each counted with the latest of these.
+    """Runs that the store lacks but has of earlier code, each counted with the latest of these.
 
     Args:
         lacking: Runs without a record.
@@ -53,7 +53,7 @@ def trained_before(lacking: Iterable[Run], store: Store) -> list[ChangedCode]:
 
 
 def changed_under_their_version(held: Iterable[Run], store: Store) -> list[ChangedCode]:
-    """Of runs that the store has, those whose code changed although the version that its author sets did not.
+    """Runs in the store whose code changed although the version that its author sets did not.
 
     Args:
         held: Runs with a record.

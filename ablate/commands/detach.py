@@ -20,7 +20,7 @@ def detach(wanted: StudyRequest, words: Sequence[str]) -> None:
 
     Args:
         wanted: What the command line asks for, so that bad input was told before.
-        words: Of the sweep's command line, without ``--detach``.
+        words: The words of the sweep's command line, without ``--detach``.
 
     Raises:
         ConfigError: The file cannot be written.

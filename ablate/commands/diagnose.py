@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ablate.report.drawings import Drawing
 
 SEEDS_SHOWN = 3
-"""Of each level, side by side."""
+"""Seeds of each level that are shown side by side."""
 AFFECTED = 0.5
 """Rank correlation with the trained network's maps above which maps without any learned weights are said to be no
 evidence."""
@@ -40,9 +40,9 @@ class Wanted:
     against: str | None = None
     """Beginning of the digest of a run of another level."""
     methods: tuple[str, ...] = ()
-    """Of maps; none: all that the network has."""
+    """Methods that make maps; none: all that the network has."""
     layer: str | None = None
-    """Of Grad-CAM."""
+    """The layer that Grad-CAM looks at."""
     pictures: int = 6
     root: str | None = None
     """Where the data lies now."""

@@ -139,4 +139,4 @@ FORMS: Mapping[str, Form] = {
     "mlflow": Form(to_mlflow, "mlflow"),
     "wandb-offline": Form(to_wandb, "wandb"),
 }
-"""By name."""
+"""Forms of export by name."""

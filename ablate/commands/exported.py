@@ -25,7 +25,7 @@ class Exported:
 
     @property
     def seed(self) -> int:
-        """Of the run."""
+        """The seed of the run."""
         return int(self.record.config["seed"])
 
     @property

@@ -50,7 +50,7 @@ def init_command(kind: str | None, folder: Path) -> None:
 
     Args:
         kind: One of :data:`KINDS`; None: list them.
-        folder: Of the project; made where it is missing.
+        folder: The folder of the project; made where it is missing.
 
     Raises:
         ConfigError: See :func:`write_project`.

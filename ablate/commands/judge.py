@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ablate.report import StudyView
 
 MARK = "judge.json"
-"""In a report's folder: which table it is of."""
+"""This file in a report's folder says which table it is of."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class JudgeLaunch:
     results: Path = Path("results")
     """Folder of all reports."""
     name: str | None = None
-    """Of the study, and of its folder; None: the table's, without its ending."""
+    """The name of the study, and of its folder; None: the table's, without its ending."""
     claims: tuple[str, ...] = ()
     """Each a mapping in YAML."""
     study: Path | None = None
@@ -150,10 +150,10 @@ def is_judged(folder: Path) -> bool:
 
 
 def metrics_judged(folder: Path) -> tuple[Metric, ...]:
-    """As they were declared when a table was judged.
+    """The metrics as they were declared when a table was judged.
 
     Args:
-        folder: Of its report.
+        folder: The folder of its report.
 
     Raises:
         ConfigError: Its file says nothing of metrics.

@@ -15,11 +15,11 @@ RUNS = "runs.csv"
 
 
 def records_in(results: Path, digests: Collection[str]) -> "dict[str, Record]":
-    """Of some runs, the records that reports below a folder hold.
+    """The records of some runs that reports below a folder hold.
 
     Args:
         results: ``runs.csv`` of its reports count, with the ``curves.csv`` beside them.
-        digests: Of the runs.
+        digests: The digests of the runs.
 
     Returns:
         By digest; of several a final one before a failed one, else that of the first report by name.
@@ -77,7 +77,7 @@ def take_up(store: "Store", results: Path, digests: Collection[str]) -> dict[Pat
     Args:
         store: Open for writing.
         results: See :func:`records_in`.
-        digests: Of the runs.
+        digests: The digests of the runs.
 
     Returns:
         How many came from which report.
@@ -105,7 +105,7 @@ def with_kept(folder: Path, records: "Sequence[Record]") -> "list[Record]":
     """Records to write into a folder: those given, then every other that lies there already.
 
     Args:
-        folder: Of a report; it may be empty, or not be there.
+        folder: The folder of a report; it may be empty, or not be there.
         records: What is to be written. Of two about the same run a final one stays, else the one given.
 
     Raises:
@@ -133,7 +133,7 @@ def folders(results: Path) -> list[Path]:
 
 
 def digests_of(folder: Path) -> set[str]:
-    """Of which runs a folder has rows, without looking at more of them."""
+    """Digests of the runs of which a folder has rows, without looking at more of them."""
     return {digest for digest, _ in _statuses(folder)}
 
 

@@ -38,7 +38,7 @@ class Stage:
     wanted: Plan
     """The part that the next look waits for; all that counts where everything is settled."""
     levels: Mapping[str, tuple[str, int]]
-    """By level: how it stands, and how many seeds count for it."""
+    """How each level stands, and how many seeds count for it."""
     looks: int
     """Looks made."""
     is_settled: bool
@@ -62,9 +62,9 @@ def stage_of(study: Study, plan: Plan, records: "Mapping[str, Record]") -> Stage
     """How far a study with looks has got.
 
     Args:
-        study: With looks.
+        study: The study with looks.
         plan: Its part of the plan, up to the cap.
-        records: By digest.
+        records: The records by digest.
 
     Raises:
         ConfigError: It has no baseline.
@@ -120,7 +120,7 @@ def train_by_looks(
         plan: All studies up to their caps.
         train: Trains what a part of the plan lacks.
         records_of: Reads its records.
-        folder_of: Of a study's report.
+        folder_of: Gives the folder of a study's report.
         say: Tells what was found.
 
     Returns:

@@ -13,7 +13,7 @@ def merge_folders(folders: Sequence[Path], location: str | None) -> None:
 
     Args:
         folders: Each with ``runs.csv`` and ``curves.csv``.
-        location: Of the store; None: the default one.
+        location: The location of the store; None: the default one.
 
     Raises:
         ConfigError: A file is no such table, or the store cannot be written.

@@ -33,8 +33,8 @@ def nearby(plan: Plan, records: "Iterable[Record]") -> list[Nearby]:
     A group counts where it has records of two settings at least: of one alone, they may be of any other study.
 
     Args:
-        plan: Of a study.
-        records: Of anything; curves are not read.
+        plan: The plan of a study.
+        records: The records of anything; curves are not read.
 
     Returns:
         The largest groups first.

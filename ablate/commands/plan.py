@@ -33,7 +33,7 @@ def outlook(wanted: StudyRequest) -> dict[str, Any]:
 
     Returns:
         JSON data: the studies with their factors, levels, seeds, runs and notes on them; how many runs there are
-        before and after sharing and prefixes; how many the store and the reports hold, would be read off (of these,
+        before and after sharing and prefixes; how many the store and the reports hold, come from longer runs (of these,
         how many off records that are there) or trained;
         the cohorts; samples, seconds.
 
@@ -151,7 +151,7 @@ def print_outlook(found: dict[str, Any]) -> None:
     reports = f"{found['in_reports']} in reports below {found['results']}, " if found["in_reports"] else ""
     text = (
         f"{found['runs_asked']} runs asked for, {found['runs_distinct']} distinct: {found['in_store']} in the store "
-        f"({found['store']}), {reports}{found['read_off']} read off longer runs, {found['to_train']} to train"
+        f"({found['store']}), {reports}{found['read_off']} taken from longer runs, {found['to_train']} to train"
     )
     console.print(plain(text))
     for change in found["code_changed"]:
@@ -209,7 +209,7 @@ def _cohort(cohort: Cohort, speeds: Speeds) -> dict[str, Any]:
 
 
 def _batch_size(run: Run) -> Any:
-    """Of tasks that have one where image classification has it; a program's ``train`` may be anything."""
+    """The batch size of tasks that have one where image classification does; a program's ``train`` may be anything."""
     train = run.config.get("train")
     return train.get("batch_size") if isinstance(train, Mapping) else None
 

@@ -65,7 +65,7 @@ def read_pictures(kept: KeptWeights, files: Sequence[Path]) -> "NDArray[np.uint8
 
     Args:
         kept: Its weights.
-        files: Of the pictures, at least one.
+        files: The pictures' files, at least one.
 
     Returns:
         uint8 ``[N, channels, height, width]``, resized (bilinear, antialiased), in grey where the run's images are.

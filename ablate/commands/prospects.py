@@ -21,7 +21,7 @@ def prospects(plan: Plan, name: str, store: "Store") -> dict[str, Any]:
     """What a study's seeds can show.
 
     Args:
-        plan: With the study.
+        plan: The plan with the study.
         name: The study's.
         store: Open for reading; runs of the study that it holds say how far they scatter.
 

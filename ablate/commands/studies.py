@@ -39,7 +39,7 @@ class StudyRequest:
     words: Words = field(default_factory=Words)
     """What the command line says beside names of studies."""
     folders: Mapping[str, str] = field(default_factory=dict)
-    """Of each study that is not what its file states, the name of its folder in the results."""
+    """The name in the results of the folder of each study that is not what its file states."""
 
     def folder(self, study: str) -> Path:
         """Where a study's report belongs."""
@@ -356,7 +356,7 @@ def write_study(
     Args:
         study: A study, or a union of studies.
         plan: Its part of a plan.
-        records: By digest.
+        records: The records by digest.
         out: The report's folder.
         drawn: Figures that studies of one command share; see :func:`ablate.report.write_report`.
         results: Folder of all results, where diagnoses of single runs lie, too.

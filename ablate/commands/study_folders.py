@@ -39,7 +39,7 @@ class Words:
         """A command about a study, as a shell takes it.
 
         Args:
-            verb: Of ``ablate``, such as ``report``.
+            verb: A command of ``ablate``, such as ``report``.
             study: Its name.
             changed: Whether the changes belong to it.
         """
@@ -82,7 +82,7 @@ def changed_studies(found: Sequence[Source], arguments: Sequence[str]) -> frozen
 
 
 def folder_names(changed: frozenset[str], words: Words) -> Mapping[str, str]:
-    """Of each changed study the name of its folder; all others lie in one of their own name."""
+    """The name of each changed study's folder; all others lie in one of their own name."""
     return {name: f"{name}@{words.digest}" for name in changed}
 
 

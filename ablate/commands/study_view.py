@@ -32,7 +32,7 @@ UNITS: Mapping[str, Mapping[str, str]] = {
         "data.train_size": "images",
     }
 }
-"""By task, of factors whose levels lie on an axis."""
+"""Units of factors whose levels lie on an axis, by task."""
 
 MOST_COLUMNS = 20
 """Of a faulty table that are told."""

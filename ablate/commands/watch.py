@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ablate.task.record import Record
 
 SCHEMA = 1
-"""Of the data; raised when a name goes or changes its meaning."""
+"""The version of the data; it is raised when a name goes or changes its meaning."""
 
 RECENT = timedelta(minutes=30)
 """Over which the speed is measured."""
@@ -158,7 +158,7 @@ def _lines(look: "Callable[[], dict[str, Any]]") -> None:
 
 
 def _standings(study: dict[str, Any]) -> list[dict[str, Any]]:
-    """By the study's primary metric, the last one."""
+    """How the levels stand by the study's primary metric, the last one."""
     metric = list(study["metrics"])[-1]
     found = []
     for path, factor in study["factors"].items():
