@@ -104,7 +104,7 @@ def with_value(values: Mapping[str, Any], path: str, value: Any) -> dict[str, An
     Args:
         values: Not changed themselves.
         path: Dotted, of a field or of a new one in a mapping that there is.
-        value: For it.
+        value: The field's value.
 
     Raises:
         ConfigError: There is no such place.

@@ -25,11 +25,11 @@ class Cohort:
     """Runs that one worker trains together."""
 
     runs: tuple[Run, ...]
-    """With the same ``cohort_key``; longest first, then by seed."""
+    """The runs with the same ``cohort_key``; longest first, then by seed."""
 
     @property
     def key(self) -> str:
-        """Of what shapes a training step."""
+        """What shapes a training step."""
         return self.runs[0].cohort_key
 
     @cached_property
@@ -72,9 +72,9 @@ def form_cohorts(
     Args:
         runs: To be trained, each once.
         workers: That train at the same time, at least 1.
-        max_members: Of a cohort, at least 1; None: as many as ``members`` says.
+        max_members: Most members of a cohort, at least 1; None: as many as ``members`` says.
         members: How many a cohort of runs like this one should have at most.
-        cost: Of training one run, in any unit (samples; seconds, where speeds are known).
+        cost: What training one run costs, in any unit (samples; seconds, where speeds are known).
 
     Returns:
         The costliest first; the same for the same runs in whatever order.
@@ -109,7 +109,7 @@ def hand_out(costs: Sequence[float], workers: int) -> list[Load]:
     """Hand out pieces of work in the order given, each to the worker that is free first.
 
     Args:
-        costs: Of the pieces.
+        costs: What the pieces cost.
         workers: At least 1.
 
     Returns:

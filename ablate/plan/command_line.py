@@ -36,9 +36,9 @@ class Overrides:
     choices: tuple[Override, ...]
     """Options of the configuration's groups."""
     fields: tuple[Override, ...]
-    """Of the configuration, with one value."""
+    """Changes of the configuration with one value."""
     sweeps: tuple[Override, ...]
-    """Of the configuration's fields or groups, with several."""
+    """Changes of the configuration's fields or groups with several values."""
 
 
 def parse_command_line(words: Sequence[str]) -> CommandLine:
@@ -81,7 +81,7 @@ def sort_overrides(parsed: Sequence[Override], is_group: Callable[[str], bool]) 
     """Sort by whose they are.
 
     Args:
-        parsed: Without studies and launch settings.
+        parsed: The command line without studies and launch settings.
         is_group: Whether the task's configuration has a group of this name.
     """
     sorted_: dict[str, list[Override]] = {name: [] for name in ("study", "seed", "choices", "fields", "sweeps")}

@@ -48,7 +48,7 @@ class Source:
     task: str = DEFAULT_TASK
     """Name of the task that its runs are of."""
     chosen: Mapping[str, str] = field(default_factory=dict)
-    """By configuration group, the option that the baseline has."""
+    """The option that the baseline has in each configuration group."""
     application: ApplicationBaseline | None = None
     """What every level departs from, where the task composes itself."""
     notes: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ def sources(arguments: Sequence[str], composers: dict[str, AnyComposer] | None =
 
     Args:
         arguments: Overrides in Hydra's grammar, without flags.
-        composers: By task; filled, so that later calls compose nothing twice.
+        composers: The composers by task; filled, so that later calls compose nothing twice.
 
     Returns:
         One source a study, included ones before the union that includes them.
@@ -195,7 +195,7 @@ class _Composing:
         return name, composer, [word for word in self._words if word.partition("=")[0] != TASK]
 
     def _task_of(self, file: StudyFile, including: tuple[str, ...]) -> str:
-        """As the file names it; a mere union of studies is of the task of its first one."""
+        """The task that the file names; a mere union of studies is of the task of its first one."""
         includes = file.node.get("includes")
         if file.task is not None or file.node.get("factors") or not isinstance(includes, list) or not includes:
             return file.task or DEFAULT_TASK

@@ -59,7 +59,7 @@ class Composer:
         return copy.deepcopy(self._composed[key])
 
     def chosen(self, choices: Sequence[str] = ()) -> dict[str, str]:
-        """By configuration group, the option that is in the configuration with these choices.
+        """The option that each configuration group has with these choices.
 
         Raises:
             ConfigError: As for :meth:`compose`.

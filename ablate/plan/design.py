@@ -23,9 +23,9 @@ AnyBaseline = Baseline | ApplicationBaseline
 
 MAX_SETTINGS = 10_000
 MAX_RUNS = 100_000
-"""Of all studies of a command line together."""
+"""Most runs of all studies of a command line together."""
 MAX_PROBLEMS = 20
-"""Of a study's levels that are listed."""
+"""Most problems of a study's levels that are listed."""
 WITHOUT = "without"
 """The factor of a leave-one-out study."""
 
@@ -41,7 +41,7 @@ class Setting:
     """Position of the level among its factor's."""
     is_baseline: bool
     config: Run
-    """With seed 0."""
+    """The configuration with seed 0."""
     also: tuple[Any, ...] = ()
     """What else the study calls it: levels and labels that are this very setting, or its level before validation."""
 

@@ -42,7 +42,7 @@ class Launch(Fields):
     executor: Annotated[str, Field(min_length=1)] = LOCAL
     """Where engines run, by name; ``ablate plugins`` lists which there are."""
     executor_options: dict[str, str] = Field(default_factory=dict)
-    """By name, as they were given: ``executor.NAME=VALUE``."""
+    """The executor options by name, as they were given: ``executor.NAME=VALUE``."""
 
     @field_validator("results", "store")
     @classmethod

@@ -10,7 +10,7 @@ from typing import Any
 from ablate.task.errors import ConfigError
 
 MAX_LEVELS = 10_000
-"""Of a factor."""
+"""Most levels of a factor."""
 SHOWN = 60
 """Characters of a value in a message."""
 

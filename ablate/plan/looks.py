@@ -9,7 +9,7 @@ from ablate.plan.sight import fewest_seeds
 from ablate.task.fields import Fields
 
 MAX_SEEDS = 100_000
-"""Of a study."""
+"""Most seeds of a study."""
 
 
 class Looks(Fields):

@@ -25,11 +25,11 @@ class Plan:
     """What one or more studies need to have trained."""
 
     studies: tuple[Study, ...]
-    """In order; included ones before the union that includes them."""
+    """The studies in order; included ones before the union that includes them."""
     points: tuple[Point, ...]
-    """In the order of studies, factors, levels and seeds; a run may appear at several."""
+    """The points in the order of studies, factors, levels and seeds; a run may appear at several."""
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By study: sentences on what was decided when planning, such as levels that are one setting."""
+    """The notes by study: sentences on what was decided when planning, such as levels that are one setting."""
 
     @cached_property
     def runs(self) -> tuple[Run, ...]:

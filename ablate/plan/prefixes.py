@@ -9,12 +9,12 @@ from ablate.task.run import Run
 
 @dataclass(frozen=True)
 class Prefixes:
-    """Which runs are trained, and which are read off those."""
+    """Which runs are trained, and which are taken from those."""
 
     trained: tuple[Run, ...]
     """The longest run of each trajectory, in order of first appearance."""
     read_off: Mapping[str, tuple[Run, ...]]
-    """By the digest of a trained run: its shorter runs, longest first; a run without any has no entry."""
+    """The shorter runs of each trained run, by its digest, longest first; a run without any has no entry."""
 
 
 def find_prefixes(runs: Iterable[Run]) -> Prefixes:
@@ -24,7 +24,7 @@ def find_prefixes(runs: Iterable[Run]) -> Prefixes:
         runs: Any; of two with the same digest the first counts.
 
     Returns:
-        Every run once: trained, or to be read off one that is.
+        Every run once: trained, or to be taken from one that is.
     """
     groups: dict[str, dict[str, Run]] = {}
     for run in runs:
@@ -45,7 +45,7 @@ def read_off(runs: Iterable[Run], along: Mapping[str, Record]) -> dict[str, Reco
 
     Args:
         runs: Any.
-        along: By trajectory, a record of one of its runs.
+        along: A record of one run of each trajectory.
 
     Returns:
         By digest: the curve up to the run's own last step, with the status that it has there, the time that it

@@ -24,7 +24,7 @@ def fewest_seeds(comparisons: int, correction: str) -> int:
 
     Args:
         comparisons: Levels of all factors but the baselines, at least 1.
-        correction: Of the study.
+        correction: The correction of the study.
     """
     return math.ceil(math.log2(2 * (comparisons if correction == "holm" else 1) / ALPHA) - 1e-9)
 
@@ -34,7 +34,7 @@ def first_look(looks: Sequence[int], alpha: float) -> int:
 
     Args:
         looks: Numbers of seeds, ascending; the last is the cap.
-        alpha: Of all looks together, spent as :mod:`ablate.analyse.sequential` does.
+        alpha: Error of all looks together, spent as :mod:`ablate.analyse.sequential` does.
     """
     return next((n for n, share in _spent(looks, alpha) if 2 / 2**n <= share), looks[-1])
 
@@ -48,9 +48,9 @@ def expected_runs(looks: Sequence[int], alpha: float, comparisons: int, effect: 
 
     Args:
         looks: Numbers of seeds, ascending; the last is the cap.
-        alpha: Of all looks together.
+        alpha: Error of all looks together.
         comparisons: Levels beside the baseline, at least 1.
-        effect: In standard deviations of a paired difference.
+        effect: Its size in standard deviations of a paired difference.
     """
     runs, told, before = 0.0, 0.0, 0
     for n, share in _spent(looks, alpha):
@@ -64,7 +64,7 @@ def expected_runs(looks: Sequence[int], alpha: float, comparisons: int, effect: 
 
 
 def _spent(looks: Sequence[int], alpha: float) -> list[tuple[int, float]]:
-    """Of each look its seeds and what may be spent up to it."""
+    """The seeds of each look and what may be spent up to it."""
     return [(n, alpha * math.log(1 + (math.e - 1) * n / looks[-1])) for n in looks]
 
 
@@ -77,7 +77,7 @@ def visible_effect(seeds: int, comparisons: int, correction: str) -> float | Non
     Args:
         seeds: Pairs.
         comparisons: Tested together, at least 1.
-        correction: Of the study.
+        correction: The correction of the study.
 
     Returns:
         None with too few seeds to decide anything.
@@ -124,7 +124,7 @@ def spread_of(baseline: Mapping[int, float], levels: Iterable[Mapping[int, float
 
     Args:
         baseline: Values by seed.
-        levels: Of each other setting, values by seed. Where none has three seeds with the baseline, each setting's own
+        levels: Each other setting's values by seed. Where none has three seeds with the baseline, each setting's own
             spread counts, times the root of two, as if pairing gained nothing.
     """
     others = list(levels)

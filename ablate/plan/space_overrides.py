@@ -9,7 +9,7 @@ from ablate.task.errors import ConfigError
 
 SPACE = "study.search.space"
 KEYS = ("choices", "low", "high", "log", "step", "when")
-"""Of an entry."""
+"""The keys that an entry may have."""
 
 
 def is_of_space(override: Override) -> bool:
@@ -26,7 +26,7 @@ def override_space(node: Mapping[str, Any] | None, overrides: Sequence[Override]
 
     Args:
         node: ``study`` as composed without these overrides.
-        overrides: In the order of the command line.
+        overrides: The overrides in the order of the command line.
 
     Raises:
         ConfigError: Names the override.

@@ -41,7 +41,7 @@ class Study(Fields):
     factors: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
     """Dotted path to levels. Where a level is a mapping of paths to values it sets several fields at once."""
     level_names: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    """For factors whose levels are mappings: their names, in the same order."""
+    """Names of the levels of factors whose levels are mappings, in the same order."""
     includes: tuple[str, ...] = ()
     """Other studies, of which this one is the union."""
     seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = tuple(range(10))

@@ -42,7 +42,7 @@ class StudyFile:
     node: Mapping[str, Any]
     """``study``, without the task's name."""
     task: str | None
-    """As it names it; None: it does not."""
+    """The task that the file names; None: it names none."""
     choices: Mapping[str, str] = field(default_factory=dict)
     """Configuration group to option, of a ``defaults`` list."""
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -53,7 +53,7 @@ def read_study_file(name: str) -> StudyFile:
     """A study file's content.
 
     Args:
-        name: Of the study, as :func:`ablate.plan.sources.study_names` has it.
+        name: The name of the study, as :func:`ablate.plan.sources.study_names` has it.
 
     Raises:
         ConfigError: There is none of that name, it is no YAML, or it says what a study file may not; lists every

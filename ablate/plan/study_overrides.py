@@ -24,7 +24,7 @@ def override_study(node: Mapping[str, Any] | None, overrides: Sequence[Override]
 
     Args:
         node: ``study`` as its file has it; None: there is no study.
-        overrides: In the order of the command line.
+        overrides: The overrides in the order of the command line.
 
     Raises:
         ConfigError: Lists every override that fits nothing.

@@ -16,7 +16,7 @@ from ablate.task.errors import ConfigError
 
 MAX_BYTES = 256 * 1024
 MAX_NODES = 20_000
-"""Of a file, every alias counted as all that it stands for."""
+"""Most nodes of a file, every alias counted as all that it stands for."""
 MAX_TEXT = 4_000
 """Characters of a key or a value."""
 MAX_DEPTH = 24
@@ -80,7 +80,7 @@ class _Open:
     value: "dict[str, Any] | list[Any]"
     anchor: str | None
     before: "_Size"
-    """Of all before it."""
+    """The size of all that is before it."""
     key: str | None = None
     """That waits for its value."""
     merged: dict[str, Any] | None = None
@@ -89,7 +89,7 @@ class _Open:
 
 @dataclass(frozen=True)
 class _Size:
-    """Of values read."""
+    """The size of values that were read."""
 
     nodes: int = 0
     characters: int = 0
