@@ -30,7 +30,7 @@ def search_answers(order: SearchRequest, study: "Study", proofs: "Mapping[str, p
     Args:
         order: What is searched.
         study: Its trials.
-        proofs: By protocol, the frame of runs of the proof.
+        proofs: The frame of runs of the proof, by protocol.
 
     Returns:
         Data that JSON can hold.

@@ -34,7 +34,7 @@ class Purse:
 
     @property
     def total(self) -> float:
-        """In the budget's unit, minutes as seconds."""
+        """The whole budget in its unit, minutes as seconds."""
         return self.budget.total
 
     @property
@@ -44,7 +44,7 @@ class Purse:
 
     @property
     def unit(self) -> str:
-        """Of all amounts, for people."""
+        """The unit of all amounts, for people."""
         unit = self.budget.unit
         return "training samples" if unit == "samples" else "s" if unit == "minutes" else unit
 
@@ -65,7 +65,7 @@ class Purse:
         return self.total - sum(map(_claimed, self.study.get_trials(deepcopy=False)))
 
     def spent(self) -> float:
-        """By trials that have ended."""
+        """What trials that have ended took."""
         return sum(float(t.user_attrs.get(SPENT, 0.0)) for t in self.study.get_trials(deepcopy=False))
 
     def known_runs(self, but: int | None = None) -> set[str]:

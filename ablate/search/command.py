@@ -142,7 +142,7 @@ def plan_search(arguments: Sequence[str], *, as_json: bool = False) -> None:
 
     Args:
         arguments: As for :func:`search_arguments`.
-        as_json: For machines.
+        as_json: Whether the output is for machines.
     """
     import json
 
@@ -169,7 +169,7 @@ def trials_of(order: SearchRequest) -> "Study":
 
 
 def known_trials(order: SearchRequest) -> "Study | None":
-    """As :func:`trials_of`; None: there are none. A report of another question counts where the store has nothing."""
+    """Trials as of :func:`trials_of`, or None; a report of another question counts where the store has nothing."""
     from ablate.search.storage import load_study
     from ablate.search.trials import in_memory
 
@@ -240,7 +240,7 @@ def write_search_report(order: SearchRequest, study: "Study") -> list[str]:
 
 
 def _proofs(order: SearchRequest, study: "Study") -> "dict[str, pd.DataFrame]":
-    """By protocol, the frame of runs of a search's proof, where there are any."""
+    """The frame of runs of a search's proof for each protocol that has any."""
     from ablate.commands.studies import records_of
     from ablate.report.joined_runs import frame_of_runs
     from ablate.search.proof import proof_plan

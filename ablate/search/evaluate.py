@@ -41,7 +41,7 @@ class Trainer:
     """Trains what the store lacks.
 
     Args:
-        store: Of the records.
+        store: The store with the records.
         launch: Workers and device.
         progress: Shows what happens.
         renew: Called now and then while runs are trained.

@@ -107,7 +107,7 @@ def raced_share(search: Search, length: int | None) -> float:
     """Expected cost of a raced setting, as a multiple of one full run.
 
     Args:
-        search: With its races.
+        search: The search with its races.
         length: Steps of a typical run; None: not known, so that steps are not raced.
 
     Returns:

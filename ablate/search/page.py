@@ -35,7 +35,7 @@ def search_view(
     Args:
         order: What was searched.
         study: Its trials.
-        proofs: By protocol, the frame of runs of the proof.
+        proofs: The frame of runs of the proof, by protocol.
         sentences: Verdicts on the proof's claims.
         reports: Title to page of the proof's reports.
     """

@@ -36,7 +36,7 @@ class Confirmed:
     label: str
     trial: int
     seeds: int
-    """Behind the search's value."""
+    """How many seeds are behind the search's value."""
     found: float
     """The search's value: mean over its seeds, on held-out images."""
     n: int
@@ -91,12 +91,12 @@ def _changes(order: SearchRequest, trial: "FrozenTrial") -> list[Change]:
 
 
 def confirmed(order: SearchRequest, study: "OptunaStudy", proofs: "Mapping[str, pd.DataFrame]") -> list[Confirmed]:
-    """As :func:`curse`, by the first protocol of the proof that measures as the search does; empty: there is none.
+    """Compare like :func:`curse`, by the first protocol of the proof that measures as the search does, if any.
 
     Args:
         order: The search.
         study: Its trials.
-        proofs: By protocol, the frame of runs of the proof.
+        proofs: The frame of runs of the proof, by protocol.
     """
     measured = [proofs[p.name] for p in order.protocols if p.as_searched and p.name in proofs]
     return curse(order, study, measured[0]) if measured else []

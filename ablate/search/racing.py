@@ -35,7 +35,7 @@ class Lap:
     length: int
     """Steps to its end."""
     values: Mapping[int, float] = field(default_factory=dict)
-    """By step: the metric at the rungs that it reached."""
+    """The metric at the rungs that it reached, by step."""
 
     def at(self, rung: int, racing: Racing) -> float | None:
         """The value at a rung, or where that is not measured, at the first step from there to the next rung.
@@ -74,7 +74,7 @@ def stop_rule(length: int | None, kind: str, racing: Racing, metric: Metric, lap
         kind: Only laps of the same kind are compared with it.
         racing: The rules.
         metric: What is optimised.
-        laps: Of all settings that have ended.
+        laps: Laps of all settings that have ended.
 
     Returns:
         None where nothing can be said yet, or steps are not raced.
@@ -120,8 +120,8 @@ def contenders(
     """Which settings of a batch get more seeds, the best first.
 
     Args:
-        settings: By trial: the values of the seeds that it has, the same seeds for all.
-        finished: By trial: the values of those that have all seeds, in the same order.
+        settings: The values of the seeds that each trial has, the same seeds for all.
+        finished: The values of the trials that have all seeds, in the same order.
         racing: The rules.
         higher: Whether higher is better.
 

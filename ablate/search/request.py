@@ -97,7 +97,7 @@ class SearchRequest:
 
     @cached_property
     def name(self) -> str:
-        """Of Optuna's study: the same for the same question only, so that another space begins a search of its own."""
+        """Name of Optuna's study: the same for one question only, so that another space begins a search of its own."""
         import hashlib
         import json
 
@@ -204,7 +204,7 @@ class SearchRequest:
             self.space.grid()
 
     def _configured(self, changes: Sequence[Change]) -> Run:
-        """With what only the disk knows: the content of folders, the version of code."""
+        """The run with what only the disk knows: the content of folders, the version of code."""
         (run,) = self.task.prepare([self.baseline.configure(changes)])
         return run
 

@@ -22,8 +22,8 @@ def make_sampler(name: Sampler, seed: int, number: int) -> "BaseSampler":
 
     Args:
         name: ``grid`` proposes nothing itself: its settings are queued (Optuna's own fails on the last tell).
-        seed: Of the search.
-        number: Of the trial.
+        seed: The seed of the search.
+        number: The number of the trial.
 
     Raises:
         ConfigError: A library that it needs is not installed.

@@ -61,7 +61,7 @@ class AllFailedError(Exception):
 
     Args:
         settings: How many.
-        error: Of one of them; its last line says why.
+        error: The error of one of them; its last line says why.
     """
 
     def __init__(self, settings: int, error: str) -> None:

@@ -17,7 +17,7 @@ SEEDS_FROM = 1000
 """First seed of a search whose file only says how many: studies count from 0, so that these are others."""
 
 MAX_SEEDS = 1_000
-"""Of a setting."""
+"""Most seeds of a setting."""
 MAX_SETTINGS = 100
 """That are compared, or started from, or proven."""
 
@@ -76,7 +76,7 @@ class Budget(Fields):
         return 60.0 * amount if self.unit == "minutes" else float(amount)
 
     def __str__(self) -> str:
-        """For people."""
+        """The settings in words."""
         return f"{self.minutes:g} minutes" if self.minutes is not None else f"{self.total:,.0f} {self.unit}"
 
 
@@ -89,7 +89,7 @@ class Racing(Fields):
     seeds: bool = True
     """Give further seeds only to settings that may still be the best."""
     reduction: Annotated[float, Field(gt=1.0, le=1e6)] = 3.0
-    """At each rung about one setting in so many goes on; contenders get so many times the seeds."""
+    """About one setting in so many goes on at each rung; contenders get so many times the seeds."""
     rungs: Annotated[int, Field(ge=1, le=5)] = 2
     """Rungs of a run: at 1/reduction of its steps, at 1/reduction squared, ..."""
     least: Few = 4
@@ -104,7 +104,7 @@ class Confirm(Fields):
     top: Annotated[int, Field(ge=1, le=MAX_SETTINGS)] = 3
     """So many of the best settings are confirmed."""
     protocols: tuple[str, ...] = Field(default=(), max_length=MAX_SETTINGS)
-    """Of the task's, each a study; none named: all that it has. For images ``article``: all training images, as the
+    """Protocols of the task, each a study; none named: all of them. For images ``article``: all training images, as the
     article reports it; and ``holdout_test``: as searched, but with the test set read, so that the value found and the
     value confirmed are the same measure. Most tasks have one, ``fresh_seeds``."""
     additive: bool = True
@@ -130,18 +130,18 @@ class Search(Fields):
     """Any that the task declares, but for those of the test set; its last value, mean over seeds. None named: the
     task's main one (images: ``val_acc``)."""
     goal: Goal = "max"
-    """As the metric is declared; no key of a file."""
+    """The goal that the metric declares; it is no key of a file."""
     against: Literal["samples", "cost", "steps", "seconds"] | None = None
     """A second objective, to be small: what a run costs in this unit; the result is a Pareto front, not raced."""
     seeds: tuple[Seed, ...] = Field(default=(SEEDS_FROM,), max_length=MAX_SEEDS)
     """A setting's value is the mean over these; a count stands for 1000, 1001, ..."""
     seed: Seed = 0
-    """Of the sampler."""
+    """The seed of the sampler."""
     batch: Few = 16
     """Settings that are proposed and trained at a time. The first time it is at most twice ``racing.least``: those run
     to their end, as there is nobody yet to race against."""
     family: Few = 4
-    """Of a batch, so many settings in a row share what shapes a training step, so that they make one cohort; 1: each
+    """So many settings in a row of a batch share what shapes a training step, so that they make one cohort; 1: each
     is proposed freely."""
     racing: Racing = Racing()
     confirm: Confirm = Confirm()
@@ -165,7 +165,7 @@ class Search(Fields):
 
     @property
     def races(self) -> Racing:
-        """With two objectives nothing is raced: a setting that is behind in one may be ahead in the other."""
+        """The races, of which two objectives have none: a setting that is behind in one may be ahead in the other."""
         return self.racing if self.against is None else Racing(steps=False, seeds=False)
 
 

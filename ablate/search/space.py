@@ -25,7 +25,7 @@ Build = Callable[[Sequence[tuple[str, Any]]], Run]
 MOST_GRID = 10_000
 """Settings of a grid."""
 MOST_COMBINATIONS = 10 * MOST_GRID
-"""Of all values, of which conditions leave fewer settings."""
+"""Most combinations of all values, of which conditions leave fewer settings."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Factor:
     """Other factors' paths to the values at which this one is varied."""
     distribution: "BaseDistribution"
     composite: Mapping[str, tuple[tuple[str, Any], ...]] | None = None
-    """For choices that are no plain values: label to the changes that it stands for."""
+    """The changes that each label stands for, where choices are no plain values."""
     shapes: bool = False
     """Whether settings that differ in this factor cannot be trained as one cohort."""
 
@@ -175,7 +175,7 @@ class Space:
 
         Args:
             run: The given one.
-            chosen: By configuration group, the option that it has.
+            chosen: The option that each configuration group has.
 
         Returns:
             Without those whose value lies outside the space: they are left to the sampler.

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 MAX_FACTORS = 50
-"""Of a space; one with several ranges counts as several."""
+"""Most factors of a space; one with several ranges counts as several."""
 MAX_CHOICES = 200
-"""Of all factors of a space together; each is tried out before anything is trained."""
+"""Most choices of all factors of a space together; each is tried out before anything is trained."""
 MAX_INTEGER = 2**53
 MAX_FLOAT = 1e300
-"""Of an end of a range, in either direction; samplers compute with differences of them."""
+"""The largest end of a range, in either direction; samplers compute with differences of them."""
 
 
 def parse_space(values: Mapping[str, Any], searching: Searching) -> Space:

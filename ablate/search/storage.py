@@ -33,15 +33,15 @@ WAIT_SECONDS = 0.1
 """Between two attempts to be the only one that asks."""
 
 BUSY_SECONDS = 60.0
-"""For which a statement waits for another process's write (SQLite)."""
+"""How long a statement waits for another process's write (SQLite)."""
 
 
 def open_study(name: str, location: str, store: Store, owner: Owner, directions: Sequence[Direction]) -> "Study":
     """Optuna's study of this name, made where there is none.
 
     Args:
-        name: Of the study in Optuna.
-        location: Of the store: an SQLite file or an SQLAlchemy URL.
+        name: The name of the study in Optuna.
+        location: The location of the store: an SQLite file or an SQLAlchemy URL.
         store: Open at ``location``; guards the making of Optuna's tables.
         owner: This searcher.
         directions: ``maximize`` or ``minimize`` for each objective.
@@ -145,7 +145,7 @@ def _open(location: str) -> "RDBStorage":
 
 
 def _like_the_store(connection: sqlite3.Connection, _: object) -> None:
-    """With a write-ahead log, a commit need not wait for the disk: what a power cut loses is whole trials."""
+    """Use a write-ahead log, so that no commit waits for the disk: what a power cut loses is whole trials."""
     connection.execute("PRAGMA synchronous = NORMAL")
 
 

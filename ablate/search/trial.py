@@ -31,13 +31,13 @@ class Pending:
     trial: "Trial"
     params: Params
     config: Run
-    """With seed 0."""
+    """The configuration with seed 0."""
     metric: Metric
     """That is optimised."""
     kind: str = ""
     """Values along the steps are compared with those of the same kind."""
     outcomes: dict[int, Outcome] = field(default_factory=dict)
-    """By seed."""
+    """The outcomes by seed."""
 
     @property
     def number(self) -> int:

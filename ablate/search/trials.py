@@ -22,7 +22,7 @@ def frame_of_trials(study: "Study", search: Search, unit: str) -> "pd.DataFrame"
     Args:
         study: Its trials.
         search: What was searched.
-        unit: In which the task counts work: ``samples``, ``cost``, ``steps`` or ``runs``.
+        unit: The unit in which the task counts work: ``samples``, ``cost``, ``steps`` or ``runs``.
 
     Returns:
         trial, status (complete, stopped, diverged, failed, invalid), the metric (mean over seeds; NaN where the
@@ -63,7 +63,7 @@ def best_trials(study: "Study", search: Search, count: int) -> "list[FrozenTrial
         study: With one objective, those with the most seeds are ranked by their mean; with two, the Pareto front is,
             by the metric.
         search: What was searched.
-        count: At most so many.
+        count: How many there are at most.
     """
     complete = [t for t in study.trials if t.state.name == "COMPLETE"]
     if search.against is not None:

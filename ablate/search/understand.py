@@ -82,7 +82,7 @@ def understand(study: "Study") -> Understanding:
     """Importances and interactions of a search's factors for its first objective.
 
     Args:
-        study: With its trials; only complete ones count, with the value of the first objective.
+        study: The study with its trials; only complete ones count, with the value of the first objective.
     """
     complete = [t for t in study.trials if t.state.name == "COMPLETE"]
     if len(complete) < LEAST:
@@ -102,7 +102,7 @@ def understand(study: "Study") -> Understanding:
 
 
 def _importances(study: "Study", names: list[str], trials: "list[FrozenTrial]") -> list[FactorImportance]:
-    """Of factors that all of the trials have."""
+    """Importances of the factors that all of the trials have."""
     import optuna
     from optuna.importance import FanovaImportanceEvaluator, PedAnovaImportanceEvaluator, get_param_importances
 

@@ -17,7 +17,7 @@ class Work:
     unit: WorkUnit
 
     def of(self, run: Run) -> float:
-        """Of a run that goes to its end; 1 in runs, and in steps where a run does not say how many it has."""
+        """The work of a run that goes to its end; 1 in runs, and in steps where a run does not say how many it has."""
         if self.unit in ("samples", "cost"):
             return run.samples
         return run.length or 1 if self.unit == "steps" else 1.0
