@@ -40,7 +40,7 @@ class Ended:
 
     @property
     def fault(self) -> str | None:
-        """In words, what is wrong; None: exit code 0."""
+        """What is wrong, in words; None: exit code 0."""
         if self.error is not None:
             return self.error
         if self.signal is not None:
@@ -100,7 +100,7 @@ class Program:
         """How it has ended; None: it still runs.
 
         Args:
-            seconds: To wait for its end, at most.
+            seconds: How long to wait for its end at most.
         """
         if self._ended is not None:
             return self._ended

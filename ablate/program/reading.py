@@ -27,7 +27,7 @@ class ReadTable(Fields):
     """Name or pattern (``**/metrics.csv``) in the run's folder; None: what it prints (standard output and
     errors), or any TensorBoard files."""
     names: dict[str, str] = Field(default_factory=dict)
-    """By metric, what it is called there (key, column, tag, named group); left out: the same."""
+    """What each metric is called there (key, column, tag, named group); left out: the same."""
     step: str | None = None
     """What the step is called there; ``count``: counted from 1; None: ``step``, ``epoch``, ``iteration`` or ``iter``
     where there is one, else the last value is the final one."""
@@ -53,7 +53,7 @@ class ReadTable(Fields):
         return self
 
     def keys(self, metrics: Sequence[str]) -> dict[str, str]:
-        """By what it is called there, the metric."""
+        """The metric of each name that is used there."""
         if self.kind == "pattern":
             groups = re.compile(self.pattern or "").groupindex
             return {self.names.get(name, name): name for name in metrics if self.names.get(name, name) in groups}

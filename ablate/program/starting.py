@@ -42,7 +42,7 @@ def problem_of_program(word: str, folder: Path) -> str | None:
 
 
 def _problem_of_script(word: str, interpreter: Sequence[str]) -> str | None:
-    """Of a script with this first line: ``#!/usr/bin/python3 -u``, ``#!/usr/bin/env -S python3 -u``."""
+    """What is wrong with a script with this first line: ``#!/usr/bin/python3 -u``, ``#!/usr/bin/env -S python3 -u``."""
     if not interpreter:
         return f"{word}: its first line, #!, names no interpreter"
     first, *rest = interpreter

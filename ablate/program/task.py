@@ -20,7 +20,7 @@ from ablate.task.project import Project
 from ablate.task.run import Run
 
 PYTHON = ("python", "python3")
-"""As the first word: the interpreter that runs us."""
+"""These as the first word mean the interpreter that runs us."""
 
 SOME_FOLDER = "(the run's folder)"
 
