@@ -29,7 +29,7 @@ class FunctionEngine(PlainEngine):
 
     Args:
         device: ``cpu`` or ``cuda:N``; the function sees no other GPU.
-        threads: For numerical libraries.
+        threads: How many threads numerical libraries may use.
     """
 
     def __init__(self, device: str, threads: int) -> None:

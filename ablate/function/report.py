@@ -46,7 +46,7 @@ class Report:
 
         Args:
             step: Counted by the function (epochs, iterations), never falling. A step may be reported in parts.
-            values: By name of the metric.
+            values: Values by the metric's name.
             more: The same, as keywords.
 
         Returns:
