@@ -16,7 +16,7 @@ class Application:
     module: str | None = None
     """Executed as ``python -m MODULE``, or only imported where :attr:`function` is to be called."""
     function: str | None = None
-    """Of :attr:`module`, without arguments: what ``@hydra.main`` made."""
+    """Name of the function in :attr:`module`, without arguments: what ``@hydra.main`` made."""
     config_path: str | None = None
     """Absolute folder, or ``pkg://...``; None: as ``@hydra.main`` says."""
     config_name: str | None = None
@@ -46,5 +46,5 @@ class Application:
 
     @property
     def name(self) -> str:
-        """For people."""
+        """The application's name for people."""
         return str(self.script.name if self.script is not None else f"{self.module}:{self.function or '__main__'}")

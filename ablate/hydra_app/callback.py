@@ -33,7 +33,7 @@ def named(returned: Any, names: Sequence[str]) -> dict[str, Any]:
 
     Args:
         returned: A number (also of NumPy, or a tensor with one element), a list of them, a mapping, or None.
-        names: Of the number, or of each in a list.
+        names: The names of the number, or of each in a list.
 
     Returns:
         Numbers; where something else was returned, a text that says so, which nobody will take for a number.

@@ -17,9 +17,9 @@ from ablate.task.output import clean
 from ablate.task.task import Composed
 
 START_SECONDS = 600.0
-"""For an application to come from its start to the call of its function: it may import much."""
+"""How long an application may take from its start to the call of its function: it may import much."""
 ANSWER_SECONDS = 60.0
-"""For one composition, which takes some 50 ms."""
+"""How long one composition may take; it takes some 50 ms."""
 
 
 class Composing:
@@ -42,7 +42,7 @@ class Composing:
 
     @property
     def config_name(self) -> str | None:
-        """Of the primary configuration."""
+        """Name of the primary configuration."""
         self._start()
         name: str | None = self._said["config_name"]
         return name
@@ -51,7 +51,7 @@ class Composing:
         """What the application makes of some overrides.
 
         Args:
-            overrides: In Hydra's grammar, without sweeps.
+            overrides: The overrides in Hydra's grammar, without sweeps.
 
         Raises:
             ConfigError: Hydra refuses them, a mandatory value is missing, or the application cannot be composed.

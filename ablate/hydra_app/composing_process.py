@@ -79,7 +79,7 @@ class _Serving:
     def decorator(
         self, config_path: Any = _UNSPECIFIED, config_name: str | None = None, version_base: Any = _UNSPECIFIED
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """As ``hydra.main``."""
+        """Stand in for ``hydra.main``."""
 
         def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
             @functools.wraps(function)

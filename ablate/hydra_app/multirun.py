@@ -19,7 +19,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 OURS = ("hydra/sweeper", "hydra.sweeper", "hydra/launcher", "hydra.launcher", "hydra.mode", "hydra.run", "hydra.sweep")
-"""Of Hydra's own settings on the command line, those that are not passed on to runs, as they are about the sweep."""
+"""Hydra's own settings on the command line that are not passed on to runs, as they are about the sweep."""
 
 
 def sweep_multirun(config: DictConfig, settings: Mapping[str, Any], arguments: Sequence[str]) -> None:

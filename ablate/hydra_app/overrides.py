@@ -80,7 +80,7 @@ def text_of(value: Any) -> str:
 
 
 def _quoted(text: str) -> str:
-    """In single quotes; of backslashes only those before a quote are doubled, as the grammar wants it."""
+    """The text in single quotes; only backslashes before a quote are doubled, as the grammar wants it."""
     escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), text)
     return f"'{escaped}'"
 

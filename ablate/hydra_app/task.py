@@ -26,9 +26,9 @@ from ablate.task.run import Run
 from ablate.task.task import Composed
 
 RETURNED = ".ablate-returned.jsonl"
-"""In a run's folder: what the function returned."""
+"""This file in a run's folder holds what the function returned."""
 SEED = 0
-"""With which settings are composed; values that follow the seed are those of this one."""
+"""Settings are composed with this seed; values that follow the seed are those of this one."""
 
 
 class HydraTable(ProcessTable):
@@ -180,7 +180,7 @@ class HydraTask(DeclaredTask):
         """A run that writes into a folder which is kept, with further overrides that are no part of its setting.
 
         Args:
-            run: Of this task.
+            run: A run of this task.
             folder: Absolute.
             words: About Hydra itself, such as ``hydra.job.num=3``.
         """
@@ -191,7 +191,7 @@ class HydraTask(DeclaredTask):
         """What ``hydra.sweep.subdir`` is for a run.
 
         Args:
-            run: Of this task.
+            run: A run of this task.
             number: Its number in the sweep.
             pattern: As the application's configuration or the sweep's command line has it.
             words: About Hydra itself, that the run is to have.
@@ -310,7 +310,7 @@ class HydraTask(DeclaredTask):
         return [*map(_braced, every), *own]
 
     def _environment(self) -> dict[str, str]:
-        """Of a run: this package is found, for the callback that takes down what is returned."""
+        """Variables of a run's process: this package is found, for the callback that takes down what is returned."""
         own = Path(ablate.__file__).resolve().parents[1]
         places = [str(root) for root in self._given_roots]
         if not {"site-packages", "dist-packages"} & set(own.parts):
