@@ -19,7 +19,7 @@ class ClaimRequest:
     """A claim as it was given."""
 
     place: str
-    """For messages."""
+    """Where it stands, for messages."""
     given: str | Mapping[str, Any]
     """The fields of :class:`ablate.analyse.Claim`, or their YAML; of a single factor it may be left out, and
     without a metric the last one is meant."""
@@ -41,8 +41,8 @@ def parse_study_text(content: Mapping[str, Any], file: Path) -> StudyText:
     """What a study file says, such as those of ``sweeps/``.
 
     Args:
-        content: Of the file.
-        file: For messages.
+        content: The content of the file.
+        file: The file's name, for messages.
 
     Raises:
         ConfigError: It is no study file.

@@ -24,7 +24,7 @@ class JudgedSetting:
     order: int
     is_baseline: bool
     levels: Levels
-    """Of all factors: the setting whose runs these are."""
+    """Levels of all factors: the setting whose runs these are."""
 
 
 @dataclass(frozen=True)

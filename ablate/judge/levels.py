@@ -19,7 +19,7 @@ def read_levels(name: str, cells: Sequence[Cell], places: Sequence[str], *, as_t
     Args:
         name: The column, for messages.
         cells: Its cells.
-        places: Of the rows, for messages.
+        places: Where the rows stand, for messages.
         as_text: Whether levels are texts whatever they look like.
 
     Raises:

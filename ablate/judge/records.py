@@ -26,7 +26,7 @@ def records_of_table(
     """A record for every run that ended, by its levels and seed.
 
     Args:
-        name: Of the study, which is a part of the runs' identity: another table's runs are others.
+        name: The name of the study, which is a part of the runs' identity: another table's runs are others.
         table: Where they come from.
         found: The runs.
         guesses: What guessing scores, by metric, where somebody said so.

@@ -40,7 +40,7 @@ class JudgedRuns:
 
     factors: tuple[str, ...]
     kinds: tuple[Kind, ...]
-    """Of the levels of each factor."""
+    """What kind of values the levels of each factor are."""
     runs: tuple[JudgedRun, ...]
     """One a setting and seed, in the order of the table."""
     notes: tuple[str, ...] = ()

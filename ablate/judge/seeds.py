@@ -14,7 +14,7 @@ def read_seeds(name: str, cells: Sequence[Cell], places: Sequence[str]) -> tuple
     Args:
         name: The column, for messages.
         cells: Its cells.
-        places: Of the rows, for messages.
+        places: Where the rows stand, for messages.
 
     Returns:
         Whole numbers, and where they stand for something else a sentence that says so.

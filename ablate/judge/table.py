@@ -19,9 +19,9 @@ class RawTable:
 
     path: Path
     columns: Mapping[str, Sequence[Cell]]
-    """By name, all of the same length."""
+    """The columns by name, all of the same length."""
     places: Sequence[str]
-    """Of every row in the file, such as ``line 5``."""
+    """Where every row stands in the file, such as ``line 5``."""
     form: str
     """What the file is, such as ``CSV separated by semicolons``."""
     doubtful: Mapping[str, str] = field(default_factory=dict)

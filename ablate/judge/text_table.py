@@ -18,7 +18,7 @@ def read_text(path: Path, data: bytes) -> RawTable:
     """Read a CSV file.
 
     Args:
-        path: For messages.
+        path: The file's path, for messages.
         data: All of it.
 
     Raises:
