@@ -2,7 +2,7 @@
 
 The input is the frame of runs: one row per study, factor, level and seed, with ``status`` and the last value of each
 metric, and the metrics themselves (:class:`ablate.task.metric.Metric`), which say what is better and within which
-range; nothing is read off a name. What guessing scores stands in the frame, run by run, where it is known
+range; names say nothing. What guessing scores stands in the frame, run by run, where it is known
 (:func:`guess_columns`). Nothing here reads or writes files, keeps state or imports more of the package than that. Every
 function that draws random numbers takes a ``seed`` and is deterministic.
 

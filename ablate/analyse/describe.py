@@ -27,7 +27,7 @@ from ablate.task.metric import Metric
 
 RESAMPLES = 2000
 LEAST_FOR_IQM = 4
-"""With fewer runs nothing is cut off and the interquartile mean is the mean."""
+"""Fewest runs of which any are cut off; of fewer, the interquartile mean is the mean."""
 
 
 def describe(

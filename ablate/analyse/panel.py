@@ -45,7 +45,7 @@ class Panel:
     factor: str
     metric: Metric
     levels: tuple[Level, ...]
-    """In the study's order."""
+    """The levels in the study's order."""
     seeds: tuple[int, ...]
     """Ascending; every seed that occurs at any level."""
     values: Floats
@@ -93,7 +93,7 @@ class Panel:
         return np.asarray((known.sum(axis=1) >= 2) & (low == high) & ~self.diverged.any(axis=1))
 
     def no_evidence(self, a: int, b: int) -> str:
-        """In words, why these rows can show nothing about each other whatever their values; empty: they can."""
+        """Why these rows can show nothing about each other whatever their values, in words; empty: they can."""
         one, other = self.levels[a].label, self.levels[b].label
         if self.idle[a] and self.idle[b]:
             return f"no run of {one} or {other} did better than guessing: runs that learned nothing are no evidence"
@@ -186,7 +186,7 @@ class _Layout:
     levels: tuple[Level, ...]
     seeds: tuple[int, ...]
     place: tuple[NDArray[np.intp], NDArray[np.intp]]
-    """Of each run: its level and its seed."""
+    """Level and seed of each run."""
     status: NDArray[np.object_]
     warnings: tuple[str, ...]
 

@@ -67,7 +67,7 @@ class NeededSeeds:
     """If the effect is what it seems; None: no number, or more than ``MOST_SEEDS``."""
     fewest: int | None
     most: int | None
-    """At the quartiles of what the effect may be; None: more than ``MOST_SEEDS``."""
+    """Seeds at the quartiles of what the effect may be; None: more than ``MOST_SEEDS``."""
 
     def __str__(self) -> str:
         most = f"{MOST_SEEDS} and more" if self.most is None else str(self.most)

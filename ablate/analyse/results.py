@@ -56,7 +56,7 @@ class LevelSummary:
     failed: int
     missing: int
     at_chance: int | None
-    """Of ``complete``: runs that cannot be told from guessing; None where it is not known what guessing scores."""
+    """Complete runs that cannot be told from guessing; None where it is not known what guessing scores."""
     mean: float | None
     median: float | None
     iqm: float | None
@@ -70,13 +70,13 @@ class LevelSummary:
     is_uneven: bool
     """Whether some runs stand apart from the others or a tail is long (``ablate.analyse.uneven``)."""
     apart: int
-    """Of ``n``: runs that stand apart, those at chance among them."""
+    """How many of the ``n`` runs stand apart, those at chance among them."""
     apart_share: Interval | None
     """Wilson's 95 % interval of their share; uneven levels only."""
     iqm_interval: Interval | None
     """Percentile bootstrap of the interquartile mean (Agarwal et al. 2021); uneven levels only."""
     sampling_sd: float | None
-    """By how much the mean would vary with the samples on which it is measured, all runs on the same ones: that of a
+    """How much the mean would vary with the samples on which it is measured, all runs on the same ones: that of a
     share of so many samples, an upper limit as runs differ. None: no share, or its samples are not known."""
     warnings: tuple[str, ...] = ()
 
@@ -128,7 +128,7 @@ class Improvement:
     """Seeds that ended at both."""
     better: int
     worse: int
-    """Of ``n``: seeds on which the level does better, and worse."""
+    """Seeds, of the ``n``, on which the level does better, and worse."""
     probability: float
     """That a run of the level beats the baseline's with the same seed; equal values count half."""
     interval: Interval
@@ -159,7 +159,7 @@ class Comparison:
     interval: Interval | None
     """95 % t interval of the mean difference, by itself."""
     simultaneous: Interval | None
-    """Of all levels that the study compares on this metric together: in 95 % of studies all of them hold."""
+    """An interval that holds together with those of all levels compared on this metric, in 95 % of studies."""
     p: float | None
     """Two-sided sign-flip permutation p, by itself."""
     p_corrected: float | None
@@ -188,7 +188,7 @@ class Comparison:
     """Its sign-flip p, corrected like ``p_corrected``."""
     divergence: ShareTest
     correlation: float | None = None
-    """Of runs of level and baseline with the same seed, over the pairs; None: fewer than three, or no spread."""
+    """Correlation of the level's and the baseline's runs over the pairs; None: fewer than three, or no spread."""
     pairing: float | None = None
     """Length of the interval over that of an unpaired one: sd of the differences over the root of summed variances."""
     improvement: Improvement | None = None
@@ -196,11 +196,11 @@ class Comparison:
     told_open_ended: bool = False
     """Whether it is told from the baseline by ``improvement.e`` (e-BH at 5 %): that holds whenever seeds are added."""
     no_evidence: str = ""
-    """In words, why these runs can show nothing whatever their values (they learned nothing, or every seed gave the
+    """Why these runs can show nothing whatever their values, in words (they learned nothing, or every seed gave the
     same value); then there is no ``p``. Empty: they can."""
     warnings: tuple[str, ...] = ()
     course: Course | None = None
-    """In a study that adds seeds look by look: where the level stands. Then there is no corrected ``p``."""
+    """Where the level stands in a study that adds seeds look by look. Then there is no corrected ``p``."""
 
 
 @dataclass(frozen=True)
@@ -259,7 +259,7 @@ class Trend:
     """Mean over seeds of Kendall's tau-b between the order of the levels and the metric, -1 to 1."""
     tau_interval: Interval | None
     direction: Literal["rising", "falling", "undecided"]
-    """At 5 % two-sided."""
+    """The direction at 5 % two-sided."""
     warnings: tuple[str, ...] = ()
 
 
@@ -287,7 +287,7 @@ class Equivalence:
     others, where there is no evidence: levels that learned nothing, differences without spread."""
     equivalent: bool
     practically: Practically | None
-    """By the Bayesian signed rank test: how probable it is that a minus b lies below the margin, within it or above;
+    """How probable it is by the Bayesian signed rank test that a minus b lies below the margin, within it or above;
     diverged runs ranked below all others. None: no evidence."""
     warnings: tuple[str, ...] = ()
 

@@ -91,7 +91,7 @@ class Pairwise:
     difference: Floats
     """Mean, positive where the first is better; NaN without a common seed."""
     sd: Floats
-    """Of the differences; NaN below two common seeds."""
+    """Standard deviation of the differences; NaN below two common seeds."""
     n: NDArray[np.int64]
 
 

@@ -15,7 +15,7 @@ from scipy import special
 from ablate.analyse.bootstrap import CONFIDENCE, Floats
 
 LEAST_RUNS = 5
-"""With fewer runs nothing can be said of a shape."""
+"""Fewest runs of which anything can be said of a shape."""
 GAP = 2.0
 """A run stands apart below a gap that is more than so many times as wide as all runs above it are spread."""
 UNEVEN = (
