@@ -6,7 +6,7 @@
   (Selvaraju et al. 2017).
 - Occlusion: how much the class's output falls where a square is covered (Zeiler & Fergus 2014).
 
-Gradients, layers and squares are Captum's; CAM, which it has not, is read off the network. Maps are enlarged to the
+Gradients, layers and squares are Captum's; CAM, which it has not, comes from the network. Maps are enlarged to the
 size of the network's input (bilinear).
 """
 
