@@ -14,16 +14,17 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from ablate.analyse import Published, analyse, equivalent, sequential
+from ablate.analyse import Published, analyse, curves, equivalent, sequential
 from ablate.analyse.along_looks import compare_along
 from ablate.analyse.compare import compare
 from ablate.analyse.errors import AnalysisError
 from ablate.analyse.results import Interval
 from ablate.analyse.sequential import Looks
+from ablate.analyse.spans import spans
 from ablate.task.claim import Claim
 from ablate.task.metric import Metric
 
-FEW = settings(max_examples=8, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
+FEW = settings(max_examples=6, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
 ENDINGS = ["diverged", "failed", "missing", None]
 OPPOSITE = {"rising": "falling", "falling": "rising"}
 
@@ -160,6 +161,7 @@ def facts(study, *, unit=Unit(), names=None, drawn=True, ordered=True):
     for one in whole.importance:
         terms = {tuple(t.factors): [t.share, t.df, t.f, t.p, unit.size(t.spread)] for t in one.terms}
         found["importance", "", ""] = [one.design, one.n, one.seeds_share, one.residual_share, terms]
+    found |= _drawn_things(study, unit, name, ordered)
     for one in whole.published:
         found["published", one.factor, name(one.label)] = [
             *(one.n, one.inside, unit.place(one.mean), unit.difference(one.difference)),
@@ -172,6 +174,24 @@ def facts(study, *, unit=Unit(), names=None, drawn=True, ordered=True):
     for claim in study.claims:
         if claim.kind == "equivalent":
             found["equivalence", "", ""] = _equivalence(study, claim, unit)
+    return found
+
+
+def _drawn_things(study, unit, name, ordered):
+    """What figures show beside: learning curves, here of two epochs, and the span of each factor of a grid."""
+    found, runs = {}, study.runs
+    step = unit.scale
+    epochs = pd.concat([runs[["digest", "score"]].assign(epoch=1, score=runs["score"] - step), runs.assign(epoch=2)])
+    points = epochs[["digest", "epoch", "score"]].drop_duplicates()
+    for factor in runs["factor"].unique():
+        for one in curves(runs, points, metric=replace(study.metric, low=None, high=None), factor=factor):
+            ends = [unit.ends(Interval(*pair, 0.95, "t"), unit.place) for pair in zip(one.low, one.high, strict=True)]
+            known = [pair for pair in ends if not math.isnan(pair[0])]
+            found["curve", factor, name(one.label)] = [one.epochs, one.n, [*map(unit.place, one.mean)], known]
+        for span in spans(runs, study.metric, factor) if ordered else ():
+            interval = None if span.interval is None else Interval(*span.interval, 0.95, "t")
+            ends = unit.ends(interval, unit.difference)
+            found["span", span.factor, ""] = [span.best, span.worst, span.n, unit.difference(span.difference), ends]
     return found
 
 
