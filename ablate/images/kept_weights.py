@@ -11,7 +11,7 @@ from ablate.images.run import RunConfig, parse_run
 from ablate.task.errors import ConfigError
 
 FOLDER = "weights"
-"""In the folder of results, beside the store."""
+"""The weights' folder in the folder of results, beside the store."""
 ENDING = ".safetensors"
 LONGEST_HEADER = 100_000_000
 """Bytes of a file's header (the format's own limit)."""
@@ -25,7 +25,7 @@ class KeptWeights:
     run: RunConfig
     classes: tuple[str, ...]
     channels: int
-    """Of the images, as stored."""
+    """The channels of the images, as stored."""
     epoch: int
     """That they are of."""
 
@@ -34,8 +34,8 @@ def weights_file(folder: Path, digest: str) -> Path:
     """Where the weights of a run belong.
 
     Args:
-        folder: Of weights.
-        digest: Of the run.
+        folder: The folder of weights.
+        digest: The digest of the run.
     """
     return folder / f"{digest}{ENDING}"
 
@@ -45,7 +45,7 @@ def find_weights(results: Path, start: str) -> KeptWeights:
 
     Args:
         results: Folder of results.
-        start: Of the run's digest, as ``ablate runs`` prints it.
+        start: The start of the run's digest, as ``ablate runs`` prints it.
 
     Raises:
         ConfigError: None are kept, several runs begin so, or the file is damaged or of another version's configuration.

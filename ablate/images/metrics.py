@@ -124,7 +124,7 @@ def guesses_of(counts: Mapping[str, Sequence[int]]) -> dict[str, Guess]:
     """What guessing scores on data with these classes.
 
     Args:
-        counts: By part (``train``, ``val``, ``test``), the number of images of each class.
+        counts: The counts by part (``train``, ``val``, ``test``), the number of images of each class.
 
     Returns:
         By metric: an accuracy of the most frequent class's share, and the entropy of the shares as loss, each with the

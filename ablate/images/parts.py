@@ -59,7 +59,7 @@ BUILT_IN: Mapping[str, Mapping[str, Any]] = {
     "metrics": dict.fromkeys(("f1", "balanced_acc", "top5", "gap", "parameters", "multiply_adds", "step_ms")),
     "augmentations": {},
 }
-"""By group, the names that are taken; None: known to the engine alone."""
+"""The names that are taken, by group; None: known to the engine alone."""
 
 
 class DeclaredData(ImageData):
@@ -156,7 +156,7 @@ class Augmentation(ABC):
 
         Args:
             samples: N, in the order in which images are trained on.
-            generator: To draw from.
+            generator: The generator to draw from.
 
         Returns:
             ``[N, ...]``.
@@ -232,7 +232,7 @@ def made_augmentations(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, A
     """The declared augmentations that a configuration names, in the order of their names.
 
     Args:
-        settings: By name, the keyword arguments of its class.
+        settings: The keyword arguments of its class, by name.
 
     Raises:
         ConfigError: There is none of that name, or it does not take these settings.

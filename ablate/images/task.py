@@ -139,7 +139,7 @@ def _place(data: ImageData) -> tuple[object, ...]:
 
 
 def _with_code(run: RunConfig, data: ImageData) -> RunConfig:
-    """With its data as it was found, and the versions of the code of its parts from outside the package."""
+    """The run with its data as it was found, and the versions of the code of its parts from outside the package."""
     used = [("networks", run.model.name), ("datasets", data.name), ("losses", run.train.loss)]
     used += [("metrics", name) for name in run.train.metrics]
     used += [("augmentations", name) for name in data.augment]

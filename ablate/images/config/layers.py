@@ -13,7 +13,7 @@ class Conv:
 
     name: str
     channels: int
-    """Of its output."""
+    """Channels of its output."""
     kernel: int
     """Side of the window, in pixels."""
     stride: int = 1
@@ -30,7 +30,7 @@ class Pool:
 
     name: str
     window: int | None
-    """In pixels."""
+    """The window in pixels."""
     stride: int = 2
     padding: int = 0
     ceil: bool = False
@@ -61,10 +61,10 @@ def work(layers: Sequence[Planned], channels: int, height: int, width: int) -> i
     """Multiply-adds of the convolutions for one image.
 
     Args:
-        layers: In order.
-        channels: Of the image.
-        height: Of the image, in pixels.
-        width: Of the image, in pixels.
+        layers: The layers in order.
+        channels: The channels of the image.
+        height: The height of the image, in pixels.
+        width: The width of the image, in pixels.
     """
     total, size = 0, (height, width)
     for layer in layers:

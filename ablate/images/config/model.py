@@ -60,8 +60,8 @@ class Network(Fields):
         """Height and width after each layer that changes them; none are owed, and then none are checked.
 
         Args:
-            height: Of the input, in pixels.
-            width: Of the input, in pixels.
+            height: The height of the input, in pixels.
+            width: The width of the input, in pixels.
 
         Returns:
             ``(layer, height, width)`` in order; a size may be below 1, which :meth:`check_input` refuses.
@@ -110,9 +110,9 @@ class LeNet(Network):
     """After each convolution; ``mixed`` is the mean of average and max (Lee et al. 2016, fixed proportion 0.5),
     ``stochastic`` draws a pixel in proportion to its value (Zeiler & Fergus 2013; after sigmoid or relu)."""
     kernel_size: Kernel = 5
-    """Of the first convolution, in pixels; its padding stays 2."""
+    """The kernel size of the first convolution, in pixels; its padding stays 2."""
     kernel_size_2: Kernel = 5
-    """Of the second convolution, in pixels; no padding."""
+    """The kernel size of the second convolution, in pixels; no padding."""
     pool_size: Positive = 2
     """Window of both poolings, in pixels; the stride stays 2, so that 1 is plain subsampling."""
     pool_stride: Positive = 2

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
-"""By depth, the basic blocks of each stage (the paper's table 1)."""
+"""The basic blocks of each stage, by depth (the paper's table 1)."""
 
 
 class ResNet(Network):

@@ -27,7 +27,7 @@ class Step(Schedule):
 
     name: Literal["step"] = "step"
     step_size: Positive = 10
-    """In epochs."""
+    """The step size in epochs."""
     gamma: Ratio = 0.1
 
 

@@ -25,7 +25,7 @@ class Train(Fields):
     label_smoothing: Fraction = 0.0
     """Share of the target spread evenly over all classes (cross-entropy only; Szegedy et al. 2016)."""
     init: Literal["xavier_uniform", "kaiming_uniform", "default", "trunc_normal", "network"] = "xavier_uniform"
-    """Of every convolution and linear weight; biases keep the framework's default. ``network``: all parameters as the
+    """How every convolution and linear weight begins; biases keep the framework's default. ``network``: all as the
     network's own code draws them."""
     init_std: Annotated[float, Field(gt=0.0)] = 0.1
     """Standard deviation of ``trunc_normal`` (cut at two of them)."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 STAGES = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
-"""By depth, the convolutions of each stage (configurations A, B, D and E of the paper's table 1)."""
+"""The convolutions of each stage, by depth (configurations A, B, D and E of the paper's table 1)."""
 
 
 class Vgg(Network):
@@ -38,7 +38,7 @@ class Vgg(Network):
     activation: Activation = "relu"
     """After every convolution and the two hidden linear layers."""
     pooling: Pooling = "max"
-    """At the end of each stage."""
+    """The pooling at the end of each stage."""
     dropout: Fraction = 0.5
     """Probability of dropping a unit, after each hidden linear layer's activation."""
 

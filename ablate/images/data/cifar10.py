@@ -34,7 +34,7 @@ class Batch:
 
     name: str
     md5: str
-    """In hex; no better hash was published."""
+    """The MD5 in hex; no better hash was published."""
 
     @property
     def digest(self) -> str:

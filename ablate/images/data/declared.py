@@ -56,7 +56,7 @@ class DeclaredSource:
         """Refuse sizes that do not fit.
 
         Args:
-            images: Of the training part.
+            images: The images of the training part.
 
         Raises:
             ConfigError: Lists every problem.
@@ -73,7 +73,7 @@ class DeclaredSource:
             raise ConfigError(problems)
 
     def checked_counts(self) -> dict[str, tuple[int, ...]]:
-        """As :meth:`counts`, with :meth:`check_sizes`."""
+        """The :meth:`counts` after :meth:`check_sizes`."""
         counts = self.counts()
         self.check_sizes(sum(counts["train"]))
         return counts

@@ -103,7 +103,7 @@ def _size(description: Mapping[str, Any]) -> str:
 
 
 def _folder_lines(description: Mapping[str, Any]) -> list[str]:
-    """Of an image folder, all but what is refused: that is an error of its own."""
+    """Lines on an image folder, on all but what is refused: that is an error of its own."""
     text = []
     if "classes" in description:
         height, width = description["shape"][1:]

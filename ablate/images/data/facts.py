@@ -34,7 +34,7 @@ def facts(config: ImageData) -> DataFacts:
     """Look up what a run uses; brings no torch and opens no picture.
 
     Args:
-        config: Of an image folder: where it is.
+        config: An image folder's configuration: where it is.
 
     Raises:
         ConfigError: An image folder is missing, is no folder of classes, or does not fit ``train_size``, ``val_size``

@@ -45,7 +45,7 @@ def digest_of_layout(root: Path, layout: Layout, inspections: Mapping[str, Inspe
     Args:
         root: The folder.
         layout: Its classes and parts.
-        inspections: Of all its pictures, by path.
+        inspections: The inspections of all its pictures, by path.
 
     Raises:
         ConfigError: Lists every file that cannot be read.

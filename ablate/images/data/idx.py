@@ -23,11 +23,11 @@ class IdxFile:
     """A file as it was published."""
 
     name: str
-    """Without ``.gz``."""
+    """The name without ``.gz``."""
     shape: tuple[int, ...]
     """``(images, height, width)``, or ``(images,)`` for labels."""
     sha256: str
-    """Of the decompressed file, in hex."""
+    """The SHA-256 of the decompressed file, in hex."""
 
     @property
     def digest(self) -> str:

@@ -24,7 +24,7 @@ class Inspection:
     """What is known of a file's content."""
 
     sha256: str
-    """Of its bytes, in hex; empty where they cannot be read."""
+    """The SHA-256 of its bytes, in hex; empty where they cannot be read."""
     picture: Picture | None
     """None: it cannot be read as one."""
     problem: str | None = None

@@ -29,7 +29,7 @@ class Layout:
     """A folder's classes and parts."""
 
     classes: tuple[str, ...]
-    """In the order of their labels."""
+    """The classes in the order of their labels."""
     parts: Mapping[str, tuple[Picture, ...]]
     """``train``, ``val`` and ``test``, each where there is one: pictures by class, then by path."""
     split: bool
@@ -53,7 +53,7 @@ class Layout:
         """The same with a test part, which is drawn from the training part where the folder does not hold one.
 
         Args:
-            fraction: Of the test part, between 0 and 1.
+            fraction: The fraction of the test part, between 0 and 1.
 
         Raises:
             ConfigError: A class would have no image in one of the parts.
@@ -69,7 +69,7 @@ def checked_layout(root: Path, fraction: float | None = None) -> Layout:
 
     Args:
         root: The folder.
-        fraction: Of a test part that the folder does not hold itself; None: no test part is drawn.
+        fraction: The fraction of a test part that the folder does not hold itself; None: no test part is drawn.
 
     Raises:
         ConfigError: Also where something cannot be listed; see :func:`layout_of`.
@@ -198,8 +198,8 @@ def draw_test_part(pictures: Sequence[Picture], fraction: float) -> tuple[tuple[
     folder's place nor on a library's random generator, and a file that is added moves few others.
 
     Args:
-        pictures: By class.
-        fraction: Of the test part, between 0 and 1.
+        pictures: The pictures by class.
+        fraction: The fraction of the test part, between 0 and 1.
 
     Returns:
         The training and the test part, in the order of ``pictures``.

@@ -41,7 +41,7 @@ def passed_over(name: str) -> str | None:
     """Why a file or folder of this name is not looked at; None: it is.
 
     Args:
-        name: Without its folder.
+        name: The name without its folder.
     """
     if name.startswith("._"):
         return "macOS keeps a file's properties in it"

@@ -20,7 +20,7 @@ RULE = 2
 """Version of the rule; 1 turned nothing, dropped alpha channels and cut off what 8 bits do not hold."""
 
 MOST_PIXELS = 178_956_970
-"""Of a picture that is decoded (about 13,000 x 13,000): more is refused before it is decoded."""
+"""Most pixels of a picture that is decoded (about 13,000 x 13,000): more is refused before it is decoded."""
 
 BACKGROUNDS = {"white": (255, 255, 255), "grey": (128, 128, 128), "black": (0, 0, 0)}
 """What is seen through transparent pixels, by ``data.background``."""
@@ -39,14 +39,14 @@ class Picture:
     """Pillow's name of its kind of pixels."""
     width: int
     height: int
-    """In pixels, as stored."""
+    """The height in pixels, as stored."""
     changed: tuple[str, ...] = ()
-    """In which ways its pixels are others than by the first version of the rule: ``turned``, ``transparent``,
+    """How its pixels differ from those of the first version of the rule: ``turned``, ``transparent``,
     ``sixteen bits``, ``float``."""
     remarks: tuple[str, ...] = ()
     """What else people may want to know of it."""
     brightest: int | None = None
-    """Of a picture with more than 8 bits: its greatest value after scaling, of 255."""
+    """The greatest value, of 255, of a picture with more than 8 bits after scaling."""
 
 
 def read_picture(file: BufferedReader, name: str, background: str) -> tuple[Image.Image, Picture]:
@@ -54,7 +54,7 @@ def read_picture(file: BufferedReader, name: str, background: str) -> tuple[Imag
 
     Args:
         file: As opened by :func:`opened`, at its beginning.
-        name: Of the file; only its ending is looked at.
+        name: The name of the file; only its ending is looked at.
         background: A key of :data:`BACKGROUNDS`.
 
     Returns:
@@ -92,7 +92,7 @@ def look_at(file: BufferedReader, name: str, background: str) -> Picture:
 
     Args:
         file: As opened by :func:`opened`, at its beginning.
-        name: Of the file.
+        name: The name of the file.
         background: A key of :data:`BACKGROUNDS`.
 
     Raises:

@@ -17,7 +17,7 @@ class PublishedFile(Protocol):
 
     @property
     def name(self) -> str:
-        """Of the file as it is when it is not compressed."""
+        """The name of the file as it is when it is not compressed."""
 
     @property
     def digest(self) -> str:
@@ -29,7 +29,7 @@ class PublishedSet:
     """A data set as it was published."""
 
     name: str
-    """In the configuration."""
+    """The name in the configuration."""
     title: str
     classes: tuple[str, ...]
     files: tuple[PublishedFile, ...]

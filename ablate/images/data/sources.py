@@ -1,4 +1,4 @@
-"""From a data configuration to its source: the only place that knows them all."""
+"""Makes the source of a data configuration: the only place that knows them all."""
 
 from ablate.images.config import Cifar10, ImageData, ImageFolder
 from ablate.images.config.data import PublishedData

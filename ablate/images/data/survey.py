@@ -34,7 +34,7 @@ class Finding:
     """Relative to the root; empty: of the folder as a whole."""
 
     def lines(self) -> list[str]:
-        """For people: the finding with the number of files, then each of them."""
+        """The finding for people, with the number of files, then each of them."""
         if not self.paths:
             return [self.text]
         return [f"{self.text}: {len(self.paths):,}", *(f"  {shown(path)}" for path in self.paths)]
@@ -46,9 +46,9 @@ class Survey:
 
     listing: Listing
     layout: Layout | None
-    """With a test part; None where the folder cannot be used."""
+    """The layout with a test part; None where the folder cannot be used."""
     inspections: Mapping[str, Inspection] = field(repr=False)
-    """Of every picture file, by path."""
+    """The inspections of every picture file, by path."""
     refused: tuple[str, ...]
     """Why it cannot be trained on: whole messages, each file named; empty: it can."""
     left_out: tuple[Finding, ...]
@@ -57,7 +57,7 @@ class Survey:
     remarks: tuple[Finding, ...]
 
     def warnings(self) -> list[str]:
-        """In a line each, what is left out, converted or remarkable; for those who are about to train on it."""
+        """What is left out, converted or remarkable, a line each, for those who are about to train on it."""
         groups = {"left out": self.left_out, "converted": self.converted, "note": self.remarks}
         return [
             f"{name}: " + "; ".join(finding.lines()[0] for finding in findings)
@@ -108,7 +108,7 @@ def refusals(root: Path, inspections: Mapping[str, Inspection]) -> list[str]:
 
     Args:
         root: The folder.
-        inspections: By path.
+        inspections: The inspections by path.
     """
     found = [
         f"{shown(root / path)}: {inspection.problem}; repair or remove it"
@@ -203,7 +203,7 @@ def _duplicates(inspections: Mapping[str, Inspection], layout: Layout | None) ->
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> tuple[Finding, ...]:
-    """From paths and texts to texts with their paths."""
+    """The texts with their paths."""
     groups: dict[str, list[str]] = {}
     for path, text in pairs:
         groups.setdefault(text, []).append(path)

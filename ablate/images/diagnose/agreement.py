@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Agreement:
-    """Of maps of the same pictures; NaN of a picture where a map is constant and says nothing."""
+    """How far maps of the same pictures agree; NaN of a picture where a map is constant and says nothing."""
 
     rank: Floats
     """``[n]``: Spearman's rank correlation of the pixels, mean over the pictures; a value a seed."""
@@ -75,17 +75,17 @@ def _top(maps: NDArray[np.floating], top: float) -> NDArray[np.bool_]:
 
 
 def between_levels(a: NDArray[np.floating], b: NDArray[np.floating]) -> Agreement:
-    """Of two levels at the same seeds.
+    """How far the maps of two levels agree at the same seeds.
 
     Args:
         a: ``[seeds, N, H, W]``.
-        b: Of the other level, the same seeds and pictures.
+        b: Maps of the other level, the same seeds and pictures.
     """
     return _agreement(list(zip(a, b, strict=True)))
 
 
 def within_level(maps: NDArray[np.floating]) -> Agreement:
-    """Of all pairs of seeds of one level: what is left where nothing but the seed differs.
+    """How far maps agree for all pairs of seeds of one level, where nothing but the seed differs.
 
     Pairs share seeds, so that an interval over them would be too narrow: what is returned are the jackknife's
     pseudo-values, whose mean is the mean over the pairs and whose spread is that over the seeds (Arvesen 1969).

@@ -39,7 +39,7 @@ class Looked:
     shares: NDArray[np.float32]
     """``[N]``: the probabilities of the predicted classes."""
     maps: Mapping[str, NDArray[np.float32]]
-    """By method, ``[N, height, width]`` of the network's input."""
+    """The maps by method, ``[N, height, width]`` of the network's input."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Diagnosis:
     """Of one run."""
 
     part: Part
-    """Of the data, on which all is measured."""
+    """The part of the data on which all is measured."""
     samples: int
     accuracy: float
     confusion: NDArray[np.int64]
@@ -56,9 +56,9 @@ class Diagnosis:
     worst: Looked
     """The errors of which the network was surest."""
     left_out: Mapping[str, str]
-    """By method, why the network has no maps of it."""
+    """Why the network has no maps of a method, by method."""
     randomised: Mapping[str, Sequence[tuple[str, float]]]
-    """By method: layers from the output down, and how far maps are what they were once these and all after them lost
+    """Layers from the output down, by method, and how far maps are what they were once these and all after them lost
     their weights (mean rank correlation)."""
 
 
@@ -66,7 +66,7 @@ def evaluated(run: RunConfig) -> Evaluated:
     """The pictures that a run is evaluated on: the test part, or what it held out where it must not see that.
 
     Args:
-        run: From its kept weights.
+        run: The run from its kept weights.
 
     Returns:
         The part, its pictures uint8 ``[N, channels, height, width]`` as stored, and their labels ``[N]``.
@@ -100,10 +100,10 @@ def diagnose(kept: KeptWeights, methods: Sequence[str], layer: str | None, most:
 
     Args:
         kept: Its weights.
-        methods: Of maps; none: all that the network has.
-        layer: Of Grad-CAM; None: the last with maps.
+        methods: The methods of maps; none: all that the network has.
+        layer: The layer of Grad-CAM; None: the last with maps.
         most: Errors that are shown.
-        found: From :func:`evaluated`.
+        found: What :func:`evaluated` returned.
 
     Raises:
         ConfigError: A method was asked for that the network does not have.
@@ -171,8 +171,8 @@ def looked_at(
         predictor: The network and the preparation of its images.
         pictures: uint8 ``[N, channels, height, width]``, as stored.
         labels: ``[N]``; None: nobody knows them.
-        methods: Of maps.
-        layer: Of Grad-CAM.
+        methods: The methods of maps.
+        layer: The layer of Grad-CAM.
     """
     stored = torch.as_tensor(pictures)
     inputs = predictor.inputs(stored)

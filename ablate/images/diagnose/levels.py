@@ -34,13 +34,13 @@ class Sides:
     labels: NDArray[np.int64]
     """``[N]``: the classes whose maps they are."""
     maps: tuple[NDArray[np.float32], NDArray[np.float32]]
-    """Of each level, ``[seeds, N, height, width]``."""
+    """The maps of each level, ``[seeds, N, height, width]``."""
     between: Agreement
-    """Of the two levels, a value a seed."""
+    """Agreement of the two levels, a value a seed."""
     within: tuple[Agreement, Agreement]
-    """Of each level's seeds among themselves."""
+    """Agreement of each level's seeds among themselves."""
     silent: tuple[float, float]
-    """Of each level, the share of maps that are constant and say nothing."""
+    """The share of each level's maps that are constant and say nothing."""
 
 
 def seeds_of(results: Path, kept: KeptWeights) -> dict[int, KeptWeights]:
@@ -76,8 +76,8 @@ def side_by_side(
         results: Folder of results: all seeds whose weights are kept for both levels are taken.
         one: A run of the first level.
         other: A run of the second.
-        method: Of the maps.
-        layer: Of Grad-CAM.
+        method: The method of the maps.
+        layer: The layer of Grad-CAM.
         pictures: uint8 ``[N, channels, height, width]``, as stored.
         labels: ``[N]``, their true classes: what a network takes a picture for may differ, and maps of different
             classes would.

@@ -33,7 +33,7 @@ class _Call:
     name: str
     layer: nn.Module
     shape: tuple[int, ...]
-    """Of its output, without the batch."""
+    """The shape of its output, without the batch."""
 
 
 def maps_of(method: str, network: nn.Module, inputs: Tensor, targets: Tensor, layer: str | None = None) -> Tensor:
@@ -41,10 +41,10 @@ def maps_of(method: str, network: nn.Module, inputs: Tensor, targets: Tensor, la
 
     Args:
         method: One of :data:`METHODS`.
-        network: In evaluation mode.
+        network: The network in evaluation mode.
         inputs: ``[N, C, H, W]``, as the network sees them.
         targets: int64 ``[N]``: the class of each.
-        layer: Of ``grad_cam``; None: what follows the last convolution and has its shape.
+        layer: The layer of ``grad_cam``; None: what follows the last convolution and has its shape.
 
     Returns:
         float32 ``[N, H, W]``; higher: looked at more.
@@ -61,7 +61,7 @@ def why_not(method: str, network: nn.Module, inputs: Tensor) -> str | None:
 
     Args:
         method: One of :data:`METHODS`.
-        network: In evaluation mode.
+        network: The network in evaluation mode.
         inputs: ``[1, C, H, W]``.
     """
     try:
@@ -80,7 +80,7 @@ def last_maps(network: nn.Module, inputs: Tensor) -> str:
     So the activation (in a residual network the shortcut, too) is in them and the pooling is not.
 
     Args:
-        network: In evaluation mode.
+        network: The network in evaluation mode.
         inputs: ``[1, C, H, W]`` or more.
 
     Raises:
@@ -132,7 +132,7 @@ def class_maps(network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
     """CAM in the size of the last maps: its mean, and the linear layer's bias, are the class's output.
 
     Args:
-        network: In evaluation mode; ends in global average pooling and at most one linear layer.
+        network: The network in evaluation mode; ends in global average pooling and at most one linear layer.
         inputs: ``[N, C, H, W]``.
         targets: int64 ``[N]``.
 

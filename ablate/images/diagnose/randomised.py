@@ -26,7 +26,7 @@ def cascade(network: nn.Module, train: Train, seed: int, stages: int = STAGES) -
     """A network with more and more random layers.
 
     Args:
-        network: In evaluation mode; stays as it is.
+        network: The network in evaluation mode; stays as it is.
         train: How the run's initial weights are drawn.
         seed: The run's.
         stages: At most so many, the first and the last among them.

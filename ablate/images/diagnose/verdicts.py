@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BINS = 15
-"""Of the reliability diagram (as in Guo et al. 2017)."""
+"""The bins of the reliability diagram (as in Guo et al. 2017)."""
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -68,7 +68,7 @@ def class_scores(counts: Counts) -> ClassScores:
     """Precision, recall and F1 of each class.
 
     Args:
-        counts: From :func:`confusion`.
+        counts: The counts from :func:`confusion`.
     """
     hits, true, predicted = counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -81,7 +81,7 @@ def calibration(shares: NDArray[np.floating], labels: NDArray[np.integer], bins:
     Args:
         shares: Probabilities ``[N, classes]``, N at least 1.
         labels: ``[N]``.
-        bins: Of equal width between 0 and 1.
+        bins: The bins of equal width between 0 and 1.
     """
     confidence = np.asarray(shares, dtype=np.float64).max(axis=1)
     right = shares.argmax(axis=1) == labels

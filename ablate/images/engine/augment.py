@@ -46,7 +46,7 @@ def draw_colours(
 
     Args:
         config: Says how far: the standard deviation.
-        colours: Of the data set, ``[C, C]``.
+        colours: The colours of the data set, ``[C, C]``.
         seeds: One for each of R rows of batches.
         epoch: Counted from 0.
         samples: N, in the order in which they are trained on.
@@ -71,7 +71,7 @@ def draw_declared(
     """Draw what a declared augmentation does to the images of an epoch.
 
     Args:
-        name: Of the augmentation, part of its random stream.
+        name: The name of the augmentation, part of its random stream.
         augmentation: Draws.
         seeds: One for each of R rows of batches.
         epoch: Counted from 0.

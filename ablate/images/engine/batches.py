@@ -110,7 +110,7 @@ class Batches:
 
     @property
     def views(self) -> int:
-        """Of each image in an evaluation, whose batches hold them one after the other: ``[R, views * B, C, H, W]``."""
+        """Views of each image in an evaluation, whose batches hold them in turn: ``[R, views * B, C, H, W]``."""
         return crops.TEN if self.config.evaluation == "ten" else 1
 
     def keep(self, members: Sequence[int]) -> None:

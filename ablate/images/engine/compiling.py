@@ -43,7 +43,7 @@ def compiled(function: Callable[..., Any], device: torch.device) -> Callable[...
 
     Args:
         function: Compiled at its first call.
-        device: Of its tensors.
+        device: The device of its tensors.
 
     Returns:
         A function with the same result.

@@ -44,7 +44,7 @@ def cut(images: Tensor, places: Tensor, side: int) -> Tensor:
     Args:
         images: ``[B, C, H, W]``.
         places: int64 ``[2, B]``, as from :func:`draw_places`.
-        side: Of the squares, in pixels.
+        side: The side of the squares, in pixels.
 
     Returns:
         ``[B, C, side, side]``.
@@ -61,7 +61,7 @@ def centre(images: Tensor, side: int) -> Tensor:
 
     Args:
         images: ``[..., H, W]``.
-        side: In pixels.
+        side: The side in pixels.
     """
     top, left = (round((size - side) / 2.0) for size in images.shape[-2:])
     return images[..., top : top + side, left : left + side]
@@ -72,7 +72,7 @@ def ten(images: Tensor, side: int) -> Tensor:
 
     Args:
         images: ``[B, C, H, W]``.
-        side: In pixels.
+        side: The side in pixels.
 
     Returns:
         ``[10, B, C, side, side]``.
@@ -91,7 +91,7 @@ def averaged(outputs: Tensor, views: int, *, shares: bool) -> Tensor:
 
     Args:
         outputs: ``[K, views * B, classes]``, view after view.
-        views: Of an image.
+        views: The views of an image.
         shares: Whether outputs are logits, of whose softmax the mean is taken (the paper's way); else their own mean.
 
     Returns:

@@ -50,7 +50,7 @@ def train(
         device: Where to train.
         on_epoch: Called after each epoch of a cohort with the epoch (from 1) and the members that finished it, as
             positions in ``configs``. After a fault, epochs are reported again. What it raises is passed on.
-        stops: By position in ``configs``: what a run must reach to go on.
+        stops: The stops by position in ``configs``: what a run must reach to go on.
         keep: Folder in which the weights of complete runs are kept; None: they are not.
 
     Returns:

@@ -91,8 +91,8 @@ def further_guesses(names: Sequence[str], counts: Mapping[str, Sequence[int]]) -
     """What guessing scores in these metrics, where that is known.
 
     Args:
-        names: Of further metrics.
-        counts: By part, the number of images of each class.
+        names: The names of further metrics.
+        counts: The counts by part, the number of images of each class.
     """
     found = {}
     for name, metric in made_metrics(names).items():

@@ -13,7 +13,7 @@ from ablate.images.run import RunConfig
 from ablate.task.engine import Speed
 
 EVALUATION_COST = 1 / 3
-"""Of an evaluated sample, in that of a trained one: forward without backward."""
+"""The cost of an evaluated sample in that of a trained one: forward without backward."""
 
 
 def measure(configs: Sequence[RunConfig], images: Images, *, device: torch.device, seconds: float) -> Speed:
@@ -23,7 +23,7 @@ def measure(configs: Sequence[RunConfig], images: Images, *, device: torch.devic
         configs: Its members, with one ``cohort_key``.
         images: Their data, on ``device``.
         device: Where to train.
-        seconds: To go on for at least, after the first steps.
+        seconds: How long to go on at least, after the first steps.
 
     Returns:
         Training samples times members a second, the evaluation after each epoch counted in, and the bytes by which the
@@ -56,7 +56,7 @@ def _epoch_seconds(timed: Sequence[tuple[int, float]], steps: int) -> float:
 
     Args:
         timed: Numbers of steps (at least one, the set-up included) and their seconds.
-        steps: Of the epoch.
+        steps: The steps of the epoch.
     """
     longest, seconds = timed[-1]
     if longest == steps or len({n for n, _ in timed}) < 2:

@@ -20,7 +20,7 @@ class NoisyLayer(StackedLayer):
         super().__init__(layer, members)
         self.noise: Tensor | None = None
         self.shape: tuple[int, ...] = ()
-        """Of one member's sample of noise; known once a batch went through in evaluation."""
+        """The shape of one member's sample of noise; known once a batch went through in evaluation."""
 
     def draw(self, batch: int, generators: Sequence[torch.Generator | None], device: torch.device) -> None:
         """Draw the noise of the next forward pass.

@@ -15,7 +15,7 @@ from torch import Tensor
 from ablate.images.config import SGD, Adagrad, Adam, AdamW, OptimizerConfig, RMSprop
 
 Coefficients = dict[str, Tensor]
-"""By name; shaped to multiply a stacked parameter: ``[K, 1, ...]``."""
+"""Coefficients by name, shaped to multiply a stacked parameter: ``[K, 1, ...]``."""
 
 
 def stacked_optimizer(configs: Sequence[OptimizerConfig], parameters: Sequence[Tensor]) -> "StackedOptimizer":

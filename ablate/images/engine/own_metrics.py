@@ -43,7 +43,7 @@ class OwnMetrics:
         """The metrics of one member after an epoch.
 
         Args:
-            trained: From :meth:`trained`.
+            trained: What :meth:`trained` returned.
             val_acc: Where the run validates.
             test_acc: Where the run tests.
         """

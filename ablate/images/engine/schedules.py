@@ -16,7 +16,7 @@ def factors(schedule: ScheduleConfig, epoch: int, steps: int, epochs: int) -> li
         schedule: The run's schedule.
         epoch: Counted from 0.
         steps: Batches an epoch.
-        epochs: Of the whole run.
+        epochs: The epochs of the whole run.
 
     Returns:
         A factor for each step of the epoch.

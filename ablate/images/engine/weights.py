@@ -24,7 +24,7 @@ def save_weights(folder: Path, run: RunConfig, state: Mapping[str, Tensor], imag
     """Write the weights of a run: aside first, then renamed.
 
     Args:
-        folder: Of weights; made where needed.
+        folder: The folder of weights; made where needed.
         run: Its digest is the file's name, its configuration lies in the file.
         state: Parameters and statistics by the names of the run's own network.
         images: Their classes, mean and standard deviation are needed to predict.
@@ -54,8 +54,8 @@ def load_network(kept: KeptWeights, channels: int) -> tuple[nn.Module, Tensor, T
     """A run's network with its weights, ready to predict.
 
     Args:
-        kept: From :func:`ablate.images.kept_weights.find_weights`.
-        channels: Of its input.
+        kept: What :func:`ablate.images.kept_weights.find_weights` returned.
+        channels: The channels of its input.
 
     Returns:
         The network (evaluation mode, on the CPU), and the mean and standard deviation of its training images.

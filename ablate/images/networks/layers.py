@@ -48,7 +48,7 @@ def pooling(kind: Pooling, window: int, stride: int, ceil: bool = False) -> nn.M
     Args:
         kind: ``avg``, ``max``, ``mixed`` or ``stochastic``.
         window: Side of the window, in pixels; 1 is plain subsampling, whatever the kind.
-        stride: In pixels.
+        stride: The stride in pixels.
         ceil: Whether a window that sticks out of the right or lower edge counts; only pixels inside are averaged.
 
     Returns:
@@ -73,7 +73,7 @@ class MixedPool2d(nn.Module):
 
     Args:
         kernel_size: Side of the window, in pixels.
-        stride: In pixels.
+        stride: The stride in pixels.
         ceil_mode: As in ``torch.nn.AvgPool2d``.
     """
 
@@ -103,7 +103,7 @@ class StochasticPool2d(nn.Module):
 
     Args:
         kernel_size: Side of the window, in pixels.
-        stride: In pixels.
+        stride: The stride in pixels.
         ceil_mode: As in ``torch.nn.MaxPool2d``.
     """
 

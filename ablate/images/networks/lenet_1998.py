@@ -18,7 +18,7 @@ C3_TABLE = (
 """The maps of S2 that each map of C3 sees (table I): 60 connections."""
 
 CODES_SEED = 1998
-"""Of the RBF units' codes, the same for every run."""
+"""Seed of the RBF units' codes, the same for every run."""
 
 
 def subsampling(inputs: int, outputs: int) -> nn.Conv2d:
@@ -38,8 +38,8 @@ class TableConv2d(nn.Module):
     """A convolution each of whose maps sees some of the input's maps only; no weights belong to the others.
 
     Args:
-        in_channels: Of the input.
-        table: For each output map, the input maps that it sees.
+        in_channels: Channels of the input.
+        table: The input maps that each output map sees.
         kernel_size: Side of the window, in pixels; there is no padding.
     """
 
@@ -58,7 +58,7 @@ class TableConv2d(nn.Module):
 
     @property
     def full_shape(self) -> tuple[int, int, int, int]:
-        """Of the weight with all connections."""
+        """The shape of the weight with all connections."""
         return self.out_channels, self.in_channels, self.kernel_size, self.kernel_size
 
     def of_full(self, weight: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ def full_weight(weight: Tensor, places: Tensor, full: tuple[int, int, int, int])
 
     Args:
         weight: ``[K, connections, side, side]``.
-        places: Of the connections among pairs of an output and an input map, ``[K, connections]``.
+        places: The places of the connections among pairs of an output and an input map, ``[K, connections]``.
         full: Output maps, input maps, side, side.
 
     Returns:

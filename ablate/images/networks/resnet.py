@@ -20,7 +20,7 @@ class BasicBlock(nn.Module):
         config: Its switches.
         inputs: Channels.
         outputs: Channels.
-        stride: Of the first convolution and the shortcut.
+        stride: The stride of the first convolution and the shortcut.
     """
 
     def __init__(self, config: ResNet, inputs: int, outputs: int, stride: int) -> None:

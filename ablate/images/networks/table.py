@@ -18,10 +18,10 @@ class Layer:
     kind: str
     """Class of the layer, such as ``Conv2d``."""
     shape: tuple[int, ...]
-    """Of its output, without the batch."""
+    """The shape of its output, without the batch."""
     parameters: int
     multiply_adds: int = 0
-    """Of a convolution or linear layer for one input: its weights times the places at which they are used."""
+    """Multiplications of a convolution or linear layer for one input: its weights times the places of their use."""
 
 
 def layer_table(model: nn.Module, input_shape: tuple[int, ...]) -> list[Layer]:
