@@ -28,7 +28,7 @@ def study_answer(view: StudyView, levels: "pd.DataFrame", analysis: "StudyAnalys
 
     Args:
         view: The study.
-        levels: From :func:`ablate.report.summary.summarise`.
+        levels: The levels from :func:`ablate.report.summary.summarise`.
         analysis: The analysis of the same runs.
 
     Returns:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ablate.task.metric import Metric
 
 SCHEMA = 1
-"""Of the data; raised when a name goes or changes its meaning."""
+"""The schema of the data; raised when a name goes or changes its meaning."""
 
 
 def answers(view: StudyView, analysis: "StudyAnalysis", summary: "pd.DataFrame") -> dict[str, Any]:
@@ -51,8 +51,8 @@ def answers(view: StudyView, analysis: "StudyAnalysis", summary: "pd.DataFrame")
 
     Args:
         view: The study.
-        analysis: Of its runs.
-        summary: From :func:`ablate.report.summary.summarise`.
+        analysis: The analysis of its runs.
+        summary: The summary from :func:`ablate.report.summary.summarise`.
 
     Returns:
         Data that JSON can hold.

@@ -20,7 +20,7 @@ from ablate.task.metric import Metric
 
 LEVEL_KEYS = ("factor", "label")
 NOT_COMPARED = ("config.seed", "config.engine")
-"""Of a configuration: what pairs the runs, and what an upgrade changes."""
+"""Fields of a configuration that are not compared: what pairs the runs, and what an upgrade changes."""
 STATUSES = ("complete", "diverged", "failed", "stopped", "missing")
 COLUMNS = (
     *("setting", "metric", "a_n", "a_lost", "a_mean", "a_sd", "b_n", "b_lost", "b_mean", "b_sd"),
@@ -42,7 +42,7 @@ class RunComparison:
     """A row a metric, over all settings together, and one of the share of runs that did not complete: numbers of
     ``settings`` and ``seeds``, mean ``difference`` with its simultaneous 95 % interval, ``p``, ``standing`` of B."""
     ended: dict[str, dict[str, int]]
-    """By side, how many distinct runs ended in which way."""
+    """How many distinct runs of each side ended in which way."""
     otherwise: int
     """Runs of both sides that ended otherwise on one."""
 
@@ -211,7 +211,7 @@ def _counts(frame: pd.DataFrame) -> dict[str, int]:
 
 
 def _standing(row: Any, metric: Metric) -> str:
-    """Of the second side against the first."""
+    """How the second side stands against the first."""
     if row["ended_otherwise"]:
         return "ended otherwise"
     if not row["pairs"]:

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def agreement(found: RunComparison) -> str:
-    """In a few sentences, whether two sets of runs are the same.
+    """Whether two sets of runs are the same, in a few sentences.
 
     Args:
-        found: From :func:`compare_runs`.
+        found: What :func:`compare_runs` returned.
     """
     table = found.settings
     pairs, same = int(table["pairs"].sum()), int(table["identical"].sum())
@@ -78,7 +78,7 @@ def print_comparison(
     """A comparison in the terminal, one table a metric.
 
     Args:
-        found: From :func:`compare_runs`.
+        found: What :func:`compare_runs` returned.
         metrics: As given to it.
         names: What the two sides are called.
         console: None: standard output.

@@ -30,7 +30,7 @@ def plain(text: object, style: str = "") -> "Text":
 
     Args:
         text: Any; lines stay lines.
-        style: Of Rich.
+        style: A style of Rich.
     """
     from rich.text import Text
 
@@ -42,7 +42,7 @@ def table(title: str = "", **options: Any) -> "Table":
 
     Args:
         title: Plain text.
-        options: Of Rich's table.
+        options: The options of Rich's table.
     """
     from rich.table import Table
 

@@ -82,8 +82,8 @@ def metric_curves(
         runs: The frame of runs.
         curves: The frame of curves.
         factor: The factor.
-        label: Of the level.
-        metrics: Of one kind, as they share the axis.
+        label: The label of the level.
+        metrics: The metrics of one kind, as they share the axis.
         ax: Where to draw; None: a new figure.
         published: Published means after the last step by name of metric, drawn as crosses.
         looks: Strokes of the metrics; None: those of a study with these metrics alone.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ablate.report.page import Picture
 
 FOLDER = "diagnoses"
-"""In the folder of results."""
+"""The diagnoses' folder in the folder of results."""
 NUMBERS, PAGE = "diagnosis.json", "diagnosis.html"
 SHOWN = 12
 """Characters of a digest in the name of a folder."""
@@ -26,7 +26,7 @@ class Found:
     """A diagnosis that lies on the disk, as a page of a study shows it."""
 
     href: str
-    """Of its own page, from the folder of a study."""
+    """The address of its own page, from the folder of a study."""
     title: str
     sentences: tuple[str, ...]
     pictures: "tuple[Picture, ...]"
@@ -53,8 +53,8 @@ def write_diagnosis(
         out: Its folder.
         numbers: All of it as JSON data.
         drawings: Made within :func:`ablate.report.figure_style.styled`.
-        title: Of the page.
-        facts: Of the run.
+        title: The title of the page.
+        facts: The facts of the run.
         sentences: What was found.
         classes: A row a class: ``name``, ``support`` and, as text, ``precision``, ``recall`` and ``f1``.
     """
@@ -83,7 +83,7 @@ def found_diagnoses(results: Path, study: Path, digests: Sequence[str]) -> list[
     Args:
         results: Folder of results.
         study: The folder of a study's report, from which pages are linked.
-        digests: Of its runs, in order.
+        digests: The digests of its runs, in order.
 
     Raises:
         ConfigError: One is damaged.

@@ -113,8 +113,8 @@ def pictures_drawing(pictures: Pixels, texts: Sequence[str], maps: Mapping[str, 
     Args:
         pictures: ``[N, channels, height, width]``, N at least 1.
         texts: A line or two beside each.
-        maps: By method, ``[N, height, width]``.
-        title: Of the figure.
+        maps: The maps by method, ``[N, height, width]``.
+        title: The title of the figure.
     """
     names = ["picture", *(method.replace("_", "-") for method in maps)]
     figure, axes = _tiles(len(pictures), len(names))
@@ -137,8 +137,8 @@ def levels_drawing(
     Args:
         pictures: ``[N, channels, height, width]``.
         texts: A line beside each.
-        sides: Of each level, ``[seeds, N, height, width]``.
-        names: Of the levels.
+        sides: The sides of each level, ``[seeds, N, height, width]``.
+        names: The names of the levels.
         seeds: Shown, in the order of the maps.
     """
     count = len(seeds)
@@ -161,7 +161,7 @@ def randomised_drawing(found: Mapping[str, Sequence[tuple[str, float]]]) -> Draw
     """How far maps stay what they were while layer after layer loses its weights, from the output down.
 
     Args:
-        found: By method: layers and rank correlations.
+        found: Layers and rank correlations, by method.
     """
     layers = [name for name, _ in next(iter(found.values()))]
     figure = _figure(look.WIDTH * 0.66)

@@ -45,7 +45,7 @@ class Drawing:
     """A finished figure."""
 
     name: str
-    """Of its file, without the ending."""
+    """The name of its file, without the ending."""
     factor: str
     """Path of the factor it is about; empty: the whole study."""
     title: str
@@ -59,7 +59,7 @@ def study_drawings(view: StudyView, levels: pd.DataFrame) -> list[Drawing]:
 
     Args:
         view: The study.
-        levels: From :func:`ablate.report.summary.summarise`.
+        levels: The levels from :func:`ablate.report.summary.summarise`.
     """
     return [_forest(view, levels)] if has_forest(view, levels) else []
 
@@ -68,7 +68,7 @@ def factor_drawings(subject: Subject) -> Iterator[Drawing]:
     """The figures of a factor, levels before curves, one after the other (so that only one is held at a time).
 
     Args:
-        subject: From :func:`ablate.report.factor_figures_data.subjects`.
+        subject: The subject from :func:`ablate.report.factor_figures_data.subjects`.
     """
     yield _heat_map(subject) if is_heat_map(subject.factor) else _levels(subject)
     if far_levels(subject):

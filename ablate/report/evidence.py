@@ -16,9 +16,9 @@ def further_evidence(factor: FactorView, metric: Metric, analysis: "StudyAnalysi
     """Sentences about one factor in one metric; empty: no level is compared.
 
     Args:
-        factor: Of the study.
+        factor: The factor of the study.
         metric: One of its metrics.
-        analysis: Of the study.
+        analysis: The analysis of the study.
     """
     place = (factor.path, metric.name)
     compared = [entry for entry in analysis.comparisons if (entry.factor, entry.metric) == place]

@@ -27,7 +27,7 @@ class Subject:
 
     factor: FactorView
     name: str
-    """Of the factor in names of files: unlike that of every other factor of the study."""
+    """The name of the factor in names of files: unlike that of every other factor of the study."""
     metrics: tuple[Metric, ...]
     metric: Metric
     """The primary one."""
@@ -36,7 +36,7 @@ class Subject:
     levels: pd.DataFrame
     runs: pd.DataFrame
     curves: pd.DataFrame
-    """Of complete runs, ordered by run and step."""
+    """The curves of complete runs, ordered by run and step."""
     costs: tuple[Metric, ...] = ()
     """What the primary metric is drawn against, not among ``metrics``."""
 
@@ -56,7 +56,7 @@ def subjects(view: StudyView, levels: pd.DataFrame, runs: pd.DataFrame, curves: 
 
     Args:
         view: The study.
-        levels: From :func:`ablate.report.summary.summarise`.
+        levels: The levels from :func:`ablate.report.summary.summarise`.
         runs: The frame of runs.
         curves: The frame of curves.
     """

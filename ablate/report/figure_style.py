@@ -42,7 +42,7 @@ STROKES = tuple(
     for dash in ("-", "--", ":", "-.")
     for color, marker in zip((VERMILION, BLUE, GREEN, ORANGE, PURPLE, SKY), "^osDvP", strict=True)
 )
-"""Of the metrics of a study, in its order: every colour, then every colour dashed. From the 25th they repeat."""
+"""Strokes of a study's metrics, in its order: every colour, then every colour dashed. From the 25th they repeat."""
 
 STYLE: Any = {
     "figure.dpi": 100,
@@ -161,7 +161,7 @@ def inline_svg(vector: bytes, name: str, alt: str) -> str:
     """A figure as an ``<svg>`` element for a page: no background, ink in the page's own colours, named by ``alt``.
 
     Args:
-        vector: From :func:`svg`.
+        vector: The vector from :func:`svg`.
         name: Distinguishes the ids of several figures of one page.
         alt: What the figure shows, for those who do not see it.
 

@@ -40,7 +40,7 @@ def lines(
         levels: As :func:`ablate.report.summary.summarise` returns it.
         runs: The frame of runs.
         factor: The factor.
-        metrics: Of one kind, as they share the axis.
+        metrics: The metrics of one kind, as they share the axis.
         ax: Where to draw; None: a new figure.
         looks: Strokes of the metrics; None: those of a study with these metrics alone.
 

@@ -65,7 +65,7 @@ def factor_findings(view: StudyView, factor: FactorView, analysis: "StudyAnalysi
 
 
 def _course(factor: FactorView, analysis: "StudyAnalysis") -> list[str]:
-    """In a study that adds seeds look by look, when each level was settled."""
+    """When each level was settled in a study that adds seeds look by look."""
     words = {"told": "", "within": "within the margin of the baseline", "undecided": "undecided"}
     parts = [
         f"{entry.label} {words[entry.course.settled] or entry.standing} at {entry.course.seeds} seeds"

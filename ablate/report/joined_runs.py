@@ -20,7 +20,7 @@ def frame_of_runs(plan: Plan, records: Mapping[str, Record], study: str | None =
 
     Args:
         plan: Which runs belong to which level.
-        records: By digest; a run without one has the status ``missing``.
+        records: The records by digest; a run without one has the status ``missing``.
         study: Name to give to all rows (of a union); None: each study's own.
 
     Returns:

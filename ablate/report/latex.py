@@ -57,7 +57,7 @@ def latex_tables(view: StudyView, levels: pd.DataFrame) -> dict[str, str]:
 
     Args:
         view: The study.
-        levels: From :func:`ablate.report.summary.summarise`.
+        levels: The levels from :func:`ablate.report.summary.summarise`.
 
     Returns:
         LaTeX by the name of the file without its ending: ``table`` holds the primary metric, ``table-NAME`` another.

@@ -24,7 +24,7 @@ def drawn(metrics: Sequence[Metric], primary: Metric, most: int = MOST_AXES) -> 
     """The metrics of the first ``most`` kinds, the primary metric's among them.
 
     Args:
-        metrics: Of a study, in its order.
+        metrics: The metrics of a study, in its order.
         primary: One of them.
         most: Axes of a figure, at least 1.
     """
@@ -46,7 +46,7 @@ def within(metric: Metric, values: ArrayLike) -> NDArray[np.float64]:
     """Values, or ends of intervals, cut to what the metric can be at all; NaN stays.
 
     Args:
-        metric: With its range.
+        metric: The metric with its range.
         values: Any shape.
     """
     return np.asarray(np.clip(np.asarray(values, dtype=np.float64), *_bounds(metric)), dtype=np.float64)

@@ -87,11 +87,11 @@ def render_page(
         runs: The frame of runs.
         curves: The frame of curves.
         records: A row a record, a row a record and step.
-        levels: From :func:`ablate.report.summary.summarise`.
-        analysis: Of the same runs.
+        levels: The levels from :func:`ablate.report.summary.summarise`.
+        analysis: The analysis of the same runs.
         pictures: The figures in order.
-        files: Beside the page, to link to.
-        diagnoses: Of runs of the study.
+        files: Files beside the page, to link to.
+        diagnoses: The diagnoses of runs of the study.
     """
     from markupsafe import Markup
 

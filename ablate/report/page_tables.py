@@ -64,7 +64,7 @@ def tables(view: StudyView, factor: FactorView, levels: pd.DataFrame) -> list[Ta
     Args:
         view: The study.
         factor: The factor.
-        levels: From :func:`ablate.report.summary.summarise`.
+        levels: The levels from :func:`ablate.report.summary.summarise`.
     """
     rows = levels[levels["factor"] == factor.path]
     metrics = sorted(view.metrics, key=lambda metric: metric != view.metric)

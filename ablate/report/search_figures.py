@@ -28,7 +28,7 @@ def search_drawings(study: "Study", names: Sequence[str], measures: Sequence[str
     """All figures of a search, one after the other.
 
     Args:
-        study: With its trials, in memory.
+        study: The study with its trials, in memory.
         names: Factors by importance, the most important first.
         measures: Names of the objectives.
 

@@ -59,7 +59,7 @@ def summarise(view: StudyView, runs: pd.DataFrame, analysis: "StudyAnalysis | No
     Args:
         view: The study.
         runs: The frame of runs, a row a (factor, level, seed).
-        analysis: Of these runs; None: made here.
+        analysis: The analysis of these runs; None: made here.
 
     Returns:
         A row a factor, level and metric, in the study's order: the columns of ``StudyAnalysis.to_frame``, and
@@ -124,7 +124,7 @@ def published_numbers(view: StudyView, runs: pd.DataFrame) -> "Iterator[Publishe
 
 
 def _uneven(row: Mapping[Any, Any]) -> str:
-    """Of a level of which the mean says too little: the mean of the middle half, and how many runs stand apart."""
+    """The mean of the middle half, and how many runs stand apart, where a level's mean says too little."""
     if not row["is_uneven"]:
         return ""
     middle = interval(row["iqm_interval_low"], row["iqm_interval_high"], row["digits"])

@@ -20,7 +20,7 @@ CORRECTIONS = {"max-t": "joint sign flips, step-down max-T", "holm": "Holm's cor
 BETTER = "P(better)"
 """Heads the column of the probability of improvement."""
 OUTSIDE = "†"
-"""Beside a published number outside the prediction interval."""
+"""The mark of a published number outside the prediction interval."""
 
 WIDE = {
     "n": "n",
@@ -72,7 +72,7 @@ def wide(view: StudyView, levels: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         view: The study.
-        levels: From :func:`ablate.report.summary.summarise`.
+        levels: The levels from :func:`ablate.report.summary.summarise`.
 
     Returns:
         Columns ``factor``, ``level``, ``label``, ``is_baseline``, the counts, ``seconds``, and for each metric

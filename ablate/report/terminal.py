@@ -40,7 +40,7 @@ def print_report(
         view: The study.
         runs: The frame of runs.
         console: None: standard output.
-        analysis: Of ``runs``, where the caller has it already; None: made here.
+        analysis: The analysis of ``runs``, where the caller has it already; None: made here.
     """
     from rich.text import Text
 

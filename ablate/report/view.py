@@ -42,7 +42,7 @@ class FactorView:
     unit: str = ""
     """Unit of the levels on an axis, such as ``images``."""
     scale: Scale = "auto"
-    """Of the axis; ``auto``: log2 for powers of two, log10 for positive levels over two decades, else linear."""
+    """The axis's scale; ``auto``: log2 for powers of two, log10 for positive levels over two decades, else linear."""
     published: "pd.DataFrame | None" = None
     """Published means: a column ``label`` and one column a metric; NaN where nothing was printed."""
     source: str = ""
@@ -73,7 +73,7 @@ class StudyView:
     name: str
     factors: tuple[FactorView, ...]
     metrics: tuple[Metric, ...]
-    """At least one; each is a column of the frame of runs by its name, in the order of the tables."""
+    """One metric at least; each is a column of the frame of runs by its name, in the order of the tables."""
     declared: tuple[Metric, ...] = ()
     """All metrics of the task: claims may be about them, and they may tell which runs are at chance."""
     step: str = "epoch"
@@ -85,7 +85,7 @@ class StudyView:
     looks: "Looks | None" = None
     """Where seeds were added look by look."""
     correction: "Correction" = "max-t"
-    """Of the comparisons with the baseline."""
+    """The correction of the comparisons with the baseline."""
     primary: str = ""
     """Name of the metric that the forest plot and the first table show; empty: the last of ``metrics``."""
     claims: "tuple[Claim, ...]" = ()

@@ -20,7 +20,7 @@ def warnings(view: StudyView, analysis: "StudyAnalysis") -> list[str]:
 
     Args:
         view: The study.
-        analysis: Of its runs.
+        analysis: The analysis of its runs.
 
     Returns:
         Sentences; numbers in which warnings of a kind differ are ranges.

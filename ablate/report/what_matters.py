@@ -51,7 +51,7 @@ def what_matters(view: StudyView, levels: "pd.DataFrame", runs: "pd.DataFrame") 
 
     Args:
         view: The study.
-        levels: From :func:`ablate.report.summary.summarise`.
+        levels: The levels from :func:`ablate.report.summary.summarise`.
         runs: The frame of runs.
     """
     if len(view.factors) == 1:

@@ -37,10 +37,10 @@ def write_report(
         records: The study's records as frames: a row a record (with ``error`` and ``provenance.*``), a row a step.
         save_records: Writes ``runs.csv`` and ``curves.csv`` into an empty folder, from where they are moved into
             place, in a form from which records can be restored; None: the frames of ``records`` are written.
-        analysis: Of ``runs``, where the caller has it already; None: made here.
+        analysis: The analysis of ``runs``, where the caller has it already; None: made here.
         drawn: Figures by what they show; those of other studies are taken from here and new ones put in. A study and
             a union that includes it share most of theirs, and drawing is what takes the time. None: nothing is shared.
-        diagnoses: Of runs of the study, from :func:`ablate.report.diagnosis.found_diagnoses`.
+        diagnoses: The diagnoses of runs of the study, from :func:`ablate.report.diagnosis.found_diagnoses`.
 
     Returns:
         The files, in the order in which they were written; ``report.html`` and ``summary.json`` come last.
