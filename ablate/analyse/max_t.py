@@ -92,7 +92,7 @@ class Scale:
         self.factor = (self.n - 1) * ((8 * self.n - 7) / (8 * self.n - 5)) ** 2
 
     def of(self, sums: Floats, norms: Floats) -> Floats:
-        """From sums of signed differences [levels, flips] and their root sums of squares [levels]."""
+        """The statistics from sums of signed differences [levels, flips] and their root sums of squares [levels]."""
         per_norm = np.divide(1.0, norms[:, None] * np.sqrt(self.n), out=np.zeros_like(self.n), where=norms[:, None] > 0)
         found = sums * per_norm
         found *= found  # in place: this is where the time goes

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ablate.task.record import Record
 
 FILE = "looks.json"
-"""In a study's folder: how it is looked at, and what came of each look."""
+"""This file in a study's folder says how it is looked at, and what came of each look."""
 HEADER = ("settings", "looks", "alpha", "margin", "metric")
 """What of it is fixed before the first look."""
 
@@ -196,7 +196,7 @@ def looked_at(study: Study, plan: Plan, folder: Path) -> tuple[str, ...]:
 
 
 def _looks_at(plan: Plan, folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Of each study in this or another folder whose levels are those of the plan, how it is looked at."""
+    """How each study is looked at, in this or another folder, whose levels are those of the plan."""
     settings = _settings_digest(plan)
     for file in sorted(folder.parent.glob(f"*/{FILE}")):
         try:

@@ -35,7 +35,7 @@ UNITS: Mapping[str, Mapping[str, str]] = {
 """Units of factors whose levels lie on an axis, by task."""
 
 MOST_COLUMNS = 20
-"""Of a faulty table that are told."""
+"""Most problems of a faulty table that are told."""
 
 LEVELS_ONLY = ("better", "equivalent", "monotone")
 """Kinds of claims about the levels that they name and no others."""

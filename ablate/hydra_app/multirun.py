@@ -27,7 +27,7 @@ def sweep_multirun(config: DictConfig, settings: Mapping[str, Any], arguments: S
 
     Args:
         config: The multirun's configuration, with Hydra's node.
-        settings: Of the sweeper.
+        settings: The sweeper's settings.
         arguments: Overrides, sweeps among them.
 
     Raises:

@@ -33,7 +33,7 @@ class JudgedStudy:
 
     design: JudgedDesign
     settings: tuple[JudgedSetting, ...]
-    """In the order of factors and levels; with several factors one at a time the baseline is a level of each."""
+    """The settings by factor and level; with several factors one at a time the baseline is a level of each."""
     baseline: Levels | None
     seeds: tuple[int, ...]
     """That every setting should have: ascending; empty where runs are not paired by seed."""

@@ -1,4 +1,4 @@
-"""From the rows of a table to runs: each with its levels, its seed, how it ended and what was measured along it."""
+"""Makes runs of the rows of a table: each with its levels, its seed, how it ended and what was measured along it."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -209,7 +209,7 @@ class _Maker:
         return said
 
     def _last_attempt(self, rows: Sequence[int]) -> Sequence[int]:
-        """Of several attempts, each a row, the one that ended if there is one."""
+        """The attempt that ended, if there is one, of several that are a row each."""
         if self.endings is None or self.steps is not None or self.columns.long is not None or len(rows) < 2:
             return rows
         ended = [row for row in rows if self.endings[1][row] in ("ended", "diverged")]

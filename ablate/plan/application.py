@@ -35,7 +35,7 @@ class ApplicationBaseline:
 
     @cached_property
     def chosen(self) -> Mapping[str, str]:
-        """By configuration group, the option that the baseline has."""
+        """The option that the baseline has in each configuration group."""
         choices = self.task.compose(self._overrides(())).choices
         return {group: option for group, option in choices.items() if option is not None}
 

@@ -37,7 +37,7 @@ class Baseline:
     task: Task
     values: Mapping[str, Any]
     chosen: Mapping[str, str] = field(default_factory=dict)
-    """By configuration group, the option that the baseline has."""
+    """The option that the baseline has in each configuration group."""
     own_values: Callable[[str, str], Mapping[str, Any]] = no_options
     """``(group, option)`` to the values that the option brings, links unresolved."""
 

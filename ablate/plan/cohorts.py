@@ -12,7 +12,7 @@ from ablate.task.run import Run
 T = TypeVar("T")
 
 LEVELS_WORTH_A_COHORT = 3
-"""From so many levels a seed on, a cohort holds whole seeds with all their levels, which share every batch."""
+"""Levels a seed from which on a cohort holds whole seeds with all their levels, which share every batch."""
 
 BALANCED = 1.05
 """A plan whose busiest worker has at most so many times the mean load is not split further."""
@@ -70,7 +70,7 @@ def form_cohorts(
     """Split runs into cohorts that keep all workers busy to the end.
 
     Args:
-        runs: To be trained, each once.
+        runs: The runs to train, each once.
         workers: That train at the same time, at least 1.
         max_members: Most members of a cohort, at least 1; None: as many as ``members`` says.
         members: How many a cohort of runs like this one should have at most.

@@ -23,7 +23,7 @@ from ablate.task.plain_values import merged
 from ablate.task.task import composes_itself
 
 MAX_STUDIES = 200
-"""Of a command line, those that are included by others too."""
+"""Most studies of a command line, including those that others include."""
 MAX_DEPTH = 5
 """Studies that include one another."""
 

@@ -55,7 +55,7 @@ class Levels:
     """The levels of a factor, found by what a study file calls them."""
 
     settings: tuple[Setting, ...] = ()
-    """In order."""
+    """The settings in order."""
 
     def meant(self, name: Any) -> Setting | None:
         """The level that a study file means: first by its own value and label, then by its other names."""

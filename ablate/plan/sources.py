@@ -12,7 +12,7 @@ MAX_TABLE_BYTES = 1024 * 1024
 RESERVED = ("ablate.db", "diagnoses", "index.html", "slurm", "weights")
 """Names that other things have in a folder of results."""
 MAX_NAME_BYTES = 200
-"""Of a study's name; what is put behind it fits into a file's name, too."""
+"""Most bytes of a study's name; what is put behind it fits into a file's name, too."""
 
 _PART = re.compile(r"[\w+][\w+\- .]*", re.UNICODE)
 _OWN_GROUPS = ("model", "data", "optimizer", "schedule", "train")

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 MOST_HINTS = 100
-"""Of the problems of one file; looking for names that are alike takes time."""
+"""Most suggestions on the problems of one file; looking for names that are alike takes time."""
 
 
 def did_you_mean(word: str, known: Iterable[str], rest: str = "") -> str:
@@ -13,7 +13,7 @@ def did_you_mean(word: str, known: Iterable[str], rest: str = "") -> str:
     Args:
         word: What was written: a dotted path, or any name.
         known: What there is.
-        rest: Of what was written, such as a value; put behind each name.
+        rest: The rest of what was written, such as a value; it is put behind each name.
 
     Returns:
         ``; did you mean optimizer.lr?``, or nothing where nothing is like it. A path whose last part is the word, or
