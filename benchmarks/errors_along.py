@@ -44,7 +44,7 @@ def cells(studies: int) -> list[dict[str, Any]]:
     null = [("all alike", 0.0), ("half differ", 1.0), ("fewer values", 0.0)]
     cases = [(levels, *case) for levels in (2, 10) for case in null]
     cases += [(levels, "all differ", effect) for levels in (2, 10) for effect in (0.5, 1.0, 1.5)]
-    cases += [(50, *case) for case in null[:2]]
+    cases += [(50, *case) for case in null] + [(50, "all differ", 1.0)]
     return [
         {"shape": shape, "case": case, "levels": levels, "effect": effect, "studies": studies}
         for levels, case, effect in cases

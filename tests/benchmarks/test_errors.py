@@ -98,3 +98,10 @@ def test_a_table_is_written_from_the_rows(tmp_path, monkeypatch):
     assert "20 studies a row" in text
     assert text.count("| all alike |") == 5
     assert (tmp_path / "errors_sequential.csv").read_text().count("\n") == 6
+
+
+@pytest.mark.parametrize("part", errors.PARTS)
+def test_the_committed_rows_give_the_committed_table(part, monkeypatch, tmp_path):
+    (tmp_path / f"errors_{part}.csv").write_bytes((errors.OUT / f"errors_{part}.csv").read_bytes())
+    monkeypatch.setattr(errors.PARTS[part][0], "measure", None)  # nothing is measured: all rows are there
+    assert errors.run(part, 2000, tmp_path, 1) + "\n" == (errors.OUT / f"errors_{part}.md").read_text()
