@@ -16,6 +16,7 @@ from ablate.plan.study import Study, parse_study
 from ablate.plan.study_file import DEFAULT_TASK, StudyFile, read_study_file
 from ablate.plan.study_overrides import override_study
 from ablate.plan.suggestions import MOST_HINTS, did_you_mean
+from ablate.plan.sweeps import with_sweeps
 from ablate.task.errors import ConfigError
 from ablate.task.finding import find_task
 from ablate.task.identity import flatten
@@ -292,7 +293,7 @@ def _parsed(
     """The study that a file, or without one a command line, states."""
     node = override_study(file.node if file is not None else None, overrides.study)
     _check_sweeps(node, overrides, values, composer)
-    found = _with_sweeps(_linked(node, values), overrides, file) | {"task": task}
+    found = with_sweeps(_linked(node, values), overrides, file) | {"task": task}
     return parse_study(file.name if file is not None else "multirun", found)
 
 
@@ -380,32 +381,6 @@ def _check_sweeps(
                 problems += error.problems
     if problems:
         raise ConfigError(problems)
-
-
-def _with_sweeps(node: Mapping[str, Any] | None, overrides: Overrides, file: StudyFile | None) -> dict[str, Any]:
-    """The study node with the command line's sweeps and seeds in it, and which factors it has replaced."""
-    own = node is None
-    study: dict[str, Any] = {"design": "grid", "seeds": [0], "metrics": None} if node is None else dict(node)
-    given = study.get("factors") or {}
-    if not isinstance(given, Mapping):
-        raise ConfigError(f"study.factors = {given!r}: must map factors to levels")
-    is_union = bool(study.get("includes")) and not given
-    factors = dict(given)
-    for override in overrides.seed:
-        if not is_union:
-            seeds = values_of(override)
-            study["seeds"] = seeds[0] if len(seeds) == 1 and isinstance(seeds[0], list) else seeds
-    for override in overrides.sweeps if not is_union else ():
-        factors[override.key_or_group] = values_of(override)
-    if own and not factors:
-        # One setting is a grid of one level: plain multirun over seeds alone.
-        factors = {"baseline": {"baseline": {}}}
-    stated = file.node if file is not None else {}
-    # Another design, or other fixed values, make other levels of every factor.
-    same = all(study.get(key) == stated.get(key) for key in ("design", "fixed"))
-    levels = stated.get("factors") or {}
-    replaced = [path for path in factors if not same or path not in levels or factors[path] != levels[path]]
-    return study | {"factors": factors, "replaced": replaced}
 
 
 @contextmanager

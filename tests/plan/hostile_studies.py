@@ -296,6 +296,29 @@ HARMLESS = {
     "linked-levels": _only("seeds: 1, factors: {lr: {start: 1, stop: 500, step: 1}}") + f"name: '{'${lr}' * 20}'\n",
 }
 
+KINDS = (
+    *(
+        "null",
+        "true",
+        "5",
+        "-1",
+        "1.5",
+        ".nan",
+        ".inf",
+        "x",
+        "''",
+        "[]",
+        "{}",
+        "[[]]",
+        "[{}]",
+        "[null]",
+        "[5]",
+        "[x, x]",
+    ),
+    *("{a: b}", "{a: {b: c}}", "{a: [1]}", "{a: null}", "1" + "0" * 30, "[1.0e+400]", "{start: 1, stop: 2, step: 1}"),
+)
+"""Values of every kind, most of them of the wrong one wherever they stand."""
+
 CASES = (
     *(Case(f"hydra-{name}", f"{GOOD}{text}\n", NO_HYDRA) for name, text in HYDRA.items()),
     *(Case(f"defaults-{name}", f"{GOOD}defaults: [{text}]\n", NO_OPTION) for name, text in DEFAULTS.items()),

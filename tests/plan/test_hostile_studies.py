@@ -17,9 +17,10 @@ from click.testing import CliRunner
 from ablate.cli import main
 from ablate.commands.studies import order
 from ablate.plan.sources import is_study_name
+from ablate.plan.study_file import STUDY_KEYS
 from ablate.store import open_store
 from ablate.task.record import Measurement, Record, Result
-from tests.plan.hostile_studies import CASES, GOOD, HARMLESS, SECRET, Case
+from tests.plan.hostile_studies import CASES, GOOD, HARMLESS, KINDS, SECRET, Case
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 5.0
@@ -192,6 +193,34 @@ def test_what_is_only_odd_is_planned(name, project):
         assert code == expected, said
     assert run(project, "run", "--cfg", "job", f"sweeps={case.name}")[0] == 0
     assert run(project, "studies")[0] == 0
+
+
+@pytest.mark.parametrize("key", STUDY_KEYS)
+def test_a_value_of_the_wrong_kind_is_refused_and_no_surprise(key, project):
+    at = {
+        "factors": ("", ".lr", ".sub"),
+        "seeds": ("", ".looks"),
+        "claims": ("", ".factor", ".levels", ".margin"),
+        "search": ("", ".space", ".seeds", ".budget", ".start", ".compare", ".confirm", ".racing"),
+    }
+    whole = {
+        "claims": {"id": "a", "text": "b", "kind": "better", "factor": "lr", "metric": "acc", "levels": "[0.1, 0.2]"},
+        "search": {"space": "{lr: [0.1, 0.2]}", "budget": "{runs: 5}"},
+    }
+    for field in at.get(key, ("",)):
+        for value in KINDS:
+            if field:
+                inner = whole.get(key, {}) | {field[1:]: value}
+                text = "{" + ", ".join(f"{name}: {given}" for name, given in inner.items()) + "}"
+                text = f"[{text}]" if key == "claims" else text
+            else:
+                text = value
+            fields = {"task": "toy", "seeds": "2", "factors": "{lr: [0.1, 0.2]}"} | {key: text}
+            (project / "sweeps" / "x.yaml").write_text(
+                "study: {" + ", ".join(f"{name}: {given}" for name, given in fields.items()) + "}\n"
+            )
+            code, said = run(project, "plan", "x")
+            assert code in (0, 2), (fields, said)
 
 
 def test_a_report_of_odd_names_holds_nothing_of_the_environment(project):
