@@ -11,6 +11,9 @@ import time
 MARK = "ABLATE_WORKER"
 """Variable with a name of the worker, in the environment with which it was started."""
 
+END_SECONDS = 5.0
+"""Longest wait for processes that have been killed."""
+
 
 def marked(name: str) -> dict[int, str]:
     """Processes of a worker, but for this one: names by their numbers.
@@ -53,8 +56,9 @@ def settled(name: str, before: set[int], seconds: float) -> dict[int, str]:
 
 
 def end_marked(name: str) -> None:
-    """End every process of a worker but this one."""
-    while left := marked(name):
+    """End every process of a worker but this one; what the kernel does not end soon is left to it."""
+    until = time.monotonic() + END_SECONDS
+    while (left := marked(name)) and time.monotonic() < until:
         for pid in left:
             try:
                 os.kill(pid, signal.SIGKILL)
