@@ -265,7 +265,7 @@ def compare(a: str, b: str, form: str | None) -> None:
 @click.option("--guess", "guesses", multiple=True, help="METRIC=VALUE[:SAMPLES] that guessing scores.")
 @click.option("--claim", "claims", multiple=True, help="Such as '{kind: better, levels: [0.1, 0.5]}'.")
 @click.option("--study", type=click.Path(path_type=Path), help="Study file with question, labels, claims, remarks.")
-@click.option("--name", help="Of the report's folder. Default: the table's.")
+@click.option("--name", help="Name of the report's folder. Default: the table's.")
 @click.option("--results", type=click.Path(path_type=Path), default=Path("results"), help="Folder of all reports.")
 def judge(table: Path, **options: Any) -> None:
     """Judge a table of results that somebody else made: intervals, verdicts, figures and a page.
@@ -360,7 +360,7 @@ def predict(run: str, files: tuple[Path, ...], results: Path, as_json: bool) -> 
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--against", help="A run of another level: both look at the same pictures, at all seeds that are kept.")
 @click.option("--method", "methods", multiple=True, type=click.Choice(["saliency", "cam", "grad_cam", "occlusion"]))
-@click.option("--layer", help="Of grad_cam; default: the last with maps.")
+@click.option("--layer", help="Layer for grad_cam; default: the last with maps.")
 @click.option("--pictures", type=click.IntRange(1, 40), default=6, help="Errors that are shown.")
 @click.option("--root", help="Where its data lies now.")
 @click.option("--results", type=click.Path(path_type=Path), default=Path("results"), help="Folder of results.")
