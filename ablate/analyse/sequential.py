@@ -5,7 +5,7 @@ Here the looks, the cap and the error are fixed before the first run. Of B sign 
 the cap (one of them leaves all signs as they are), a share may be rejected up to each look: alpha ln(1 + (e - 1) n /
 cap) (Lan and DeMets 1983, *Biometrika* 70; Pocock's type). At a look the vectors with the largest statistics among
 those still alive are rejected, as many as the share allows; a level is told from the baseline where its own statistic
-is among them (the permutational form of Mehta et al. 1994, *Statistics in Medicine* 13). The statistic is the largest
+is among them (the permutational form of Mehta et al. 1994, *Biometrics* 50). The statistic is the largest
 of the levels not yet told, as in :mod:`ablate.analyse.max_t`, and after each level that is told the others are tried
 again without it, from the first look on. So the probability that any level is told falsely, at any look, is at most
 alpha where noise is symmetric.

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ablate.commands.answers import print_json, said_aside, study_answers, sweep_answers
 from ablate.commands.exits import BAD_INPUT, INTERRUPTED, UNFINISHED, user_errors
@@ -350,6 +350,7 @@ def write_study(
     results: Path,
     command: str,
     notices: Sequence[str] = (),
+    **found_by: Any,
 ) -> list[Path]:
     """Write the report of one study; records that lie in its folder already are kept, whatever the study asks for now.
 
@@ -362,6 +363,7 @@ def write_study(
         results: Folder of all results, where diagnoses of single runs lie, too.
         command: What trains the study and rebuilds the report.
         notices: What a reader has to know before all numbers.
+        found_by: ``origin`` and ``search_page`` of :class:`ablate.report.StudyView`, for the proof of a search.
 
     Raises:
         ConfigError: There is no record of the study, or what lies in the folder is damaged.
@@ -386,7 +388,7 @@ def write_study(
         estimate=sum(estimates) if trained and len(estimates) == len(trained) else None,
     )
     return write_report(
-        replace(view, notices=(*notices, *view.notices)),
+        replace(view, notices=(*notices, *view.notices), **found_by),
         frame_of_runs(plan, records, study.name),
         by_step(frames[1]),
         out,

@@ -37,6 +37,9 @@ UNITS: Mapping[str, Mapping[str, str]] = {
 MOST_COLUMNS = 20
 """Most problems of a faulty table that are told."""
 
+LIBRARIES: Mapping[str, tuple[str, ...]] = {"images": ("torch", "torchvision")}
+"""By task, packages that carry out its runs and whose versions records keep."""
+
 LEVELS_ONLY = ("better", "equivalent", "monotone")
 """Kinds of claims about the levels that they name and no others."""
 
@@ -81,6 +84,7 @@ def view_of(study: Study, plan: Plan, *, command: str, estimate: float | None = 
             *(notice for part in parts for notice in _protocol_notices(part, plan)),
             *(f"{table.left_out}." for table in published.values() if table.left_out),
         ),
+        libraries=tuple(dict.fromkeys(name for task in tasks for name in LIBRARIES.get(task, ()))),
         command=command,
         estimate=estimate,
     )

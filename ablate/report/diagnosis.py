@@ -103,7 +103,7 @@ def found_diagnoses(results: Path, study: Path, digests: Sequence[str]) -> list[
             for figure in kept["figures"]:
                 vector = (folder / "figures" / f"{figure['name']}.svg").read_bytes()
                 inline = look.inline_svg(vector, f"{digest[:SHOWN]}-{figure['name']}", figure["alt"])
-                pictures.append(Picture(figure["name"], "", figure["title"], inline, vector, b""))
+                pictures.append(Picture(figure["name"], "", figure["title"], inline, vector, b"", b""))
             up = "../" * len(study.relative_to(results).parts)
             href = f"{up}{FOLDER}/{digest[:SHOWN]}/{PAGE}"
             found.append(Found(href, kept["title"], tuple(kept["sentences"]), tuple(_marked(pictures))))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ablate.analyse import StudyAnalysis
 
-SUMMARY = "summary.json"
+SUMMARY, SEARCH = "summary.json", "search.html"
 MOST_SENTENCES = 2
 """Sentences of a study's answer that the index repeats."""
 HEADS = (
@@ -38,6 +38,8 @@ def write_index(out: Path) -> Path:
     Returns:
         The page.
     """
+    from urllib.parse import quote
+
     from markupsafe import Markup
 
     from ablate.report.files import write_text
@@ -47,7 +49,11 @@ def write_index(out: Path) -> Path:
     for path in sorted(file for depth in ("*", "*/*") for file in out.glob(f"{depth}/{SUMMARY}")):
         summary = json.loads(path.read_text(encoding="utf-8"))
         studies.append(_entry(summary, path.parent.relative_to(out).as_posix()))
-    page = render("index.html", studies=studies, heads=HEADS, script=Markup(template_text("page.js")))
+    pages = sorted(file for depth in ("*", "*/*") for file in out.glob(f"{depth}/{SEARCH}"))
+    searches = {path.parent.relative_to(out).as_posix(): quote(path.relative_to(out).as_posix()) for path in pages}
+    page = render(
+        "index.html", studies=studies, searches=searches, heads=HEADS, script=Markup(template_text("page.js"))
+    )
     return write_text(out / "index.html", page)
 
 

@@ -42,6 +42,8 @@ class Picture:
     """Markup, as it stands in the page."""
     vector: bytes
     """An SVG file."""
+    printed: bytes
+    """A PDF file, as wide as a column of a paper."""
     pixels: bytes
     """A PNG file."""
 

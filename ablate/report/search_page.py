@@ -1,21 +1,24 @@
 """The page of a search: what was found, what of it was luck, what mattered, how the budget was spent."""
 
-import base64
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ablate.report import figure_style as look
 from ablate.report.files import write_bytes, write_csv, write_text
+from ablate.report.numbers import MINUS, NONE
 from ablate.report.page import render, template_text
 from ablate.report.search_figures import search_drawings
+from ablate.report.write import picture_of
 
 if TYPE_CHECKING:
     import pandas as pd
     from optuna import Study
 
 PAGE = "search.html"
+_NUMBER = re.compile(rf"[+{MINUS}-]?\d[\d,]*(\.\d+)?( %)?")
 
 
 @dataclass(frozen=True)
@@ -53,13 +56,26 @@ class SearchView:
     reports: Mapping[str, str]
     """Pages of the proof, relative to this one: title to file."""
     command: str
+    answer: tuple[str, ...] = ()
+    """What was found and whether a start won, in sentences that stand first."""
+    best: Grid | None = None
+    """The best setting: a row a factor."""
+    yaml: str = ""
+    """The best setting as a study file has it."""
+    run: str = ""
+    """The command that trains it; empty: there is none."""
+    starts: Grid | None = None
+    """What became of the settings that the search was given."""
+    starting: Mapping[int, str] = field(default_factory=dict)
+    """By number of trial, their names."""
 
 
 @dataclass(frozen=True)
-class _Picture:
-    name: str
-    alt: str
-    source: str
+class Column:
+    """The head of a column, and how its cells are set and sorted."""
+
+    head: str
+    kind: Literal["text", "number"]
 
 
 def write_search(view: SearchView, study: "Study", trials: "pd.DataFrame", dump: str, out: Path) -> list[Path]:
@@ -82,17 +98,21 @@ def write_search(view: SearchView, study: "Study", trials: "pd.DataFrame", dump:
 
     files = [write_csv(out / "trials.csv", trials), write_text(out / "trials.json", dump)]
     pictures = []
-    for drawing in search_drawings(study, view.factors, view.measures):
-        vector = look.svg(drawing.figure, drawing.name)
-        files.append(write_bytes(out / "figures" / f"{drawing.name}.svg", vector))
-        files.append(write_bytes(out / "figures" / f"{drawing.name}.png", look.png(drawing.figure)))
-        source = "data:image/svg+xml;base64," + base64.b64encode(vector).decode()
-        pictures.append(_Picture(drawing.name, drawing.alt, source))
+    with look.styled():
+        for drawing in search_drawings(study, view.factors, view.measures, view.starting):
+            picture = picture_of(drawing)
+            pictures.append(replace(picture, svg=Markup(picture.svg)))
+            figure = out / "figures" / picture.name
+            files.append(write_bytes(figure.with_suffix(".svg"), picture.vector))
+            files.append(write_bytes(figure.with_suffix(".pdf"), picture.printed))
+            files.append(write_bytes(figure.with_suffix(".png"), picture.pixels))
     page = render(
         "search.html",
         view=view,
         pictures=pictures,
         tables=_tables(view),
+        columns=_columns,
+        sortable=_sortable,
         script=Markup(template_text("page.js")),
     )
     files.append(write_text(out / PAGE, page))
@@ -100,5 +120,19 @@ def write_search(view: SearchView, study: "Study", trials: "pd.DataFrame", dump:
 
 
 def _tables(view: SearchView) -> Sequence[Grid]:
-    tables = [view.found, view.proof, view.importance, view.interactions, view.spending]
+    tables = [view.proof, view.starts, view.found, view.importance, view.interactions, view.spending]
     return [table for table in tables if table is not None and table.rows]
+
+
+def _columns(table: Grid) -> list[Column]:
+    cells = list(zip(*table.rows, strict=True))
+    numbers = [all(_NUMBER.fullmatch(cell) or cell in (NONE, "") for cell in column) for column in cells]
+    return [
+        Column(head, "number" if is_number else "text") for head, is_number in zip(table.heads, numbers, strict=True)
+    ]
+
+
+def _sortable(cell: str) -> str:
+    """A printed number as a script reads it; nothing where there is none."""
+    plain = cell.replace(MINUS, "-").replace(",", "").removesuffix(" %")
+    return plain if _NUMBER.fullmatch(cell) else ""

@@ -124,17 +124,19 @@ def markdown(
     printed: Sequence[Sheet] | None = None,
 ) -> str:
     """Answer, verdicts and sheets (``printed``, where they are made already), with a line that explains the columns."""
-    parts = [f"# {_md(view.name)}"]
-    parts += [_md(view.question)] if view.question else []
+    parts = [f"# {markdown_text(view.name)}"]
+    parts += [markdown_text(view.question)] if view.question else []
     if analysis is not None:
-        parts += [f"**{_md(sentence)}**" for sentence in study_answer(view, levels, analysis)]
-        parts += [f"> **Warning:** {_md(warning)}" for warning in warnings(view, analysis)]
+        parts += [f"**{markdown_text(sentence)}**" for sentence in study_answer(view, levels, analysis)]
+        parts += [f"> **Warning:** {markdown_text(warning)}" for warning in warnings(view, analysis)]
         parts += (
             ["## Verdicts", "\n".join(_verdict(verdict) for verdict in analysis.verdicts)] if analysis.verdicts else []
         )
         parts += [published_line(analysis)] if analysis.published else []
-    parts += ["\n".join(f"- {_md(remark)}" for remark in view.remarks)] if view.remarks else []
-    parts += [f"## {_md(sheet.title)}\n\n{sheet_markdown(sheet)}" for sheet in printed or sheets(view, levels)]
+    parts += ["\n".join(f"- {markdown_text(remark)}" for remark in view.remarks)] if view.remarks else []
+    parts += [
+        f"## {markdown_text(sheet.title)}\n\n{sheet_markdown(sheet)}" for sheet in printed or sheets(view, levels)
+    ]
     parts.append(explanation(view, levels))
     return "\n\n".join(parts) + "\n"
 
@@ -144,7 +146,7 @@ def sheet_markdown(sheet: Sheet) -> str:
     names = [f"{group}: {column}" if group else column for group, column in heads(sheet)]
     lines = [_md_row(names), "| --- |" + " ---: |" * (len(names) - 1)]
     for i, row in enumerate(sheet.rows):
-        cells = [_md(cell) for cell in row]
+        cells = [markdown_text(cell) for cell in row]
         lines.append(_md_row([f"**{cells[0]}**", *cells[1:]] if i in sheet.emphasised else cells, escaped=True))
     return "\n".join(lines)
 
@@ -269,15 +271,15 @@ def heads(sheet: Sheet) -> list[tuple[str, str]]:
 
 
 def _verdict(verdict: "Verdict") -> str:
-    needed = f" {_md(verdict.needed)}" if verdict.needed else ""
-    return f"- **{verdict.outcome}**: {_md(verdict.claim.text)} {_md(verdict.evidence)}{needed}"
+    needed = f" {markdown_text(verdict.needed)}" if verdict.needed else ""
+    return f"- **{verdict.outcome}**: {markdown_text(verdict.claim.text)} {markdown_text(verdict.evidence)}{needed}"
 
 
 def _md_row(cells: Sequence[str], *, escaped: bool = False) -> str:
-    return "| " + " | ".join(cells if escaped else [_md(cell) for cell in cells]) + " |"
+    return "| " + " | ".join(cells if escaped else [markdown_text(cell) for cell in cells]) + " |"
 
 
-def _md(text: str) -> str:
+def markdown_text(text: str) -> str:
     """Text that Markdown prints as it is."""
     text = one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return "".join(f"\\{c}" if c in "\\`*_|[]~#$" else c for c in text)

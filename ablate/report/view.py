@@ -16,6 +16,21 @@ if TYPE_CHECKING:
 Scale = Literal["auto", "linear", "log2", "log10"]
 
 
+@dataclass(frozen=True, init=False)
+class Cited:
+    """A citation within a sentence."""
+
+    keys: tuple[str, ...]
+    """Of entries in ``references.bib``."""
+
+    def __init__(self, *keys: str) -> None:
+        object.__setattr__(self, "keys", keys)
+
+
+Sentence = tuple[str | Cited, ...]
+"""Plain text with citations in between."""
+
+
 @dataclass(frozen=True)
 class LevelView:
     """One level of a factor."""
@@ -93,6 +108,12 @@ class StudyView:
     """Sentences about the published numbers and ours, by the study's author."""
     notices: tuple[str, ...] = ()
     """What a reader has to know before all numbers: where this is not the study that its file states."""
+    origin: tuple[Sentence, ...] = ()
+    """How the settings that are compared were found, for the paragraph on methods; empty: they were chosen by hand."""
+    search_page: str = ""
+    """Link to the page of the search that found them."""
+    libraries: tuple[str, ...] = ()
+    """Packages that carried out the runs, of those whose versions records keep, such as ``torch``."""
     command: str = ""
     """The command that trains the study and rebuilds the report."""
     estimate: float | None = None

@@ -52,6 +52,7 @@ def write_report(
     from ablate.report.files import write_bytes, write_csv, write_folder, write_text
     from ablate.report.index import study_summary
     from ablate.report.latex import latex_tables
+    from ablate.report.methods import methods_files
     from ablate.report.page import render_page
     from ablate.report.summary import analyse_study, summarise
     from ablate.report.tables import markdown, sheets, wide
@@ -64,11 +65,13 @@ def write_report(
         write_csv(out / "table.csv", wide(view, levels)),
         write_text(out / "table.md", markdown(view, levels, analysis, printed)),
         *(write_text(out / f"{name}.tex", text) for name, text in latex_tables(view, levels).items()),
+        *(write_text(out / name, text) for name, text in methods_files(view, runs, records[0], analysis).items()),
     ]
     names = [path.name for path in files]
     pictures = _pictures(view, levels, runs, curves, {} if drawn is None else drawn)
     for picture in pictures:
         files.append(write_bytes(out / "figures" / f"{picture.name}.svg", picture.vector))
+        files.append(write_bytes(out / "figures" / f"{picture.name}.pdf", picture.printed))
         files.append(write_bytes(out / "figures" / f"{picture.name}.png", picture.pixels))
     page = render_page(view, runs, curves, records, levels, analysis, pictures, names, diagnoses)
     files.append(write_text(out / "report.html", page))
@@ -105,7 +108,8 @@ def picture_of(drawing: "Drawing") -> "Picture":
     look.settle(drawing.figure)
     vector = look.svg(drawing.figure, drawing.name)
     inline = look.inline_svg(vector, drawing.name, drawing.alt)
-    return Picture(drawing.name, drawing.factor, drawing.title, inline, vector, look.png(drawing.figure))
+    forms = vector, look.pdf(drawing.figure), look.png(drawing.figure)
+    return Picture(drawing.name, drawing.factor, drawing.title, inline, *forms)
 
 
 def _save_frames(folder: Path, records: "tuple[pd.DataFrame, pd.DataFrame]") -> None:

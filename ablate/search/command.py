@@ -208,9 +208,12 @@ def write_search_report(order: SearchRequest, study: "Study") -> list[str]:
     Returns:
         Lines that say what was found and written.
     """
+    from urllib.parse import quote
+
     from ablate.commands.studies import records_of, write_study
     from ablate.report import write_index
-    from ablate.report.search_page import write_search
+    from ablate.report.search_page import PAGE, write_search
+    from ablate.search.methods import search_sentences
     from ablate.search.page import search_view
     from ablate.search.proof import proof_plan
     from ablate.search.trials import dump_trials, frame_of_trials
@@ -225,7 +228,13 @@ def write_search_report(order: SearchRequest, study: "Study") -> list[str]:
         if protocol.name not in proofs:
             continue
         own = plan.of(part)
-        write_study(part, own, records, results / place_of(order, part.name), results=results, command=order.command)
+        write_study(
+            *(part, own, records, results / place_of(order, part.name)),
+            results=results,
+            command=order.command,
+            origin=search_sentences(order, study),
+            search_page=f"../{quote(place_of(order, order.study.name))}/{PAGE}",
+        )
         reports[f"{part.name} ({protocol.name})"] = f"../{place_of(order, part.name)}/report.html"
         named = f"{protocol.name}: " if len(order.protocols) > 1 else ""
         sentences += [f"{named}{line}" for line in verdicts(own, proofs[protocol.name])]
@@ -234,9 +243,8 @@ def write_search_report(order: SearchRequest, study: "Study") -> list[str]:
     _keep_other_trials(order, out / "trials.json")
     files = write_search(view, study, frame_of_trials(study, order.search, order.work.unit), dump_trials(study), out)
     _write_trained(order, study, out / "trained")
-    if reports:
-        write_index(results)
-    return [*view.findings, f"{out}: {len(files)} files; read {files[-1]} first"]
+    write_index(results)
+    return [*view.answer, *view.findings, f"{out}: {len(files)} files; read {files[-1]} first"]
 
 
 def _proofs(order: SearchRequest, study: "Study") -> "dict[str, pd.DataFrame]":

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from ablate.report.numbers import NONE, decimals, number, signed
 from ablate.report.numbers import interval as bracketed
+from ablate.report.search_figures import factor_label
 from ablate.report.search_page import Grid, SearchView
 from ablate.search.budget import WORK
+from ablate.search.found import FoundSetting, Start, answer, found_setting, starts_of
 from ablate.search.proof import Confirmed, additivity, alone_labels, confirmed
 from ablate.search.request import SearchRequest
 from ablate.search.searcher import amount
@@ -40,6 +42,8 @@ def search_view(
         reports: Title to page of the proof's reports.
     """
     search, learnt = order.search, understand(study)
+    setting, proven = found_setting(order, study), confirmed(order, study, proofs)
+    starts = starts_of(order, study, setting.trial if setting is not None else None)
     counts = Counter(t.user_attrs.get(STATUS, "failed") for t in study.trials if t.state.is_finished())
     failures = [
         t.user_attrs[PROBLEM] for t in study.trials if t.user_attrs.get(STATUS) == "failed" and PROBLEM in t.user_attrs
@@ -59,7 +63,7 @@ def search_view(
             *(f"{number} {status}" for status, number in sorted(counts.items())),
         ),
         found=_found(order, study),
-        proof=_curse(order, confirmed(order, study, proofs)),
+        proof=_curse(order, proven),
         findings=tuple([*sentences, *_additive(order, proofs)]),
         importance=_importance(learnt),
         disagreement=learnt.disagreement,
@@ -70,7 +74,38 @@ def search_view(
         factors=tuple(i.name for i in learnt.importances) or tuple(f.name for f in order.space.factors),
         reports=reports,
         command=order.command,
+        answer=answer(order, setting, starts, counts.total(), proven),
+        best=_setting(setting) if setting is not None else None,
+        yaml=setting.yaml if setting is not None else "",
+        run=setting.command if setting is not None else "",
+        starts=_starts(order, setting, starts),
+        starting={start.trial: start.name for start in starts},
     )
+
+
+def _setting(setting: FoundSetting) -> Grid:
+    rows = tuple((path, value, base) for path, value, base in setting.rows)
+    return Grid(f"The setting found: {setting.label}", ("factor", "value", "baseline"), rows)
+
+
+def _starts(order: SearchRequest, setting: FoundSetting | None, starts: Sequence[Start]) -> Grid | None:
+    if not starts or setting is None:
+        return None
+    best = setting.trial.values[0]
+    digits = decimals([best, *(start.value for start in starts if start.value is not None)])
+    rows = [
+        (
+            start.name,
+            str(start.trial),
+            NONE if start.value is None else number(start.value, digits),
+            NONE if start.value is None else signed(start.value - best, digits),
+            "the best setting" if start.won else "",
+        )
+        for start in starts
+    ]
+    heads = ("setting", "trial", order.metric.title, "against the best", "")
+    note = "Mean over the seeds of the search; nothing stands for one that was stopped, diverged or failed."
+    return Grid("Given to start from", heads, tuple(rows), note)
 
 
 def _found(order: SearchRequest, study: "Study") -> Grid:
@@ -160,12 +195,6 @@ def _spending(order: SearchRequest, study: "Study", counts: Mapping[str, int]) -
     called = {"samples": "training samples", "steps": f"{step}s"}.get(unit, unit)
     note = f"stopped: left early in the race over {step}s, with a partial curve that no study takes for a run."
     return Grid("Budget", ("settings", "number", called), tuple(rows), note)
-
-
-def factor_label(name: str) -> str:
-    """A factor's name for people: without the group that it belongs to."""
-    path, _, condition = name.partition(" (")
-    return path.rsplit(".", 1)[-1].replace("_", " ") + (f" ({condition}" if condition else "")
 
 
 def _printed(value: object) -> str:

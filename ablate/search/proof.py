@@ -61,7 +61,7 @@ def proof_plan(order: SearchRequest, study: "OptunaStudy") -> Plan:
     """
     settings: dict[str, Sequence[Change]] = dict(order.compared)
     for label, trial in best_settings(order, study):
-        settings.setdefault(label, _changes(order, trial))
+        settings.setdefault(label, changes_of(order, trial))
     found = []
     for protocol in order.protocols:
         factors = {SETTING: settings}
@@ -81,12 +81,13 @@ def best_settings(order: SearchRequest, study: "OptunaStudy") -> "list[tuple[str
     compared = {order.baseline.configure(changes).digest: name for name, changes in order.compared.items()}
     found: dict[str, tuple[str, FrozenTrial]] = {}
     for trial in best_trials(study, order.search, order.search.confirm.top):
-        digest = order.baseline.configure(_changes(order, trial)).digest
+        digest = order.baseline.configure(changes_of(order, trial)).digest
         found.setdefault(digest, (compared.get(digest, f"best {len(found) + 1}"), trial))
     return list(found.values())
 
 
-def _changes(order: SearchRequest, trial: "FrozenTrial") -> list[Change]:
+def changes_of(order: SearchRequest, trial: "FrozenTrial") -> list[Change]:
+    """What a trial changes in the baseline: the search's fixed changes, then its own."""
     return [*order.search.fixed.items(), *order.space.changes(dict(trial.params))]
 
 

@@ -128,8 +128,15 @@ class SearchRequest:
     @cached_property
     def start(self) -> list[Params]:
         """Where the search starts: as its file says, then the settings compared, as far as they lie in the space."""
-        settings = [_changes(values) for values in self.search.start] + list(self.compared.values())
-        return [params for changes in settings if (params := self._nearest(changes))]
+        return list(self.starts.values())
+
+    @cached_property
+    def starts(self) -> dict[str, Params]:
+        """The same by name: ``start 1``, ``start 2``, ..., and those compared by their own."""
+        given = {f"start {number}": _changes(values) for number, values in enumerate(self.search.start, start=1)}
+        taken = {name: f"{name} (compared)" if name in given else name for name in self.compared}
+        settings = given | {taken[name]: changes for name, changes in self.compared.items()}
+        return {name: params for name, changes in settings.items() if (params := self._nearest(changes))}
 
     @cached_property
     def random(self) -> list[Params]:

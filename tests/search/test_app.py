@@ -1,19 +1,24 @@
 """The whole way: search in worker processes, proof, report, outlook, and what the command line refuses."""
 
 import dataclasses
+import html
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import search_fakes as fakes
+import yaml
 
 from ablate.execute import execute
+from ablate.plan.compose import sources
 from ablate.search.command import run_search, trials_of, write_search_report
 from ablate.search.forecast import print_search_outlook, raced_share, search_outlook
-from ablate.search.proof import proof_plan
+from ablate.search.found import answer, found_setting, starts_of
+from ablate.search.proof import best_settings, proof_plan
 from ablate.search.settings import Racing
 from ablate.store import open_store
 from ablate.store.frames import read_folder
@@ -76,9 +81,58 @@ def test_the_report_says_what_was_found_what_was_luck_and_what_mattered(searched
     assert "The best setting found reaches a higher test accuracy than the baseline." in page
     assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
     figures = {f.name for f in (out / "tiny" / "figures").iterdir()}
-    assert {"search-history.svg", "search-slices.svg", "search-coordinates.svg", "search-contours.png"} <= figures
+    assert {"search-history.svg", "search-slices.svg", "search-slices.pdf", "search-slices.png"} <= figures
     for name in ("tiny/search.html", "tiny_heldout/report.html"):
         assert '<pre tabindex="0">ablate search tiny</pre>' in (out / name).read_text(), "leads here again"
+
+
+def test_the_setting_found_can_be_read_and_copied(searched, reported):
+    order, study = searched
+    (label, trial), *_ = best_settings(order, study)
+    setting = found_setting(order, study)
+    assert (setting.label, setting.trial.number) == (label, trial.number)
+    wanted = order.build(order.space.changes(dict(trial.params)))
+    copied = [(path, value) for path, value in yaml.safe_load(setting.yaml).items()]
+    assert order.baseline.configure(copied).digest == wanted.digest
+    program, verb, *words = shlex.split(setting.command)
+    assert (program, verb) == ("ablate", "run")
+    assert sources(words)[-1].departing.configure().digest == wanted.digest
+    assert [path for path, *_ in setting.rows] == [path for path, _ in copied]
+    assert {path: base for path, _, base in setting.rows}["optimizer.lr"] == str(
+        order.baseline.run.config["optimizer"]["lr"]
+    )
+    page = (Path(order.launch.results) / "tiny" / "search.html").read_text()
+    assert setting.command in html.unescape(page)
+    assert "For a study file" in page
+
+
+def test_whether_a_start_won_is_said(searched):
+    order, study = searched
+    best = best_settings(order, study)[0][1]
+    starts = {start.name: start for start in starts_of(order, study, best)}
+    assert set(starts) == {"baseline", "article"}
+    for start in starts.values():
+        assert study.trials[start.trial].params.items() >= order.starts[start.name].items()
+        assert start.won == (study.trials[start.trial].params == best.params)
+    said = answer(order, found_setting(order, study), list(starts.values()), len(study.trials))
+    assert f"trial {best.number}" in said[0]
+    won = [dataclasses.replace(starts["article"], won=True)]
+    assert "given: article." in answer(order, found_setting(order, study), won, 3)[1]
+    lost = [dataclasses.replace(starts["article"], won=False, value=None)]
+    assert "came to its end" in answer(order, found_setting(order, study), lost, 3)[1]
+    assert answer(order, None, (), 3) == ("No setting is complete yet: nothing is found.",)
+
+
+def test_index_and_reports_lead_to_the_search(searched, reported):
+    results = Path(searched[0].launch.results)
+    assert 'href="tiny/search.html">its search</a>' in (results / "index.html").read_text()
+    for name in ("tiny", "tiny_heldout"):
+        assert '<a href="../tiny/search.html">' in (results / name / "report.html").read_text()
+    text = (results / "tiny" / "methods.md").read_text()
+    assert "by a tree-structured Parzen estimator [@bergstra2011]" in text
+    assert f"{len(searched[1].trials)} settings were tried" in text
+    assert "successive halving [@li2020]" in text
+    assert "@inproceedings{akiba2019," in (results / "tiny" / "references.bib").read_text()
 
 
 def test_a_report_is_rebuilt_from_its_own_files_byte_by_byte(searched, reported, tmp_path):
