@@ -46,7 +46,7 @@ def method_sentences(
     yield from _levels(view, analysis)
     yield from _comparisons(view, analysis)
     yield from _ranking(view, analysis)
-    yield from _claims(analysis)
+    yield from _claims(view, analysis)
     yield from _published(view, analysis)
     yield from _software(view, records)
 
@@ -146,6 +146,18 @@ def _comparisons(view: StudyView, analysis: "StudyAnalysis") -> Iterator[Sentenc
         yield from _at_once(view, at_once, analysis)
     elif not tested:
         yield ("No level is tested against a baseline.",)
+    if any(entry.improvement is not None for entry in tested):
+        yield (
+            "How often a run does better than the baseline's with the same seed",
+            Cited("bouthillier2021"),
+            " has Wilson's interval",
+            Cited("wilson1927"),
+            ", and an e-value, which holds whenever seeds are added",
+            Cited("howard2021"),
+            ", with e-BH over all levels",
+            Cited("wang2022"),
+            ".",
+        )
     if any(entry.difference_counting_diverged is not None for entry in tested):
         yield ("Diverged runs are in no mean; in tests each ranks below every finished run.",)
 
@@ -218,7 +230,7 @@ def _ranking(view: StudyView, analysis: "StudyAnalysis") -> Iterator[Sentence]:
         )
 
 
-def _claims(analysis: "StudyAnalysis") -> Iterator[Sentence]:
+def _claims(view: StudyView, analysis: "StudyAnalysis") -> Iterator[Sentence]:
     claims = [verdict.claim for verdict in analysis.verdicts]
     if not claims:
         return
@@ -226,7 +238,8 @@ def _claims(analysis: "StudyAnalysis") -> Iterator[Sentence]:
     kinds, each = {claim.kind for claim in claims}, ", each by itself" if len(claims) > 1 else ""
     parts: list[str | Cited] = [f"{count} judged{each}: "]
     if kinds - {"equivalent"}:
-        parts.append("by one-sided sign-flip tests paired by seed, at 2.5 % for and against it")
+        share = "at 2.5 %" if view.looks is None else "at the share of the error that the look of their seeds has,"
+        parts.append(f"by one-sided sign-flip tests paired by seed, {share} for and against it")
     if kinds & {"best_in", "peaks_inside", "monotone"}:
         parts += [", where all pairs of levels must speak for it", Cited("berger1982")]
     if kinds & {"best_in", "peaks_inside"}:
@@ -235,7 +248,8 @@ def _claims(analysis: "StudyAnalysis") -> Iterator[Sentence]:
         margins = sorted({claim.margin for claim in claims if claim.kind == "equivalent"})
         parts.append("; " if kinds - {"equivalent"} else "")
         parts.append(f"equivalence within {' or '.join(f'{margin:g}' for margin in margins)} by two one-sided paired ")
-        parts += ["t tests at 5 %", Cited("schuirmann1987")]
+        parts += ["t tests at 5 %" if view.looks is None else "t tests", Cited("schuirmann1987")]
+        parts += [", with its probability by the Bayesian signed rank test", Cited("benavoli2017")]
     if len(claims) > 1:
         parts += ["; which of them also hold together is told by Holm's rule", Cited("holm1979")]
     yield *parts, "."
