@@ -66,7 +66,7 @@ def test_nothing_is_fetched(outline):
     assert policy.startswith("default-src 'none'")
     links = [a[name] for _, a in outline.elements for name in ("src", "href", "xlink:href") if name in a]
     assert links
-    assert all(re.match(r"#|figures/|[a-z_-]+\.(csv|md|tex)$", link) for link in links), links
+    assert all(re.match(r"#|figures/|[a-z_-]+\.(csv|md|tex|bib)$", link) for link in links), links
     assert not [a for tag, a in outline.elements if tag in ("link", "img", "iframe")]
 
 
