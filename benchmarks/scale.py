@@ -27,8 +27,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 import ablate.cli  # noqa: F401 (its settings of the interpreter)
 from ablate.commands.plan import outlook
 from ablate.commands.studies import named, order, records_of
@@ -151,8 +149,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         wanted = make_studies(given.levels, given.seeds, given.metrics, given.steps)
         if not Path("results/ablate.db").exists():
             make_store(wanted, given.metrics, given.steps)
-        size = Path("results/ablate.db").stat().st_size / 1e6
-        print(f"a store of {len(wanted.plan.runs):,} records, {size:,.0f} MB", flush=True)
+        size, count = Path("results/ablate.db").stat().st_size / 1e6, len(wanted.plan.runs)
+        del wanted  # No command has all of it in memory, for each collection of garbage to go through.
+        print(f"a store of {count:,} records, {size:,.0f} MB", flush=True)
         for words in (("plan", PART), ("sweep", PART), ("report", PART)):
             rows.append(command(words, given.repeats))
             print(rows[-1], flush=True)
@@ -165,7 +164,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 print(rows[-1], flush=True)
         os.chdir("/")
     if out is not None:
-        head = f"# {len(wanted.plan.runs):,} runs in one store\n\nWritten by `{written_by}`: {size:,.0f} MB; {place}."
+        import pandas as pd  # Only behind the settings of the interpreter, which are for NumPy's threads, too.
+
+        head = f"# {count:,} runs in one store\n\nWritten by `{written_by}`: {size:,.0f} MB; {place}."
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(f"{head}\n\n{markdown(pd.DataFrame(rows), 2)}\n", encoding="utf-8")
 
