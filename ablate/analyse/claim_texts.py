@@ -15,8 +15,8 @@ def certainty(p: float | None, against: float | None, outcome: Outcome, level: f
         share = f"at most {_percent(against)} of studies ({p_text(against)})"
         return f" Were it true, runs would speak against it as clearly in {share}."
     neither = f"neither for it ({p_text(p)}) nor against it ({p_text(against)})"
-    clear = f"{level:.2g} is clear" if level > 0 else "at this look nothing is clear yet"
-    return f" That speaks clearly {neither}; {clear}."
+    clear = f"either would need a p of at most {level:.2g}" if level > 0 else "at this look nothing is clear yet"
+    return f" These seeds speak clearly {neither}: {clear}."
 
 
 def least(n: int) -> str:

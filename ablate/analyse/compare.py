@@ -277,7 +277,7 @@ def _warnings(panel: Panel, row: int, base: int, pairs: NDArray[np.bool_], silen
     if lost and pairs.any():
         texts.append(f"{lost} seed(s) ran at one of the two levels only and are left out of the pairs.")
     if panel.uneven[row] or panel.uneven[base]:
-        texts.append(f"Runs of one level or both {UNEVEN}")
+        texts.append(f"Runs of one level of a comparison, or of both, {UNEVEN}")
     if not pairs.any():
         texts.append("No seed is complete at both levels: there is nothing to compare.")
     elif pairs.sum() == 1:

@@ -19,8 +19,8 @@ LEAST_RUNS = 5
 GAP = 2.0
 """A run stands apart below a gap that is more than so many times as wide as all runs above it are spread."""
 UNEVEN = (
-    "stand apart from the others or have a long tail: a test of means may take a difference in shape for one in the "
-    "mean (two equal means, one of runs a tenth of which collapse: in a third of studies of 10 seeds)."
+    "lie far from the rest: verdicts about their means may be wrong more often than stated (where a tenth of one "
+    "level's runs collapse, equal means look different in a third of studies of 10 seeds); look at the single runs."
 )
 """What follows from it, after "Runs of ..."."""
 LONG_TAIL = 2.5

@@ -111,8 +111,9 @@ class _Sentence:
         sign = self._metric.sign
         nearest = max(ranked, key=lambda label: sign * float(self._rows[label]["difference"]))
         worse = all(self._standing(label) == "worse" for label in ranked)
-        rest = "every other level is worse, the nearest" if worse else "the nearest other level"
-        return f"the baseline, {best}, is the best in {self._metric.title}; {rest} is {nearest} {self._signed(nearest)}"
+        rest = "every other level is worse, the nearest to it" if worse else "the other level nearest to it"
+        rest = f"{rest} is the level {nearest} {self._signed(nearest)}"
+        return f"the baseline, {best}, is the best in {self._metric.title}; {rest}"
 
     def _lead(self, label: str) -> str:
         return f"the best mean, that of {label} {self._signed(label)}"

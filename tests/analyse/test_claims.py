@@ -92,14 +92,14 @@ def test_a_claim_is_tested_at_the_level_that_is_given(make_runs):
     assert judge(runs, claim("better", [2, 1]), alpha=1 / 32).outcome == "supported"
     stricter = judge(runs, claim("better", [2, 1]), alpha=0.03)
     assert (stricter.outcome, stricter.p) == ("undecided", 1 / 64)
-    assert "; 0.015 is clear." in stricter.evidence
+    assert "either would need a p of at most 0.015." in stricter.evidence
 
 
 def test_the_evidence_holds_the_numbers_and_the_need_a_count(make_runs):
     runs = make_runs({1: [0.80, 0.82, 0.81, 0.79, 0.83, 0.80], 2: [0.81, 0.81, 0.83, 0.78, 0.84, 0.82]})
     verdict = judge(runs, claim("better", [2, 1]))
     half = stats.t.ppf(0.975, 5) * np.std([0.01, -0.01, 0.02, -0.01, 0.01, 0.02], ddof=1) / 6**0.5
-    told = f"In test accuracy 2 leads 1 by 0.0067 ± {half:.4f} over 6 paired seeds (0.8150 against 0.8083). That speaks"
+    told = f"In test accuracy 2 leads 1 by 0.0067 ± {half:.4f} over 6 paired seeds (0.8150 against 0.8083). These"
     assert verdict.evidence.startswith(told)
     assert f"Chance alone gives such a lead in {200 * verdict.p:.0f} % of studies." in verdict.evidence
     assert verdict.needed.startswith("About ")
@@ -129,7 +129,7 @@ def test_uneven_levels_are_a_warning_of_what_is_decided(make_runs):
     verdict = judge(make_runs(values), claim("better", [2, 1]))
     assert verdict.outcome == "undecided" or "Runs of 2 stand apart" in verdict.warnings[0]
     refuted = judge(make_runs({1: noisy({1: 0.9})[1], 2: values[2]}), claim("better", [2, 1]))
-    assert refuted.warnings[0].startswith("Runs of 2 stand apart from the others")
+    assert refuted.warnings[0].startswith("Runs of 2 lie far from the rest")
 
 
 def test_verdicts_that_hold_for_all_claims_together_are_holms(make_runs):

@@ -78,7 +78,7 @@ def test_a_baseline_that_is_the_best():
     text, _ = sentence({"avg": 0.8, "max": 0.7, "none": 0.75}, baseline="avg", label="pooling")
     assert text.startswith(
         "Pooling: the baseline, avg, is the best in test accuracy; every other level is worse, "
-        "the nearest is none (\u22120.0500"
+        "the nearest to it is the level none (\u22120.0500"
     )
     assert "edge" not in text
 
