@@ -77,7 +77,7 @@ def _check(device: str, found: list[str]) -> None:
 
     The driver's list is believed where it has them; where not (some systems keep it elsewhere), PyTorch is asked.
     """
-    asked = {int(name.partition(":")[2]) for name in found if name != "cpu"}
+    asked = {int(name.partition(":")[2]) for name in found if name.startswith("cuda:")}
     if device == "auto" or not asked or (_torch_may_use_cuda() and max(asked) < gpus()):
         return
     seen = _gpus_of_torch()

@@ -15,7 +15,7 @@ STUDIES = {
     "losses": 3,
     "normalisation": 4,
     "layer_sizes": 8,
-    "pooling_kinds": 3,
+    "pooling_kinds": 4,
 }
 """With the number of their settings."""
 
