@@ -9,7 +9,7 @@ DEBIAN_DATA := /usr/share/datasets/fashion-mnist
 APT := DEBIAN_FRONTEND=noninteractive apt-get
 RESULTS ?= outputs
 
-.PHONY: demo pages check-pages docs test lint data bench clean
+.PHONY: demo pages check-pages docs test test-all lint data bench clean
 
 demo: $(VENV)/.installed data
 	$(BIN)/ablate sweep quickstart results=$(RESULTS)
@@ -28,6 +28,9 @@ docs: $(VENV)/.installed
 	$(BIN)/mkdocs build -q
 
 test: lint data
+	$(BIN)/pytest -n 2 -q -m "not slow"
+
+test-all: lint data
 	$(BIN)/pytest -n 2 -q
 
 lint: $(VENV)/.installed

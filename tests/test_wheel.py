@@ -72,7 +72,7 @@ def hashes(wheel):
         return {name: hashlib.sha256(archive.read(name)).hexdigest() for name in archive.namelist()}
 
 
-@pytest.fixture(scope="module", params=["3.11", "3.12"])
+@pytest.fixture(scope="module", params=["3.11", pytest.param("3.12", marks=pytest.mark.slow)])
 def installed(request, wheel, tmp_path_factory):
     """The ``ablate`` command of the wheel, installed into an environment of its own."""
     version = request.param

@@ -4,6 +4,8 @@ import csv
 from multiprocessing import Pipe
 from threading import Thread
 
+import pytest
+
 from benchmarks.__main__ import _beside_textbook, main
 from benchmarks.contenders import TEXTBOOK, TEXTBOOK_WORKERS, Contender
 from benchmarks.rows import rows
@@ -11,6 +13,7 @@ from benchmarks.study import LR_STUDY, StudyCost, planned
 from benchmarks.workers import Measured, _serve
 
 
+@pytest.mark.slow
 def test_measures_in_turn_and_writes_results(tmp_path, capsys):
     assert main(["--quick", "--no-study", "--workers", "1", "--out", str(tmp_path)]) == 0
     with (tmp_path / "throughput.csv").open() as file:

@@ -2,11 +2,14 @@
 
 import json
 
+import pytest
+
 from benchmarks.large_networks import main
 
 TINY = ["--device", "cpu", "--size", "64", "--batch", "2", "--samples", "4", "--seconds", "0.01", "--repeats", "1"]
 
 
+@pytest.mark.slow
 def test_every_network_is_measured_alone_in_cohorts_and_beside_torchvision(tmp_path, capsys):
     assert main([*TINY, "--networks", "resnet18", "--members", "1", "2", "--out", str(tmp_path / "out.json")]) == 0
     assert main([*TINY, "--networks", "alexnet", "--members", "1", "--precisions", "fp32"]) == 0

@@ -114,6 +114,7 @@ def test_repeats_are_compared_in_pairs_and_by_medians():
     assert (tpe.lower, tpe.equal) == (1, 0)
 
 
+@pytest.mark.slow
 def test_the_command_trains_a_table_and_writes_what_was_measured(tmp_path, capsys):
     location, out = str(tmp_path / "regret.db"), tmp_path / "out"
     assert main(["--quick", "--store", location, "--out", str(out)]) == 0

@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import optuna
+import pytest
 
 from ablate.store import open_store
 
@@ -50,6 +51,7 @@ def start(folder):
         return subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
 
 
+@pytest.mark.slow
 def test_killed_five_times(tmp_path):
     calm, killed = tmp_path / "calm", tmp_path / "killed"
     assert start(calm).wait() == 0, (calm / "log").read_text()

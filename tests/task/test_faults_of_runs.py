@@ -143,7 +143,10 @@ def test_each_ending_is_a_record_that_says_so_and_the_sweep_goes_on(sweep, folde
     assert found["prints"].last("acc") == 0.5
     assert len(found["prints"].notes["output"]) <= HEAD + TAIL + 200
     assert "bytes are left out" in found["prints"].notes["output"]
-    assert found["leaves"].notes["left_behind"] == [Path(sys.executable).resolve().name[:15]]
+    assert found["leaves"].notes["left_behind"] in (
+        [Path(sys.executable).name[:15]],
+        [Path(sys.executable).resolve().name[:15]],
+    ), "the name that the kernel has of it"
     assert not is_alive(int((folder / "left").read_text()))
     assert "failed: " in said
     assert "Traceback" not in said
