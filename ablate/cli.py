@@ -124,7 +124,8 @@ def init(kind: str | None, folder: Path) -> None:
 @click.option("--detach", "is_detached", is_flag=True, help="Go on when this terminal is closed; see ablate watch.")
 def sweep(words: tuple[str, ...], as_json: bool, fail_fast: bool, max_hours: float | None, is_detached: bool) -> None:
     """Train what the run store lacks of studies (resumes by itself), then print their tables."""
-    from ablate.commands.studies import order, train_arguments
+    from ablate.commands.studies import order
+    from ablate.commands.sweep import train_arguments
     from ablate.execute.limits import Limits
 
     with user_errors():
@@ -283,7 +284,7 @@ def judge(table: Path, **options: Any) -> None:
 @click.argument("overrides", nargs=-1, shell_complete=_complete_override)
 def reproduce(overrides: tuple[str, ...]) -> None:
     """Train all studies of the article and write all reports; resumes by itself."""
-    from ablate.commands.studies import reproduce as reproduce_article
+    from ablate.commands.sweep import reproduce as reproduce_article
 
     with user_errors():
         reproduce_article(overrides)

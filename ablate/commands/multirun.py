@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ablate.commands.exits import INTERRUPTED, user_errors
-from ablate.commands.studies import StudyRequest, order, print_studies, report_studies, train
+from ablate.commands.studies import StudyRequest, order, print_studies, report_studies
+from ablate.commands.sweep import train
 from ablate.hydra_app.task import HydraTask, declared
 from ablate.judge.metric_spec import parse_metric
 from ablate.plan.launch import PREFIX

@@ -6,7 +6,7 @@ from omegaconf import OmegaConf
 
 from ablate.commands.command_help import EXAMPLES
 from ablate.commands.exits import user_errors
-from ablate.commands.studies import train_arguments
+from ablate.commands.sweep import train_arguments
 from ablate.plan.command_line import parse_command_line, parse_overrides
 from ablate.plan.compose import option_names, sources
 from ablate.plan.launch import Launch, launch_key

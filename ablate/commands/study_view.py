@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from ablate.commands.declared import default_identity, metrics_of, step_of
 from ablate.commands.looks import looks_of
+from ablate.plan.compose import Source
 from ablate.plan.design import MAX_SETTINGS, Levels, is_same
-from ablate.plan.plan import Plan
+from ablate.plan.plan import Plan, make_plan
 from ablate.plan.sources import sweep_file
 from ablate.plan.study import Published, Study
 from ablate.task.claim import Claim, parse_claim
@@ -90,26 +91,48 @@ def view_of(study: Study, plan: Plan, *, command: str, estimate: float | None = 
     )
 
 
-def check_studies(plan: Plan) -> None:
-    """Refuse what a report would refuse of the studies' claims and published tables, before anything is trained.
+def checked_plan(sources: Sequence[Source]) -> Plan:
+    """The plan of studies, with claims and published tables that a report can use.
 
     Raises:
-        ConfigError: Lists every problem of all studies.
+        ConfigError: Lists every problem of all studies, with their settings, claims and tables.
     """
-    problems = []
+    studies, problems = [source.study for source in sources], list[str]()
+    try:
+        plan = make_plan(sources)
+    except ConfigError as error:  # What needs no plan is looked at all the same.
+        problems += error.problems
+        for study in studies:
+            problems += _parsed_claims(study)[1]
+            problems += _table_problems(study, None)
+        raise ConfigError(list(dict.fromkeys(problems))) from None
     try:
         claims_of(plan)
     except ConfigError as error:
         problems += error.problems
-    for study in plan.studies:
-        for published in study.published:
-            try:
-                if _has_levels(study, published, plan):
-                    _published(study, published, plan)
-            except ConfigError as error:
-                problems += [f"study {study.name}: published: {problem}" for problem in error.problems]
+    for study in studies:
+        problems += _table_problems(study, plan)
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
+    return plan
+
+
+def _table_problems(study: Study, plan: Plan | None) -> list[str]:
+    """What is wrong with published tables; without a plan, with their files alone."""
+    problems = []
+    for published in study.published:
+        try:
+            if plan is None:
+                published_table(published.table, _metrics_in_tables(study))
+            elif _has_levels(study, published, plan):
+                _published(study, published, plan)
+        except ConfigError as error:
+            problems += [f"study {study.name}: published: {problem}" for problem in error.problems]
+    return problems
+
+
+def _metrics_in_tables(study: Study) -> list[str]:
+    return [metric.name for metric in metrics_of([study.task])]
 
 
 def claims_of(plan: Plan) -> "tuple[Claim, ...]":
@@ -126,13 +149,9 @@ def claims_of(plan: Plan) -> "tuple[Claim, ...]":
         return ()
     claims, problems = [], []
     for study in stated:
-        metrics = metrics_of([study.task])
-        for index, mapping in enumerate(study.claims):
-            try:
-                claim = parse_claim({"id": f"{study.name}-{index + 1}", **mapping}, metrics)
-            except ConfigError as error:
-                problems += [f"study {study.name}: claims.{index}: {problem}" for problem in error.problems]
-                continue
+        parsed, found = _parsed_claims(study)
+        problems += found
+        for index, claim in parsed.items():
             levels = plan.levels(study, claim.factor)
             unknown = [level for level in (*claim.levels, *claim.among) if levels.meant(level) is None]
             replaced = claim.factor in study.replaced
@@ -146,6 +165,17 @@ def claims_of(plan: Plan) -> "tuple[Claim, ...]":
     if problems:
         raise ConfigError(problems)
     return tuple(claims)
+
+
+def _parsed_claims(study: Study) -> "tuple[dict[int, Claim], list[str]]":
+    """The claims of a study by their place in its file, and what is wrong with the others."""
+    metrics, parsed, problems = metrics_of([study.task]), {}, list[str]()
+    for index, mapping in enumerate(study.claims):
+        try:
+            parsed[index] = parse_claim({"id": f"{study.name}-{index + 1}", **mapping}, metrics)
+        except ConfigError as error:
+            problems += [f"study {study.name}: claims.{index}: {problem}" for problem in error.problems]
+    return parsed, problems
 
 
 def _protocol_notices(study: Study, plan: Plan) -> list[str]:
@@ -226,7 +256,7 @@ def _published(study: Study, stated: Published, plan: Plan) -> _PublishedTable:
     if not levels.settings:
         factors = ", ".join(study.factors) or "(none of its own)"
         raise ConfigError(f"{stated.table}: factor = {stated.factor!r}: is no factor of this study; they are {factors}")
-    table = published_table(stated.table, [metric.name for metric in metrics_of([study.task])])
+    table = published_table(stated.table, _metrics_in_tables(study))
     rows: dict[str, list[str]] = {}
     left = []
     for text in table["label"]:

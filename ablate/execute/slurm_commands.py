@@ -1,5 +1,6 @@
 """What is asked of Slurm: submitting through submitit, and its own commands for the rest."""
 
+import importlib.util
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -38,10 +39,8 @@ def check(partition: str | None) -> None:
             f"executor = 'slurm': there is no Slurm here ({', '.join(lacking)} cannot be found); run this on a "
             "machine from which jobs are submitted"
         )
-    try:
-        import submitit  # noqa: F401
-    except ImportError:
-        raise ConfigError("executor = 'slurm': needs submitit: pip install 'ablate[slurm]'") from None
+    if importlib.util.find_spec("submitit") is None:
+        raise ConfigError("executor = 'slurm': needs submitit: pip install 'ablate[slurm]'")
     try:
         done = _run(["sinfo", "-h", "-a", "-o", "%R"])
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -15,8 +15,9 @@ from ablate.execute.interrupts import Interrupts
 from ablate.execute.keeper import Keeper
 from ablate.execute.ledger import Assignment, Flight, Ledger, cost_in_seconds, reason
 from ablate.execute.limits import Limits
+from ablate.execute.measuring import TICK_SECONDS, measure_sizes
 from ablate.execute.progress import Progress
-from ablate.execute.sizing import PROBE_SECONDS, Probe, Sizing, members_by
+from ablate.execute.sizing import Sizing, members_by
 from ablate.execute.speedometer import Speedometer
 from ablate.execute.summary import Interrupted, Summary, clock
 from ablate.plan.cohorts import Cohort, default_members, form_cohorts
@@ -30,11 +31,9 @@ from ablate.task.executor import (
     Answer,
     Died,
     ExecutorChoice,
-    MeasureSpeed,
     OutlivesSweep,
     Raised,
     Refused,
-    SpeedMeasured,
     StepEnded,
     TrainCohort,
     Trained,
@@ -49,9 +48,6 @@ GRACE_SECONDS = 5.0
 
 POLL_SECONDS = 2.0
 """Between two looks at runs that another sweep is training."""
-
-TICK_SECONDS = 0.25
-"""Longest time without a look at signals and leases."""
 
 STARTUP_DEATHS = 3
 """So many workers may die before they are ready and still be replaced."""
@@ -244,26 +240,7 @@ class Sweep:
         sizing = Sizing(runs, self.speedometer.known, self.workers, measure_all=everything)
         if sizing.waiting:
             self.progress.say(f"measuring how many runs to train together, for {len(sizing.waiting)} shapes of cohorts")
-        under_way: dict[Worker, Probe] = {}
-        while sizing.waiting or under_way:
-            if self.interrupts.asked:
-                raise KeyboardInterrupt
-            free = [worker for worker in self.pool.workers if worker not in under_way]
-            for worker in free:
-                if worker.is_ready and (probe := sizing.next()) is not None:
-                    under_way[worker] = probe
-                    worker.send(MeasureSpeed(probe.members, PROBE_SECONDS))
-            if len(free) < len(sizing.waiting) and not self.pool.is_full:
-                self.pool.start()
-            for worker, answer in self.pool.wait(TICK_SECONDS):
-                if isinstance(answer, SpeedMeasured):
-                    probe = under_way.pop(worker)
-                    self.speedometer.keep(probe, answer.samples_per_second)
-                    sizing.learn(probe, answer.samples_per_second, answer.used)
-                elif isinstance(answer, Died) and worker in under_way:
-                    under_way.pop(worker)  # too large for this machine: what is known of smaller sizes counts
-                else:
-                    self._hear(worker, answer)
+        measure_sizes(sizing, self.pool, self.speedometer, self.interrupts, self._hear)
 
     def _dispatch(self) -> None:
         """Give every free worker an assignment, start workers for more, and look again at runs of other sweeps."""

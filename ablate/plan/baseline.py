@@ -168,3 +168,12 @@ def not_carried_over(group: str, has: str, changed: Mapping[str, Any], option: s
 
 def _printed(value: Any) -> str:
     return "none" if value is None else str(value)
+
+
+def problems_of_values(task: Task, values: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the values of a baseline; empty: nothing."""
+    try:
+        Baseline(task, values).configure()
+    except ConfigError as error:
+        return error.problems
+    return []

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from ablate.plan.application import ApplicationBaseline, ApplicationComposer
-from ablate.plan.baseline import Baseline
+from ablate.plan.baseline import Baseline, problems_of_values
 from ablate.plan.command_line import TASK, Overrides, parse_command_line, parse_overrides, sort_overrides, values_of
 from ablate.plan.configuration import Composer, changed, to_plain, unknown
 from ablate.plan.launch import LAUNCH_KEYS, PREFIX, Launch, split_launch
@@ -156,7 +156,10 @@ class _Composing:
             choices = _choices(file, overrides, composer)
             stated, notes = _stated(file, overrides, composer, choices)
             values = changed(stated, overrides.fields)
-            study = _parsed(file, task, overrides, values, composer)
+            try:
+                study = _parsed(file, task, overrides, values, composer)
+            except ConfigError as error:
+                raise ConfigError([*error.problems, *problems_of_values(find_task(task), values)]) from None
 
         @cache
         def own_values(group: str, option: str) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from ablate.plan.levels import named_as, parse_levels
 from ablate.plan.looks import MAX_SEEDS, Looks
+from ablate.task.claim import parse_claim
 from ablate.task.errors import ConfigError
 from ablate.task.fields import Fields, Positive, problems_of
 from ablate.task.finding import find_task
@@ -161,10 +162,27 @@ def parse_study(name: str, values: Mapping[str, Any]) -> Study:
         study = Study.model_validate({k: v for k, v in data.items() if v is not None})
     except ValidationError as error:
         found = [problem.replace("study.: ", "study.") for problem in problems_of(error, "study.")]
-        raise ConfigError(problems + [p for p in found if not (problems and "factor" in p)]) from None
+        problems += [p for p in found if not (problems and "factor" in p)]
+        raise ConfigError([*problems, *_claims_of_no_form(data)]) from None
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError([*problems, *_claims_of_no_form(data)])
     return study
+
+
+def _claims_of_no_form(data: Mapping[str, Any]) -> list[str]:
+    """What is wrong with claims by themselves, so that it is told with all else that is wrong with a study."""
+    claims, problems = data.get("claims"), list[str]()
+    try:
+        metrics = list(find_task(data.get("task", "images")).metrics.values())
+    except ConfigError:
+        return []
+    for index, claim in enumerate(claims if isinstance(claims, tuple) else ()):
+        try:
+            if isinstance(claim, Mapping):
+                parse_claim({"id": f"{data['name']}-{index + 1}", **claim}, metrics)
+        except ConfigError as error:
+            problems += [f"claims.{index}: {problem}" for problem in error.problems]
+    return problems
 
 
 def _with_names(claim: Any, names: Mapping[str, tuple[str, ...]]) -> Any:

@@ -128,7 +128,8 @@ def take_up_trained(order: SearchRequest, store: "Store", *, quiet: bool = False
 
 def confirm(order: SearchRequest, study: "Study", *, quiet: bool = False) -> None:
     """Train the proof's runs that the store lacks: the best settings on fresh seeds, with those compared."""
-    from ablate.commands.studies import StudyRequest, train
+    from ablate.commands.studies import StudyRequest
+    from ablate.commands.sweep import train
     from ablate.search.proof import proof_plan
 
     plan = proof_plan(order, study)

@@ -74,12 +74,13 @@ class Factor:
         Raises:
             ConfigError: It is a continuous range.
         """
-        from optuna.distributions import CategoricalDistribution
+        from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
         if isinstance(self.distribution, CategoricalDistribution):
             return tuple(self.distribution.choices)
         count = self.count
-        low, step = self.distribution.low, self.distribution.step  # type: ignore[attr-defined]
+        assert isinstance(self.distribution, FloatDistribution | IntDistribution)
+        low, step = self.distribution.low, self.distribution.step or 0
         return tuple(exact(self.distribution, low + i * step) for i in range(count))
 
     @property
@@ -95,10 +96,11 @@ class Factor:
 
 def exact(distribution: "BaseDistribution", value: Any) -> Any:
     """A value in decimals where a range goes in steps: 0.3 and never 0.30000000000000004, which is another setting."""
-    step = getattr(distribution, "step", None)
-    if not isinstance(step, float) or not isinstance(value, float):
+    from optuna.distributions import FloatDistribution
+
+    if not isinstance(distribution, FloatDistribution) or distribution.step is None or not isinstance(value, float):
         return value
-    low, by = Decimal(str(distribution.low)), Decimal(str(step))  # type: ignore[attr-defined]
+    low, by = Decimal(str(distribution.low)), Decimal(str(distribution.step))
     return float(low + round((Decimal(value) - low) / by) * by)
 
 

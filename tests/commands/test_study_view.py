@@ -115,3 +115,37 @@ def test_levels_that_the_command_line_has_changed_are_no_mistake_of_the_file(wor
     changed = viewed(*words)
     assert not changed.claims
     assert changed.notices
+
+
+CLAIM = "{text: t, kind: beter, factor: optimizer.lr, metric: test_acc, levels: [0.1, 0.9]}"
+TABLE = "{table: nosuch.csv, factor: optimizer.lr, source: me, repeats: 1}"
+
+
+@pytest.mark.parametrize(
+    ("node", "rest", "told"),
+    [
+        (f"factors: {{optimizer.rate: [0.1]}}, claims: [{CLAIM}]", "", ("optimizer.rate", "kind = 'beter'")),
+        (
+            f"factors: {{optimizer.lr: [0.1, fast]}}, published: {TABLE}, claims: [{CLAIM}]",
+            "",
+            ("optimizer.lr = 'fast'", "nosuch.csv", "kind = 'beter'"),
+        ),
+        (
+            f"factors: {{optimizer.lr: [0.1]}}, published: {{table: a.csv}}, claims: [{CLAIM}]",
+            "train: {epochs: many}",
+            ("study.published.0.source: is missing", "kind = 'beter'", "train.epochs = 'many'"),
+        ),
+        (
+            f"factors: {{optimizer.lr: [0.1]}}, seeds: 0, metrics: [nope], claims: [{CLAIM}]",
+            "model: {pooling: none}",
+            ("study.seeds = 0", "metrics = ['nope']", "kind = 'beter'", "model.pooling = 'none'"),
+        ),
+    ],
+)
+def test_problems_of_every_kind_are_told_together(tmp_path, monkeypatch, node, rest, told):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sweeps").mkdir()
+    (tmp_path / "sweeps" / "mine.yaml").write_text(f"study: {{{node}}}\n{rest}\n")
+    with pytest.raises(ConfigError) as caught:
+        order(named(["mine"], []))
+    assert [part for part in told if not any(part in problem for problem in caught.value.problems)] == []
