@@ -51,8 +51,8 @@ COSTS: Mapping[str, Metric] = {
     )
 }
 """What a run costs, measured where ``train.metrics`` names it. ``step_ms`` is the time of a step (batch made, forward,
-backward, update), the mean over the epoch: of the machine and what else it does, too. Runs that measure it are trained
-one by one, as a cohort's members would have one time between them."""
+backward, update), the mean over the epoch: processor time where a worker has one thread on the CPU, elapsed time
+elsewhere. Runs that measure it are trained one by one, as a cohort's members would have one time between them."""
 
 OF_THE_ENGINE = (GAP, *COSTS)
 """Further metrics that are not computed from outputs."""

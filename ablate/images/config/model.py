@@ -177,6 +177,9 @@ class AlexNet(Network):
     """Local response normalisation after convolutions 1 and 2."""
     dropout: Fraction
     """Probability of dropping a unit, at each of the two hidden linear layers."""
+    width: Annotated[int, Field(ge=2, multiple_of=2)] | None = Field(default=None, json_schema_extra=IDENTITY_IF_SET)
+    """Channels of the first convolution, an even number, with which all others and the hidden units go in proportion;
+    left out: the form's own (96, 96, 64, 64)."""
 
     @model_validator(mode="before")
     @classmethod
@@ -190,6 +193,19 @@ class AlexNet(Network):
             "dropout": 0.25 if form == "small" else 0.5,
         } | {k: v for k, v in data.items() if v is not None}
 
+    def proportional(self, channels: int) -> int:
+        """Channels or units at this width, an even number, at least 2.
+
+        Args:
+            channels: Their number at the form's own width.
+        """
+        return channels if self.width is None else 2 * max(1, self.width * channels // (2 * self.own_width))
+
+    @property
+    def own_width(self) -> int:
+        """Channels of the form's first convolution, where ``width`` is left out."""
+        return 96 if self.form in ("paper", "merged") else 64
+
     @property
     def default_members(self) -> int:
         """Hundreds of times LeNet's parameters: stacking many gains little and costs memory."""
@@ -197,9 +213,11 @@ class AlexNet(Network):
 
     def relative_work(self, height: int, width: int) -> float:
         """See :meth:`Network.relative_work`."""
+        narrower = ((self.width or self.own_width) / self.own_width) ** 2
         if self.form == "small":
-            return 182.0 * height * width / 28**2
-        return {"paper": 1530.0, "merged": 2410.0, "torchvision": 1700.0}[self.form] * height * width / 224**2
+            return 182.0 * narrower * height * width / 28**2
+        work = {"paper": 1530.0, "merged": 2410.0, "torchvision": 1700.0}[self.form]
+        return work * narrower * height * width / 224**2
 
     @property
     def in_channels(self) -> int | None:

@@ -68,6 +68,7 @@ def build_alexnet(config: AlexNet, in_channels: int, input_size: tuple[int, int]
     channels = in_channels
     for index in range(1, 6):
         out, kernel, groups = (column[index - 1] for column in (form.channels, form.kernels, form.groups))
+        out = config.proportional(out)
         stride, padding = form.first if index == 1 else (1, kernel // 2)
         layers[f"conv{index}"] = nn.Conv2d(channels, out, kernel, stride, padding, groups=groups)
         if index != 5 or form.activation_5:
@@ -84,15 +85,15 @@ def build_alexnet(config: AlexNet, in_channels: int, input_size: tuple[int, int]
     else:
         _, height, width = config.feature_maps(*input_size)[-1]
     layers["flatten"] = nn.Flatten()
-    units = channels * height * width
+    units, hidden = channels * height * width, config.proportional(form.hidden)
     for index in (6, 7):
         if config.dropout > 0.0 and form.dropout_before:
             layers[f"dropout{index}"] = nn.Dropout(config.dropout)
-        layers[f"fc{index}"] = nn.Linear(units, form.hidden)
+        layers[f"fc{index}"] = nn.Linear(units, hidden)
         layers[f"act{index}"] = activation(config.activation)
         if config.dropout > 0.0 and not form.dropout_before:
             layers[f"dropout{index}"] = nn.Dropout(config.dropout)
-        units = form.hidden
+        units = hidden
     layers["output"] = nn.Linear(units, classes)
     return nn.Sequential(layers)
 

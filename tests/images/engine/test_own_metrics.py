@@ -1,5 +1,7 @@
 """Costs against torch's counters, the gap against a plain evaluation."""
 
+import time
+
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -8,6 +10,7 @@ from ablate.images.config import AlexNet, FashionMNIST, LeNet, Network, ResNet, 
 from ablate.images.data import Images
 from ablate.images.engine.cohort import FusedCohort
 from ablate.images.engine.engine import train
+from ablate.images.engine.own_metrics import OwnMetrics
 from ablate.images.metrics import METRICS
 from ablate.images.networks import build
 from ablate.images.run import RunConfig
@@ -75,3 +78,19 @@ def test_they_are_metrics_of_the_task():
 
 def test_runs_without_them_keep_their_company():
     assert run_of(LeNet(), seed=0).cohort_key == run_of(LeNet(), seed=1).cohort_key
+
+
+def test_a_step_on_one_thread_is_timed_by_the_processor(images: Images, monkeypatch):
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        cohort = FusedCohort([run_of(LeNet(), "step_ms")], images, CPU)
+        epoch = cohort.train_epoch
+        monkeypatch.setattr(cohort, "train_epoch", lambda: (time.sleep(1.0), epoch())[1])
+        own = OwnMetrics(cohort)
+        before = time.thread_time()
+        own.train_epoch()
+        spent = 1000.0 * (time.thread_time() - before) / cohort.batches.steps
+        assert 0.5 * spent < own.costs["step_ms"] <= spent
+    finally:
+        torch.set_num_threads(threads)

@@ -73,6 +73,25 @@ def test_small_form_layer_by_layer():
     assert (model.pool1.kernel_size, model.pool1.stride, model.dropout7.p) == (2, 2, 0.25)
 
 
+def test_a_width_scales_channels_and_hidden_units_in_proportion():
+    out = shapes(on_meta("small", width=16), (1, *SMALL))
+    assert [out[f"conv{i}"][0] for i in range(1, 6)] == [16, 32, 64, 64, 32]
+    assert (out["fc6"], out["fc7"], out["output"]) == ((256,), (256,), (10,))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_forms_own_width_changes_nothing(form):
+    own = on_meta(form, width=64 if form in ("small", "torchvision") else 96)
+    assert [p.shape for p in own.parameters()] == [p.shape for p in on_meta(form).parameters()]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_narrowest_and_odd_widths(form):
+    assert parameters(on_meta(form, width=2)) > 0
+    with pytest.raises(ValueError, match="width"):
+        AlexNet(form=form, width=3)
+
+
 def test_torchvision_form_is_torchvisions_layer_for_layer():
     with torch.device("meta"):
         reference = torchvision.models.alexnet()
