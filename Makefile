@@ -28,10 +28,10 @@ docs: $(VENV)/.installed
 	$(BIN)/mkdocs build -q
 
 test: lint data
-	$(BIN)/pytest -n 2 -q -m "not slow"
+	$(BIN)/pytest -n 2 --dist worksteal -q -m "not slow"
 
 test-all: lint data
-	$(BIN)/pytest -n 2 -q
+	$(BIN)/pytest -n 2 --dist worksteal -q
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -19,7 +19,6 @@ SWEEP = [
     "train.batch_size=16", "model.activation=relu", "model.activation_c5=relu", "model.activation_f6=relu",
     "optimizer.momentum=0.5", "cohort_size=2", "workers=2",
 ]  # fmt: skip
-KILLS = 10
 
 
 def start(folder):
@@ -36,7 +35,8 @@ def records(folder):
         return {record.digest: record for record in store.all()}
 
 
-def test_killed_ten_times(tmp_path):
+@pytest.mark.parametrize("times", [3, pytest.param(10, marks=pytest.mark.slow)])
+def test_killed(tmp_path, times):
     calm, killed = tmp_path / "calm", tmp_path / "killed"
     calm.mkdir()
     killed.mkdir()
@@ -46,7 +46,7 @@ def test_killed_ten_times(tmp_path):
 
     moments = random.Random(20261122)
     seen, kills = {}, 0
-    while kills < KILLS:
+    while kills < times:
         sweep = start(killed)
         try:
             sweep.wait(moments.uniform(0.5, 9.0))

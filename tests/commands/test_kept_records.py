@@ -114,6 +114,7 @@ def ends(*arguments):
     return done.exit_code
 
 
+@pytest.mark.slow
 def test_no_command_reduces_what_can_be_read(results, tmp_path):
     folder = results(*STUDIES, "search")
     (tmp_path / "sweeps").mkdir()

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 import torch
 from sklearn.metrics import f1_score
 
@@ -38,6 +39,7 @@ def files_of(folder):
     return {str(file.relative_to(folder)): file.read_bytes() for file in found}
 
 
+@pytest.mark.slow
 def test_in_a_project_that_was_begun_every_part_of_the_page_takes_two_files_and_works(reader):
     touched, before, done = {}, {}, 0
     for block in reader.blocks(PAGE):

@@ -1,5 +1,7 @@
 """Two searchers at once on one store: they share the work and the budget, and leave nothing open."""
 
+import pytest
+
 from benchmarks.two_searchers import share
 
 BUDGET = 36_000
@@ -26,6 +28,7 @@ model: {{activation: relu, activation_c5: relu, activation_f6: relu}}
 """
 
 
+@pytest.mark.slow
 def test_two_searchers_share_one_search(tmp_path):
     (tmp_path / "sweeps").mkdir()
     (tmp_path / "sweeps" / "small.yaml").write_text(STUDY)
