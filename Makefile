@@ -22,7 +22,7 @@ pages: $(VENV)/.installed
 
 # axe-core in chromium at 400 and 1400 px, light and dark: no serious findings, no console errors, nothing wider than the window.
 check-pages: $(VENV)/.installed
-	$(BIN)/python -m tests.report.browser $(wildcard results/*/report.html results/*/search.html results/index.html)
+	$(BIN)/python tests/report/browser.py $(wildcard results/*/report.html results/*/search.html results/index.html)
 
 docs: $(VENV)/.installed
 	$(BIN)/mkdocs build -q

@@ -37,8 +37,8 @@ def probable(share: float) -> str:
 
 
 def p_text(value: float) -> str:
-    """A p with its name."""
-    return f"p = {value:.2g}" if value >= 0.001 else f"p = {value:.1e}"
+    """A p with its name, in decimals."""
+    return f"p = {value:.2g}" if value >= 0.0001 else "p < 0.0001"
 
 
 def _percent(share: float) -> str:

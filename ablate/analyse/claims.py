@@ -282,7 +282,7 @@ def _equivalent(evidence: _Evidence) -> _Finding:
     wrong = min(1.0, len(found) * min(entry.p_against for entry in found))
     text = (
         f"In {evidence.title} {worst.a} minus {worst.b} is {worst.difference:+.4f} over {worst.n} seeds, 90 % interval "
-        f"{worst.interval}, which would have to lie within ±{margin:g}"
+        f"[{worst.interval.low:+.4f}, {worst.interval.high:+.4f}], which would have to lie within ±{margin:g}"
     )
     if worst.practically is not None:
         text += f"; that they are practically the same has a probability of {probable(worst.practically.same)}"

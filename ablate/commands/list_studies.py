@@ -47,7 +47,7 @@ def print_studies(entries: Sequence[dict[str, Any]], *, everything: bool = False
         everything: Also those of the package of which nothing is there, where somebody has studies of his own.
     """
     from ablate.execute.summary import clock
-    from ablate.report.console import add_column, add_row, output, plain, table
+    from ablate.report.console import add_column, add_row, listed, output, plain, table
 
     left_out = [] if everything or all(e["packaged"] for e in entries) else [e for e in entries if _is_idle(e)]
     entries = sorted((e for e in entries if e not in left_out), key=lambda entry: entry["packaged"])
@@ -58,7 +58,7 @@ def print_studies(entries: Sequence[dict[str, Any]], *, everything: bool = False
         if "problem" in entry:
             add_row(made, entry["name"], "", "", "", "", entry["problem"], style="red")
             continue
-        factors = ", ".join(f"{name} ({count})" for name, count in entry["factors"].items())
+        factors = listed([f"{name} ({count})" for name, count in entry["factors"].items()])
         there = f"{entry['there']} of {entry['runs']}" if not entry["search"] else f"{entry['there']} settings"
         cost = entry["search"] or (f"about {clock(entry['seconds'])}" if entry["seconds"] else "nothing")
         add_row(made, entry["name"], factors, entry["seeds"], there, cost, entry["question"])

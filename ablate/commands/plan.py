@@ -118,7 +118,7 @@ def print_outlook(found: dict[str, Any]) -> None:
         found: As :func:`outlook` returns it.
     """
     from ablate.execute.summary import clock
-    from ablate.report.console import add_column, add_row, output, plain, table
+    from ablate.report.console import add_column, add_row, listed, output, plain, table
 
     console = output()
     studies = table("Studies")
@@ -127,7 +127,7 @@ def print_outlook(found: dict[str, Any]) -> None:
     for study in found["studies"]:
         for factor, levels in study["factors"].items():
             runs = str(len(levels) * study["seeds"])
-            add_row(studies, study["name"], factor, ", ".join(levels), study["seeds"], runs)
+            add_row(studies, study["name"], factor, listed(levels), study["seeds"], runs)
     console.print(studies)
     for study in found["studies"]:
         if line := prospects_line(study["name"], study):

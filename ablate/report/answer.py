@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ablate.report.numbers import interval, number, signed
+from ablate.report.numbers import interval, number, separator, signed
 from ablate.report.view import FactorView, StudyView
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MOST_NAMED = 6
 """Levels that a sentence lists; of more it gives the number."""
+MOST_COMBINED = 3
+"""The same for levels that are combinations, whose names are long."""
 
 Row = Mapping[Any, Any]
 """One level in the primary metric, as :func:`ablate.report.summary.summarise` has it."""
@@ -166,11 +168,10 @@ class _Sentence:
         places = [list(self._rows).index(label) for label in labels]
         if self._factor.ordered and len(labels) > 2 and places == list(range(places[0], places[-1] + 1)):
             return f"{labels[0]} to {labels[-1]}"
-        if len(labels) > MOST_NAMED:
+        if len(labels) > (MOST_NAMED if separator(labels) == ", " else MOST_COMBINED):
             others = len(labels) - 1
             return f"{self._best.best} and {others} other levels"
-        separator = "; " if any(", " in label for label in labels) else ", "
-        return separator.join(labels[:-1]) + " and " + labels[-1] if len(labels) > 1 else labels[0]
+        return separator(labels).join(labels[:-1]) + " and " + labels[-1] if len(labels) > 1 else labels[0]
 
     def _edge(self) -> str:
         """Where the best, or a level that may be, lies at the end of what was tried."""

@@ -1,8 +1,10 @@
 """What is printed in a terminal: wide enough that nothing is cut, and text of others only as text."""
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ablate.report.numbers import separator
 from ablate.task.printable import one_line, printable
 
 if TYPE_CHECKING:
@@ -12,6 +14,11 @@ if TYPE_CHECKING:
 
 ENDLESS = 100_000
 """Columns of an output that is no terminal: a file or a pipe has no edge at which to cut."""
+
+CELL = 100
+"""Characters of a list in a cell, beyond which it is shortened."""
+KEPT = 3
+"""The first items of a list that is shortened, which are kept."""
 
 
 def output() -> "Console":
@@ -35,6 +42,19 @@ def plain(text: object, style: str = "") -> "Text":
     from rich.text import Text
 
     return Text(printable(str(text)), style=style)
+
+
+def listed(items: Sequence[str]) -> str:
+    """Items in a cell of a table: all of them where they fit, else the first ones, the last one and their number.
+
+    Args:
+        items: Names of levels or factors; some may hold commas themselves.
+    """
+    sign = separator(items)
+    whole = sign.join(items)
+    if len(whole) <= CELL or len(items) <= KEPT + 1:
+        return whole
+    return sign.join([*items[:KEPT], "…", f"{items[-1]} ({len(items)} in all)"])
 
 
 def table(title: str = "", **options: Any) -> "Table":

@@ -15,7 +15,7 @@ MOST_VALUES = 400_000
 
 
 def explorer_data(view: StudyView, runs: pd.DataFrame, curves: pd.DataFrame) -> dict[str, Any]:
-    """Curves of all runs that have any.
+    """Curves of all runs, where any run has more than one step.
 
     Args:
         view: The study.
@@ -37,7 +37,8 @@ def explorer_data(view: StudyView, runs: pd.DataFrame, curves: pd.DataFrame) -> 
                 heads[digest] = (int(seed), str(status))
     metrics = [m for m in view.names if m in curves and curves[m].notna().any()]
     counts = curves["digest"].value_counts()
-    wanted = sorted((str(d) for d in counts.index if d in places), key=lambda d: (heads[d][0], places[d]))
+    drawn = counts.index if counts.max() > 1 else ()
+    wanted = sorted((str(d) for d in drawn if d in places), key=lambda d: (heads[d][0], places[d]))
     used, kept = 0, []
     for digest in wanted:
         used += int(counts[digest]) * len(metrics)

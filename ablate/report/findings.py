@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from ablate.report.numbers import number, probability
+from ablate.report.numbers import number, probability, separator
 from ablate.report.view import FactorView, StudyView
 
 if TYPE_CHECKING:
@@ -85,11 +85,11 @@ def _best(best: "Best", metric: str) -> str:
     ranked = f" of {len(best.levels)} levels with {best.n} seeds in common" if best.left_out else ""
     text = f"Best mean {metric}{ranked}: {best.best}{sure}."
     if others:
-        text += f" Not to be told from it: {', '.join(others)}."
+        text += f" Not to be told from it: {separator(others).join(others)}."
     elif len(best.levels) > 1:
         text += f" All other levels{' ranked' if best.left_out else ''} are worse beyond the noise of the seeds."
     if best.left_out:
-        text += f" Not ranked, as they lack runs: {', '.join(best.left_out)}."
+        text += f" Not ranked, as they lack runs: {separator(best.left_out).join(best.left_out)}."
     return text
 
 

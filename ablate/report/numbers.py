@@ -1,7 +1,7 @@
 """How numbers are printed: the same in every table, and a dash where there is none."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import Any
 
@@ -116,6 +116,11 @@ def losses(row: Any) -> tuple[str, ...]:
     kinds = {"diverged": "diverged", "failed": "failed", "missing": "missing", "at_chance": "at chance"}
     counts = {text: row.get(name) for name, text in kinds.items()}
     return tuple(f"{int(count)} {text}" for text, count in counts.items() if not _absent(count) and count)
+
+
+def separator(names: Sequence[str]) -> str:
+    """What stands between names in a list: a semicolon where one of them has a comma itself, as levels of grids do."""
+    return "; " if any("," in name for name in names) else ", "
 
 
 def _absent(value: Any) -> bool:

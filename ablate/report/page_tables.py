@@ -79,7 +79,7 @@ def _table(metric: Metric, rows: pd.DataFrame) -> Table:
         rows=tuple(_row(row, means) for row in rows.to_dict("records")),
         compared="difference" in rows and bool(rows["difference"].notna().any()),
         published=bool(rows["published"].notna().any()),
-        timed=bool(rows["seconds"].notna().any()),
+        timed=bool((rows["seconds"] > 0).any()),
     )
 
 

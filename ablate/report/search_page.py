@@ -32,6 +32,19 @@ class Grid:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """What the proof of a search says, a claim with its verdict or a sentence alone."""
+
+    text: str
+    outcome: str = ""
+    """The verdict on a claim: supported, refuted or undecided."""
+    evidence: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.text} {self.outcome.capitalize()}: {self.evidence}" if self.outcome else self.text
+
+
+@dataclass(frozen=True)
 class SearchView:
     """A search as its page shows it; built by whoever ran it."""
 
@@ -42,8 +55,8 @@ class SearchView:
     found: Grid
     proof: Grid | None
     """Search value against confirmed value; None: not confirmed yet."""
-    findings: tuple[str, ...]
-    """Whole sentences: verdicts, additivity."""
+    findings: tuple[Finding, ...]
+    """Verdicts, and whether changes add up."""
     importance: Grid
     disagreement: str
     interactions: Grid | None

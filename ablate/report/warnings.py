@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ablate.report.numbers import separator
 from ablate.report.view import StudyView
 
 if TYPE_CHECKING:
@@ -89,8 +90,8 @@ class _Kinds:
 
     def _place(self, factor: str, labels: Sequence[str]) -> str:
         name = self._names.get(factor, factor)
-        more = len(labels) - MOST_LABELS
-        return " ".join([name, ", ".join(labels[:MOST_LABELS]), *([f"and {more} more"] if more > 0 else [])]).strip()
+        shown, more = separator(labels).join(labels[:MOST_LABELS]), len(labels) - MOST_LABELS
+        return " ".join([name, shown, *([f"and {more} more"] if more > 0 else [])]).strip()
 
 
 def _with_ranges(texts: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from optuna import Study
 
     from ablate.analyse import StudyAnalysis
+    from ablate.report.search_page import Finding
     from ablate.store import Store
 
 
@@ -224,7 +225,7 @@ def write_search_report(order: SearchRequest, study: "Study") -> list[str]:
     records = records_of(plan, order.launch)
     proofs = _proofs(order, study)
     reports: dict[str, str] = {}
-    sentences: list[str] = []
+    findings: list[Finding] = []
     for protocol, part in zip(order.protocols, plan.studies, strict=True):
         if protocol.name not in proofs:
             continue
@@ -237,15 +238,15 @@ def write_search_report(order: SearchRequest, study: "Study") -> list[str]:
             search_page=f"../{quote(place_of(order, order.study.name))}/{PAGE}",
         )
         reports[f"{part.name} ({protocol.name})"] = f"../{place_of(order, part.name)}/report.html"
-        named = f"{protocol.name}: " if len(order.protocols) > 1 else ""
-        sentences += [f"{named}{line}" for line in verdicts(own, proofs[protocol.name])]
-    view = search_view(order, study, proofs, sentences, reports)
+        named = f"Protocol {protocol.name}: " if len(order.protocols) > 1 else ""
+        findings += verdicts(own, proofs[protocol.name], named)
+    view = search_view(order, study, proofs, findings, reports)
     out = results / place_of(order, order.study.name)
     _keep_other_trials(order, out / "trials.json")
     files = write_search(view, study, frame_of_trials(study, order.search, order.work.unit), dump_trials(study), out)
     _write_trained(order, study, out / "trained")
     write_index(results)
-    return [*view.answer, *view.findings, f"{out}: {len(files)} files; read {files[-1]} first"]
+    return [*view.answer, *map(str, view.findings), f"{out}: {len(files)} files; read {files[-1]} first"]
 
 
 def _proofs(order: SearchRequest, study: "Study") -> "dict[str, pd.DataFrame]":
@@ -287,10 +288,12 @@ def _write_trained(order: SearchRequest, study: "Study", folder: Path) -> None:
         write_folder(folder, with_kept(folder, [records[digest] for digest in sorted(records)]))
 
 
-def verdicts(plan: Plan, runs: "pd.DataFrame") -> list[str]:
-    """What the proof says about its claims, a sentence each."""
-    analysis = _analysis(plan, runs)
-    return [f"{verdict.claim.text} {verdict.outcome.capitalize()}: {verdict.evidence}" for verdict in analysis.verdicts]
+def verdicts(plan: Plan, runs: "pd.DataFrame", named: str) -> "list[Finding]":
+    """What the proof says about its claims; each begins with ``named``."""
+    from ablate.report.search_page import Finding
+
+    found = _analysis(plan, runs).verdicts
+    return [Finding(f"{named}{verdict.claim.text}", verdict.outcome, verdict.evidence) for verdict in found]
 
 
 def _analysis(plan: Plan, runs: "pd.DataFrame") -> "StudyAnalysis":

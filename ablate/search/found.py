@@ -31,8 +31,8 @@ class FoundSetting:
     label: str
     """Its name in the proof."""
     trial: "FrozenTrial"
-    rows: tuple[tuple[str, str, str], ...]
-    """Dotted path, value, and what the baseline has."""
+    rows: tuple[tuple[str, Any, str], ...]
+    """A row for each factor: its dotted path, its value, and what the baseline has."""
     yaml: str
     """As a study file has it: below a name of ``compare``, as an entry of ``start``, or as a named level."""
     command: str
@@ -64,7 +64,7 @@ def found_setting(order: SearchRequest, study: "Study") -> FoundSetting | None:
     changes = changes_of(order, trial)
     base = flatten(order.baseline.run.config)
     chosen: Mapping[str, Any] = getattr(order.baseline, "chosen", {})
-    rows = tuple((path, label_of(value), _base_value(path, base, chosen)) for path, value in changes)
+    rows = tuple((path, value, _base_value(path, base, chosen)) for path, value in changes)
     return FoundSetting(label, trial, rows, _yaml(changes), _command(order, changes))
 
 

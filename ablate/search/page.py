@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ablate.plan.design import label_of
 from ablate.report.numbers import NONE, decimals, number, signed
 from ablate.report.numbers import interval as bracketed
 from ablate.report.search_figures import factor_label
-from ablate.report.search_page import Grid, SearchView
+from ablate.report.search_page import Finding, Grid, SearchView
 from ablate.search.budget import WORK
 from ablate.search.found import FoundSetting, Start, answer, found_setting, starts_of
 from ablate.search.proof import Confirmed, additivity, alone_labels, confirmed
@@ -29,7 +30,7 @@ def search_view(
     order: SearchRequest,
     study: "Study",
     proofs: "Mapping[str, pd.DataFrame]",
-    sentences: Sequence[str],
+    findings: Sequence[Finding],
     reports: Mapping[str, str],
 ) -> SearchView:
     """A search as its page shows it.
@@ -38,7 +39,7 @@ def search_view(
         order: What was searched.
         study: Its trials.
         proofs: The frame of runs of the proof, by protocol.
-        sentences: Verdicts on the proof's claims.
+        findings: The verdicts on the proof's claims.
         reports: Title to page of the proof's reports.
     """
     search, learnt = order.search, understand(study)
@@ -64,7 +65,7 @@ def search_view(
         ),
         found=_found(order, study),
         proof=_curse(order, proven),
-        findings=tuple([*sentences, *_additive(order, proofs)]),
+        findings=tuple([*findings, *_additive(order, proofs)]),
         importance=_importance(learnt),
         disagreement=learnt.disagreement,
         interactions=_interactions(learnt),
@@ -84,7 +85,7 @@ def search_view(
 
 
 def _setting(setting: FoundSetting) -> Grid:
-    rows = tuple((path, value, base) for path, value, base in setting.rows)
+    rows = tuple((path, _short(value), base) for path, value, base in setting.rows)
     return Grid(f"The setting found: {setting.label}", ("factor", "value", "baseline"), rows)
 
 
@@ -114,7 +115,7 @@ def _found(order: SearchRequest, study: "Study") -> Grid:
     digits = decimals(trial.values[0] for trial in best)
     for rank, trial in enumerate(best, start=1):
         values = trial.user_attrs.get(VALUES, {})
-        own = [f"{factor_label(name)} {_printed(value)}" for name, value in values_of(trial).items()]
+        own = [f"{factor_label(name)} {_short(value)}" for name, value in values_of(trial).items()]
         more = [f"{trial.values[1]:,.6g}"] if search.against else []
         shown = number(trial.values[0], digits)
         rows.append((str(rank), str(trial.number), shown, str(len(values)), *more, ", ".join(own)))
@@ -152,8 +153,8 @@ def _curse(order: SearchRequest, settings: Sequence[Confirmed]) -> Grid | None:
     return Grid("Found and confirmed", heads, tuple(rows), note)
 
 
-def _additive(order: SearchRequest, proofs: "Mapping[str, pd.DataFrame]") -> list[str]:
-    sentences = []
+def _additive(order: SearchRequest, proofs: "Mapping[str, pd.DataFrame]") -> list[Finding]:
+    findings = []
     for protocol in order.protocols if order.search.confirm.additive else ():
         if not protocol.with_singles or protocol.name not in proofs:
             continue
@@ -161,8 +162,9 @@ def _additive(order: SearchRequest, proofs: "Mapping[str, pd.DataFrame]") -> lis
         for setting, changes in order.compared.items():
             if len(changes) > 1:
                 found = additivity(runs, setting, alone_labels(order, setting), metric)
-                sentences += [str(found)] if found is not None else []
-    return sentences
+                title = order.task.metrics[metric].title
+                findings += [Finding(found.sentence(title))] if found is not None else []
+    return findings
 
 
 def _importance(learnt: Understanding) -> Grid:
@@ -197,8 +199,8 @@ def _spending(order: SearchRequest, study: "Study", counts: Mapping[str, int]) -
     return Grid("Budget", ("settings", "number", called), tuple(rows), note)
 
 
-def _printed(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else label_of(value)
 
 
 def _share(value: float | None) -> str:

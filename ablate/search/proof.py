@@ -139,8 +139,12 @@ class Additivity:
     interval: tuple[float, float] | None
     """95 % t interval of the interaction, paired by seed."""
 
-    def __str__(self) -> str:
-        """One sentence."""
+    def sentence(self, title: str) -> str:
+        """Say it.
+
+        Args:
+            title: What the metric is called.
+        """
         parts = ", ".join(f"{name} {gain:+.4f}" for name, gain in self.alone.items())
         total = math.fsum(self.alone.values())
         if self.interval is None:
@@ -151,7 +155,7 @@ class Additivity:
             verdict = "they do not add up: together they are " + ("more" if self.interaction > 0 else "less")
         interval = f" [{self.interval[0]:+.4f}, {self.interval[1]:+.4f}]" if self.interval is not None else ""
         return (
-            f"The changes of {self.setting}, each alone, gain {parts} in {self.metric}, in sum {total:+.4f}; together "
+            f"The changes of {self.setting}, each alone, gain {parts} in {title}, in sum {total:+.4f}; together "
             f"they gain {self.together:+.4f}, a difference of {self.interaction:+.4f}{interval} over {self.n} seeds: "
             f"{verdict}."
         )

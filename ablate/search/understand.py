@@ -12,6 +12,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ablate.report.search_figures import factor_label
 from ablate.search.storage import quiet
 
 if TYPE_CHECKING:
@@ -64,13 +65,14 @@ class Understanding:
         both = [i for i in self.importances if i.fanova is not None and i.ped_anova is not None and i.n == self._most]
         if len(both) < 2:
             return ""
-        by_ped = max(both, key=lambda i: i.ped_anova or 0.0).name
-        by_fanova = max(both, key=lambda i: i.fanova or 0.0).name
+        by_ped = factor_label(max(both, key=lambda i: i.ped_anova or 0.0).name)
+        by_fanova = factor_label(max(both, key=lambda i: i.fanova or 0.0).name)
+        among = " of those that every setting has" if len(both) < len(self.importances) else ""
         if by_ped == by_fanova:
-            return f"Both methods name {by_ped} as the most important factor."
+            return f"Both methods name {by_ped} as the most important factor{among}."
         return (
-            f"The methods disagree: for the best tenth of the settings {by_ped} matters most (PED-ANOVA), over the "
-            f"whole space {by_fanova} (fANOVA)."
+            f"The methods name different factors as the most important one{among}: PED-ANOVA, which looks at the best "
+            f"tenth of the settings, {by_ped}; fANOVA, which looks at the whole space, {by_fanova}."
         )
 
     @property

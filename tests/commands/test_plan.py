@@ -3,6 +3,8 @@ import json
 import pandas as pd
 import pytest
 
+from ablate.report.console import listed
+
 
 def test_plan_says_when_seeds_are_too_few_to_decide_anything(results, ablate):
     results()
@@ -69,3 +71,12 @@ def test_overrides_alone_are_told_what_was_meant(command, words, hint, results, 
 def test_a_study_of_which_runs_are_asked_is_named_by_an_option(word, results, ablate):
     assert "did you mean --study lr?" in ablate("runs", word, code=2)
     assert "did you mean kernel_size?" in ablate("runs", "kernelsize", code=2)
+
+
+def test_long_lists_of_levels_are_shortened_in_tables():
+    rates = [f"{i / 10}" for i in range(18)]
+    assert listed(rates) == ", ".join(rates), "they fit"
+    grid = [f"lr {lr}, batch {size}" for lr in (0.1, 0.2, 0.4, 0.8, 1.6) for size in (64, 128)]
+    shown = "lr 0.1, batch 64; lr 0.1, batch 128; lr 0.2, batch 64; …; lr 1.6, batch 128 (10 in all)"
+    assert listed(grid) == shown
+    assert listed(["a" * 60, "b" * 60]) == f"{'a' * 60}, {'b' * 60}", "nothing is left out of so few"

@@ -1,6 +1,6 @@
 """Pages in a real browser: what axe-core finds, what the console says, how wide the page is.
 
-As a command: ``python -m tests.report.browser PAGE...`` (``make check-pages``: every page below ``results``).
+As a command: ``python tests/report/browser.py PAGE...`` (``make check-pages``: every page below ``results``).
 """
 
 import html

@@ -92,14 +92,14 @@ def test_changes_that_add_up_have_no_interaction():
     found = additivity(gains(0.0, (0.01, -0.01, 0.0)), "both", ["a", "b"], "test_acc")
     assert found.alone == pytest.approx({"a": 0.1, "b": 0.2})
     assert (found.together, found.interaction) == pytest.approx((0.3, 0.0))
-    assert "no departure from adding up can be told from noise" in str(found)
+    assert "no departure from adding up can be told from noise" in found.sentence("test accuracy")
 
 
 def test_changes_that_hinder_each_other_are_said_to():
     found = additivity(gains(-0.15, (0.001, -0.001, 0.0)), "both", ["a", "b"], "test_acc")
     assert isinstance(found, Additivity)
     assert found.interaction == pytest.approx(-0.15)
-    assert "they do not add up: together they are less" in str(found)
+    assert "they do not add up: together they are less" in found.sentence("test accuracy")
     assert found.n == 3
 
 
