@@ -49,7 +49,7 @@ class LoadedStudy:
 
     @cached_property
     def view(self) -> "StudyView":
-        """What the figures of ``ablate.report`` need to know beside the frames."""
+        """Return what the figures of ``ablate.report`` need to know beside the frames."""
         from ablate.commands.study_view import view_of
 
         return view_of(self.study, self.plan, command=f"ablate report {self.study.name}")
@@ -74,7 +74,7 @@ class LoadedStudy:
 
     @property
     def origin(self) -> str:
-        """How many runs of each status there are, and where records were looked for, in one line."""
+        """Say how many runs of each status there are, and where records were looked for, in one line."""
         counts = self.runs["status"].value_counts()
         held = ", ".join(f"{n} {status}" for status, n in counts.items())
         return f"{held}; looked in {' and '.join(self.places)}"

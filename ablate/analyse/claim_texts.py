@@ -6,7 +6,7 @@ from ablate.analyse.sign_flip import least_pairs
 
 
 def certainty(p: float | None, against: float | None, outcome: Outcome, level: float) -> str:
-    """How sure the verdict is; empty where nothing could be tested."""
+    """Say how sure the verdict is; empty where nothing could be tested."""
     if p is None or against is None:
         return ""
     if outcome == "supported":
@@ -20,14 +20,14 @@ def certainty(p: float | None, against: float | None, outcome: Outcome, level: f
 
 
 def least(n: int) -> str:
-    """That so few pairs can decide nothing, and how many can."""
+    """Say that so few pairs can decide nothing, and how many can."""
     needs = least_pairs(ALPHA / 2, two_sided=False)
     seeds = "seed" if n == 1 else "seeds"
     return f"Cannot be decided with {n} paired {seeds}, however large the difference: needs {needs}."
 
 
 def unresolvable() -> str:
-    """That more seeds are no way to decide it."""
+    """Say that more seeds are no way to decide it."""
     return "More seeds will hardly decide it, the levels are too close: state a margin that matters."
 
 

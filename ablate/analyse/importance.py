@@ -16,7 +16,7 @@ from ablate.analyse.results import Importance, ImportanceTerm
 from ablate.task.metric import Metric
 
 SEPARATOR = " x "
-"""Between the factors in the name of a grid's combined factor, whose levels are tuples."""
+"""What stands between the factors in the name of a grid's combined factor, whose levels are tuples."""
 
 _Columns = dict[str, NDArray[Any]]
 """Runs, an array a column, each [runs]."""

@@ -115,7 +115,7 @@ class Course:
     looks: int
     """Looks that were made of the study."""
     seeds: int
-    """That count for it: those up to its look."""
+    """The seeds that count for it: those up to its look."""
     settled: Literal["told", "within", "undecided"]
     """``told`` from the baseline, ``within`` the margin of it, or neither."""
 
@@ -130,9 +130,9 @@ class Improvement:
     worse: int
     """Seeds, of the ``n``, on which the level does better, and worse."""
     probability: float
-    """That a run of the level beats the baseline's with the same seed; equal values count half."""
+    """The probability that a run of the level beats the baseline's with the same seed; equal values count half."""
     interval: Interval
-    """Wilson's 95 % interval of it, of this level by itself."""
+    """Wilson's 95 % interval of the probability, for this level by itself."""
     e: float
     """Evidence that level and baseline are not alike, which holds whenever seeds are added: 1 is none, 20 is 5 %."""
 
@@ -212,7 +212,7 @@ class LevelChance:
     order: int
     mean: float
     probability: float | None
-    """That its mean is the best, of the t posterior; None below five seeds, where that says nothing."""
+    """The t posterior's probability that its mean is the best; None below five seeds, where that says nothing."""
     p: float
     """p of the hypothesis that this level is the best or equal to it."""
     in_set: bool

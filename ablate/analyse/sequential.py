@@ -90,7 +90,7 @@ class Path:
 
 
 Observe = Callable[[tuple[int, ...]], tuple[Floats, NDArray[np.bool_]]]
-"""From the number of seeds that count for each level to their differences from the baseline, [levels, seeds], seeds in
+"""Maps the number of seeds that count for each level to their differences from the baseline, [levels, seeds], seeds in
 the order in which they are added, NaN where there is no value; and whether the runs of both have ended. Nothing of what
 it gives may depend on other runs than those that count."""
 

@@ -20,7 +20,7 @@ INTERRUPTED = 130
 
 
 MOST_PROBLEMS = 100
-"""That are printed."""
+"""The most problems that are printed."""
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from ablate.task.identity import flatten
 
 
 def no_study(words: Sequence[str]) -> ConfigError:
-    """That overrides alone name no study, and what may have been meant by those that are none.
+    """Say that overrides alone name no study, and what may have been meant by those that are none.
 
     Args:
         words: The command line.

@@ -39,7 +39,7 @@ MOST_COLUMNS = 20
 """Most problems of a faulty table that are told."""
 
 LIBRARIES: Mapping[str, tuple[str, ...]] = {"images": ("torch", "torchvision")}
-"""By task, packages that carry out its runs and whose versions records keep."""
+"""The packages that carry out a task's runs and whose versions records keep."""
 
 LEVELS_ONLY = ("better", "equivalent", "monotone")
 """Kinds of claims about the levels that they name and no others."""

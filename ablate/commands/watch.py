@@ -24,7 +24,7 @@ RECENT = timedelta(minutes=30)
 """Over which the speed is measured."""
 
 PAUSE_SECONDS = 5.0
-"""Between two looks into the store."""
+"""Seconds between two looks into the store."""
 
 
 def snapshot(wanted: StudyRequest) -> dict[str, Any]:

@@ -40,19 +40,19 @@ from ablate.task.executor import (
 from ablate.task.record import Record
 
 BEAT_SECONDS = 10.0
-"""Between two signs of life of a sweep."""
+"""Seconds between two signs of life of a sweep."""
 
 ORPHANED_SECONDS = 180.0
 """A worker that has seen no sign of life for so long, by its own clock, exits when it has nothing left to do."""
 
 POLL_SECONDS = (0.05, 1.0)
-"""Between two looks for an order: at first, and after a while."""
+"""Seconds between two looks for an order: at first, and after a while."""
 
 STEP_SECONDS = 1.0
-"""Between two reports of progress."""
+"""Seconds between two reports of progress."""
 
 LOOK_SECONDS = 0.25
-"""Between two looks whether to leave off."""
+"""Seconds between two looks whether to leave off."""
 
 PATIENCE_SECONDS = 900.0
 """How long a worker tries to write what it has trained while the folder cannot be written."""

@@ -43,7 +43,7 @@ class WorkerProcess:
 
 
 class Pool:
-    """Up to so many worker processes, started when they are needed (see :class:`ablate.task.executor.Executor`).
+    """Worker processes up to a number, started when they are needed (see :class:`ablate.task.executor.Executor`).
 
     Args:
         orders: One for each worker.

@@ -9,7 +9,7 @@ from ablate.execute.summary import clock, rate
 from ablate.task.printable import printable
 
 PLAIN_SECONDS = 10.0
-"""Between two plain lines on the state of things."""
+"""Seconds between two plain lines on the state of things."""
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,7 @@ class Actor:
 
 
 class Ray:
-    """Up to so many actors (see :class:`ablate.task.executor.Executor`).
+    """Actors up to a number (see :class:`ablate.task.executor.Executor`).
 
     Args:
         settings: One for each actor.

@@ -40,10 +40,10 @@ from ablate.task.executor import (
 from ablate.task.run import Run
 
 POLL_SECONDS = 0.1
-"""Between two looks into the folder."""
+"""Seconds between two looks into the folder."""
 
 QUEUE_SECONDS = 5.0
-"""Between two questions to Slurm how its jobs are."""
+"""Seconds between two questions to Slurm how its jobs are."""
 
 EXIT_SECONDS = 3.0
 """Given to jobs to exit by themselves."""
@@ -53,7 +53,7 @@ STILL_SECONDS = 60.0
 
 
 class Slurm:
-    """Up to so many jobs (see :class:`ablate.task.executor.Executor`).
+    """Jobs up to a number (see :class:`ablate.task.executor.Executor`).
 
     Args:
         settings: One for each job.

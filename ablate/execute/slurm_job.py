@@ -40,7 +40,7 @@ class SlurmOptions(Fields):
     requeues: Annotated[int, Field(ge=0)] = 3
     """So often the same cohort may be cut off before it fails."""
     folder: Annotated[str, Field(min_length=1)] | None = None
-    """That sweep and jobs share; None: ``slurm`` in the folder of results."""
+    """The folder that sweep and jobs share; None: ``slurm`` in the folder of results."""
 
     @property
     def has_gpu(self) -> bool:

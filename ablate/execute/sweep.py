@@ -47,7 +47,7 @@ GRACE_SECONDS = 5.0
 """After the first Ctrl-C, for workers to reach the end of their epoch."""
 
 POLL_SECONDS = 2.0
-"""Between two looks at runs that another sweep is training."""
+"""Seconds between two looks at runs that another sweep is training."""
 
 STARTUP_DEATHS = 3
 """So many workers may die before they are ready and still be replaced."""

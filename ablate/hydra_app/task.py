@@ -51,7 +51,7 @@ class HydraTable(ProcessTable):
     read: ReadTable | list[ReadTable] = Field(default_factory=list)
     """What further metrics are read from; see the program task."""
     overrides: list[str] = Field(default_factory=list)
-    """That every run has, such as ``trainer.progress_bar=false``."""
+    """Overrides that every run has, such as ``trainer.progress_bar=false``."""
     ignore: list[str] = Field(default_factory=list)
     """Fields that cannot change a result (folders, loggers): no part of the identity."""
 
@@ -220,7 +220,7 @@ class HydraTask(DeclaredTask):
 
     @property
     def module(self) -> str | None:
-        """That is executed or imported; None: a script is."""
+        """The module that is executed or imported; None: a script is."""
         return self.app.module or (self.app.function or "").partition(":")[0] or None
 
     @property

@@ -27,7 +27,7 @@ class KeptWeights:
     channels: int
     """The channels of the images, as stored."""
     epoch: int
-    """That they are of."""
+    """The epoch after which they were kept."""
 
 
 def weights_file(folder: Path, digest: str) -> Path:

@@ -100,7 +100,7 @@ class ImageMetric(ABC):
 
     @abstractmethod
     def count(self, outputs: "Tensor", labels: "Tensor") -> "Tensor":
-        """What one batch contributes; contributions of batches are added up.
+        """Return what one batch contributes; contributions of batches are added up.
 
         Args:
             outputs: float32 ``[K, B, classes]``, the logits of K members.
@@ -119,7 +119,7 @@ class ImageMetric(ABC):
         """
 
     def guess(self, shares: Sequence[float]) -> float | None:
-        """What a model scores that knows nothing but the shares of the classes; None: not known."""
+        """Return what a model scores that knows nothing but the shares of the classes; None: not known."""
         return None
 
 
@@ -272,7 +272,7 @@ def declared_options(group: str) -> dict[str, dict[str, Any]]:
 
 
 def find_external(group: str, name: str) -> Found:
-    """Where a part from outside is declared.
+    """Say where a part from outside is declared.
 
     Raises:
         ConfigError: There is none of that name; says which there are.

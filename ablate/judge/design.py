@@ -36,7 +36,7 @@ class JudgedStudy:
     """The settings by factor and level; with several factors one at a time the baseline is a level of each."""
     baseline: Levels | None
     seeds: tuple[int, ...]
-    """That every setting should have: ascending; empty where runs are not paired by seed."""
+    """The seeds that every setting should have: ascending; empty where runs are not paired by seed."""
     notes: tuple[str, ...] = ()
 
 

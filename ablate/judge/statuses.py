@@ -9,7 +9,7 @@ from ablate.task.errors import ConfigError
 
 Ending = Literal["ended", "diverged", "failed", "unfinished"]
 COLUMNS = ("State", "state", "status", "Status")
-"""That W&B, MLflow and ourselves keep."""
+"""Columns in which W&B, MLflow and this program keep a run's status."""
 WORDS: dict[str, Ending] = {
     **dict.fromkeys(("finished", "complete", "completed", "succeeded", "success", "done", "ok"), "ended"),
     **dict.fromkeys(("failed", "crashed", "killed", "preempted", "error", "errored", "oom", "timeout"), "failed"),

@@ -26,7 +26,7 @@ Change = tuple[str, Any]
 
 
 def no_options(group: str, option: str) -> Mapping[str, Any]:
-    """For a baseline whose groups have no further options."""
+    """Options for a baseline whose groups have no further options."""
     raise ConfigError(f"{group} = {option!r}: there is no such option")
 
 

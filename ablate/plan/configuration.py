@@ -164,7 +164,7 @@ def _change(config: DictConfig, override: Override) -> None:
 
 
 def unknown(key: str, values: Mapping[str, Any]) -> str:
-    """That there is no such field, and what may have been meant."""
+    """Say that there is no such field, and what may have been meant."""
     hint = did_you_mean(key, flatten(values))
     return f"{key}: there is no such field{hint}" + ("" if hint else "; one that the files leave out is added with a +")
 

@@ -20,7 +20,7 @@ from ablate.task.plain_run import PlainRun
 from ablate.task.record import LACKS, Result, Status, StopRule
 
 POLL_SECONDS = 0.2
-"""Between two looks at what a program has written."""
+"""Seconds between two looks at what a program has written."""
 
 SHOWN_LINES = 20
 """Last lines of a program's errors in the reason why it failed."""

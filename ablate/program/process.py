@@ -22,7 +22,7 @@ LONGEST_LINE = 1 << 20
 """Bytes of a line that is looked at; what is longer is no metric."""
 
 GRACE_SECONDS = 5.0
-"""Between asking a program to end and killing it."""
+"""Seconds between asking a program to end and killing it."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ DESIGNS = {
     "leave-one-out": "components switched off one at a time",
 }
 LIBRARIES = {"torch": ("PyTorch", "paszke2019"), "torchvision": ("torchvision", ""), "numpy": ("NumPy", "harris2020")}
-"""Of packages whose versions records keep: how they are called, and what to cite."""
+"""Packages whose versions records keep: how they are called, and what to cite."""
 
 
 def method_sentences(

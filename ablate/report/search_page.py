@@ -80,7 +80,7 @@ class SearchView:
     starts: Grid | None = None
     """What became of the settings that the search was given."""
     starting: Mapping[int, str] = field(default_factory=dict)
-    """By number of trial, their names."""
+    """The names of those settings, by number of trial."""
 
 
 @dataclass(frozen=True)

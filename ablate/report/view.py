@@ -21,7 +21,7 @@ class Cited:
     """A citation within a sentence."""
 
     keys: tuple[str, ...]
-    """Of entries in ``references.bib``."""
+    """The keys of entries in ``references.bib``."""
 
     def __init__(self, *keys: str) -> None:
         object.__setattr__(self, "keys", keys)

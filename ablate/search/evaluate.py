@@ -17,7 +17,7 @@ from ablate.task.record import Result, StopRule
 from ablate.task.run import Run
 
 RENEW_SECONDS = 20.0
-"""Between two renewals of the leases on trials, while runs are trained."""
+"""Seconds between two renewals of the leases on trials, while runs are trained."""
 
 
 @dataclass(frozen=True)

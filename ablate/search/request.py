@@ -71,7 +71,7 @@ class SearchRequest:
 
     @property
     def metric(self) -> Metric:
-        """That is optimised."""
+        """The metric that is optimised."""
         return self.task.metrics[self.search.metric]
 
     @property

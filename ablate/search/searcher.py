@@ -50,7 +50,7 @@ STALE_BATCHES = 3
 """After so many batches without a new run the space counts as exhausted."""
 
 POLL_SECONDS = 1.0
-"""Between two looks at trials of other searchers."""
+"""Seconds between two looks at trials of other searchers."""
 
 BEGUN = "begun"
 """Attribute of a study whose first settings have been queued."""
@@ -76,7 +76,7 @@ class Searcher:
     study: "Study"
     search: Search
     metric: Metric
-    """That is optimised."""
+    """The metric that is optimised."""
     space: Space
     build: Build
     """Changes to a setting, the search's fixed ones applied."""
@@ -92,7 +92,7 @@ class Searcher:
     """Values along the steps are compared between runs of one kind."""
     say: Callable[[str], None] = print
     wait: Callable[[], None] = lambda: time.sleep(POLL_SECONDS)
-    """Between two looks at what other searchers are still at work on."""
+    """Seconds between two looks at what other searchers are still at work on."""
 
     def run(self) -> None:
         """Search until the budget is spent or the space exhausted; also goes on with what a dead searcher left.

@@ -19,7 +19,7 @@ SEEDS_FROM = 1000
 MAX_SEEDS = 1_000
 """Most seeds of a setting."""
 MAX_SETTINGS = 100
-"""That are compared, or started from, or proven."""
+"""The most settings that are compared, started from or proven."""
 
 SUFFIXES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Direction = Literal["minimize", "maximize"]
 
 WAIT_SECONDS = 0.1
-"""Between two attempts to be the only one that asks."""
+"""Seconds between two attempts to be the only one that asks."""
 
 BUSY_SECONDS = 60.0
 """How long a statement waits for another process's write (SQLite)."""

@@ -33,7 +33,7 @@ class Pending:
     config: Run
     """The configuration with seed 0."""
     metric: Metric
-    """That is optimised."""
+    """The metric that is optimised."""
     kind: str = ""
     """Values along the steps are compared with those of the same kind."""
     outcomes: dict[int, Outcome] = field(default_factory=dict)

@@ -137,11 +137,11 @@ class Worker(Protocol):
 
     @property
     def is_ready(self) -> bool:
-        """Whether it has started."""
+        """Say whether it has started."""
 
     @property
     def hardware(self) -> Mapping[str, Any]:
-        """What it said of itself when it was ready."""
+        """Return what it said of itself when it was ready."""
 
     def send(self, message: TrainCohort | MeasureSpeed | Stop) -> None:
         """Say something; one that has died will be seen by :meth:`Executor.wait`."""
@@ -156,7 +156,7 @@ class Executor(Protocol):
 
     @property
     def is_full(self) -> bool:
-        """Whether no further worker may be started."""
+        """Say whether no further worker may be started."""
 
     def start(self) -> Worker:
         """Start one more worker."""
@@ -165,7 +165,7 @@ class Executor(Protocol):
         """Do with one worker less from now on."""
 
     def wait(self, seconds: float) -> Iterable[tuple[Worker, Answer | Died]]:
-        """What workers have said, or that they have died, once there is anything or the time (at most) is up."""
+        """Return what workers have said, or that they have died, once there is anything or the time (at most) is up."""
 
     def end(self, worker: Worker) -> None:
         """End one at once: what it trains is not wanted any more."""
@@ -194,7 +194,7 @@ class OutlivesSweep(Protocol):
     """What an executor has beside :class:`Executor` whose workers may go on when the sweep's process has ended."""
 
     def left_behind(self) -> Iterable[LeftBehind]:
-        """What workers of sweeps that have ended finished since, any study's."""
+        """Return what workers of sweeps that have ended finished since, any study's."""
 
     def adopt(self) -> Iterable[tuple[Worker, tuple[Run, ...]]]:
         """Workers of sweeps that have ended, which are this executor's from now on, and what each is training."""

@@ -66,7 +66,7 @@ class Metric:
 
     @property
     def kind(self) -> str:
-        """What metrics have in common that share an axis."""
+        """Return what metrics have in common that share an axis."""
         return self.axis or self.unit or self.name
 
     @property
@@ -76,7 +76,7 @@ class Metric:
         return f"{kind} ({self.unit})" if self.unit and self.unit != kind else kind
 
     def is_better(self, a: float, b: float) -> bool:
-        """Whether ``a`` is strictly better than ``b``."""
+        """Say whether ``a`` is strictly better than ``b``."""
         return a > b if self.goal == "max" else a < b
 
     @property

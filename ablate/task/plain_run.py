@@ -63,12 +63,12 @@ class PlainRun:
 
     @property
     def cohort_key(self) -> str:
-        """Its own: it trains alone."""
+        """Every run has a key of its own, as it trains alone."""
         return self.digest
 
     @property
     def data_order(self) -> str:
-        """Its own, too."""
+        """Every run has an order of its own."""
         return self.digest
 
     def with_seed(self, seed: int) -> "PlainRun":

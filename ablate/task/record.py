@@ -87,7 +87,7 @@ class StopRule:
     """The run's last step, after which it is complete and no rule stops it; None: not known."""
 
     def stops(self, measurement: Measurement, before: int | None = None) -> bool:
-        """Whether a run leaves after this measurement.
+        """Say whether a run leaves after this measurement.
 
         Args:
             measurement: The last one.

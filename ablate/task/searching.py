@@ -50,10 +50,10 @@ class Searching:
     """How a task is searched."""
 
     changes: tuple[Change, ...] = ()
-    """That every run of a search has, such as a protocol under which the test set is not read."""
+    """Changes that every run of a search has, such as a protocol under which the test set is not read."""
     protocols: tuple[ProofProtocol, ...] = field(default=(ProofProtocol(),))
     metric: str | None = None
-    """That is optimised where a study file names none; None: the task's main one."""
+    """The metric that is optimised where a study file names none; None: the task's main one."""
     cost: str = ""
     """What ``Run.samples`` counts: ``samples`` (training samples) or ``cost`` (the values of a declared field); empty:
     nothing but steps and runs."""

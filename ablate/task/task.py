@@ -55,15 +55,15 @@ class Task(Protocol):
 
     @property
     def step(self) -> str:
-        """What one step is called: ``epoch``, ``step``."""
+        """Return what one step is called: ``epoch``, ``step``."""
 
     @property
     def configuration(self) -> Configuration:
-        """Where values come from before a study file and a command line change them."""
+        """Say where values come from before a study file and a command line change them."""
 
     @property
     def code(self) -> str:
-        """Where its code comes from, for people: a package with its version, or a file."""
+        """Say where its code comes from, for people: a package with its version, or a file."""
 
     def parse(self, values: Mapping[str, Any]) -> Run:
         """Turn composed values (with ``seed`` at the top) into a run; touches no disk.
@@ -99,7 +99,7 @@ class Task(Protocol):
         """Last step of a complete run, from its identity alone; None: that is not known."""
 
     def guesses(self, record: Record) -> Mapping[str, Guess]:
-        """What guessing scores on the data of a record, by metric; empty where it is not known."""
+        """Return what guessing scores on the data of a record, by metric; empty where it is not known."""
 
     def changed_code(self, record: Record) -> str | None:
         """Say how the code behind a record differs from today's, by file; None: it does not.
@@ -142,5 +142,5 @@ class ComposesItself(Task, Protocol):
 
 
 def composes_itself(task: Task) -> TypeGuard[ComposesItself]:
-    """Whether settings of a task are overrides; nothing of the application is started for the answer."""
+    """Say whether settings of a task are overrides; nothing of the application is started for the answer."""
     return bool(getattr(task, "composes_itself", False))

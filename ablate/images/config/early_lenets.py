@@ -15,9 +15,9 @@ class LeNet1(Network):
 
     name: Literal["lenet1"] = "lenet1"
     activation: Activation = "sigmoid"
-    """After each convolution, and after each pooling with weights of its own."""
+    """The activation after each convolution, and after each pooling with weights of its own."""
     pooling: Pooling = "avg"
-    """After each convolution."""
+    """The pooling after each convolution."""
     subsampling: Literal["plain", "trainable"] = "plain"
     """``trainable``: a pooling's maps are multiplied by a coefficient and moved by a bias each, as in 1990."""
     connections: Literal["full", "table"] = "full"
@@ -49,11 +49,11 @@ class LeNet4(Network):
 
     name: Literal["lenet4"] = "lenet4"
     activation: Activation = "sigmoid"
-    """After each convolution, and after each pooling with weights of its own."""
+    """The activation after each convolution, and after each pooling with weights of its own."""
     activation_f5: Activation = "sigmoid"
-    """After the hidden linear layer."""
+    """The activation after the hidden linear layer."""
     pooling: Pooling = "avg"
-    """After each convolution."""
+    """The pooling after each convolution."""
     subsampling: Literal["plain", "trainable"] = "plain"
     """``trainable``: a pooling's maps are multiplied by a coefficient and moved by a bias each; the first pooling then
     makes eight maps of four, in pairs, as in the paper."""

@@ -101,14 +101,14 @@ class LeNet(Network):
 
     name: Literal["lenet"] = "lenet"
     activation: Activation = "sigmoid"
-    """After each of the two convolutions (the article's Table 5 varies this one only)."""
+    """The activation after each of the two convolutions (the article's Table 5 varies this one only)."""
     activation_c5: Activation = "sigmoid"
-    """After the first linear layer, 400 to 120: LeCun's C5, in 1998 a convolution."""
+    """The activation after the first linear layer, 400 to 120: LeCun's C5, in 1998 a convolution."""
     activation_f6: Activation = "sigmoid"
-    """After the second linear layer, 120 to 84: LeCun's F6."""
+    """The activation after the second linear layer, 120 to 84: LeCun's F6."""
     pooling: Pooling = "avg"
-    """After each convolution; ``mixed`` is the mean of average and max (Lee et al. 2016, fixed proportion 0.5),
-    ``stochastic`` draws a pixel in proportion to its value (Zeiler & Fergus 2013; after sigmoid or relu)."""
+    """The pooling after each convolution; ``mixed`` is the mean of average and max (Lee et al. 2016, fixed proportion
+    0.5), ``stochastic`` draws a pixel in proportion to its value (Zeiler & Fergus 2013; after sigmoid or relu)."""
     kernel_size: Kernel = 5
     """The kernel size of the first convolution, in pixels; its padding stays 2."""
     kernel_size_2: Kernel = 5
@@ -168,9 +168,9 @@ class AlexNet(Network):
     form: Literal["paper", "merged", "torchvision", "small"] = "small"
     """``paper`` (Krizhevsky et al. 2012), ``merged`` (its two towers as one), ``torchvision``, ``small`` (28x28)."""
     activation: Activation = "relu"
-    """After every convolution and the two hidden linear layers."""
+    """The activation after every convolution and the two hidden linear layers."""
     pooling: Pooling = "max"
-    """After convolutions 1, 2 and 5."""
+    """The pooling after convolutions 1, 2 and 5."""
     overlap: bool
     """Pooling windows of 3 with stride 2 rather than 2 with stride 2."""
     lrn: bool

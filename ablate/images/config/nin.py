@@ -28,7 +28,7 @@ class Nin(Network):
     global_pooling: bool = True
     """Whether each class's map is averaged to its output; else a linear layer reads all maps (the paper's table 5)."""
     activation: Activation = "relu"
-    """After every convolution, the last one included."""
+    """The activation after every convolution, the last one included."""
     dropout: Fraction = 0.5
     """Probability of dropping a unit: after the first two poolings, in the large form after the third."""
 

@@ -40,7 +40,7 @@ class Cosine(Schedule):
 
 
 class OneCycle(Schedule):
-    """Up to ``optimizer.lr`` and down over the whole run (OneCycleLR with cosine annealing, momentum not cycled)."""
+    """The rate rises to ``optimizer.lr`` and falls over the run (OneCycleLR, cosine annealing, fixed momentum)."""
 
     depends_on_epochs: ClassVar[bool] = True
     name: Literal["one_cycle"] = "one_cycle"

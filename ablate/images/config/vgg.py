@@ -36,7 +36,7 @@ class Vgg(Network):
     """Whether a stage is a stack of 3x3 convolutions; else one convolution that sees as far: 5x5 for two, 7x7 for three
     (the paper's section 2.3)."""
     activation: Activation = "relu"
-    """After every convolution and the two hidden linear layers."""
+    """The activation after every convolution and the two hidden linear layers."""
     pooling: Pooling = "max"
     """The pooling at the end of each stage."""
     dropout: Fraction = 0.5

@@ -39,7 +39,7 @@ class PublishedSet:
     torchvision: str
     """Name of its class in ``torchvision.datasets``."""
     folder: Path
-    """Below a folder, where that class puts the files."""
+    """The place below a folder where that class puts the files."""
     shape: tuple[int, int, int]
     """Channels, height and width of an image."""
     suffixes: tuple[str, ...] = ("",)

@@ -44,7 +44,7 @@ class Looked:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Of one run."""
+    """Why the network of one run errs."""
 
     part: Part
     """The part of the data on which all is measured."""

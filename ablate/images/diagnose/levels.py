@@ -28,7 +28,7 @@ class Sides:
     differs: tuple[tuple[str, Any, Any], ...]
     """Fields in which they differ, and the values of each."""
     seeds: tuple[int, ...]
-    """That both have."""
+    """The seeds that both have."""
     pictures: NDArray[np.uint8]
     """``[N, channels, height, width]``."""
     labels: NDArray[np.int64]

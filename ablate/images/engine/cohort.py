@@ -89,7 +89,7 @@ class FusedCohort:
         return self._evaluate(self.batches.trained_on())[1]
 
     def layers(self) -> list[Layer]:
-        """Of one member's network."""
+        """List the layers of one member's network."""
         return layer_table(self._on_meta(), self.batches.shape)
 
     def state(self, row: int) -> dict[str, Tensor]:
