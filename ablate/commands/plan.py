@@ -11,6 +11,7 @@ from ablate.commands.declared import step_of
 from ablate.commands.kept_records import final_in
 from ablate.commands.prospects import prospects, prospects_line
 from ablate.commands.studies import StudyRequest
+from ablate.execute.checkpoints import KeptCheckpoints
 from ablate.execute.choice import settings_on
 from ablate.execute.devices import speed_device
 from ablate.execute.estimate import Speeds, estimate
@@ -55,13 +56,15 @@ def outlook(wanted: StudyRequest) -> dict[str, Any]:
     prefixes = find_prefixes(run for run in lacking if run.digest not in readable)
     orders = settings_on(launch.choice, launch.device, launch.workers, len(plan.runs))
     workers, speeds = len(orders), Speeds(known, speed_device(orders, launch.executor))
-    cohorts = form_cohorts(
-        prefixes.trained,
+    form = partial(
+        form_cohorts,
         workers=workers,
         max_members=launch.cohort_size,
         members=members_by(speeds, default_members),
         cost=partial(cost_in_seconds, speeds),
     )
+    kept = KeptCheckpoints.of(launch)
+    cohorts = form(prefixes.trained) if kept is None else kept.cohorts(prefixes.trained, {}, form)
     cost = estimate(cohorts, speeds, workers)
     return {
         "studies": [_study(plan, study.name) | shown_by[study.name] for study in plan.studies if study.factors],
@@ -148,6 +151,10 @@ def print_outlook(found: dict[str, Any]) -> None:
         for row in rows:
             add_row(cohorts, *(row[i] for i in shown))
         console.print(cohorts)
+    for cohort in found["cohorts"]:
+        if cohort["done"]:
+            line = f"a cohort of {cohort['members']} that was cut off goes on after {found['step']} {cohort['done']}"
+            console.print(plain(f"{line} of {cohort['length']}"))
     reports = f"{found['in_reports']} in reports below {found['results']}, " if found["in_reports"] else ""
     text = (
         f"{found['runs_asked']} runs asked for, {found['runs_distinct']} distinct: {found['in_store']} in the store "
@@ -199,10 +206,11 @@ def _cohort(cohort: Cohort, speeds: Speeds) -> dict[str, Any]:
         "members": len(cohort.runs),
         "seeds": len({run.seed for run in cohort.runs}),
         "length": cohort.length,
+        "done": cohort.done,
         "batch_size": _batch_size(first),
-        "samples": cohort.samples,
+        "samples": cohort.samples_left,
         "samples_per_second": round(speeds.of(cohort), 2),
-        "seconds": round(cohort.samples / speeds.of(cohort), 1),
+        "seconds": round(cohort.samples_left / speeds.of(cohort), 1),
         "shared_batches": cohort.shared,
         "key": cohort.key,
     }
@@ -226,12 +234,12 @@ def _merged(cohorts: list[dict[str, Any]]) -> list[list[str]]:
         [
             f"{count} x {members}" if count > 1 else str(members),
             str(seeds),
-            "" if length is None else str(length),
+            "" if length is None else f"{done} to {length}" if done else str(length),
             "" if batch is None else str(batch),
             f"{samples:,}",
             rate(speed),
             clock(seconds),
             "" if members == 1 else "shared" if shared else "own",
         ]
-        for (members, seeds, length, batch, samples, speed, seconds, shared), count in rows.items()
+        for (members, seeds, length, done, batch, samples, speed, seconds, shared), count in rows.items()
     ]

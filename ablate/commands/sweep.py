@@ -38,7 +38,7 @@ def train(wanted: StudyRequest, *, quiet: bool = False, limits: "Limits | None" 
     Raises:
         ConfigError: See :func:`ablate.execute.execute`.
     """
-    from ablate.execute import Limits, execute, make_progress
+    from ablate.execute import KeptCheckpoints, Limits, execute, make_progress
     from ablate.execute.choice import settings_on
 
     limits, begun, launch = limits or Limits(), time.monotonic(), wanted.launch
@@ -59,6 +59,7 @@ def train(wanted: StudyRequest, *, quiet: bool = False, limits: "Limits | None" 
                 executor=wanted.launch.choice,
                 max_members=wanted.launch.cohort_size,
                 weights=wanted.launch.weights_folder,
+                checkpoints=KeptCheckpoints.of(launch),
                 limits=limits.after(time.monotonic() - begun),
                 progress=make_progress(quiet=quiet),
             )

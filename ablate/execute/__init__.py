@@ -1,5 +1,6 @@
 """Train what the store lacks: cohorts handed to worker processes, results written to the store, progress shown."""
 
+from ablate.execute.checkpoints import KeptCheckpoints
 from ablate.execute.estimate import Estimate, Speeds, estimate
 from ablate.execute.execute import execute, measure_speeds
 from ablate.execute.limits import Limits
@@ -10,6 +11,7 @@ __all__ = [
     "Estimate",
     "Failure",
     "Interrupted",
+    "KeptCheckpoints",
     "Limits",
     "Progress",
     "Speeds",

@@ -74,9 +74,9 @@ def estimate(cohorts: Sequence[Cohort], speeds: Speeds, workers: int) -> Estimat
         speeds: What is known of this host.
         workers: How many there are, at least 1.
     """
-    seconds = hand_out([cohort.samples / speeds.of(cohort) for cohort in cohorts], workers)[0].cost
-    samples = sum(cohort.samples for cohort in cohorts)
-    known = sum(c.samples for c in cohorts if speeds.measured(c.runs[0], len(c.runs), c.shared) is not None)
+    seconds = hand_out([cohort.samples_left / speeds.of(cohort) for cohort in cohorts], workers)[0].cost
+    samples = sum(cohort.samples_left for cohort in cohorts)
+    known = sum(c.samples_left for c in cohorts if speeds.measured(c.runs[0], len(c.runs), c.shared) is not None)
     return Estimate(
         runs=sum(len(cohort.runs) for cohort in cohorts),
         cohorts=len(cohorts),

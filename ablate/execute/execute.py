@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from ablate.execute.checkpoints import KeptCheckpoints
 from ablate.execute.choice import settings_on
 from ablate.execute.interrupts import Interrupts
 from ablate.execute.limits import Limits
@@ -28,6 +29,7 @@ def execute(
     stops: Mapping[str, StopRule] | None = None,
     weights: str | None = None,
     limits: Limits | None = None,
+    checkpoints: KeptCheckpoints | None = None,
 ) -> Summary:
     """Train those of ``runs`` that the store has no final record of; write records as soon as their cohort is done.
 
@@ -46,6 +48,7 @@ def execute(
         stops: What a run must reach to go on, by its digest; else its record has the status ``stopped``.
         weights: Folder in which the weights of complete runs are kept; None: they are not.
         limits: What ends the sweep early; None: nothing.
+        checkpoints: What cohorts that were cut off go on from, and leave while they train; None: nothing.
 
     Returns:
         Counts, and the runs that failed.
@@ -62,9 +65,18 @@ def execute(
     settings = settings_on(choice, device, workers, len(unique), engine)
     orders = [replace(order, weights=weights) for order in settings]
     progress = progress if progress is not None else Progress()
+    if checkpoints is not None and (trouble := checkpoints.make_folder()) is not None:
+        progress.say(trouble)
+        checkpoints = None
+    if checkpoints is not None:
+        orders = [checkpoints.settings(order) for order in orders]
     with Interrupts() as interrupts:
-        sweep = Sweep(unique, store, orders, choice, progress, max_members, stops or {}, interrupts)
-        return sweep.run(limits or Limits())
+        sweep = Sweep(unique, store, orders, choice, progress, max_members, stops or {}, interrupts, checkpoints)
+        try:
+            return sweep.run(limits or Limits())
+        finally:
+            if checkpoints is not None:
+                checkpoints.close()
 
 
 def measure_speeds(

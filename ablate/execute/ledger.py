@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from ablate.execute.estimate import Speeds
 from ablate.execute.progress import State
-from ablate.execute.summary import Failure, Summary
-from ablate.plan.cohorts import Cohort, hand_out
+from ablate.execute.summary import Failure, Summary, clock
+from ablate.plan.cohorts import Cohort, hand_out, samples_until
 from ablate.task.identity import flatten
 from ablate.task.record import Record, Status
 from ablate.task.run import Run, TimeLimited
@@ -54,12 +54,18 @@ class Flight:
     started: float = field(default_factory=time.monotonic)
     steps: dict[int, int] = field(default_factory=dict)
     """The last step that each member has finished."""
+    checkpoint: tuple[int, str] | None = None
+    """What it goes on from: the step, and when it was written."""
 
     @property
     def samples(self) -> int:
-        """Trained so far."""
-        runs = self.assignment.cohort.runs
-        return sum(samples_until(runs[member], step) for member, step in self.steps.items())
+        """Trained so far, since it started."""
+        runs, done = self.assignment.cohort.runs, self.assignment.cohort.done
+        return sum(
+            samples_until(runs[member], step) - samples_until(runs[member], done)
+            for member, step in self.steps.items()
+            if step > done
+        )
 
     @property
     def limit(self) -> float | None:
@@ -136,6 +142,15 @@ class Ledger:
         mine = flatten(run.identity)
         return " ".join(f"{path}={mine[path]}" for path in mine if path in self._varying) or f"seed={run.seed}"
 
+    def report(self, flight: Flight, trained: Sequence[Record], queue: Iterable[Assignment]) -> list[str]:
+        """What people are told when a cohort has ended."""
+        spent = clock(time.monotonic() - flight.started)
+        lines = [f"a cohort of {len(trained)} ended after {spent}; {self.state(queue)}"]
+        for run, record in zip(flight.assignment.cohort.runs, trained, strict=True):
+            if record.result.status == "failed":
+                lines.append(f"failed: {self.describe(run)}: {reason(record.result.error)}")
+        return lines
+
     @cached_property
     def _unit(self) -> str:
         return unit_of_work(self.runs.values())
@@ -174,7 +189,8 @@ class Ledger:
         while self._rates[0][0] < now - RATE_SECONDS:
             self._rates.popleft()
         since, samples_before = self._rates[0]
-        left = [max(0, f.assignment.cohort.samples - f.samples) for f in flights] + [t.cohort.samples for t in waiting]
+        left = [max(0, f.assignment.cohort.samples_left - f.samples) for f in flights]
+        left += [task.cohort.samples_left for task in waiting]
         speeds = [self._flight_speed(flight, now) for flight in flights]
         speeds += [self._cohort_speed(task.cohort) for task in waiting]
         costs = [samples / speed for samples, (speed, _) in zip(left, speeds, strict=True)]
@@ -222,11 +238,6 @@ def reason(error: str | None) -> str:
 def cost_in_seconds(speeds: Speeds, run: Run) -> float:
     """One worker's time for a run, for the balance between unlike runs."""
     return speeds.seconds(run, run.samples)
-
-
-def samples_until(run: Run, step: int) -> int:
-    """The work of a run up to a step; none is counted where it is not known how long the run is."""
-    return run.samples * min(step, run.length) // run.length if run.length else 0
 
 
 def samples_of(run: Run, record: Record) -> int:

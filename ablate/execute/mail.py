@@ -27,6 +27,7 @@ from ablate.store.plain_results import plain_record, record_of
 from ablate.store.provenance import collect, now
 from ablate.task.executor import (
     Answer,
+    CheckpointWritten,
     MeasureSpeed,
     Raised,
     Ready,
@@ -144,7 +145,7 @@ class SweepMail:
         """Where an answer lies, once it does."""
         return self.folder / "answers" / f"{worker}.{number}.json"
 
-    def steps(self, worker: str, number: int) -> Iterator[StepEnded]:
+    def steps(self, worker: str, number: int) -> Iterator[StepEnded | CheckpointWritten]:
         """What is new of how far a worker is with an order."""
         try:
             plain = json.loads((self.folder / "steps" / f"{worker}.json").read_text(encoding="utf-8"))
@@ -158,6 +159,8 @@ class SweepMail:
             by_step.setdefault(step, []).append(member)
         for step, members in sorted(by_step.items()):
             yield StepEnded(step, tuple(members))
+        for trouble in plain.get("troubles", []):
+            yield CheckpointWritten(0, trouble)
 
     def has_left(self, worker: str) -> bool:
         """Whether a worker has exited by itself."""
@@ -183,7 +186,10 @@ class WorkerMail:
         self._order: tuple[int, TrainCohort | MeasureSpeed] | None = None
         self._began = now()
         self._steps: dict[int, int] = {}
+        self._troubles: list[str] = []
         self._written = 0
+        self.is_cut_off = False
+        """Whether this worker leaves off because its time is up; it goes on later."""
         self._next_report = self._next_look = 0.0
         self._beat: tuple[bytes, float] = (b"", time.monotonic())
 
@@ -195,6 +201,9 @@ class WorkerMail:
         """
         if isinstance(answer, StepEnded):
             self._report(answer)
+            return
+        if isinstance(answer, CheckpointWritten):
+            self._advance(answer)
             return
         number = 0 if isinstance(answer, Ready) or self._order is None else self._order[0]
         content = json.dumps({"kind": type(answer).__name__, "content": self._plain(answer)})
@@ -211,11 +220,12 @@ class WorkerMail:
             EOFError: The sweep has ended, it seems.
         """
         pause, most = POLL_SECONDS
-        while not self._is_told_to_stop():
+        while not self.is_cut_off and not self._is_told_to_stop():
             order = _persistently(lambda: _open_order(self._folder, self._worker))
             if order is not None and self._may_begin(order):
                 self._order, self._began = order, now()
                 self._steps.clear()
+                self._troubles.clear()
                 return order[1]
             if self._is_orphaned():
                 raise EOFError
@@ -225,6 +235,8 @@ class WorkerMail:
 
     def poll(self) -> bool:
         """Whether to leave off what is in training."""
+        if self.is_cut_off:
+            return True
         if time.monotonic() < self._next_look:
             return False
         self._next_look = time.monotonic() + LOOK_SECONDS
@@ -247,13 +259,28 @@ class WorkerMail:
             return {"records": records, "seconds": answer.seconds, "hardware": hardware}
         return asdict(answer)
 
+    def _advance(self, answer: CheckpointWritten) -> None:
+        """What has been trained until here is not lost: the order is not begun in vain."""
+        if answer.trouble:
+            self._troubles.append(answer.trouble)
+            self._next_report = 0.0
+            self._report(StepEnded(0, ()))
+        elif self._order is not None:
+            tries = self._tries(self._order[0])
+            _persistently(lambda: tries.unlink(missing_ok=True))
+
     def _report(self, answer: StepEnded) -> None:
         self._steps |= dict.fromkeys(answer.members, answer.step)
         if self._order is not None and time.monotonic() >= self._next_report:
             self._next_report = time.monotonic() + STEP_SECONDS
             self._written += 1
             written = f"{os.getpid()} {self._written}"
-            plain = {"number": self._order[0], "written": written, "steps": list(self._steps.items())}
+            plain = {
+                "number": self._order[0],
+                "written": written,
+                "steps": list(self._steps.items()),
+                "troubles": self._troubles,
+            }
             try:
                 write_file(self._folder / "steps" / f"{self._worker}.json", json.dumps(plain).encode())
             except OSError:
@@ -262,7 +289,7 @@ class WorkerMail:
     def _may_begin(self, order: tuple[int, TrainCohort | MeasureSpeed]) -> bool:
         """Count how often an order was begun: one that never ends within the time that a worker has is given up."""
         number, message = order
-        tries = self._order_file(number).with_name(f".{self._worker}.{number}.tries")
+        tries = self._tries(number)
         begun = int(tries.read_text()) if tries.exists() else 0
         if begun < self._attempts:
             _persistently(lambda: write_file(tries, str(begun + 1).encode()))
@@ -275,6 +302,9 @@ class WorkerMail:
             else Raised(f"it was begun {times} and cut off each time, by its time limit or by preemption")
         )
         return False
+
+    def _tries(self, number: int) -> Path:
+        return self._order_file(number).with_name(f".{self._worker}.{number}.tries")
 
     def _order_file(self, number: int) -> Path:
         return self._folder / "orders" / f"{self._worker}.{number}"

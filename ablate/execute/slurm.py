@@ -5,7 +5,7 @@ data and a folder that it shares with the sweep (see :mod:`ablate.execute.mail`)
 writes the records.
 
 - A job that is preempted, or whose time limit is near, is put back into the queue (submitit has Slurm signal it), and
-  trains its cohort again; so does Slurm itself when a node fails.
+  goes on with its cohort from a checkpoint, or trains it again; so does Slurm itself when a node fails.
 - When the sweep's process dies, its jobs train what they have begun to the end, leave the results in the folder, and
   exit. The next sweep with this executor and the same folder takes the results over, and the jobs that still train.
 - When the sweep cannot reach Slurm or the folder for a while, it knows nothing of its jobs, and waits.

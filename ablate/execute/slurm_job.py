@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from ablate.execute.cut_off import CutOff
 from ablate.execute.mail import SweepMail, WorkerMail
 from ablate.execute.worker import serve
 from ablate.task.executor import MeasureSpeed, Stop, TrainCohort, WorkerSettings
@@ -26,7 +27,8 @@ class SlurmOptions(Fields):
     exclude: Annotated[str, Field(min_length=1)] | None = None
     """Nodes."""
     time: Annotated[int, Field(ge=1)] = 60
-    """Limit, in minutes. A job that reaches it goes back into the queue; a cohort must fit into it."""
+    """Limit, in minutes. A job that reaches it goes back into the queue, and on from its checkpoint; a cohort without
+    any must fit into it."""
     cpus: Annotated[int, Field(ge=1)] = 1
     """Processor cores of each job; on the CPU it trains with as many threads."""
     gpus: Annotated[int, Field(ge=0, le=1)] = 0
@@ -38,7 +40,7 @@ class SlurmOptions(Fields):
     signal: Annotated[int, Field(ge=1, le=3600)] = 90
     """Seconds before the time limit at which a job goes back into the queue."""
     requeues: Annotated[int, Field(ge=0)] = 3
-    """So often the same cohort may be cut off before it fails."""
+    """So often the same cohort may be cut off, without a checkpoint in between, before it fails."""
     folder: Annotated[str, Field(min_length=1)] | None = None
     """The folder that sweep and jobs share; None: ``slurm`` in the folder of results."""
 
@@ -65,7 +67,9 @@ class SlurmWorker:
         names = ["SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID"]
         number = "_".join(os.environ[name] for name in names if name in os.environ) or os.environ.get("SLURM_JOB_ID")
         mail = WorkerMail(Path(self.folder), self.name, {"slurm_job": number}, self.attempts)
-        serve(mail, self.settings)
+        cut_off = CutOff(mail)
+        serve(mail, self.settings, cut_off.use)
+        cut_off.go_back()
         mail.leave()
 
     def checkpoint(self) -> Any:

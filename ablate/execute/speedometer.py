@@ -26,7 +26,7 @@ class Speedometer:
     def seconds(self, cohort: Cohort) -> float | None:
         """How long a cohort will take; None: nothing like it was measured here."""
         speed = self.known.measured(cohort.runs[0], len(cohort.runs), cohort.shared)
-        return cohort.samples / speed if speed else None
+        return cohort.samples_left / speed if speed else None
 
     def keep(self, probe: Probe, samples_per_second: float) -> None:
         """Remember what a measurement found; 0: it found nothing."""
@@ -36,6 +36,8 @@ class Speedometer:
     def learn(self, flight: Flight, trained: Sequence[Record], seconds: float) -> None:
         """Remember how fast a cohort was trained whole; nothing is learned from one with a run that failed."""
         cohort = flight.assignment.cohort
+        if any("resumed" in record.result.notes for record in trained):
+            return
         samples = sum(samples_of(run, record) for record, run in zip(trained, cohort.runs, strict=True))
         if samples and seconds > 0.0 and not any(record.result.status == "failed" for record in trained):
             self._add(cohort.key, len(cohort.runs), cohort.shared, samples / seconds)

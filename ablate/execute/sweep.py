@@ -8,18 +8,19 @@ from dataclasses import replace
 from functools import partial
 from typing import NoReturn
 
+from ablate.execute.checkpoints import KeptCheckpoints, SweepCheckpoints
 from ablate.execute.choice import make_executor
 from ablate.execute.devices import speed_device
 from ablate.execute.doubts import Doubts
 from ablate.execute.interrupts import Interrupts
 from ablate.execute.keeper import Keeper
-from ablate.execute.ledger import Assignment, Flight, Ledger, cost_in_seconds, reason
+from ablate.execute.ledger import Assignment, Flight, Ledger, cost_in_seconds
 from ablate.execute.limits import Limits
 from ablate.execute.measuring import TICK_SECONDS, measure_sizes
 from ablate.execute.progress import Progress
 from ablate.execute.sizing import Sizing, members_by
 from ablate.execute.speedometer import Speedometer
-from ablate.execute.summary import Interrupted, Summary, clock
+from ablate.execute.summary import Interrupted, Summary
 from ablate.plan.cohorts import Cohort, default_members, form_cohorts
 from ablate.plan.prefixes import find_prefixes, read_off
 from ablate.store import Owner, Store, StoreUnavailable
@@ -29,6 +30,7 @@ from ablate.store.rescue import stem_of, take_up
 from ablate.task.errors import ConfigError
 from ablate.task.executor import (
     Answer,
+    CheckpointWritten,
     Died,
     ExecutorChoice,
     OutlivesSweep,
@@ -40,7 +42,7 @@ from ablate.task.executor import (
     Worker,
     WorkerSettings,
 )
-from ablate.task.record import Record, Result, StopRule
+from ablate.task.record import Result, StopRule
 from ablate.task.run import Run
 
 GRACE_SECONDS = 5.0
@@ -65,6 +67,7 @@ class Sweep:
         max_members: Most members of a cohort; None: as many as pay.
         stops: What a run must reach to go on, by its digest.
         interrupts: Whether somebody wants it to stop.
+        checkpoints: What cohorts that were cut off go on from; None: nothing.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Sweep:
         max_members: int | None,
         stops: Mapping[str, StopRule],
         interrupts: Interrupts,
+        checkpoints: KeptCheckpoints | None = None,
     ) -> None:
         self.store, self.progress, self.interrupts = store, progress, interrupts
         self.max_members, self.workers, self.stops = max_members, len(orders), stops
@@ -91,6 +95,7 @@ class Sweep:
         self.next_renewal = time.monotonic() + RENEWAL
         self.next_poll = self.next_display = 0.0
         self.end_of_grace: float | None = None
+        self.checkpoints = SweepCheckpoints(checkpoints, stops, progress.say)
         self.keeper, self.doubts = Keeper(store, self.owner), Doubts(store)
         self.store_is_gone = False
         store.wait_only_while(lambda: not interrupts.asked)
@@ -108,9 +113,10 @@ class Sweep:
             for path, count in take_up(self.store):
                 self.progress.say(f"{count} results of an earlier sweep taken up from {path}")
             self._take_over()
+            self.checkpoints.begin(self.store)
             self._plan(is_first=True)
             if self.ledger.open and self.max_members is None and self.measures:
-                self._measure([run for assignment in self.queue for run in assignment.cohort.runs])
+                self._measure([run for task in self.queue if not task.cohort.done for run in task.cohort.runs])
                 self._plan(is_first=False)
             if self.ledger.open:
                 self.progress.start(self.ledger.state(self.queue))
@@ -155,13 +161,11 @@ class Sweep:
 
     def _is_over(self, limits: Limits) -> bool:
         """Whether the sweep leaves off early now."""
-        if limits.fail_fast and (failures := self.ledger.summary().failures):
-            self.progress.say(f"a run has failed, and nothing more is trained: {failures[0].description}")
-            return True
-        if limits.is_out_of_time(time.monotonic() - self.begun) and not self.ledger.flights:
-            self.progress.say("the time is over (--max-hours), and nothing more is trained")
-            return True
-        return False
+        failures, seconds = self.ledger.summary().failures, time.monotonic() - self.begun
+        why = limits.why_over(failures, seconds, is_training=bool(self.ledger.flights))
+        if why is not None:
+            self.progress.say(why)
+        return why is not None
 
     def _step(self, *, may_begin: bool) -> None:
         if self.interrupts.asked:
@@ -226,13 +230,14 @@ class Sweep:
             self.ledger.settle(record, "read_off")
             del lacking[record.digest]
         prefixes = find_prefixes(lacking.values())
-        cohorts = form_cohorts(
-            prefixes.trained,
+        form = partial(
+            form_cohorts,
             workers=self.workers,
             max_members=self.max_members,
             members=members_by(self.speedometer.known, default_members),
             cost=partial(cost_in_seconds, self.speedometer.known),
         )
+        cohorts = self.checkpoints.cohorts(prefixes.trained, form)
         self.queue = deque(Assignment(cohort, prefixes.read_off) for cohort in cohorts)
 
     def _measure(self, runs: Sequence[Run], *, everything: bool = False) -> None:
@@ -251,13 +256,19 @@ class Sweep:
                 self._plan(is_first=False)
         for worker in free:
             if worker.is_ready and (assignment := self._leased()) is not None:
-                self.ledger.flights[worker] = Flight(assignment, now(), self.speedometer.seconds(assignment.cohort))
+                self.ledger.flights[worker] = self._flight(assignment)
                 runs = assignment.cohort.runs
                 stops = tuple((i, self.stops[run.digest]) for i, run in enumerate(runs) if run.digest in self.stops)
                 worker.send(TrainCohort(runs, stops))
         free = [worker for worker in self.pool.workers if worker not in self.ledger.flights]
         while len(free) < len(self.queue) and not self.pool.is_full:
             free.append(self.pool.start())
+
+    def _flight(self, assignment: Assignment) -> Flight:
+        cohort, found = assignment.cohort, self.checkpoints.written(assignment.cohort)
+        if cohort.done:
+            self.progress.say(f"a cohort of {len(cohort.runs)} goes on after step {cohort.done} of {cohort.length}")
+        return Flight(assignment, now(), self.speedometer.seconds(cohort), checkpoint=found)
 
     def _leased(self) -> Assignment | None:
         """The next assignment, less the runs that another sweep is training or has trained since."""
@@ -270,7 +281,8 @@ class Sweep:
                 for run in mine
             }
             if mine:
-                assignment = replace(assignment, cohort=Cohort(mine), shorter=shorter)
+                cohort = assignment.cohort if mine == assignment.cohort.runs else Cohort(mine)
+                assignment = replace(assignment, cohort=cohort, shorter=shorter)
                 granted -= set(assignment.digests)
             if granted:
                 self.store.release(self.owner, granted)
@@ -284,6 +296,8 @@ class Sweep:
         match answer:
             case StepEnded(step, members):
                 self.ledger.flights[worker].steps |= dict.fromkeys(members, step)
+            case CheckpointWritten(_, trouble):
+                self.checkpoints.hear(trouble)
             case Trained(results, seconds, hardware):
                 self._keep(worker, results, seconds, hardware)
             case Raised(traceback, is_engine) if is_engine or worker not in self.ledger.flights:
@@ -316,6 +330,11 @@ class Sweep:
     def _give_up(self, worker: Worker, error: str, *, may_retry: bool) -> None:
         """A cohort was trained in vain: its members are tried again one by one, or fail."""
         flight = self.ledger.flights[worker]
+        if (cohort := self.checkpoints.gone_on(flight)) is not None:
+            self.ledger.land(worker, None)
+            self.queue.appendleft(replace(flight.assignment, cohort=cohort))
+            return
+        self.checkpoints.remove(flight.assignment.cohort)
         if may_retry:
             self.ledger.land(worker, None)
             retries = [
@@ -335,20 +354,15 @@ class Sweep:
         trained, derived = self.keeper.take(worker, flight, results, hardware)
         self.ledger.land(worker, trained)
         self.keeper.save(flight.assignment.digests)
+        self.checkpoints.remove(flight.assignment.cohort)
         for record in trained:
             self.ledger.settle(record, "trained")
         for record in derived:
             self.ledger.settle(record, "read_off")
         if seconds is not None:
             self.speedometer.learn(flight, trained, seconds)
-        self._report(flight, trained)
-
-    def _report(self, flight: Flight, trained: Sequence[Record]) -> None:
-        spent = clock(time.monotonic() - flight.started)
-        self.progress.say(f"a cohort of {len(trained)} ended after {spent}; {self.ledger.state(self.queue)}")
-        for run, record in zip(flight.assignment.cohort.runs, trained, strict=True):
-            if record.result.status == "failed":
-                self.progress.say(f"failed: {self.ledger.describe(run)}: {reason(record.result.error)}")
+        for line in self.ledger.report(flight, trained, self.queue):
+            self.progress.say(line)
 
     # Without the store
 

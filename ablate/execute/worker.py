@@ -6,15 +6,18 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any, Protocol
 
 from ablate.execute.interrupts import STOP_SIGNALS
-from ablate.task.engine import Engine, KeepsWeights
+from ablate.task.checkpoint import Checkpoints
+from ablate.task.engine import Engine, KeepsWeights, Resumable
 from ablate.task.errors import ConfigError
 from ablate.task.executor import (
     Answer,
+    CheckpointWritten,
     MeasureSpeed,
     Raised,
     Ready,
@@ -59,20 +62,31 @@ def main(connection: "Connection[Any, Any]", settings: WorkerSettings) -> None:
     serve(connection, settings)
 
 
-def serve(connection: Line, settings: WorkerSettings) -> None:
+def serve(connection: Line, settings: WorkerSettings, use: Callable[[Checkpoints], None] | None = None) -> None:
     """Do what is asked for until told to stop.
 
     Args:
         connection: The line to the sweep's process.
         settings: How to train.
+        use: This is called with the worker's checkpoints, where it keeps any.
     """
-    engines = _Engines(settings)
+    ear = _Ear(connection)
+    checkpoints = None
+    if settings.checkpoints is not None:
+        folder = Path(settings.checkpoints)
+        checkpoints = Checkpoints(folder, settings.checkpoint_seconds, ear.is_told_to_stop, ear.tell_checkpoint)
+        if use is not None:
+            use(checkpoints)
+    engines = _Engines(settings, checkpoints)
     try:
         connection.send(Ready({"device": settings.device, "threads": settings.threads}))
         while not isinstance(message := connection.recv(), Stop):
-            _measure(message, engines, connection) if isinstance(message, MeasureSpeed) else _train(
-                message, engines, connection
-            )
+            if isinstance(message, MeasureSpeed):
+                _measure(message, engines, connection)
+            else:
+                _train(message, engines, ear)
+                if checkpoints is not None:
+                    checkpoints.end()
     except ConfigError as error:
         connection.send(Refused(tuple(error.problems)))
     except (EOFError, BrokenPipeError, ConnectionResetError, _Stopped):
@@ -85,11 +99,30 @@ class _Stopped(BaseException):
     """Raised at the end of a step to leave off; no Exception, so that an engine takes it for no member's fault."""
 
 
+class _Ear:
+    """Hears, while a cohort is in training, whether to leave off."""
+
+    def __init__(self, connection: Line) -> None:
+        self.connection = connection
+        self._is_told = False
+
+    def is_told_to_stop(self) -> bool:
+        if not self._is_told and self.connection.poll():
+            self._is_told = isinstance(self.connection.recv(), Stop)
+        return self._is_told
+
+    def tell_checkpoint(self, step: int, trouble: str) -> None:
+        """Say that a checkpoint was written, or what is wrong with one, and leave off where that was waited for."""
+        self.connection.send(CheckpointWritten(step, trouble))
+        if not trouble and self.is_told_to_stop():
+            raise _Stopped
+
+
 class _Engines:
     """One of each kind that is asked for: a run's engine and what it brings is loaded when the first one comes."""
 
-    def __init__(self, settings: WorkerSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: WorkerSettings, checkpoints: Checkpoints | None) -> None:
+        self._settings, self._checkpoints = settings, checkpoints
         self._made: dict[str, Engine] = {}
 
     def of(self, run: Run) -> Engine:
@@ -101,14 +134,18 @@ class _Engines:
                 if not isinstance(engine, KeepsWeights):
                     raise ConfigError(f"keep = weights: runs of task {run.task} leave no weights that could be kept")
                 engine.keep_weights(self._settings.weights)
+            if self._checkpoints is not None and isinstance(engine, Resumable):
+                engine.keep_checkpoints(self._checkpoints)
             self._made[place] = engine
         return self._made[place]
 
 
-def _train(message: TrainCohort, engines: _Engines, connection: Line) -> None:
+def _train(message: TrainCohort, engines: _Engines, ear: _Ear) -> None:
+    connection = ear.connection
+
     def on_step(step: int, members: Sequence[int]) -> None:
         connection.send(StepEnded(step, tuple(members)))
-        if connection.poll() and isinstance(connection.recv(), Stop):
+        if ear.is_told_to_stop():
             raise _Stopped
 
     engine = engines.of(message.runs[0])

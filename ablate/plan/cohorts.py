@@ -26,6 +26,8 @@ class Cohort:
 
     runs: tuple[Run, ...]
     """The runs with the same ``cohort_key``; longest first, then by seed."""
+    done: int = 0
+    """Steps that they have behind them, from which they are gone on with."""
 
     @property
     def key(self) -> str:
@@ -42,11 +44,21 @@ class Cohort:
         """Training samples of all members over all their epochs."""
         return sum(run.samples for run in self.runs)
 
+    @cached_property
+    def samples_left(self) -> int:
+        """Those that they have not behind them."""
+        return self.samples - sum(samples_until(run, self.done) for run in self.runs)
+
     @property
     def length(self) -> int | None:
         """Steps of the longest member; None: not known."""
         lengths = [run.length for run in self.runs if run.length is not None]
         return max(lengths) if lengths else None
+
+
+def samples_until(run: Run, step: int) -> int:
+    """The work of a run up to a step; none is counted where it is not known how long the run is."""
+    return run.samples * min(step, run.length) // run.length if run.length else 0
 
 
 def samples(run: Run) -> int:

@@ -1,12 +1,14 @@
 """How and where runs are executed: nothing here can change a result, so nothing here is part of a run's identity."""
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from ablate.task.checkpoint import FOLDER
 from ablate.task.errors import ConfigError
 from ablate.task.executor import LOCAL, ExecutorChoice
 from ablate.task.executor_options import executor_options
@@ -19,6 +21,8 @@ PREFIX = "launch."
 
 STORE_VARIABLE = "ABLATE_STORE"
 """Environment variable with the store of command lines that name none: no password stands in a command line."""
+
+NUMBER = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,9})?")
 
 OF_EXECUTOR = "executor."
 """Before an option of the executor that is chosen, such as ``executor.partition=gpu``."""
@@ -39,6 +43,9 @@ class Launch(Fields):
     """Most runs trained together; null: bounded by measurement and memory."""
     keep: Literal["records", "weights"] = "records"
     """``weights``: what trains now leaves its weights in the folder of results, too."""
+    checkpoint_minutes: Annotated[float, Field(ge=0.0)] = 10.0
+    """How often a cohort in training leaves what it can go on from when it is cut off; one that takes less leaves
+    nothing. 0: never."""
     executor: Annotated[str, Field(min_length=1)] = LOCAL
     """Where engines run, by name; ``ablate plugins`` lists which there are."""
     executor_options: dict[str, str] = Field(default_factory=dict)
@@ -80,6 +87,11 @@ class Launch(Fields):
     def weights_folder(self) -> str | None:
         """Where weights are kept; None: they are not."""
         return str(Path(self.results) / "weights") if self.keep == "weights" else None
+
+    @property
+    def checkpoints_folder(self) -> Path | None:
+        """Where checkpoints are kept; None: they are not."""
+        return Path(self.results) / FOLDER if self.checkpoint_minutes else None
 
 
 LAUNCH_KEYS = tuple(name for name in Launch.model_fields if name != "executor_options")
@@ -149,6 +161,8 @@ def check_options(choice: ExecutorChoice) -> None:
 def _value(key: str, text: str) -> Any:
     if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
         text = text[1:-1]
+    if key == "checkpoint_minutes" and NUMBER.fullmatch(text):
+        return float(text)
     if key in ("workers", "cohort_size") and text.isascii() and text.removeprefix("-").isdigit() and len(text) < 20:
         return int(text)
     return None if text == "null" and key in ("store", "workers", "cohort_size") else text

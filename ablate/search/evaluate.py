@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
-from ablate.execute import Progress, execute
+from ablate.execute import KeptCheckpoints, Progress, execute
 from ablate.execute.progress import State
 from ablate.plan.cohorts import default_members
 from ablate.plan.launch import Launch
@@ -66,6 +66,7 @@ class Trainer:
             workers=launch.workers,
             device=launch.device,
             executor=launch.choice,
+            checkpoints=KeptCheckpoints.of(launch),
             progress=_Renewing(shown, renew) if renew is not None else shown,
             engine=engine,
         )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from ablate.task.checkpoint import Checkpoints
 from ablate.task.record import Measurement, Result, StopRule
 from ablate.task.run import Run
 
@@ -80,4 +81,16 @@ class KeepsWeights(Protocol):
         """
 
 
-__all__ = ["Engine", "KeepsWeights", "Measurement", "OnStep", "Result", "Speed", "StopRule"]
+@runtime_checkable
+class Resumable(Protocol):
+    """What an engine has beside :class:`Engine` whose runs go on where they were cut off."""
+
+    def keep_checkpoints(self, checkpoints: Checkpoints) -> None:
+        """Write checkpoints whenever they are due from now on, and go on from those that are there.
+
+        Args:
+            checkpoints: The worker's.
+        """
+
+
+__all__ = ["Checkpoints", "Engine", "KeepsWeights", "Measurement", "OnStep", "Result", "Resumable", "Speed", "StopRule"]

@@ -43,6 +43,10 @@ class WorkerSettings:
     """``module:class`` of an engine that trains all runs, instead of the one that each names."""
     weights: str | None = None
     """Folder in which engines that can (see :class:`ablate.task.engine.KeepsWeights`) keep weights of complete runs."""
+    checkpoints: str | None = None
+    """Folder in which engines that can (see :class:`ablate.task.engine.Resumable`) keep checkpoints; None: none are."""
+    checkpoint_seconds: float = 600.0
+    """Between two checkpoints of a cohort."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,15 @@ class StepEnded:
     step: int
     members: tuple[int, ...]
     """Positions in ``TrainCohort.runs``."""
+
+
+@dataclass(frozen=True)
+class CheckpointWritten:
+    """A worker says that the cohort can be gone on with from here, or why not."""
+
+    step: int
+    trouble: str = ""
+    """For people; empty: all is well."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +142,7 @@ class Died:
     reason: str
 
 
-Answer = Ready | StepEnded | Trained | SpeedMeasured | Raised | Refused
+Answer = Ready | StepEnded | CheckpointWritten | Trained | SpeedMeasured | Raised | Refused
 
 
 class Worker(Protocol):

@@ -14,10 +14,12 @@ from pathlib import Path
 from ablate.images.config import SGD, FashionMNIST, Train
 from ablate.images.metrics import measured_epoch
 from ablate.images.run import RunConfig
+from ablate.task.checkpoint import content_of
 from ablate.task.engine import Speed
 from ablate.task.record import Result
 
 DIVERGES, FAILS, RAISES, KILLS, KILLS_IN_COMPANY, BLOCKS, WAITS = 101.0, 102.0, 103.0, 104.0, 105.0, 106.0, 107.0
+KILLS_ONCE = 108.0
 IMAGES = 100
 
 
@@ -93,10 +95,36 @@ def misbehave(config, members, number):
         raise ArithmeticError("the cohort raises")
     if lr == KILLS or (lr == KILLS_IN_COMPANY and members > 1):
         os.kill(os.getpid(), signal.SIGKILL)
+    if lr == KILLS_ONCE and number == 3 and not (killed := Path(config.data.root) / "killed").exists():
+        killed.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
     if lr == BLOCKS:
         say("blocked", os.getpid())
         read, _ = os.pipe()
         os.read(read, 1)
+
+
+class Resuming(Engine):
+    """Leaves a checkpoint after every step that one is due, and says from which step it begins."""
+
+    def keep_checkpoints(self, checkpoints):
+        self._checkpoints = checkpoints
+
+    def train(self, runs, on_step, stops):
+        digests = [config.digest for config in runs]
+        content = content_of(digests, stops)
+        self._checkpoints.begin()
+        found = self._checkpoints.read(content, "version", "cpu")
+        done = 0 if found is None else found[0].step
+        (Path(runs[0].data.root) / f"begins {len(runs)} at {done} {uuid.uuid4().hex}").touch()
+        for number in range(done + 1, max(config.train.epochs for config in runs) + 1):
+            for config in runs:
+                misbehave(config, len(runs), number)
+            if self._checkpoints.is_due():
+                about = {"runs": digests, "step": number, "content": content, "version": "version", "device": "cpu"}
+                self._checkpoints.write(content, about, lambda: b"state")
+            on_step(number, [i for i, config in enumerate(runs) if number <= config.train.epochs])
+        return [expected(config) for config in runs]
 
 
 class Measurable(Engine):

@@ -7,7 +7,7 @@ import execute_fakes as fakes
 import pytest
 from execute_fakes import run
 
-from ablate.execute import execute
+from ablate.execute import KeptCheckpoints, Progress, execute
 from ablate.execute.choice import make_executor
 from ablate.store import Owner, open_store
 from ablate.task.errors import ConfigError
@@ -28,6 +28,16 @@ from ablate.task.executor import (
 
 PATIENCE = 120.0
 """Seconds until a test gives up on a worker."""
+
+
+class Said(Progress):
+    """Remembers what is said."""
+
+    def __init__(self):
+        self.lines = []
+
+    def say(self, text):
+        self.lines.append(text)
 
 
 @pytest.fixture(params=["local", "slurm", "ray"])
@@ -267,6 +277,20 @@ def test_a_sweep_loses_nothing_and_trains_nothing_twice(place, tmp_path):
         summary = execute(fine, store, **options)
         assert (summary.trained, summary.reused) == (0, len(fine))
         assert len(store.lease([r.digest for r in bad], Owner.current())) == len(bad)
+
+
+def test_a_cohort_whose_worker_is_killed_goes_on_from_its_checkpoint(place, tmp_path):
+    runs = [run(fakes.KILLS_ONCE, seed, root=str(tmp_path)) for seed in range(2)]
+    kept, said = KeptCheckpoints(tmp_path / "checkpoints", 0.0), Said()
+    options = {"workers": 1, "device": "cpu", "engine": "execute_fakes:Resuming", "executor": place, "progress": said}
+    with open_store(str(tmp_path / "runs.db")) as store:
+        summary = execute(runs, store, checkpoints=kept, max_members=2, **options)
+        assert (summary.complete, summary.deaths) == (2, 1)
+        assert {repr(record.result.curves) for record in store.all()} == {repr(fakes.expected(r).curves) for r in runs}
+    begun = sorted(file.name.rpartition(" ")[0] for file in tmp_path.glob("begins *"))
+    assert begun == ["begins 2 at 0", "begins 2 at 2"]
+    assert "a cohort of 2 goes on after step 2 of 4" in said.lines
+    assert not (tmp_path / "checkpoints").exists()
 
 
 def test_what_a_user_has_to_mend_ends_a_sweep_with_one_message(place, tmp_path):

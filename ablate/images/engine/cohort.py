@@ -2,8 +2,10 @@
 
 import contextlib
 import copy
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -26,6 +28,24 @@ from ablate.images.run import RunConfig
 
 Measure = Callable[..., tuple[Tensor, Tensor]]
 Update = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Where an epoch stands of which some steps have been trained."""
+
+    step: int
+    """Steps trained."""
+    sums: Tensor
+    """Losses and correct answers so far, ``[2, K]``."""
+    noise: Sequence[Tensor]
+    """States of the generators of layers that draw."""
+    before: Callable[[], None] = lambda: None
+    """This is called before the next step."""
+
+
+AfterStep = Callable[[Callable[[], Part]], None]
+"""Called with what tells where the epoch stands."""
 
 
 class FusedCohort:
@@ -56,23 +76,42 @@ class FusedCohort:
         self.compiled: tuple[Measure, Update] | None = None
         self._compile()
 
-    def train_epoch(self, steps: int | None = None) -> Tensor:
+    def train_epoch(
+        self,
+        steps: int | None = None,
+        part: Part | None = None,
+        after_step: AfterStep | None = None,
+    ) -> Tensor:
         """Train one epoch; reads nothing back from the device.
 
         Args:
             steps: Only so many, for a measurement; None: the whole epoch.
+            part: What of it has been trained already; None: nothing.
+            after_step: This is called after each step but the last.
 
         Returns:
             Mean loss and accuracy of each member, float64 ``[2, K]``: running means, each before its update.
         """
         table = self._coefficients()
         noise = self._noise()
+        drawing = [generator for _, generators in noise for generator in generators if generator is not None]
         sums = torch.zeros(2, len(self.members), dtype=torch.float64, device=self.device)
         self.model.train()
-        for step, (x, labels) in enumerate(itertools.islice(self.batches.epoch(self.epoch), steps)):
+        batches, first = self.batches.epoch(self.epoch), 0
+        if part is not None:
+            first = part.step
+            sums.copy_(part.sums)
+            for generator, state in zip(drawing, part.noise, strict=True):
+                generator.set_state(state)
+            for _ in itertools.islice(batches, first):
+                """They have been trained on."""
+            part.before()
+        for step, (x, labels) in enumerate(itertools.islice(batches, steps), start=first):
             for layer, generators in noise:
                 layer.draw(x.shape[1], generators, self.device)
             self._step(x, labels, {name: rows[step] for name, rows in table.items()}, sums)
+            if after_step is not None and step + 1 < self.batches.steps:
+                after_step(functools.partial(_part, step + 1, sums, drawing))
         self.epoch += 1
         return sums / self.batches.samples
 
@@ -237,3 +276,7 @@ class FusedCohort:
             "fused": bool(self.model.steps),
             "fused_reason": "; ".join(self.model.unfused) or None,
         }
+
+
+def _part(step: int, sums: Tensor, drawing: Sequence[torch.Generator]) -> Part:
+    return Part(step, sums, [generator.get_state() for generator in drawing])

@@ -9,13 +9,14 @@ import math
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ablate.images.data import Images, class_counts
+from ablate.images.engine.checkpoints import CohortCheckpoints, Standing
 from ablate.images.engine.cohort import FusedCohort
 from ablate.images.engine.further_metrics import further_guesses
 from ablate.images.engine.own_metrics import OwnMetrics
@@ -23,6 +24,7 @@ from ablate.images.engine.stack import UnstackableError
 from ablate.images.engine.weights import save_weights
 from ablate.images.metrics import guesses_of, measured_epoch
 from ablate.images.run import RunConfig
+from ablate.task.checkpoint import Checkpoints, content_of
 from ablate.task.engine import OnStep
 from ablate.task.errors import ConfigError
 from ablate.task.record import Guess, Measurement, Result, Status, StopRule
@@ -36,6 +38,7 @@ def train(
     on_epoch: OnStep | None = None,
     stops: Mapping[int, StopRule] | None = None,
     keep: Path | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> list[Result]:
     """Train runs, as few cohorts as their shapes allow.
 
@@ -52,13 +55,15 @@ def train(
             positions in ``configs``. After a fault, epochs are reported again. What it raises is passed on.
         stops: The stops by position in ``configs``: what a run must reach to go on.
         keep: Folder in which the weights of complete runs are kept; None: they are not.
+        checkpoints: What cohorts that were cut off go on from, and where they leave what others may; None: nothing.
 
     Returns:
         One result for each run, in order; never raises for a member's fault.
     """
     results: dict[int, Result] = {}
+    work = _Work(configs, images, device, stops or {}, keep, checkpoints)
     for cohort in _by_key(configs):
-        _train_apart(cohort, configs, images, device, on_epoch, stops or {}, results, keep)
+        _train_apart(cohort, work, on_epoch, results)
     return _with_guesses(configs, images, results)
 
 
@@ -85,22 +90,31 @@ def _by_key(configs: Sequence[RunConfig]) -> list[list[int]]:
     return list(groups.values())
 
 
-def _train_apart(
-    members: list[int],
-    configs: Sequence[RunConfig],
-    images: Images,
-    device: torch.device,
-    on_epoch: OnStep | None,
-    stops: Mapping[int, StopRule],
-    results: dict[int, Result],
-    keep: Path | None,
-) -> None:
+@dataclass(frozen=True)
+class _Work:
+    """What all cohorts of a call are trained on and by; see :func:`train`."""
+
+    configs: Sequence[RunConfig]
+    images: Images
+    device: torch.device
+    stops: Mapping[int, StopRule]
+    keep: Path | None
+    checkpoints: Checkpoints | None
+
+    def content(self, members: Sequence[int]) -> str:
+        """Names some of the runs as a cohort."""
+        stops = {k: self.stops[i] for k, i in enumerate(members) if i in self.stops}
+        keeps = "records" if self.keep is None else "weights"
+        return content_of([self.configs[i].digest for i in members], stops, keeps=keeps)
+
+
+def _train_apart(members: list[int], work: _Work, on_epoch: OnStep | None, results: dict[int, Result]) -> None:
     """Train a cohort, and its parts apart where it cannot be trained as one."""
     pending: list[tuple[list[int], dict[str, Any]]] = [(members, {})]
     while pending:
         members, notes = pending.pop()
         curves: dict[int, list[Measurement]] = {i: [] for i in members}
-        epochs = _train_cohort(members, configs, images, device, stops, notes, curves, results, keep)
+        epochs = _train_cohort(members, work, notes, curves, results)
         while True:
             try:
                 finished = next(epochs, None)
@@ -122,14 +136,10 @@ def _train_apart(
 
 def _train_cohort(
     members: list[int],
-    configs: Sequence[RunConfig],
-    images: Images,
-    device: torch.device,
-    stops: Mapping[int, StopRule],
+    work: _Work,
     notes: dict[str, Any],
     curves: dict[int, list[Measurement]],
     results: dict[int, Result],
-    keep: Path | None,
 ) -> Iterator[tuple[int, list[int]]]:
     """The training loop: epoch after epoch until every member has left.
 
@@ -138,13 +148,17 @@ def _train_cohort(
     """
     for i in members:
         results.pop(i, None)
-    cohort = FusedCohort([configs[i] for i in members], images, device)
-    notes.update(cohort.notes)
+    configs, stops = work.configs, work.stops
+    cohort = FusedCohort([configs[i] for i in members], work.images, work.device)
     own_metrics = OwnMetrics(cohort)
+    standing = Standing([configs[i].digest for i in members], members, curves, results)
+    saved = CohortCheckpoints(work.checkpoints, work.content(members), cohort, standing)
+    part = saved.resume()
+    notes.update(cohort.notes)
     while cohort.members:
-        start = time.perf_counter()
-        measured = [own_metrics.train_epoch(), cohort.validate(), cohort.test()]
-        trained = own_metrics.trained()
+        start = saved.begin_epoch()
+        measured = [own_metrics.train_epoch(part, saved.after_step), cohort.validate(), cohort.test()]
+        trained, part = own_metrics.trained(), None
         notes.update(cohort.notes)  # a compiler may have failed
         metrics: list[Any] = [None if m is None else m.T.tolist() for m in measured]
         seconds = (time.perf_counter() - start) / len(cohort.members)
@@ -167,8 +181,8 @@ def _train_cohort(
             status: Status | None = None if finite else "diverged"
             if finite and cohort.epoch == configs[i].train.epochs:
                 status = "complete"
-                if keep is not None:
-                    save_weights(keep, configs[i], cohort.state(row), images, cohort.epoch)
+                if work.keep is not None:
+                    save_weights(work.keep, configs[i], cohort.state(row), work.images, cohort.epoch)
             elif finite and i in stops and stops[i].stops(curves[i][-1]):
                 status = "stopped"
             if status is None:
@@ -176,4 +190,5 @@ def _train_cohort(
             else:
                 results[i] = Result(status, tuple(curves[i]), notes=dict(notes))
         cohort.keep(staying)
+        saved.after_epoch()
         yield cohort.epoch, current

@@ -13,6 +13,7 @@ from ablate.images.engine.kernels import keep_freed_memory
 from ablate.images.engine.measure import measure
 from ablate.images.parts import code_of
 from ablate.images.run import RunConfig
+from ablate.task.checkpoint import Checkpoints
 from ablate.task.engine import OnStep, Speed
 from ablate.task.errors import ConfigError
 from ablate.task.record import Result, StopRule
@@ -38,6 +39,7 @@ class ImageEngine:
         self.hardware: Mapping[str, Any] = {"gpu": None}
         self._images: dict[str, Images] = {}
         self._keep: Path | None = None
+        self._checkpoints: Checkpoints | None = None
         if self._device.type == "cpu":
             keep_freed_memory()
             return
@@ -54,6 +56,10 @@ class ImageEngine:
             folder: Made where needed.
         """
         self._keep = Path(folder)
+
+    def keep_checkpoints(self, checkpoints: Checkpoints) -> None:
+        """See :class:`ablate.task.engine.Resumable`."""
+        self._checkpoints = checkpoints
 
     def load(self, runs: Sequence[RunConfig]) -> None:
         """Load the data set of these runs, once."""
@@ -73,7 +79,15 @@ class ImageEngine:
         self.load(runs)
         code = code_notes(runs[0])
         images = self._images[_key(runs)]
-        results = train(runs, images, device=self._device, on_epoch=on_step, stops=stops, keep=self._keep)
+        results = train(
+            runs,
+            images,
+            device=self._device,
+            on_epoch=on_step,
+            stops=stops,
+            keep=self._keep,
+            checkpoints=self._checkpoints,
+        )
         if not code:
             return results
         return [replace(result, notes={**result.notes, "code": code}) for result in results]

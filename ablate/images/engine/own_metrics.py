@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ablate.images.engine.cohort import FusedCohort
+from ablate.images.engine.cohort import AfterStep, FusedCohort, Part
 from ablate.images.metrics import COSTS, GAP
 
 
@@ -27,17 +27,22 @@ class OwnMetrics:
         if "multiply_adds" in self.costs:
             self.costs["multiply_adds"] = float(sum(layer.multiply_adds for layer in cohort.layers()))
 
-    def train_epoch(self) -> Tensor:
-        """An epoch of the cohort, timed where that is wanted (which waits for the device at its end).
+    def train_epoch(self, part: Part | None = None, after_step: AfterStep | None = None) -> Tensor:
+        """Train an epoch of the cohort, timed where that is wanted (which waits for the device at its end).
 
         The one thread of a worker on the CPU is timed by its processor time, which another program on the core does
         not lengthen.
+
+        Args:
+            part: As for :meth:`FusedCohort.train_epoch`.
+            after_step: As there; an epoch that is timed is not left.
         """
+        is_timed = "step_ms" in self.costs
         one_thread = self.cohort.device.type == "cpu" and torch.get_num_threads() == 1
         clock = time.thread_time if one_thread else time.perf_counter
         start = clock()
-        means = self.cohort.train_epoch()
-        if "step_ms" in self.costs:
+        means = self.cohort.train_epoch(None, part, None if is_timed else after_step)
+        if is_timed:
             means.tolist()
             self.costs["step_ms"] = 1000.0 * (clock() - start) / self.cohort.batches.steps
         return means
