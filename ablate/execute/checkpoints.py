@@ -1,5 +1,6 @@
 """Checkpoints as a sweep sees them: which cohorts go on from one, and which of them nobody needs any more."""
 
+import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -17,6 +18,7 @@ from ablate.task.run import Run
 
 KEPT_SECONDS = 30 * 24 * 3600.0
 """A checkpoint that nobody has gone on with for so long is removed."""
+ASIDE = ".*.aside"
 ASIDE_SECONDS = 24 * 3600.0
 """So is what a process left that was killed while it wrote one."""
 
@@ -90,15 +92,17 @@ class KeptCheckpoints:
             store: With the records.
         """
         now = time.time()
-        for checkpoint in list(checkpoints_in(self.folder)):
-            statuses = store.status_of(checkpoint.runs)
-            if len(statuses) == len(set(checkpoint.runs)) and all(status in FINAL for status in statuses.values()):
-                _remove(checkpoint.file)
-        for pattern, seconds in ((f"*{ENDING}", KEPT_SECONDS), (".*.aside", ASIDE_SECONDS)):
-            for file in self.folder.glob(pattern):
+        found = [(checkpoint.file, checkpoint.runs) for checkpoint in checkpoints_in(self.folder)]
+        found += [(folder, (folder.name,)) for folder in self.folder.glob("[0-9a-f]" * 64)]
+        for path, runs in found:
+            statuses = store.status_of(runs)
+            if len(statuses) == len(set(runs)) and all(status in FINAL for status in statuses.values()):
+                _remove(path)
+        for pattern, seconds in ((f"*{ENDING}", KEPT_SECONDS), ("[0-9a-f]" * 64, KEPT_SECONDS), (ASIDE, ASIDE_SECONDS)):
+            for path in self.folder.glob(pattern):
                 with suppress(OSError):
-                    if now - file.stat().st_mtime > seconds:
-                        _remove(file)
+                    if now - path.stat().st_mtime > seconds:
+                        _remove(path)
 
 
 class SweepCheckpoints:
@@ -140,10 +144,17 @@ class SweepCheckpoints:
             return None
         return replace(flight.assignment.cohort, done=found[0])
 
-    def remove(self, cohort: Cohort) -> None:
-        """Remove the checkpoint of a cohort, whose runs are recorded, or which is not to be gone on with."""
+    def remove(self, cohort: Cohort, *, are_recorded: bool) -> None:
+        """Remove the checkpoint of a cohort.
+
+        Args:
+            cohort: The cohort.
+            are_recorded: Whether its runs have their records, and need no folders of their own any more.
+        """
         if self._kept is not None:
             _remove(self._kept.file_of(cohort, self._stops))
+            for run in cohort.runs if are_recorded else ():
+                _remove(self._kept.folder / run.digest)
 
     def hear(self, trouble: str) -> None:
         """Say what a worker says of a checkpoint; the same only once."""
@@ -152,6 +163,9 @@ class SweepCheckpoints:
             self._say(trouble)
 
 
-def _remove(file: Path) -> None:
+def _remove(path: Path) -> None:
     with suppress(OSError):  # it is removed when it is old
-        file.unlink(missing_ok=True)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

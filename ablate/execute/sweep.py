@@ -334,7 +334,7 @@ class Sweep:
             self.ledger.land(worker, None)
             self.queue.appendleft(replace(flight.assignment, cohort=cohort))
             return
-        self.checkpoints.remove(flight.assignment.cohort)
+        self.checkpoints.remove(flight.assignment.cohort, are_recorded=False)
         if may_retry:
             self.ledger.land(worker, None)
             retries = [
@@ -354,7 +354,7 @@ class Sweep:
         trained, derived = self.keeper.take(worker, flight, results, hardware)
         self.ledger.land(worker, trained)
         self.keeper.save(flight.assignment.digests)
-        self.checkpoints.remove(flight.assignment.cohort)
+        self.checkpoints.remove(flight.assignment.cohort, are_recorded=True)
         for record in trained:
             self.ledger.settle(record, "trained")
         for record in derived:

@@ -224,6 +224,22 @@ class Checkpoints:
             return None
         return found, payload
 
+    def folder_of(self, digest: str) -> Path | None:
+        """The folder of a run that keeps checkpoints of its own, made where needed; None: it cannot be had.
+
+        Args:
+            digest: Of the run; the folder is removed with everything in it when the run is recorded.
+        """
+        folder = self.folder / digest
+        if not self.folder.parent.is_dir():
+            return None
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            self._tell(0, f"no checkpoints are kept, as {folder} cannot be made: {error.strerror or error}")
+            return None
+        return folder
+
     def refuse(self, file: Path, error: Exception) -> None:
         """Tell that a checkpoint cannot be used, and remove it."""
         self._tell(0, f"{file}: is not used, and its runs begin anew: {error}")

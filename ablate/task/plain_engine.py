@@ -1,9 +1,12 @@
 """What the engines of plain runs share: somebody's own code is carried out one run at a time."""
 
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
+from ablate.task.checkpoint import Checkpoints
 from ablate.task.engine import OnStep, Speed
 from ablate.task.plain_run import PlainRun
 from ablate.task.record import LACKS, Measurement, Result, StopRule
@@ -11,6 +14,10 @@ from ablate.task.run import Run
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 """Read by numerical libraries when they are first imported."""
+
+CHECKPOINT_VARIABLE = "ABLATE_CHECKPOINT_DIR"
+"""Environment variable with a folder of the run's own, in which it finds what it left there when it was cut off; unset
+where checkpoints are not kept."""
 
 
 class PlainEngine(ABC):
@@ -24,6 +31,11 @@ class PlainEngine(ABC):
     def __init__(self, device: str, threads: int) -> None:
         self.variables = dict.fromkeys(THREAD_VARIABLES, str(threads))
         self.variables["CUDA_VISIBLE_DEVICES"] = device.partition(":")[2]
+        self._checkpoints: Checkpoints | None = None
+
+    def keep_checkpoints(self, checkpoints: Checkpoints) -> None:
+        """See :class:`ablate.task.engine.Resumable`; what they hold, and when, is the affair of the code."""
+        self._checkpoints = checkpoints
 
     @abstractmethod
     def train_one(self, run: PlainRun, on_step: Callable[[int], None], rule: StopRule | None) -> Result:
@@ -56,7 +68,8 @@ class PlainEngine(ABC):
         results: list[Result] = []
         for position, run in enumerate(runs):
             assert isinstance(run, PlainRun)
-            results.append(self.train_one(run, _at(on_step, position), stops.get(position)))
+            with _checkpoint_folder(self._checkpoints, run):
+                results.append(self.train_one(run, _at(on_step, position), stops.get(position)))
         return results
 
     def probe(self, runs: Sequence[Run], seconds: float) -> Speed | None:
@@ -86,3 +99,19 @@ class PlainEngine(ABC):
 
 def _at(on_step: OnStep, position: int) -> Callable[[int], None]:
     return lambda step: on_step(step, (position,))
+
+
+@contextmanager
+def _checkpoint_folder(checkpoints: Checkpoints | None, run: PlainRun) -> Iterator[None]:
+    """The run finds its folder of checkpoints in the environment; an empty one is removed after it."""
+    os.environ.pop(CHECKPOINT_VARIABLE, None)
+    if checkpoints is None or (folder := checkpoints.folder_of(run.digest)) is None:
+        yield
+        return
+    os.environ[CHECKPOINT_VARIABLE] = str(folder)
+    try:
+        yield
+    finally:
+        os.environ.pop(CHECKPOINT_VARIABLE, None)
+        with suppress(OSError):
+            folder.rmdir()

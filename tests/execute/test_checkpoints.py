@@ -100,13 +100,87 @@ def test_what_is_behind_a_cohort_is_neither_left_nor_counted_as_speed():
     assert flight.samples == 100
 
 
+# Somebody's own code
+
+PROJECT = {
+    "ablate.toml": """
+[tasks.function]
+kind = "function"
+function = "trainer:train"
+defaults = { x = 1.0 }
+metrics.loss = { goal = "min", low = 0 }
+
+[tasks.program]
+kind = "program"
+command = ["python3", "program.py", "{x}", "{seed}"]
+defaults = { x = 1.0 }
+metrics.loss = { goal = "min", low = 0 }
+read = { kind = "pattern", pattern = "step (?P<step>.*) loss=(?P<loss>.*)" }
+retries = { codes = [75] }
+""",
+    "steps.py": """
+import json, os
+from pathlib import Path
+
+def steps(x, seed, cut_off):
+    state = Path(os.environ["ABLATE_CHECKPOINT_DIR"]) / "losses.json"
+    losses = json.loads(state.read_text()) if state.exists() else []
+    began = len(losses)
+    yield from enumerate(losses, 1)
+    for step in range(began + 1, 6):
+        if step == 4 and not began:
+            cut_off()
+        losses.append(x / step + seed)
+        aside = state.with_suffix(".aside")
+        aside.write_text(json.dumps(losses))
+        aside.replace(state)
+        yield step, losses[-1]
+    with Path("began").open("a") as file:
+        file.write(f"{began} ")
+""",
+    "trainer.py": """
+import os, signal
+from steps import steps
+
+def train(config, seed, report):
+    for step, loss in steps(config["x"], seed, lambda: os.kill(os.getpid(), signal.SIGKILL)):
+        report(step, {"loss": loss})
+""",
+    "program.py": """
+import sys
+from steps import steps
+for step, loss in steps(float(sys.argv[1]), int(sys.argv[2]), lambda: sys.exit(75)):
+    print("step", step, "loss=%r" % loss)
+""",
+    "sweeps/f.yaml": "study: {task: function, factors: {x: [1.0]}, seeds: 1}\n",
+    "sweeps/p.yaml": "study: {task: program, factors: {x: [1.0]}, seeds: 1}\n",
+}
+
+
+def test_own_code_finds_what_it_left_in_its_folder(tmp_path):
+    for name, text in PROJECT.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    words = ["sweep", "f", "p", "workers=1", "device=cpu"]
+    command = [sys.executable, "-m", "ablate", *words]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "was ended by SIGKILL" in done.stderr
+    assert (tmp_path / "began").read_text() == "3 3 "
+    found, _ = what_counts(tmp_path, "results")
+    assert set(found.values()) == {repr([(step, [("loss", 1.0 / step)]) for step in range(1, 6)])}
+    assert len(found) == 2
+    assert not (tmp_path / "results" / "checkpoints").exists()
+
+
 # The built-in task, in processes of their own
 
 WORDS = (
     "sweep pooling study.seeds=2 data.train_size=1000 data.test_size=50 train.batch_size=20 workers=1 device=cpu"
     " cohort_size=2"
 )
-EPOCHS = 30
+EPOCHS = 20
 
 
 def start(folder, *words, epochs=EPOCHS):
@@ -123,7 +197,7 @@ def start(folder, *words, epochs=EPOCHS):
 
 
 def finish(process, folder):
-    assert process.wait(300) == 0, (folder / "log").read_text()
+    assert process.wait(600) == 0, (folder / "log").read_text()
 
 
 def what_counts(folder, results):
