@@ -8,9 +8,8 @@ import pandas as pd
 
 from ablate.commands.declared import metrics_of
 from ablate.commands.kept_records import records_in
-from ablate.commands.looks import metric_of
 from ablate.commands.studies import named, order
-from ablate.commands.study_view import claims_of
+from ablate.commands.study_view import claims_of, metric_of
 from ablate.report.joined_runs import frame_of_runs
 from ablate.task.claim import Claim
 from ablate.task.metric import Metric

@@ -15,7 +15,7 @@ import pandas as pd
 from ablate.analyse.along_looks import counted_runs
 from ablate.analyse.claims import judge
 from ablate.analyse.compare import compare
-from ablate.analyse.results import Outcome
+from ablate.analyse.courses import Outcome
 from ablate.analyse.sequential import Looks
 from benchmarks.committed import RESULTS, STUDIES, Committed, committed
 from benchmarks.markdown import markdown

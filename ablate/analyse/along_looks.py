@@ -8,13 +8,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ablate.analyse.bootstrap import CONFIDENCE, Floats
-from ablate.analyse.claims import hold_together, judge
 from ablate.analyse.compare import compare_panels
-from ablate.analyse.inputs import Metrics
+from ablate.analyse.courses import Course
 from ablate.analyse.panel import Panel, checked, factors_of, make_panel
-from ablate.analyse.results import Comparison, Course, Interval, Standing, Verdict
+from ablate.analyse.results import Comparison, Interval, Standing
 from ablate.analyse.sequential import Looks, Path, follow
-from ablate.task.claim import Claim
 from ablate.task.metric import Metric
 
 
@@ -65,27 +63,6 @@ def compare_along(
             )
         )
     return tuple(found)
-
-
-def judge_along(
-    runs: pd.DataFrame, claims: Sequence[Claim], metrics: Metrics, looks: Looks, *, seed: int = 0
-) -> tuple[Verdict, ...]:
-    """Judge the claims of a study whose seeds were added look by look.
-
-    Each is tested with the share of the error that the look of its seeds has for itself
-    (:meth:`ablate.analyse.sequential.Looks.share_of`): whatever decided when to stop, a claim that is false is
-    supported at any look in at most as many studies as one that is tested once.
-
-    Args:
-        runs: those that count (:func:`counted_runs`).
-        claims: of the study.
-        metrics: as of :func:`ablate.analyse.claims.judge`.
-        looks: as they were fixed.
-        seed: of the random sign flips.
-    """
-    alphas = [looks.share_of(judge(runs, claim, metrics, seed=seed).n) for claim in claims]
-    judged = [judge(runs, claim, metrics, seed=seed, alpha=a) for claim, a in zip(claims, alphas, strict=True)]
-    return hold_together(judged, alphas)
 
 
 def counted_runs(

@@ -1,7 +1,9 @@
 """How a verdict on a claim is put in words."""
 
+from collections.abc import Sequence
+
+from ablate.analyse.courses import ClaimLook, Outcome
 from ablate.analyse.power import ALPHA
-from ablate.analyse.results import Outcome
 from ablate.analyse.sign_flip import least_pairs
 
 
@@ -43,3 +45,23 @@ def p_text(value: float) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.2g} %" if share >= 0.0001 else "0.01 %"
+
+
+def course_text(course: Sequence[ClaimLook], end: str) -> str:
+    """What came of each look at a claim, in a sentence; then why there is no further one.
+
+    Args:
+        course: The looks.
+        end: Why there is none; empty: there is one, or the claim is decided.
+    """
+    if not course:
+        return " No look could be made yet."
+    parts = [f"with {look.seeds} seeds {look.outcome}{_of_look(look)}" for look in course]
+    return f" Looks (p of all looks together): {'; '.join(parts)}.{f' {end}' if end else ''}"
+
+
+def _of_look(look: ClaimLook) -> str:
+    levels = f"{len(look.levels)} levels"
+    if look.p is None or look.p_against is None or min(look.p, look.p_against) >= 1:
+        return f" ({levels})"
+    return f" ({levels}; {p_text(look.p)} for, {look.p_against:.2g} against)"

@@ -10,6 +10,9 @@ several levels are put together from pairs so that this holds without choosing l
 - all pairs must speak for it (intersection-union, Berger 1982, *Technometrics* 24): every pair, no correction;
 - one of several must (union-intersection): Simes' or Bonferroni's rule.
 
+Where seeds are added look by look, p is that over all looks (:mod:`ablate.analyse.claim_evidence`), and levels that are
+no longer in question for any claim get no more (:mod:`ablate.analyse.claims_along`).
+
 A diverged run ranks below every finished one (:func:`ablate.analyse.panel.worst_of`); a pair that says the opposite
 among complete runs alone speaks for nothing. Neither does a pair of levels that both learned nothing, or whose
 seeds all gave the same value.
@@ -23,25 +26,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ablate.analyse.best import simes
-from ablate.analyse.bootstrap import Floats
+from ablate.analyse.claim_evidence import SIDE, Evidence, LookedAt
 from ablate.analyse.claim_texts import certainty, least, p_text, probable, unresolvable
-from ablate.analyse.equivalence import equivalence_of
+from ablate.analyse.courses import Outcome
 from ablate.analyse.errors import AnalysisError
 from ablate.analyse.family import holm
 from ablate.analyse.inputs import Metrics, by_name, find_metric
 from ablate.analyse.panel import Panel, diverged_text, make_panel
 from ablate.analyse.power import ALPHA, half_width, needed_range
-from ablate.analyse.results import Outcome, Verdict
-from ablate.analyse.sign_flip import Pairwise, least_pairs, pairwise
-from ablate.analyse.trend import page
+from ablate.analyse.results import Verdict
+from ablate.analyse.sign_flip import Pairwise, least_pairs
 from ablate.analyse.uneven import UNEVEN
 from ablate.task.claim import Claim
-
-SIDE = ALPHA / 2
-"""Level of the test for a claim, and of the test against it."""
-
-MOST_TEXTS = 3
-"""Sentences about pairs of levels that are no evidence."""
 
 
 def judge(runs: pd.DataFrame, claim: Claim, metrics: Metrics, *, seed: int = 0, alpha: float = ALPHA) -> Verdict:
@@ -64,7 +60,13 @@ def judge(runs: pd.DataFrame, claim: Claim, metrics: Metrics, *, seed: int = 0, 
 
 def judge_panel(panel: Panel, claim: Claim, *, seed: int = 0, alpha: float = ALPHA) -> Verdict:
     """``judge`` by the panel of the claim's factor and metric."""
-    evidence = _Evidence(panel, claim, seed)
+    looked = LookedAt(panel, np.ones(len(panel.levels), dtype=bool))
+    return judge_evidence(Evidence([looked], claim, seed, alpha))
+
+
+def judge_evidence(evidence: Evidence) -> Verdict:
+    """``judge`` by all looks at the runs of a claim."""
+    panel, claim, alpha = evidence.panel, evidence.claim, evidence.alpha
     finding = {
         "better": _better,
         "best_in": _best_in,
@@ -79,7 +81,7 @@ def judge_panel(panel: Panel, claim: Claim, *, seed: int = 0, alpha: float = ALP
     if speaks_for != speaks_against:
         outcome = "supported" if speaks_for else "refuted"
     text = f"{finding.text}.{certainty(finding.p, finding.p_against, outcome, level)}" if finding.text else ""
-    if outcome == "undecided" and finding.by_chance is not None:
+    if outcome == "undecided" and finding.by_chance is not None and len(evidence.looks) == 1:
         text += f" Chance alone gives such a lead in {100 * finding.by_chance:.0f} % of studies."
     warnings = list(panel.warnings)
     diverged = int(panel.diverged[finding.rows].sum())
@@ -101,17 +103,11 @@ def judge_panel(panel: Panel, claim: Claim, *, seed: int = 0, alpha: float = ALP
     )
 
 
-def hold_together(verdicts: Sequence[Verdict], alphas: Sequence[float] | None = None) -> tuple[Verdict, ...]:
-    """The verdicts of a study, each told whether it also holds for all claims together, by Holm's correction.
-
-    Args:
-        verdicts: of all claims.
-        alphas: level of each one's tests; None: 5 %.
-    """
+def hold_together(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
+    """The verdicts of a study, each told whether it also holds for all claims together, by Holm's correction."""
     each = [min(1.0 if p is None else p for p in (verdict.p, verdict.p_against)) for verdict in verdicts]
     sides = [1 if verdict.claim.kind == "equivalent" else 2 for verdict in verdicts]
-    scales = [ALPHA / alpha if alpha > 0 else np.inf for alpha in alphas or [ALPHA] * len(verdicts)]
-    corrected = holm([min(1.0, scale * side * p) for scale, side, p in zip(scales, sides, each, strict=True)])
+    corrected = holm([min(1.0, side * p) for side, p in zip(sides, each, strict=True)])
     return tuple(
         replace(verdict, decided_with_others=verdict.outcome != "undecided" and p is not None and p <= ALPHA)
         for verdict, p in zip(verdicts, corrected, strict=True)
@@ -131,59 +127,7 @@ class _Finding:
     """Two-sided p of the pair that the text is about, where it is about one and tests for any lead."""
 
 
-class _Evidence:
-    """The panel of a claim and its pairwise tests."""
-
-    def __init__(self, panel: Panel, claim: Claim, seed: int) -> None:
-        self.panel, self.claim, self._seed = panel, claim, seed
-        self.sign = panel.metric.sign
-        self.counted = panel.counted
-        self.title = panel.metric.title
-
-    def rows(self, levels: tuple[object, ...]) -> list[int]:
-        rows = [self.panel.index(level) for level in levels]
-        if len(set(rows)) < len(rows):
-            raise AnalysisError(f"claim {self.claim.id!r}: a level is named twice")
-        return rows
-
-    def tests(
-        self,
-        rows: list[int],
-        margin: float,
-        sign: float | None = None,
-        wanted: NDArray[np.bool_] | None = None,
-    ) -> Pairwise:
-        """Pairwise tests among these rows, of the metric times ``sign`` (None: so that higher is better).
-
-        A pair that is contradicted by the complete runs alone, or that is no evidence, gets p = 1.
-        """
-        sign = self.sign if sign is None else sign
-        tests = pairwise(self.counted[rows] * sign, margin=margin, seed=self._seed, wanted=wanted)
-        if self.panel.diverged[rows].any():
-            alone = pairwise(self.panel.values[rows] * sign, margin=-margin, seed=self._seed)
-            tests.p[alone.p.T <= SIDE] = 1.0
-        tests.p[~self.panel.told[np.ix_(rows, rows)]] = 1.0
-        return tests
-
-    def silent(self, rows: list[int]) -> list[str]:
-        """Why pairs of these levels are no evidence, a sentence each."""
-        told = self.panel.told
-        pairs = [(a, b) for place, a in enumerate(rows) for b in rows[place + 1 :] if not told[a, b]]
-        texts = [self.panel.no_evidence(a, b) for a, b in pairs]
-        more = [f"{len(texts) - MOST_TEXTS} more pairs of levels are no evidence."] if len(texts) > MOST_TEXTS else []
-        return [f"{text[:1].upper()}{text[1:]}." for text in texts[:MOST_TEXTS]] + more
-
-    def means(self, rows: list[int]) -> Floats:
-        """Mean of each level over its own seeds; NaN without any."""
-        known = np.isfinite(self.counted[rows])
-        sums = np.where(known, self.counted[rows], 0).sum(axis=1)
-        return np.where(known.any(axis=1), sums / np.maximum(known.sum(axis=1), 1), np.nan)
-
-    def label(self, row: int) -> str:
-        return self.panel.levels[row].label
-
-
-def _better(evidence: _Evidence) -> _Finding:
+def _better(evidence: Evidence) -> _Finding:
     margin, rows = evidence.claim.margin, evidence.rows(evidence.claim.levels)
     tests = evidence.tests(rows, margin)
     p, p_against = float(tests.p[0, 1]), float(evidence.tests(rows, -margin).p[1, 0])
@@ -198,40 +142,57 @@ def _better(evidence: _Evidence) -> _Finding:
     )
 
 
-def _best_in(evidence: _Evidence) -> _Finding:
+def _best_in(evidence: Evidence) -> _Finding:
     inside = evidence.rows(evidence.claim.levels)
-    among = evidence.rows(evidence.claim.among) if evidence.claim.among else list(range(len(evidence.panel.levels)))
+    among = evidence.all_or(evidence.claim.among)
     return _within(evidence, inside, [row for row in among if row not in inside])
 
 
-def _peaks_inside(evidence: _Evidence) -> _Finding:
+def _peaks_inside(evidence: Evidence) -> _Finding:
+    inside, among = peak_levels(evidence)
+    finding = _within(evidence, inside, [row for row in among if row not in inside])
+    if finding.p is None or finding.p_against is None:
+        return finding
+    reversal, i, j = reversal_of(evidence, inside, among)
+    against = min(1.0, 2 * min(finding.p_against, reversal))
+    if reversal > evidence.side:
+        return replace(finding, p_against=against)
+    back = f" On the way to the peak {evidence.label(i)} is better than {evidence.label(j)}"
+    return replace(finding, text=f"{finding.text}.{back} ({p_text(reversal)})", p=1.0, p_against=against)
+
+
+def peak_levels(evidence: Evidence) -> tuple[list[int], list[int]]:
+    """The rows among which a peak is claimed to lie, and all that are compared.
+
+    Raises:
+        AnalysisError: No level is on one side of them.
+    """
     claim = evidence.claim
-    among = evidence.rows(claim.among) if claim.among else list(range(len(evidence.panel.levels)))
+    among = evidence.all_or(claim.among)
     inside = evidence.rows(claim.levels) if claim.levels else among[1:-1]
     places = [among.index(row) for row in inside if row in among]
     if not places or len(places) < len(inside) or not 0 < min(places) <= max(places) < len(among) - 1:
         raise AnalysisError(f"claim {claim.id!r}: a peak inside needs levels on either side of it")
-    finding = _within(evidence, inside, [row for row in among if row not in inside])
-    if finding.p is None or finding.p_against is None:
-        return finding
-    return _without_reversals(evidence, finding, among, min(places), max(places))
+    return inside, among
 
 
-def _without_reversals(evidence: _Evidence, finding: _Finding, among: list[int], first: int, last: int) -> _Finding:
-    """A peak, if no level before it is better than a later one, and none after it than an earlier one."""
+def reversal_of(evidence: Evidence, inside: list[int], among: list[int]) -> tuple[float, int, int]:
+    """P that no level before a peak is better than a later one, none after it than an earlier one; and the likeliest.
+
+    Args:
+        evidence: Of the claim.
+        inside: As :func:`peak_levels` gives them.
+        among: The same.
+    """
+    places = [among.index(row) for row in inside]
     tests = evidence.tests(among, evidence.claim.margin)
-    slopes = (list(range(first + 1)), list(range(len(among) - 1, last - 1, -1)))
+    slopes = (list(range(min(places) + 1)), list(range(len(among) - 1, max(places) - 1, -1)))
     pairs = [(i, j) for slope in slopes for place, i in enumerate(slope) for j in slope[place + 1 :]]
     i, j = min(pairs, key=lambda pair: float(tests.p[pair]))
-    reversal = min(1.0, len(pairs) * float(tests.p[i, j]))
-    against = min(1.0, 2 * min(float(finding.p_against or 1.0), reversal))
-    if reversal > SIDE:
-        return replace(finding, p_against=against)
-    back = f" On the way to the peak {evidence.label(among[i])} is better than {evidence.label(among[j])}"
-    return replace(finding, text=f"{finding.text}.{back} ({p_text(reversal)})", p=1.0, p_against=against)
+    return min(1.0, len(pairs) * float(tests.p[i, j])), among[i], among[j]
 
 
-def _within(evidence: _Evidence, inside: list[int], outside: list[int]) -> _Finding:
+def _within(evidence: Evidence, inside: list[int], outside: list[int]) -> _Finding:
     """Is the best of ``inside`` better than (all but as good as) every level ``outside``?"""
     if not outside:
         raise AnalysisError(f"claim {evidence.claim.id!r}: every level is named; there is none to compare with")
@@ -256,7 +217,7 @@ def _within(evidence: _Evidence, inside: list[int], outside: list[int]) -> _Find
         f"The best of the levels named is {evidence.label(rows[top])}, the best of the others "
         f"{evidence.label(rows[rival])}: in {evidence.title} {_pair_text(evidence, rows, tests, top, rival)}"
     )
-    if p > SIDE and hardest != rival:
+    if p > evidence.side and hardest != rival:
         text += f". The hardest to tell from it is {evidence.label(rows[hardest])}"
     text += _over_pairs(counts)
     needed = _needed(evidence, tests, top, hardest if p < 1 else rival, -margin, SIDE / len(ins))
@@ -269,13 +230,13 @@ def _within(evidence: _Evidence, inside: list[int], outside: list[int]) -> _Find
     )
 
 
-def _equivalent(evidence: _Evidence) -> _Finding:
+def _equivalent(evidence: Evidence) -> _Finding:
     margin, rows = evidence.claim.margin, evidence.rows(evidence.claim.levels)
     pairs = [(i, j) for i in range(len(rows)) for j in range(i + 1, len(rows))]
     tests = evidence.tests(rows, 0.0)
     n = min(int(tests.n[pair]) for pair in pairs)
     try:
-        found = [equivalence_of(evidence.panel, rows[i], rows[j], margin) for i, j in pairs]
+        found = [evidence.equivalence(rows[i], rows[j], margin) for i, j in pairs]
     except AnalysisError as error:
         return _Finding(rows, str(error), "At least two seeds complete at every level.", n, None, None)
     worst = max(found, key=lambda entry: entry.p)
@@ -297,7 +258,7 @@ def _equivalent(evidence: _Evidence) -> _Finding:
     return _Finding(rows, text, needed, n, worst.p, wrong)
 
 
-def _monotone(evidence: _Evidence) -> _Finding:
+def _monotone(evidence: Evidence) -> _Finding:
     claim = evidence.claim
     rows, margin, rising = evidence.rows(claim.levels), claim.margin, claim.direction == "rising"
     sign = 1.0 if rising else -1.0
@@ -306,7 +267,7 @@ def _monotone(evidence: _Evidence) -> _Finding:
     tests, against = evidence.tests(rows, -margin, sign), evidence.tests(rows, margin, sign)
     p = max(float(tests.p[j, i]) for i, j in steps)
     if margin > 0:  # flat within the margin is not yet a rise
-        p = max(p, _trend_p(evidence, rows, rising))
+        p = max(p, evidence.trend_p(rows, rising))
     p_against = min(1.0, len(pairs) * min(float(against.p[pair]) for pair in pairs))
     counts = np.array([tests.n[pair] for pair in pairs])
     n = int(counts.min())
@@ -327,16 +288,7 @@ def _monotone(evidence: _Evidence) -> _Finding:
     )
 
 
-def _trend_p(evidence: _Evidence, rows: list[int], rising: bool) -> float:
-    """P of Page's test for a trend in the claimed direction, of the sign-flip test for two levels."""
-    if len(rows) == 2:
-        return float(evidence.tests(rows, 0.0, 1.0 if rising else -1.0).p[1, 0])
-    values = evidence.counted[rows]
-    common = values[:, np.isfinite(values).all(axis=0)].T
-    return page(common if rising else common[:, ::-1]).pvalue if len(common) >= 2 else 1.0
-
-
-def _pair_text(evidence: _Evidence, rows: list[int], tests: Pairwise, i: int, j: int) -> str:
+def _pair_text(evidence: Evidence, rows: list[int], tests: Pairwise, i: int, j: int) -> str:
     means = evidence.means([rows[i], rows[j]])
     a, b = evidence.label(rows[i]), evidence.label(rows[j])
     n, lead = int(tests.n[i, j]), float(tests.difference[i, j])
@@ -354,7 +306,7 @@ def _over_pairs(counts: NDArray[np.int64]) -> str:
     return f"; p is of pairs of levels with {low} to {high} seeds in common" if low < high else ""
 
 
-def _needed(evidence: _Evidence, tests: Pairwise, i: int, j: int, margin: float, alpha: float) -> str:
+def _needed(evidence: Evidence, tests: Pairwise, i: int, j: int, margin: float, alpha: float) -> str:
     """What would decide whether i is better than j by more than the margin."""
     n, spread = int(tests.n[i, j]), float(tests.sd[i, j])
     if n < least_pairs(SIDE, two_sided=False):

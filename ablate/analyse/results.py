@@ -11,13 +11,13 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from ablate.analyse.courses import ClaimLook, Course, Outcome
 from ablate.analyse.power import NeededSeeds
 from ablate.analyse.signed_rank import Practically
 from ablate.analyse.table import Table
 from ablate.task.claim import Claim
 
 Standing = Literal["better", "worse", "undecided"]
-Outcome = Literal["supported", "refuted", "undecided"]
 
 
 @dataclass(frozen=True)
@@ -104,20 +104,6 @@ class ShareTest:
     """Exact two-sided p; None where no run diverged at either level or there are no runs."""
     test: Literal["mcnemar", "fisher", "none"]
     """McNemar where seeds are paired, Fisher where they are not, none where there is nothing to test."""
-
-
-@dataclass(frozen=True)
-class Course:
-    """How far a level got in a study that adds seeds look by look."""
-
-    look: int
-    """The look at which it was settled, else the last one made, counted from 1; 0: none was made."""
-    looks: int
-    """Looks that were made of the study."""
-    seeds: int
-    """The seeds that count for it: those up to its look."""
-    settled: Literal["told", "within", "undecided"]
-    """``told`` from the baseline, ``within`` the margin of it, or neither."""
 
 
 @dataclass(frozen=True)
@@ -392,6 +378,8 @@ class Verdict:
     warnings: tuple[str, ...] = ()
     decided_with_others: bool = False
     """Whether the verdict also holds where all claims of the study together may err in 5 % of studies (Holm)."""
+    course: tuple[ClaimLook, ...] = ()
+    """Its looks, in a study that adds seeds look by look; p are then those of all looks up to the last."""
 
     def __str__(self) -> str:
         return f"{self.claim.id}: {self.outcome}. {self.evidence}" + (f" {self.needed}" if self.needed else "")

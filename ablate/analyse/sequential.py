@@ -62,16 +62,6 @@ class Looks:
             used += found[-1]
         return tuple(found)
 
-    def share_of(self, pairs: int) -> float:
-        """The error that a test of so many pairs may make, so that tests at all looks together make at most alpha.
-
-        Where it is of several pairs of levels of which some have more seeds, those have no larger share: it is the
-        least of the shares from the look of ``pairs`` on, and 0 where that look has none.
-        """
-        place = next((index for index, n in enumerate(self.at) if n >= pairs), len(self.at) - 1)
-        shares = self.shares()[place:]
-        return min(share for share in shares if share > 0) if shares[0] > 0 else 0.0
-
 
 @dataclass(frozen=True)
 class Path:

@@ -6,9 +6,10 @@ from typing import Literal
 
 import pandas as pd
 
-from ablate.analyse.along_looks import compare_along, judge_along
+from ablate.analyse.along_looks import compare_along
 from ablate.analyse.best import MOST_LEVELS, best_of
 from ablate.analyse.claims import hold_together, judge
+from ablate.analyse.claims_along import judge_along
 from ablate.analyse.compare import compare_panels
 from ablate.analyse.describe import describe
 from ablate.analyse.errors import AnalysisError
@@ -203,8 +204,8 @@ def analyse(
     if looks is not None:
         text = (
             f"Seeds were added by {list(wanted.values())[-1].title} alone, look by look: comparisons in other metrics "
-            "do not allow for the looks and may err more often than in 5 % of studies. Claims are tested with the "
-            f"share of the {100 * looks.alpha:g} % that the look of their seeds has for itself."
+            "do not allow for the looks and may err more often than in 5 % of studies. Each claim is tested by "
+            f"itself, at {100 * looks.alpha:g} % over all its looks."
         )
         description = replace(description, warnings=(*description.warnings, text))
     return StudyAnalysis(
@@ -219,7 +220,7 @@ def analyse(
         published=check_published(runs, published, known),
         verdicts=hold_together([judge(runs, claim, known, seed=seed) for claim in claims])
         if looks is None
-        else judge_along(runs, claims, known, looks, seed=seed),
+        else judge_along(runs, claims, known, looks, by=list(wanted)[-1], seed=seed),
         omissions=tuple(omissions),
     )
 

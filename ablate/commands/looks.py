@@ -7,19 +7,18 @@ refused: looks that are chosen after a look are none.
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablate.commands.declared import metrics_of
-from ablate.plan.plan import Plan, Point
+from ablate.commands.look_stages import Stage, joined, stage_of
+from ablate.commands.study_view import metric_of
+from ablate.plan.plan import Plan
 from ablate.plan.study import Study
 from ablate.task.errors import ConfigError
 from ablate.task.identity import digest_of
-from ablate.task.metric import Metric
 
 if TYPE_CHECKING:
-    from ablate.analyse.sequential import Looks
     from ablate.execute import Summary
     from ablate.task.record import Record
 
@@ -27,84 +26,6 @@ FILE = "looks.json"
 """This file in a study's folder says how it is looked at, and what came of each look."""
 HEADER = ("settings", "looks", "alpha", "margin", "metric")
 """What of it is fixed before the first look."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """How far a study has got."""
-
-    counted: Plan
-    """The part of the plan up to the looks that were made: what is reported."""
-    wanted: Plan
-    """The part that the next look waits for; all that counts where everything is settled."""
-    levels: Mapping[str, tuple[str, int]]
-    """How each level stands, and how many seeds count for it."""
-    looks: int
-    """Looks made."""
-    is_settled: bool
-
-
-def looks_of(study: Study) -> "Looks | None":
-    """How a study is looked at, for the analysis."""
-    if study.looks is None:
-        return None
-    from ablate.analyse.sequential import Looks
-
-    return Looks(study.looks.looks, study.looks.alpha, study.looks.margin)
-
-
-def metric_of(study: Study) -> Metric:
-    """The metric by which a study is looked at: the last of those that it shows."""
-    return [metric for metric in metrics_of([study.task]) if metric.name in study.metrics][-1]
-
-
-def stage_of(study: Study, plan: Plan, records: "Mapping[str, Record]") -> Stage:
-    """How far a study with looks has got.
-
-    Args:
-        study: The study with looks.
-        plan: Its part of the plan, up to the cap.
-        records: The records by digest.
-
-    Raises:
-        ConfigError: It has no baseline.
-    """
-    from ablate.analyse import AnalysisError
-    from ablate.analyse.along_looks import counted_runs
-    from ablate.report.joined_runs import frame_of_runs
-
-    looks = looks_of(study)
-    assert looks is not None
-    try:
-        _, path = counted_runs(
-            frame_of_runs(plan, records, study.name),
-            metric=metric_of(study),
-            looks=looks,
-            declared=metrics_of([study.task]),
-        )
-    except AnalysisError as error:
-        raise ConfigError(f"study {study.name}: seeds: {error}") from None
-    keys = dict.fromkeys(
-        (p.setting.factor, p.setting.order, p.setting.label) for p in _ordered(plan) if not p.setting.is_baseline
-    )
-    is_settled = path.looks == len(looks.at) or "undecided" not in path.settled
-    following = looks.at[min(path.looks, len(looks.at) - 1)]
-    now, then, levels = {}, {}, {}
-    for (factor, order, label), state, count in zip(keys, path.settled, path.counts, strict=True):
-        now[factor, order] = count or following
-        then[factor, order] = following if state == "undecided" and not is_settled else count
-        levels[f"{factor} = {label}"] = (state, count)
-    return Stage(_part(study, plan, now), _part(study, plan, then), levels, path.looks, is_settled)
-
-
-def counted_plan(plan: Plan, records: "Mapping[str, Record]") -> Plan:
-    """A plan without runs of studies with looks that no look has counted."""
-    parts = {
-        study.name: stage_of(study, plan.of(study), records).counted
-        for study in plan.studies
-        if study.looks is not None
-    }
-    return _joined(plan, parts)
 
 
 def train_by_looks(
@@ -132,17 +53,18 @@ def train_by_looks(
     with_looks = [study for study in plan.studies if study.looks is not None]
     for study in with_looks:
         check_looks(study, plan.of(study), folder_of(study.name))
-    told: dict[str, int] = {}
+    told: dict[str, str] = {}
     summaries: list[Summary] = []
     while True:
         records = records_of(plan)
         stages = {study.name: stage_of(study, plan.of(study), records) for study in with_looks}
         for study in with_looks:
-            if stages[study.name].looks > told.get(study.name, 0):
-                told[study.name] = stages[study.name].looks
-                write_looks(study, plan.of(study), stages[study.name], folder_of(study.name))
-                say(describe(study, stages[study.name]))
-        wanted = _joined(plan, {name: stage.wanted for name, stage in stages.items()})
+            stage = stages[study.name]
+            if stage.looks and describe(study, stage) != told.get(study.name):
+                told[study.name] = describe(study, stage)
+                write_looks(study, plan.of(study), stage, folder_of(study.name))
+                say(told[study.name])
+        wanted = joined(plan, {name: stage.wanted for name, stage in stages.items()})
         lacking = [run for run in wanted.runs if run.digest not in records or not _ended(records[run.digest])]
         before = {run.digest for run in lacking}
         summaries.append(train(wanted))
@@ -214,19 +136,32 @@ def write_looks(study: Study, plan: Plan, stage: Stage, folder: Path) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     levels = {name: {"settled": state, "seeds": count} for name, (state, count) in stage.levels.items()}
-    text = json.dumps(_header(study, plan) | {"made": stage.looks, "levels": levels}, indent=1, ensure_ascii=False)
+    claims = {name: {"outcome": outcome, "seeds": count} for name, (outcome, count, _) in stage.claims.items()}
+    held = _header(study, plan) | {"made": stage.looks, "levels": levels, "claims": claims}
+    text = json.dumps(held, indent=1, ensure_ascii=False)
     write_text(folder / FILE, text + "\n")
 
 
 def describe(study: Study, stage: Stage) -> str:
     """What came of the last look, in a sentence."""
     assert study.looks is not None
-    counts = {state: sum(s == state for s, _ in stage.levels.values()) for state in ("told", "within", "undecided")}
     words = {"told": "told from the baseline", "within": "within the margin of it", "undecided": "undecided"}
-    found = ", ".join(f"{count} {words[state]}" for state, count in counts.items() if count)
+    found = _counted([state for state, _ in stage.levels.values()], words)
     seeds = study.looks.looks[stage.looks - 1]
-    end = "all is settled" if not counts["undecided"] else "no more seeds are added" if stage.is_settled else ""
-    return f"study {study.name}: look {stage.looks} at {seeds} seeds: {found}" + (f"; {end}" if end else "")
+    text = f"study {study.name}: look {stage.looks} at {seeds} seeds: {found}"
+    if stage.claims:
+        states = [
+            "given up" if is_settled and outcome == "undecided" else outcome
+            for outcome, _, is_settled in stage.claims.values()
+        ]
+        text += f"; claims: {_counted(states, {s: s for s in ('supported', 'refuted', 'given up', 'undecided')})}"
+    is_all = all(state != "undecided" for state, _ in stage.levels.values())
+    is_all = is_all and all(outcome != "undecided" for outcome, _, _ in stage.claims.values())
+    return text + ("; all is settled" if is_all else "; no more seeds are added" if stage.is_settled else "")
+
+
+def _counted(states: Sequence[str], words: Mapping[str, str]) -> str:
+    return ", ".join(f"{states.count(state)} {word}" for state, word in words.items() if state in states)
 
 
 def _header(study: Study, plan: Plan) -> dict[str, Any]:
@@ -242,26 +177,6 @@ def _header(study: Study, plan: Plan) -> dict[str, Any]:
 
 def _settings_digest(plan: Plan) -> str:
     return digest_of(sorted({point.setting.config.digest for point in plan.points}))
-
-
-def _ordered(plan: Plan) -> list[Point]:
-    """Points as the analysis has them: factors as they appear, levels by their order."""
-    factors = {factor: place for place, factor in enumerate(dict.fromkeys(p.setting.factor for p in plan.points))}
-    return sorted(plan.points, key=lambda p: (factors[p.setting.factor], p.setting.order))
-
-
-def _part(study: Study, plan: Plan, counts: Mapping[tuple[str, int], int]) -> Plan:
-    """The points of the first seeds of each level, and of the baseline as many as of any."""
-    place, most = {seed: index for index, seed in enumerate(study.seeds)}, max(counts.values())
-    points = tuple(p for p in plan.points if place[p.run.seed] < counts.get((p.setting.factor, p.setting.order), most))
-    return replace(plan, points=points)
-
-
-def _joined(plan: Plan, parts: Mapping[str, Plan]) -> Plan:
-    """A plan with the points of some studies replaced."""
-    kept = {name: set(map(id, part.points)) for name, part in parts.items()}
-    points = tuple(p for p in plan.points if p.study.name not in kept or id(p) in kept[p.study.name])
-    return replace(plan, points=points)
 
 
 def _ended(record: "Record") -> bool:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ablate.commands.answers import print_json, said_aside, study_answers
 from ablate.commands.kept_records import records_in, with_kept
-from ablate.commands.looks import counted_plan, looked_at
+from ablate.commands.look_stages import counted_plan
+from ablate.commands.looks import looked_at
 from ablate.commands.study_folders import Words, changed_studies, folder_names, words_of
 from ablate.commands.study_view import checked_plan
 from ablate.plan.compose import AnyComposer, sources

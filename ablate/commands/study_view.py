@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ablate.commands.declared import default_identity, metrics_of, step_of
-from ablate.commands.looks import looks_of
 from ablate.plan.compose import Source
 from ablate.plan.design import MAX_SETTINGS, Levels, is_same
 from ablate.plan.plan import Plan, make_plan
@@ -15,11 +14,13 @@ from ablate.plan.study import Published, Study
 from ablate.task.claim import Claim, parse_claim
 from ablate.task.errors import ConfigError
 from ablate.task.identity import flatten
+from ablate.task.metric import Metric
 from ablate.task.run import Run
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ablate.analyse.sequential import Looks
     from ablate.report.view import FactorView, StudyView
 
 
@@ -89,6 +90,20 @@ def view_of(study: Study, plan: Plan, *, command: str, estimate: float | None = 
         command=command,
         estimate=estimate,
     )
+
+
+def looks_of(study: Study) -> "Looks | None":
+    """How a study is looked at, for the analysis."""
+    if study.looks is None:
+        return None
+    from ablate.analyse.sequential import Looks
+
+    return Looks(study.looks.looks, study.looks.alpha, study.looks.margin)
+
+
+def metric_of(study: Study) -> Metric:
+    """The metric by which a study is looked at: the last of those that it shows."""
+    return [metric for metric in metrics_of([study.task]) if metric.name in study.metrics][-1]
 
 
 def checked_plan(sources: Sequence[Source]) -> Plan:

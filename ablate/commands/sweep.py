@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from ablate.commands.answers import print_json, said_aside, study_answers, sweep_answers
 from ablate.commands.exits import BAD_INPUT, INTERRUPTED, UNFINISHED, user_errors
 from ablate.commands.kept_records import final_in, take_up
-from ablate.commands.looks import counted_plan, train_by_looks
+from ablate.commands.look_stages import counted_plan
+from ablate.commands.looks import train_by_looks
 from ablate.commands.studies import (
     StudyRequest,
     named,

@@ -3,15 +3,24 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from ablate.commands.looks import FILE, looked_at, stage_of, train_by_looks
+from ablate.analyse import sequential, sign_flip
+from ablate.commands.look_stages import stage_of
+from ablate.commands.looks import FILE, looked_at, train_by_looks
 from ablate.commands.studies import named, order
 from ablate.execute import Summary
 from ablate.task.errors import ConfigError
 from ablate.task.record import Measurement, Record, Result
 
-EFFECTS = {"avg": 0.0, "max": 0.03, "none": 0.0}
+EFFECTS = {"avg": 0.0, "max": 0.03}
+
+
+@pytest.fixture(autouse=True)
+def few_signs(monkeypatch):
+    monkeypatch.setattr(sequential, "VECTORS", 999)
+    monkeypatch.setattr(sign_flip, "FLIPS", 999)
 
 
 @pytest.fixture
@@ -20,6 +29,13 @@ def study(results):
     results()
     words = ["model.pooling=avg,max", "study.seeds={looks:[6,10,16],margin:0.05}", "~study.claims", "~study.published"]
     return order(named(["pooling"], words))
+
+
+@pytest.fixture
+def with_claims(results):
+    """Three kernels, of which two claims say that the largest is the best and that accuracy rises with the size."""
+    results()
+    return order(named(["kernel_size"], ["study.seeds={looks:[6,10,16]}", "~study.published"]))
 
 
 class Trainer:
@@ -41,8 +57,8 @@ class Trainer:
         return Summary(len(plan.runs), statuses, trained=len(self.trained) - before)
 
     def record(self, point):
-        own = (point.run.seed * 7919 + point.setting.order * 104729) % 1000 / 1000
-        value = 0.5 + self.effects[point.setting.label] + 0.01 * own
+        own = np.random.default_rng([point.run.seed, point.setting.order]).normal(0, 0.004)
+        value = 0.5 + self.effects[point.setting.label] + own
         values = {"train_loss": 1.0 - value, "train_acc": value, "test_acc": value}
         return Record(point.run.digest, point.run.identity, Result("complete", (Measurement(10, values, 1.0),)))
 
@@ -70,21 +86,44 @@ def test_seeds_are_added_until_all_is_settled(study, tmp_path):
     assert trainer.sweep(study, tmp_path)[0].trained == 0
 
 
-@pytest.mark.parametrize("effects", [{"avg": 0.0, "max": 0.03}, {"avg": 0.0, "max": 0.0}])
-def test_killed_ten_times_it_comes_to_the_same_end(study, tmp_path, effects):
+def killed_and_not(wanted, tmp_path, effects, kill_after):
+    """The trainers of a sweep that was killed ten times and of one that was not; both ended alike."""
+    (name,) = wanted.asked
     whole, killed = Trainer(effects), Trainer(effects)
-    whole.sweep(study, tmp_path)
-    undisturbed = (study.folder("pooling") / FILE).read_text()
-    (study.folder("pooling") / FILE).unlink()
+    whole.sweep(wanted, tmp_path)
+    undisturbed = (wanted.folder(name) / FILE).read_text()
+    (wanted.folder(name) / FILE).unlink()
     for _ in range(10):
-        killed.left = 1
+        killed.left = kill_after
         with pytest.raises(KeyboardInterrupt):
-            killed.sweep(study, tmp_path)
+            killed.sweep(wanted, tmp_path)
     killed.left = None
-    killed.sweep(study, tmp_path)
+    killed.sweep(wanted, tmp_path)
     assert killed.records == whole.records
     assert killed.trained == whole.trained
-    assert (study.folder("pooling") / FILE).read_text() == undisturbed
+    assert (wanted.folder(name) / FILE).read_text() == undisturbed
+    return whole, json.loads(undisturbed)
+
+
+@pytest.mark.parametrize("effects", [{"avg": 0.0, "max": 0.03}, {"avg": 0.0, "max": 0.0}])
+def test_killed_ten_times_it_comes_to_the_same_end(study, tmp_path, effects):
+    killed_and_not(study, tmp_path, effects, 1)
+
+
+def test_claims_go_on_when_levels_are_settled_and_killed_ten_times_come_to_the_same_end(with_claims, tmp_path):
+    effects = {"3": -0.030, "4": -0.0260, "5": 0.0}
+    whole, held = killed_and_not(with_claims, tmp_path, effects, 2)
+    assert {level["seeds"] for level in held["levels"].values()} == {10}
+    assert held["claims"] == {
+        "kernel-rise": {"outcome": "supported", "seeds": 16},
+        "kernel-best": {"outcome": "supported", "seeds": 10},
+    }
+    trained = [point.setting.label for point in with_claims.plan.points if point.run.digest in whole.records]
+    assert {label: trained.count(label) for label in effects} == {"3": 16, "4": 16, "5": 10}
+    (one,) = with_claims.plan.studies
+    again = stage_of(one, stage_of(one, with_claims.plan, whole.records).counted, whole.records)
+    assert again.is_settled, "the runs that count alone say the same"
+    assert again.claims == stage_of(one, with_claims.plan, whole.records).claims
 
 
 def test_other_looks_at_what_was_looked_at_are_refused(study, tmp_path):
