@@ -4,7 +4,7 @@ Studies whose truth is known are simulated and judged by :mod:`ablate.analyse` i
 
     python -m benchmarks.errors tables --write      # results/benchmarks/errors_tables.{csv,md}
     python -m benchmarks.errors claims --write      # results/benchmarks/errors_claims.{csv,md}
-    python -m benchmarks.errors sequential --write  # results/benchmarks/errors_sequential.{csv,md}
+    python -m benchmarks.errors sequential --write  # results/benchmarks/errors_sequential.{csv,md}, ..._claims.csv
 
 With ``--write`` every row is kept in the CSV file as it comes: what is there is not simulated again. Beyond 14 seeds
 999 random sign vectors stand for the 19,999 of a real analysis, 499 for the 9,999 of a study that adds seeds: as valid,
@@ -23,7 +23,7 @@ import pandas as pd
 
 from ablate.analyse import max_t, sign_flip
 from ablate.analyse import sequential as looks
-from benchmarks import errors_along, errors_of_claims, errors_of_tables
+from benchmarks import errors_along, errors_of_claims, errors_of_claims_along, errors_of_tables
 from benchmarks.kept_rows import kept_rows
 from benchmarks.markdown import markdown
 
@@ -96,7 +96,22 @@ def run(part: str, studies: int, folder: Path, processes: int) -> str:
         finding=finding(frame, column, levels, studies),
     )
     shown = module.shown(frame) if part == "claims" else frame.drop(columns="studies")
-    return head + "\n" + markdown(shown)
+    text = head + "\n" + markdown(shown)
+    return f"{text}\n\n{claims_along(studies, folder, processes)}" if part == "sequential" else text
+
+
+def claims_along(studies: int, folder: Path, processes: int) -> str:
+    """Simulate what the folder lacks of claims that are followed look by look; the table as Markdown."""
+    module = errors_of_claims_along
+    path = folder / "errors_sequential_claims.csv"
+    frame = kept_rows(path, module.cells(studies), module.measure, processes, use_few_flips)
+    null = frame[frame["means"] == "equal means"]
+    is_one_sided = null["claim"].isin(errors_of_claims.LEVELS)
+    errors = null.assign(error=null[["supported", "refuted"]].max(axis=1).where(~is_one_sided, null["supported"]))
+    head = module.HEAD.format(
+        studies=studies, finding=finding(errors, "error", errors_of_claims.level_of(errors), studies)
+    )
+    return head + "\n" + markdown(frame.drop(columns="studies"))
 
 
 def main() -> None:

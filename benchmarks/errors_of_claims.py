@@ -1,7 +1,9 @@
 """Errors of claims about simulated studies; a part of ``python -m benchmarks.errors``."""
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from ablate.analyse.equivalence import tost
 from ablate.analyse.family import holm
 from ablate.analyse.panel import Level, Panel
 from ablate.analyse.power import ALPHA
-from ablate.analyse.sign_flip import sign_flip
+from ablate.analyse.sign_flip import sign_vectors
 from ablate.task.claim import Claim
 from benchmarks.noises import NOISES
 from benchmarks.shapes import ACCURACY
@@ -97,7 +99,7 @@ def measure(claim: str, shape: str, seeds: int, studies: int, seed: int = 0) -> 
         else:
             case = CASES[claim]
             values = np.array([noise(generator, case.count, seeds) for _ in range(size)])
-            values[:, 0] += _claim(claim).margin
+            values[:, 0] += claim_of(claim).margin
             if case.fewer:
                 values[:, 0, : seeds // 3] = np.nan
             found, _ = _judged(claim, values, start)
@@ -116,8 +118,8 @@ def _together(values: Floats, seed: int) -> tuple[NDArray[np.int64], NDArray[np.
     outcomes, p = (np.array(part).T for part in zip(*judged, strict=True))
     corrected = np.array([holm(row) for row in np.minimum(1.0, 2 * p).tolist()], dtype=float)
     found = ((corrected <= ALPHA) & (outcomes != 0)).any(axis=1)
-    first = _panel(values[0])
-    each = [judge_panel(first.subset(range(CASES[name].count)), _claim(name), seed=seed) for name in FOUR]
+    first = panel_of(values[0])
+    each = [judge_panel(first.subset(range(CASES[name].count)), claim_of(name), seed=seed) for name in FOUR]
     if any(verdict.decided_with_others for verdict in hold_together(each)) != found[0]:
         raise AssertionError("claims of many studies are not judged together as those of one")
     return outcomes, found
@@ -136,52 +138,97 @@ def _judged(name: str, values: Floats, seed: int) -> tuple[NDArray[np.int64], Fl
     Returns:
         1: supported, -1: refuted, 0: undecided; [studies].
     """
-    kind, levels = CASES[name].kind, CASES[name].levels
-    side, every = SIDE, range(values.shape[1])
+    kind, side = CASES[name].kind, SIDE
     if kind == "equivalent":
         differences = values[:, 0] - values[:, 1]
-        below, above = np.array([tost(row, _claim(name).margin) for row in differences]).T
+        below, above = np.array([tost(row, claim_of(name).margin) for row in differences]).T
         p, against, side = np.maximum(below, above), np.minimum(1 - below, 1 - above), ALPHA
-    elif kind == "monotone":
-        tests = _pairwise(values, seed)
-        pairs = [(i, j) for i in every for j in every if i < j]
-        p = np.max([tests[:, j, i] for i, j in pairs if j == i + 1], axis=0)
-        against = np.minimum(1.0, len(pairs) * np.min([tests[:, i, j] for i, j in pairs], axis=0))
-    elif kind == "better":
-        tests = _pairwise(values, seed)
-        p, against = tests[:, 0, 1], tests[:, 1, 0]
     else:
-        tests = _pairwise(values, seed)
-        inside = list(levels or every[1:-1])
-        outside = [row for row in every if row not in inside]
-        p = np.max([_simes(tests[:, inside, out]) for out in outside], axis=0)
-        against = _simes(np.array([tests[:, out][:, inside].max(axis=1) for out in outside]).T)
-        if kind == "peaks_inside":
-            slopes = (list(every[: inside[0] + 1]), list(every[: inside[-1] - 1 : -1]))
-            back = [tests[:, i, j] for slope in slopes for k, i in enumerate(slope) for j in slope[k + 1 :]]
-            reversal = np.minimum(1.0, len(back) * np.min(back, axis=0))
-            p = np.where(reversal > SIDE, p, 1.0)
-            against = np.minimum(1.0, 2 * np.minimum(against, reversal))
+        p, against = combined(name, pairwise_p(values, seed, pairs_of(name)))
     found = (p <= side).astype(np.int64) - (against <= side)
-    verdict = judge_panel(_panel(values[0]), _claim(name), seed=seed)
+    verdict = judge_panel(panel_of(values[0]), claim_of(name), seed=seed)
     if ("refuted", "undecided", "supported")[found[0] + 1] != verdict.outcome:
         raise AssertionError(f"{name}: {verdict} is {found[0]} here, p = {p[0]} and {against[0]}")
     return found, np.minimum(p, against)
 
 
-def _pairwise(values: Floats, seed: int) -> Floats:
-    """One-sided p of "the first is at most as good as the second" of all pairs; [studies, levels, levels]."""
+def combined(name: str, tests: Floats) -> tuple[Floats, Floats]:
+    """P of the hypothesis that a claim is false, and that it is true, from those of pairs; [studies].
+
+    Args:
+        name: of ``CASES``, not one of equivalence.
+        tests: [studies, levels, levels], as :func:`pairwise_p` gives them.
+    """
+    kind, every = CASES[name].kind, range(tests.shape[1])
+    if kind == "better":
+        return tests[:, 0, 1], tests[:, 1, 0]
+    if kind == "monotone":
+        pairs = [(i, j) for i in every for j in every if i < j]
+        p = np.max([tests[:, j, i] for i, j in pairs if j == i + 1], axis=0)
+        return p, np.minimum(1.0, len(pairs) * np.min([tests[:, i, j] for i, j in pairs], axis=0))
+    inside, outside = sides(name, every)
+    p = np.max([simes(tests[:, inside, out]) for out in outside], axis=0)
+    against = simes(np.array([tests[:, out][:, inside].max(axis=1) for out in outside]).T)
+    if kind == "peaks_inside":
+        back = np.array([tests[:, i, j] for i, j in slopes(inside, every)])
+        reversal = np.minimum(1.0, len(back) * back.min(axis=0))
+        p = np.where(reversal > SIDE, p, 1.0)
+        against = np.minimum(1.0, 2 * np.minimum(against, reversal))
+    return p, against
+
+
+def pairs_of(name: str) -> list[tuple[int, int]] | None:
+    """The pairs that a claim tests; None: all."""
+    if CASES[name].kind not in ("best_in", "peaks_inside"):
+        return None
+    every = range(CASES[name].count)
+    inside, outside = sides(name, every)
+    on_the_way = slopes(inside, every) if CASES[name].kind == "peaks_inside" else []
+    return [*product(inside, outside), *(pair for pair in on_the_way if (pair[0] in inside) == (pair[1] in inside))]
+
+
+def sides(name: str, every: Sequence[int]) -> tuple[list[int], list[int]]:
+    """The levels among which a claim says that the best lies, and the others."""
+    inside = list(CASES[name].levels or every[1:-1])
+    return inside, [row for row in every if row not in inside]
+
+
+def slopes(inside: list[int], every: Sequence[int]) -> list[tuple[int, int]]:
+    """Pairs of levels on the way to a peak, from either side."""
+    ways = (list(every[: inside[0] + 1]), list(every[: inside[-1] - 1 : -1]))
+    return [(i, j) for way in ways for place, i in enumerate(way) for j in way[place + 1 :]]
+
+
+def pairwise_p(values: Floats, seed: int, wanted: Iterable[tuple[int, int]] | None = None) -> Floats:
+    """One-sided p of "the first is at most as good as the second" of pairs; [studies, levels, levels].
+
+    As :func:`ablate.analyse.sign_flip.sign_flip` has it, whose signs are drawn once for both sides here.
+
+    Args:
+        values: [studies, levels, seeds]; a level lacks the same seeds in all studies.
+        seed: of random sign vectors.
+        wanted: Pairs to test; those of others are 1. None: all.
+    """
     studies, levels, _ = values.shape
     tests = np.ones((studies, levels, levels))
-    for i in range(levels):
-        for j in range(i + 1, levels):
-            differences = values[:, i] - values[:, j]
-            found = sign_flip(differences[:, np.isfinite(differences[0])], seed)
-            tests[:, i, j], tests[:, j, i] = found.greater, found.less
+    for i, j in wanted or combinations(range(levels), 2):
+        differences = values[:, i] - values[:, j]
+        differences = differences[:, np.isfinite(differences[0])]
+        signs, is_exact = sign_vectors(differences.shape[1], seed)
+        sums, flipped = differences.sum(axis=1, keepdims=True), differences @ signs.T
+        rounding = 1e-9 * np.abs(differences).sum(axis=1, keepdims=True)
+        above, below = (flipped >= sums - rounding).sum(axis=1), (flipped <= sums + rounding).sum(axis=1)
+        if is_exact:  # the other half of the signs
+            above += (flipped <= rounding - sums).sum(axis=1)
+            below += (flipped >= -rounding - sums).sum(axis=1)
+            tests[:, i, j], tests[:, j, i] = above / (2 * len(signs)), below / (2 * len(signs))
+        else:
+            tests[:, i, j], tests[:, j, i] = (above + 1) / (len(signs) + 1), (below + 1) / (len(signs) + 1)
     return tests
 
 
-def _simes(p: Floats) -> Floats:
+def simes(p: Floats) -> Floats:
+    """One p for each row of [studies, hypotheses] (:func:`ablate.analyse.best.simes`)."""
     m = p.shape[1]
     return np.asarray((np.sort(p, axis=1) * (m / np.arange(1, m + 1))).min(axis=1))
 
@@ -204,13 +251,15 @@ def shown(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _claim(name: str) -> Claim:
+def claim_of(name: str) -> Claim:
+    """The claim of a case."""
     case = CASES[name]
     margin = 1.0 if case.kind == "equivalent" else 0.0
     return Claim(name, name, case.kind, "factor", ACCURACY.name, case.levels, margin=margin)  # type: ignore[arg-type]
 
 
-def _panel(values: Floats) -> Panel:
+def panel_of(values: Floats) -> Panel:
+    """The panel of a study's values, [levels, seeds]; NaN where there is no run."""
     levels = tuple(Level(order, str(order), order, order == 0) for order in range(len(values)))
     there = np.isfinite(values)
     seeds = tuple(range(values.shape[1]))

@@ -10,6 +10,7 @@ import argparse
 import math
 import tempfile
 import textwrap
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from ablate.analyse.bootstrap import Floats
 from ablate.analyse.claims import judge_panel
+from ablate.analyse.claims_along import ClaimPath, follow_claim, levels_of
 from ablate.analyse.family import correct
 from ablate.analyse.panel import Panel, make_panel
 from ablate.analyse.power import ALPHA
@@ -59,9 +61,10 @@ is what 40 seeds at every level decide, **same** the share of levels with the sa
 
 ## Claims
 
-A level goes on until it and every claim that is about it are settled; a claim is judged at each look with the share of
-the error that the look has for itself. **fixed: seeds** is the fewest seeds at every level (for claims 6, 10, 16, 24 or
-40) with which a fixed design decides as many levels and as many claims.
+A level goes on until it is settled and no claim needs it any more (`ablate.analyse.claims_along` says by which rule).
+A claim of which all that is in question lies within the margin is given up, undecided. **fixed: seeds** is the fewest
+seeds at every level (for claims 6, 10, 16, 24 or 40) with which a fixed design decides as many levels and as many
+claims.
 
 {claims}
 """
@@ -96,37 +99,28 @@ def measure(study: str, margin: float, resamples: int, seed: int = 0) -> dict[st
             found = correct(differences[:, :n], "max-t")
             within = (-margin < found.low) & (found.high < margin)
             fixed[n].append(_verdicts(found.p <= ALPHA, within, differences[:, :n].mean(axis=1)))
-        needed = dict(zip(others, path.counts, strict=True))
+        needed = {base: max(path.counts), **dict(zip(others, path.counts, strict=True))}
         outcomes = []
         for claim in claims:
-            outcome, seeds = settle(drawn, claim, looks)
-            outcomes.append(outcome != "undecided")
-            for row in rows_of(drawn, claim):
-                needed[row] = max(needed.get(row, 0), seeds)
-        needed[base] = max(needed.values())
+            found_claim = settle(drawn, claim, looks)
+            outcomes.append(found_claim.verdict.outcome != "undecided")
+            for row, seeds in zip(found_claim.levels, found_claim.counts, strict=True):
+                needed[row] = max(needed[row], seeds)
         settled.append(outcomes)
         all_counts.append(sum(needed.values()))
         for n in FIXED_OF_CLAIMS:
-            part = first(drawn, n)
+            part = first(drawn, [n] * len(panel.levels))
             fixed_claims[n].append([judge_panel(part, claim).outcome != "undecided" for claim in claims])
     return _row(truth, margin, np.array(verdicts), {n: np.array(v) for n, v in fixed.items()}, counts) | _row_of_claims(
         np.array(settled), {n: np.array(v) for n, v in fixed_claims.items()}, all_counts
     )
 
 
-def settle(panel: Panel, claim: Claim, looks: Looks) -> tuple[str, int]:
-    """What comes of a claim, look after look, and with how many seeds."""
-    for n, share in zip(looks.at, looks.shares(), strict=True):
-        if share > 0 and (outcome := judge_panel(first(panel, n), claim, alpha=share).outcome) != "undecided":
-            return outcome, n
-    return "undecided", looks.at[-1]
-
-
-def rows_of(panel: Panel, claim: Claim) -> list[int]:
-    """The levels that a claim is about."""
-    if claim.kind in ("best_in", "peaks_inside"):
-        return [panel.index(level) for level in claim.among] or list(range(len(panel.levels)))
-    return [panel.index(level) for level in claim.levels]
+def settle(panel: Panel, claim: Claim, looks: Looks) -> ClaimPath:
+    """What comes of a claim, look after look, and with how many seeds of its levels, which are rows of the panel."""
+    rows = levels_of(panel, claim)
+    own = panel.subset(rows)
+    return follow_claim(claim, lambda counts: first(own, counts), tuple(rows), looks)
 
 
 def resampled(panel: Panel, columns: NDArray[np.int64]) -> Panel:
@@ -137,9 +131,12 @@ def resampled(panel: Panel, columns: NDArray[np.int64]) -> Panel:
     )
 
 
-def first(panel: Panel, n: int) -> Panel:
-    """A panel's first seeds."""
-    return resampled(panel, np.arange(n))
+def first(panel: Panel, counts: Sequence[int]) -> Panel:
+    """The first seeds of each level of a panel."""
+    there = np.arange(len(panel.seeds)) < np.array(counts)[:, None]
+    values = np.where(there, panel.values, np.nan)
+    arrays = (values, panel.complete & there, panel.diverged & there, panel.guessing & there)
+    return Panel(panel.study, panel.factor, panel.metric, panel.levels, panel.seeds, *arrays, panel.worst)
 
 
 @cache
@@ -260,8 +257,7 @@ def summary(levels: pd.DataFrame, claims: pd.DataFrame) -> str:
     lines.append(
         f"- Levels and claims: looks decide {row['decided']:.3f} of the claims with {row['runs']:.0f} runs; fixed "
         f"designs that decide as much, each study's own, need {row['fixed: runs']} (looks: {row['of fixed']:.2f}), and "
-        f"40 seeds at every level decide {row['at 40']:.3f} with {row['runs at 40']}. A claim has no margin at which "
-        "it is given up: one that cannot be decided takes all its levels to the last look."
+        f"40 seeds at every level decide {row['at 40']:.3f} with {row['runs at 40']}."
     )
     return "\n".join(textwrap.fill(line, 120, subsequent_indent="  ") for line in lines)
 

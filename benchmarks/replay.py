@@ -1,8 +1,7 @@
 """Which of the article's conclusions would have been reached with how many seeds, had seeds been added look by look?
 
-The committed runs are looked at again in the order of their seeds: at each look every claim that is not settled yet is
-judged by the runs of the first seeds alone, with the share of the 5 % error that the look has for itself, and levels
-are told from the baseline as in a study with ``seeds: {looks: ...}``.
+The committed runs are looked at again in the order of their seeds, as in a study with ``seeds: {looks: ...}``: claims
+and levels' comparisons with the baseline each take the first seeds of the levels that they need.
 
     python -m benchmarks.replay --write     # results/benchmarks/replay.{csv,md}
 """
@@ -14,9 +13,11 @@ import pandas as pd
 
 from ablate.analyse.along_looks import counted_runs
 from ablate.analyse.claims import judge
+from ablate.analyse.claims_along import ClaimPath, claim_path
 from ablate.analyse.compare import compare
 from ablate.analyse.courses import Outcome
 from ablate.analyse.sequential import Looks
+from ablate.task.claim import Claim
 from benchmarks.committed import RESULTS, STUDIES, Committed, committed
 from benchmarks.markdown import markdown
 
@@ -43,7 +44,7 @@ seeds there are no runs: what is not settled until then is **open**.
 
 How many levels are told from the baseline in {metric}, or found to lie within {margin:g} of it (**alike**), and what
 that costs: **runs** are those of all levels and the baseline, each up to the look that settles it and every claim that
-is about it (a claim about the best level is about all of them). What is open has all {seeds} seeds.
+still needs it (`ablate.analyse.claims_along` says by which rule). What is open has all {seeds} seeds.
 
 {levels}
 """
@@ -65,31 +66,25 @@ class Settled:
 
 def settle(study: Committed, looks: Looks) -> list[Settled]:
     """What came of each claim of a study, look after look, as far as its runs go."""
-    there, found = study.runs["seed"].nunique(), []
-    made = [(n, share) for n, share in zip(looks.at, looks.shares(), strict=True) if n <= there]
-    for claim in study.claims:
-        outcome: Outcome = "undecided"
-        seeds = made[-1][0]
-        for n, share in made:
-            if share > 0 and outcome == "undecided":
-                outcome, seeds = judge(study.first(n), claim, study.declared, alpha=share).outcome, n
-        is_open = outcome == "undecided" and looks.at[-1] > there
-        found.append(Settled(outcome, seeds, is_open))
-    return found
+    paths = [path_of(study, claim, looks) for claim in study.claims]
+    return [Settled(path.verdict.outcome, max(path.counts), not path.is_settled) for path in paths]
 
 
-def levels_of(study: Committed, looks: Looks, claims: list[Settled]) -> tuple[int, int, int]:
+def path_of(study: Committed, claim: Claim, looks: Looks) -> ClaimPath:
+    """How far a claim gets."""
+    return claim_path(study.runs, claim, study.declared, looks, by=study.metric.name)
+
+
+def levels_of(study: Committed, looks: Looks) -> tuple[int, int, int]:
     """How many levels are told, and how many alike, and the runs of the study."""
     _, path = counted_runs(study.runs, metric=study.metric, looks=looks, declared=study.declared)
     levels = study.runs.drop_duplicates("order").sort_values("order")
-    named = {str(level): order for level, order in zip(levels["level"], levels["order"], strict=True)}
     counts = dict(zip(levels.loc[~levels["is_baseline"], "order"], path.counts, strict=True))
-    for claim, settled in zip(study.claims, claims, strict=True):
-        several = claim.kind in ("best_in", "peaks_inside")
-        about = (claim.among or tuple(named)) if several else claim.levels
-        for order in (named[str(level)] for level in about):
-            counts[order] = max(counts.get(order, 0), settled.seeds)
     counts[levels.loc[levels["is_baseline"], "order"].iloc[0]] = max(counts.values())
+    for claim in study.claims:
+        found = path_of(study, claim, looks)
+        for order, seeds in zip(found.levels, found.counts, strict=True):
+            counts[order] = max(counts[order], seeds)
     return path.settled.count("told"), path.settled.count("within"), sum(counts.values())
 
 
@@ -109,7 +104,7 @@ def tables(studies: list[Committed]) -> tuple[pd.DataFrame, pd.DataFrame]:
         row = {"study": study.name, "levels": len(standings), "told": len(standings) - standings.count("undecided")}
         row["runs"] = len(study.runs)
         for name, looks in DESIGNS.items():
-            told, alike, runs = levels_of(study, looks, by_design[name])
+            told, alike, runs = levels_of(study, looks)
             row |= {f"told, {name}": told, f"alike, {name}": alike, f"runs, {name}": runs}
         levels.append(row)
     total = pd.DataFrame(levels).drop(columns="study").sum()

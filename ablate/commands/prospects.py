@@ -1,10 +1,12 @@
 """What studies can show, before they are trained: which differences are found, and how many seeds decide at all."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any
 
 from ablate.commands.declared import metrics_of
+from ablate.commands.study_view import claims_of
 from ablate.plan.design import Setting
 from ablate.plan.plan import Plan
 from ablate.plan.sight import Spread, expected_runs, fewest_seeds, first_look, spread_of, visible_effect
@@ -31,7 +33,8 @@ def prospects(plan: Plan, name: str, store: "Store") -> dict[str, Any]:
         difference; None: nothing can be decided) and, where the store has runs to tell from, ``visible`` (the same in
         the unit of ``metric``) and ``spread_settings`` (how many settings tell). Of a study that adds seeds look by
         look, its ``looks``, the ``first_look`` at which anything can be decided, ``least_runs``, ``most_runs`` and
-        ``expected_runs`` where every level differs by one standard deviation of a paired difference.
+        ``expected_runs`` where all levels that are compared, by its ``claims`` too, differ by one standard deviation of
+        a paired difference.
     """
     study = next(study for study in plan.studies if study.name == name)
     settings: dict[tuple[str, int], Setting] = {}
@@ -48,7 +51,9 @@ def prospects(plan: Plan, name: str, store: "Store") -> dict[str, Any]:
     if study.looks is not None:
         first = first_look(study.looks.looks, study.looks.alpha)
         found |= {"looks": list(study.looks.looks), "first_look": first}
-        found |= {"expected_runs": round(expected_runs(study.looks.looks, study.looks.alpha, len(levels), 1.0))}
+        claims = _pairs_of_claims(plan.of(study), [baseline, *levels])
+        expected = expected_runs(study.looks.looks, study.looks.alpha, len(levels), 1.0, claims)
+        found |= {"expected_runs": round(expected), "claims": len(claims)}
         found |= {"least_runs": first * (len(levels) + 1), "most_runs": len(study.seeds) * (len(levels) + 1)}
     metric = [m for m in metrics_of([study.task]) if m.name in study.metrics][-1]
     spread = _spread(plan, name, [baseline, *levels[:MOST_SETTINGS]], metric.name, store)
@@ -73,16 +78,39 @@ def prospects_line(name: str, found: Mapping[str, Any]) -> str:
         size = f"about {found['visible']:.2g} in {found['metric']} ({size}, by the spread of {settings} in the store)"
     if found.get("looks"):
         looks = ", ".join(map(str, found["looks"]))
+        claims = " (levels of claims from each other, too)" if found["claims"] else ""
         return (
             f"study {name}: looks at {looks} seeds, the first that can decide at {found['first_look']}: between "
             f"{found['least_runs']} and {found['most_runs']} runs, about {found['expected_runs']} where every level "
-            "differs by one standard deviation of a paired difference; with all seeds, differences of "
+            f"differs by one standard deviation of a paired difference{claims}; with all seeds, differences of "
             f"{size} are found in about 80 % of studies"
         )
     return (
         f"study {name}: with {seeds} seeds and {found['comparisons']} comparisons, differences of {size} are found in "
         f"80 % of studies; below {needed} seeds none"
     )
+
+
+def _pairs_of_claims(plan: Plan, levels: Sequence[Setting]) -> list[list[tuple[int, int]]]:
+    """The pairs of levels that each claim asks about, by their place among ``levels``; the baseline is the first."""
+    bases = {(s.factor, s.order): 0 for s in levels if s.is_baseline}
+    places = {(s.factor, s.order): place for place, s in enumerate(levels)} | bases
+    found = []
+    for claim in claims_of(plan):
+        own = plan.levels(next(s for s in plan.studies if claim.factor in s.factors), claim.factor)
+        every = [places.get((s.factor, s.order), 0) for s in own.settings]
+        meant = [[own.meant(name) for name in names] for names in (claim.levels, claim.among)]
+        named, among = ([places.get((s.factor, s.order), 0) for s in of if s is not None] for of in meant)
+        if claim.kind in ("best_in", "peaks_inside"):
+            compared = among or every
+            inside = named or compared[1:-1]
+            pairs = [(i, j) for i in inside for j in compared if j not in inside]
+        elif claim.kind == "monotone" and not claim.margin:
+            pairs = list(pairwise(named))
+        else:
+            pairs = list(combinations(named, 2))
+        found.append(pairs)
+    return found
 
 
 def _spread(plan: Plan, name: str, settings: list[Setting], metric: str, store: "Store") -> Spread | None:

@@ -18,10 +18,11 @@ class Looks(Fields):
     looks: Annotated[tuple[Annotated[int, Field(ge=2, le=MAX_SEEDS)], ...], Field(max_length=100)]
     """Numbers of seeds, ascending; the last is the cap."""
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    """Probability that any level is told falsely from the baseline, at any look."""
+    """Probability that any level is told falsely from the baseline, at any look; of each claim by itself, too, that it
+    is decided falsely at any look."""
     margin: Annotated[float, Field(ge=0)] = 0.0
-    """A level that is known to be within it of the baseline gets no more seeds, in the unit of the study's last metric;
-    0: none is settled so."""
+    """A level that is known to be within it of the baseline gets no more seeds, nor do two levels for a claim that are
+    known to be so near to what it says of them; in the unit of the study's last metric. 0: none is settled so."""
 
     @field_validator("looks")
     @classmethod

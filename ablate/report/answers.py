@@ -47,7 +47,9 @@ def answers(view: StudyView, analysis: "StudyAnalysis", summary: "pd.DataFrame")
     - ``published``: ``factor``, ``level``, ``metric``, ``published``, ``mean``, ``interval`` (95 %, prediction),
       ``inside``
     - ``verdicts``: ``id``, ``text``, ``kind``, ``factor``, ``metric``, ``outcome`` (``supported``, ``refuted``,
-      ``undecided``), ``evidence``, ``needed``, ``n``, ``p``, ``p_against``
+      ``undecided``), ``evidence``, ``needed``, ``n``, ``p``, ``p_against``; of a study that adds seeds look by look,
+      ``course``: of each look ``seeds``, ``levels`` that had so many, ``outcome``, ``p`` and ``p_against`` (over all
+      looks up to it)
 
     Args:
         view: The study.
@@ -85,7 +87,7 @@ def answers(view: StudyView, analysis: "StudyAnalysis", summary: "pd.DataFrame")
         "published": [_published(check) for check in analysis.published],
         "verdicts": [
             {key: getattr(verdict.claim, key) for key in ("id", "text", "kind", "factor", "metric")}
-            | {key: getattr(verdict, key) for key in ("outcome", "evidence", "needed", "n", "p", "p_against")}
+            | {key: getattr(verdict, key) for key in ("outcome", "evidence", "needed", "n", "p", "p_against", "course")}
             for verdict in analysis.verdicts
         ],
     }

@@ -238,7 +238,7 @@ def _claims(view: StudyView, analysis: "StudyAnalysis") -> Iterator[Sentence]:
     kinds, each = {claim.kind for claim in claims}, ", each by itself" if len(claims) > 1 else ""
     parts: list[str | Cited] = [f"{count} judged{each}: "]
     if kinds - {"equivalent"}:
-        share = "at 2.5 %" if view.looks is None else "at the share of the error that the look of their seeds has,"
+        share = "at 2.5 %" if view.looks is None else f"at {50 * view.looks.alpha:g} % over all looks"
         parts.append(f"by one-sided sign-flip tests paired by seed, {share} for and against it")
     if kinds & {"best_in", "peaks_inside", "monotone"}:
         parts += [", where all pairs of levels must speak for it", Cited("berger1982")]
@@ -248,7 +248,10 @@ def _claims(view: StudyView, analysis: "StudyAnalysis") -> Iterator[Sentence]:
         margins = sorted({claim.margin for claim in claims if claim.kind == "equivalent"})
         parts.append("; " if kinds - {"equivalent"} else "")
         parts.append(f"equivalence within {' or '.join(f'{margin:g}' for margin in margins)} by two one-sided paired ")
-        parts += ["t tests at 5 %" if view.looks is None else "t tests", Cited("schuirmann1987")]
+        parts += [
+            "t tests at 5 %" if view.looks is None else f"t tests at {100 * view.looks.alpha:g} % over all looks",
+            Cited("schuirmann1987"),
+        ]
         parts += [", with its probability by the Bayesian signed rank test", Cited("benavoli2017")]
     if len(claims) > 1:
         parts += ["; which of them also hold together is told by Holm's rule", Cited("holm1979")]

@@ -9,11 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from ablate.analyse import analyse, sequential
+from ablate.analyse import sequential
 from ablate.analyse.along_looks import compare_along, counted_runs
 from ablate.analyse.sequential import Looks, follow
 from ablate.images.metrics import METRICS as M
-from ablate.task.claim import parse_claim
 
 LOOKS = Looks((6, 10, 16, 24, 40))
 ACC = M["test_acc"]
@@ -172,33 +171,3 @@ def test_each_look_has_a_share_of_the_error_for_itself():
     assert sum(LOOKS.shares()) == pytest.approx(0.05)
     assert Looks((6, 10)).shares() == pytest.approx((LOOKS.alpha * math.log(1 + (math.e - 1) * 0.6), 0.0146), abs=1e-4)
     assert all(share == 0 or share >= 2 / 2**n for n, share in zip(LOOKS.at, LOOKS.shares(), strict=True))
-
-
-def test_a_claim_has_the_least_share_from_its_look_on():
-    shares = LOOKS.shares()
-    assert [LOOKS.share_of(n) for n in (2, 6)] == [0, 0]
-    assert LOOKS.share_of(9) == LOOKS.share_of(10) == min(shares[1:])
-    assert LOOKS.share_of(40) == shares[-1]
-    assert sum(LOOKS.share_of(n) for n in LOOKS.at) <= LOOKS.alpha
-
-
-def test_claims_of_a_study_with_looks_are_tested_with_the_share_of_their_look(make_runs):
-    differences = [-seed if seed in (3, 4) else seed for seed in range(1, 11)]  # p = 19/1024
-    runs = make_runs({0: [0.5] * 9 + [0.5001], 1: [0.5 + 0.001 * d for d in differences]}, baseline=0)
-    stated = {
-        "id": "c",
-        "text": "t",
-        "kind": "better",
-        "factor": "optimizer.lr",
-        "metric": "test_acc",
-        "levels": [1, 0],
-    }
-    claim = parse_claim(stated)
-    outcomes = {}
-    for name, looks in (("none", None), ("early", LOOKS), ("late", Looks((8, 10, 1000)))):
-        found = analyse(runs, metrics=[ACC], declared=M, claims=[claim], looks=looks)
-        (verdict,) = found.verdicts
-        outcomes[name] = (verdict.outcome, verdict.decided_with_others)
-        assert any("look by look" in text for text in found.warnings) == (looks is not None)
-    assert outcomes == {"none": ("supported", True), "early": ("undecided", False), "late": ("undecided", False)}
-    assert verdict.evidence.count("at this look nothing is clear yet") == 1

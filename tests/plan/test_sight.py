@@ -79,3 +79,13 @@ def test_the_cost_of_a_study_with_looks_is_that_of_simulated_ones(levels, effect
 def test_a_study_without_effects_goes_on_to_the_last_look():
     assert expected_runs((6, 10), 0.05, 3, 0.0) == pytest.approx(40, rel=0.02)
     assert expected_runs((6, 10), 0.05, 3, 9.0) == pytest.approx(24, rel=0.01)
+
+
+def test_claims_go_on_until_their_pairs_are_found():
+    looks = (6, 10, 16, 24, 40)
+    alone = expected_runs(looks, 0.05, 3, 1.0)
+    paired = expected_runs(looks, 0.05, 3, 1.0, [[(0, 1)]])
+    several = expected_runs(looks, 0.05, 3, 1.0, [[(2, 1), (2, 3)], [(0, 1)]])
+    assert alone < paired < several < 4 * 40
+    assert expected_runs(looks, 0.05, 3, 9.0, [[(0, 1)]]) == pytest.approx(40, rel=0.01)
+    assert expected_runs(looks, 0.05, 3, 0.0, [[(0, 1)]]) == pytest.approx(160, rel=0.02)
