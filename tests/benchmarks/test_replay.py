@@ -7,6 +7,7 @@ import pytest
 
 from ablate.analyse.claims import judge
 from ablate.analyse.sequential import Looks
+from benchmarks import races_along
 from benchmarks.committed import RESULTS, STUDIES, committed
 from benchmarks.records_along import _panel_of, claims_table, first, levels_table, measure, settle, summary
 from benchmarks.replay import DESIGNS, OUT, Settled, levels_of
@@ -85,3 +86,14 @@ def test_the_committed_rows_give_the_committed_table():
     for margin, part in frame.groupby("margin"):
         one = levels[(levels["margin"] == margin) & (levels["study"] == "together")].iloc[0]
         assert one["of fixed"] == pytest.approx(part["runs"].sum() / part["fixed: runs"].sum())
+
+
+def test_a_race_stops_what_is_behind_early_and_counts_what_that_changes():
+    row = races_along.measure("combination", 0.4, 0.1, 2)
+    assert row["stopped"] == 1, "both levels are at chance from the first epochs on"
+    assert 0 < row["saved"] < 0.6
+    assert (row["changed"], row["wrong"]) == (0, 0)
+    found = races_along.table(pd.read_csv(OUT / "races_along.csv"))
+    text = (OUT / "races_along.md").read_text()
+    assert races_along.finding(found) in text
+    assert text.count("\n|") == len(found) + 2
