@@ -8,7 +8,7 @@ from scipy import stats
 from ablate.analyse import sequential
 from ablate.analyse.family import correct
 from ablate.analyse.sequential import Looks, follow
-from benchmarks import errors, errors_along, errors_of_claims
+from benchmarks import errors, errors_along, errors_of_claims, errors_of_claims_along
 from benchmarks.errors_of_claims import CASES, TOGETHER
 from benchmarks.errors_of_tables import measure as table_errors
 from benchmarks.many_studies import Followed, told_together
@@ -58,6 +58,19 @@ def test_a_study_with_looks_errs_in_at_most_five_percent_of_studies(case):
         assert rates["found"] > rates["found: 10 seeds"]
 
 
+@pytest.mark.parametrize("claim", ["better", "best_in, 1 of 4", "peaks_inside, 5", "monotone, 3", TOGETHER])
+def test_a_claim_that_is_followed_over_looks_errs_no_more_often_than_one_that_is_judged_once(claim):
+    """Every hundredth study is followed by the analysis, too, which must come to the same end with the same seeds."""
+    rates = errors_of_claims_along.measure(claim, "equal means", "normal", STUDIES)
+    level = 0.05 if claim == TOGETHER else 0.025
+    assert rates["supported"] <= at_most(level, STUDIES)
+    assert not rates["refuted"] > at_most(level, STUDIES)
+    if claim != TOGETHER:
+        true = errors_of_claims_along.measure(claim, "true", "normal", 100)
+        assert true["supported"] >= true["same cost"] - 0.02
+        assert true["runs"] < 20 < rates["runs"]
+
+
 @pytest.mark.parametrize("name", NOISES)
 @pytest.mark.parametrize("margin", [0.0, 0.8])
 def test_many_studies_at_once_are_what_they_are_one_by_one(name, margin):
@@ -94,14 +107,20 @@ def test_where_an_error_is_above_its_level_is_said_with_the_reason():
 def test_a_table_is_written_from_the_rows(tmp_path, monkeypatch):
     cells = errors_along.cells(20)[:5]
     monkeypatch.setattr(errors_along, "cells", lambda studies: cells)
+    of_claims = errors_of_claims_along.cells(20)[:2]
+    monkeypatch.setattr(errors_of_claims_along, "cells", lambda studies: of_claims)
     text = errors.run("sequential", 20, tmp_path, 1)
     assert "20 studies a row" in text
     assert text.count("| all alike |") == 5
     assert (tmp_path / "errors_sequential.csv").read_text().count("\n") == 6
+    assert text.count("| better | equal means |") == 2
 
 
 @pytest.mark.parametrize("part", errors.PARTS)
 def test_the_committed_rows_give_the_committed_table(part, monkeypatch, tmp_path):
     (tmp_path / f"errors_{part}.csv").write_bytes((errors.OUT / f"errors_{part}.csv").read_bytes())
-    monkeypatch.setattr(errors.PARTS[part][0], "measure", None)  # nothing is measured: all rows are there
+    claims = (errors.OUT / "errors_sequential_claims.csv").read_bytes()
+    (tmp_path / "errors_sequential_claims.csv").write_bytes(claims)
+    for module in (errors.PARTS[part][0], errors_of_claims_along):
+        monkeypatch.setattr(module, "measure", None)  # nothing is measured: all rows are there
     assert errors.run(part, 2000, tmp_path, 1) + "\n" == (errors.OUT / f"errors_{part}.md").read_text()
