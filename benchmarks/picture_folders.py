@@ -16,7 +16,7 @@ from ablate.images.config import ImageFolder
 from ablate.images.data.facts import facts, prepared
 from ablate.images.data.fingerprint import content_digest
 from ablate.images.data.image_folder import FolderSource
-from ablate.images.data.names import FORMATS
+from ablate.images.data.picture_names import FORMATS
 from ablate.images.data.survey import Survey, survey
 from ablate.task.errors import ConfigError
 from benchmarks.picture_items import ANY, DAMAGED, LEFT_OUT, PICTURES, REFUSED, SIDE, USED, Item, flipped, write
@@ -214,7 +214,7 @@ def _refused(made: Folder, found: Survey) -> set[str]:
     A folder whose pictures of more than 8 bits are all but black is refused as a whole: here only where all of those
     were damaged, as others hold white.
     """
-    from ablate.images.data.names import shown
+    from ablate.images.data.picture_names import shown
 
     whole = [problem for problem in found.refused if "none of them reaches more than" in problem]
     assert not whole or not any(item.kind in ("sixteen", "floating") for item in made.items if item.outcome == USED)

@@ -88,10 +88,12 @@ def _runs(name: str) -> "tuple[pd.DataFrame, tuple[Metric, ...]]":
         with open_store(name, read_only=True) as store:
             return _of_records(store.all())
     if name in study_names():
-        from ablate.notebook import load
+        from ablate.commands.studies import named, order, records_of
+        from ablate.report.joined_runs import frame_of_runs
 
-        study = load(name)
-        return study.runs, metrics_of(sorted({run.task for run in study.plan.runs}))
+        wanted = order(named([name], ()))
+        runs = frame_of_runs(wanted.plan, records_of(wanted.plan, wanted.launch), name)
+        return runs, metrics_of(sorted({run.task for run in wanted.plan.runs}))
     raise ConfigError(
         f"{name}: is no study, no store, no runs.csv and no folder with one; studies are {', '.join(study_names())}"
     )

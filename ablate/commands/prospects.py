@@ -9,7 +9,7 @@ from ablate.commands.declared import metrics_of
 from ablate.commands.study_view import claims_of
 from ablate.plan.design import Setting
 from ablate.plan.plan import Plan
-from ablate.plan.sight import Spread, expected_runs, fewest_seeds, first_look, spread_of, visible_effect
+from ablate.plan.visible_differences import Spread, expected_runs, fewest_seeds, first_look, spread_of, visible_effect
 
 if TYPE_CHECKING:
     from ablate.store import Store

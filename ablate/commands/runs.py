@@ -10,7 +10,7 @@ from pathlib import Path
 from ablate.commands.declared import default_identity, default_metrics
 from ablate.commands.kept_records import digests_of, folders
 from ablate.commands.named_study import check_no_study
-from ablate.commands.nearby import ASIDE
+from ablate.commands.nearby_records import ASIDE
 from ablate.commands.studies import StudyRequest, named, order, other_records, records_of
 from ablate.plan.compose import launch_of
 from ablate.plan.launch import Launch

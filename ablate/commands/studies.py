@@ -155,7 +155,7 @@ def other_records(wanted: StudyRequest, plan: Plan, study: str) -> list[str]:
         study: Its name.
     """
     from ablate.commands.kept_records import all_in
-    from ablate.commands.nearby import nearby
+    from ablate.commands.nearby_records import nearby
 
     with store_of(wanted.launch, read_only=True) as store:
         held = store.all(curves=False)

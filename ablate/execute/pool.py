@@ -16,7 +16,7 @@ from typing import Any
 from ablate.execute.interrupts import STOP_SIGNALS
 from ablate.execute.worker import main
 from ablate.task.executor import Answer, Died, MeasureSpeed, Ready, Stop, TrainCohort, Worker, WorkerSettings
-from ablate.task.marked import MARK, end_marked
+from ablate.task.marked_processes import MARK, end_marked
 
 EXIT_SECONDS = 3.0
 """Given to workers to exit by themselves."""

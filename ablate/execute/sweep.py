@@ -11,7 +11,6 @@ from typing import NoReturn
 from ablate.execute.checkpoints import KeptCheckpoints, SweepCheckpoints
 from ablate.execute.choice import make_executor
 from ablate.execute.devices import speed_device
-from ablate.execute.doubts import Doubts
 from ablate.execute.interrupts import Interrupts
 from ablate.execute.keeper import Keeper
 from ablate.execute.ledger import Assignment, Flight, Ledger, cost_in_seconds
@@ -21,6 +20,7 @@ from ablate.execute.progress import Progress
 from ablate.execute.sizing import Sizing, members_by
 from ablate.execute.speedometer import Speedometer
 from ablate.execute.summary import Interrupted, Summary
+from ablate.execute.unmeasured_runs import Doubts
 from ablate.plan.cohorts import Cohort, default_members, form_cohorts
 from ablate.plan.prefixes import find_prefixes, read_off
 from ablate.store import Owner, Store, StoreUnavailable

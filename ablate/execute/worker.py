@@ -30,7 +30,7 @@ from ablate.task.executor import (
     WorkerSettings,
 )
 from ablate.task.finding import load_object
-from ablate.task.marked import MARK, end_marked
+from ablate.task.marked_processes import MARK, end_marked
 from ablate.task.run import Run
 
 

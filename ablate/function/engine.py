@@ -11,7 +11,7 @@ from typing import Any
 from ablate.function.limit import time_limit
 from ablate.function.report import Left, Report, ReportError
 from ablate.function.signature import configuration_type, load_function, nested, typed
-from ablate.task.marked import MARK, settled
+from ablate.task.marked_processes import MARK, settled
 from ablate.task.output import capturing
 from ablate.task.plain_engine import PlainEngine
 from ablate.task.plain_run import PlainRun

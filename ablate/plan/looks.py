@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from ablate.plan.sight import fewest_seeds
+from ablate.plan.visible_differences import fewest_seeds
 from ablate.task.fields import Fields
 
 MAX_SEEDS = 100_000

@@ -13,7 +13,7 @@ from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 from typing import Any, BinaryIO
 
-from ablate.task.marked import MARK
+from ablate.task.marked_processes import MARK
 from ablate.task.output import CHUNK, Captured
 
 GUARD = Path(__file__).with_name("guard.py")

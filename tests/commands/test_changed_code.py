@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from ablate.commands.changed_code import changed_under_their_version, trained_before
-from ablate.commands.nearby import Nearby, nearby
+from ablate.commands.nearby_records import Nearby, nearby
 from ablate.store import open_store
 from ablate.task.finding import find_task
 from ablate.task.record import Record, Result

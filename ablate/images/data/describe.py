@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ablate.images.config import Cifar10, FashionMNIST, ImageData, ImageFolder, Mnist
-from ablate.images.data.names import shown
+from ablate.images.data.picture_names import shown
 from ablate.images.data.sources import source
 from ablate.images.data.survey import Finding
 from ablate.task.errors import ConfigError

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ablate.images.data.inspection import inspect
-from ablate.images.data.known import Inspection
+from ablate.images.data.known_files import Inspection
 from ablate.images.data.layout import Layout, checked_layout
-from ablate.images.data.names import shown
 from ablate.images.data.picture import RULE
+from ablate.images.data.picture_names import shown
 from ablate.task.errors import ConfigError
 
 EMPTY = hashlib.sha256(b"").hexdigest()

@@ -11,7 +11,7 @@ The rule, for every kind of file and folder (``docs/pictures.md`` tells it with 
   folders with pictures beside them, parts without class folders, classes that ``train`` does not hold or ``test`` lacks
   are refused.
 - **Not looked at:** names that begin with a dot, and what systems leave behind (``__MACOSX``, ``Thumbs.db``, ...).
-- **Left out and said:** files without an ending of a format that is read (:data:`ablate.images.data.names.FORMATS`),
+- **Left out and said:** files without an ending of a format (:data:`ablate.images.data.picture_names.FORMATS`),
   pictures beside the class folders, FIFOs, sockets and devices (never opened), links to what is listed already, to
   nothing or to a folder that ``data.root`` lies in. Other links are followed; each real folder and file is read once. A
   link named like a picture that leads nowhere is refused.
@@ -40,10 +40,10 @@ from numpy.typing import NDArray
 from ablate.images.config import ImageFolder
 from ablate.images.data.arrays import Arrays
 from ablate.images.data.fingerprint import content_digest, digest_of_layout
-from ablate.images.data.known import Inspection
+from ablate.images.data.known_files import Inspection
 from ablate.images.data.layout import Layout, Picture, checked_layout
-from ablate.images.data.names import shown
 from ablate.images.data.picture import UnreadableError, opened, read_picture, square
+from ablate.images.data.picture_names import shown
 from ablate.images.data.survey import refusals, survey
 from ablate.task.errors import ConfigError
 

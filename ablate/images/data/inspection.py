@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from ablate.images.data.known import Inspection, key_of, recall, remember
+from ablate.images.data.known_files import Inspection, key_of, recall, remember
 from ablate.images.data.picture import UnreadableError, look_at, opened, read_picture
 
 

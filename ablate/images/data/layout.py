@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ablate.images.data.listing import LeftOut, Listing, list_folder
-from ablate.images.data.names import ENDINGS, shown
+from ablate.images.data.picture_names import ENDINGS, shown
 from ablate.task.errors import ConfigError
 
 PARTS = {

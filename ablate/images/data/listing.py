@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ablate.images.data.names import ENDINGS, UNREAD, ending, passed_over, shown
+from ablate.images.data.picture_names import ENDINGS, UNREAD, ending, passed_over, shown
 from ablate.task.errors import ConfigError
 
 MOST_ENTRIES = 5_000_000

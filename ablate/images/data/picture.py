@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ablate.images.data.names import FORMATS, ending
+from ablate.images.data.picture_names import FORMATS, ending
 
 RULE = 2
 """Version of the rule; 1 turned nothing, dropped alpha channels and cut off what 8 bits do not hold."""

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from ablate.images.config import ImageFolder
 from ablate.images.data.inspection import inspect
-from ablate.images.data.known import Inspection
+from ablate.images.data.known_files import Inspection
 from ablate.images.data.layout import PARTS, Layout, layout_of
 from ablate.images.data.listing import Listing, list_folder
-from ablate.images.data.names import shown
+from ablate.images.data.picture_names import shown
 from ablate.task.errors import ConfigError
 
 DIM = 16

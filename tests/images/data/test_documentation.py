@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from ablate.images.data.layout import PARTS
-from ablate.images.data.names import ENDINGS
 from ablate.images.data.picture import BACKGROUNDS, MOST_PIXELS
+from ablate.images.data.picture_names import ENDINGS
 from ablate.images.data.survey import DIM
 
 TEXT = (Path(__file__).parents[3] / "docs" / "pictures.md").read_text()

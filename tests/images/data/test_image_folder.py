@@ -11,7 +11,7 @@ from ablate.images.config import ImageFolder
 from ablate.images.data import content_digest, describe, fetch, lines, load, verify, where
 from ablate.images.data.layout import layout_of
 from ablate.images.data.listing import list_folder
-from ablate.images.data.names import ENDINGS
+from ablate.images.data.picture_names import ENDINGS
 from ablate.task.errors import ConfigError
 
 CPU = torch.device("cpu")

@@ -7,7 +7,14 @@ from scipy import stats
 from ablate.analyse import sequential
 from ablate.analyse.family import correct
 from ablate.analyse.power import power_of
-from ablate.plan.sight import ALPHA, expected_runs, fewest_seeds, spread_of, student_quantile, visible_effect
+from ablate.plan.visible_differences import (
+    ALPHA,
+    expected_runs,
+    fewest_seeds,
+    spread_of,
+    student_quantile,
+    visible_effect,
+)
 
 
 @pytest.mark.parametrize("comparisons", [1, 2, 9, 17])

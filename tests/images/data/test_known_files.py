@@ -5,7 +5,7 @@ import os
 import pytest
 from PIL import Image
 
-from ablate.images.data import inspection, known
+from ablate.images.data import inspection, known_files
 from ablate.images.data.inspection import inspect
 
 PATHS = ["a.png", "b.png"]
@@ -15,7 +15,7 @@ PATHS = ["a.png", "b.png"]
 def root(tmp_path, monkeypatch):
     for shade, path in enumerate(PATHS):
         Image.new("RGB", (9, 9), (shade, 0, 0)).save(tmp_path / path, "BMP")
-    monkeypatch.setattr(known, "SETTLED_SECONDS", -10.0)  # what was written just now counts as settled
+    monkeypatch.setattr(known_files, "SETTLED_SECONDS", -10.0)  # what was written just now counts as settled
     return tmp_path
 
 
@@ -58,7 +58,7 @@ def test_a_file_that_changed_is_read_again_whatever_its_size_and_date(root, read
 
 
 def test_what_changed_just_now_is_not_remembered(root, read, monkeypatch):
-    monkeypatch.setattr(known, "SETTLED_SECONDS", 3.0)
+    monkeypatch.setattr(known_files, "SETTLED_SECONDS", 3.0)
     for _ in range(2):
         inspect(root, PATHS, "white", decode=True)
     assert read == PATHS * 2
