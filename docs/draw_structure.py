@@ -1,7 +1,7 @@
 """Draws which package imports which, in version 0.1.0 and today, and lists the modules that have moved since.
 
-Call ``python docs/draw_structure.py`` in the repository's root, with its history. Both come from the code alone. A package
-stands above all that it imports; imports in a circle are marked.
+Call ``python docs/draw_structure.py`` in the repository's root, with its history. Both come from the code alone. A
+package stands above all that it imports; imports in a circle are marked.
 """
 
 import ast
@@ -24,6 +24,8 @@ BEFORE = "b9fe09e"
 """The last commit of version 0.1.0."""
 ROOT = Path(__file__).parents[1]
 FIGURE = Path(__file__).parent / "figures" / "structure.png"
+BY_HAND = {"comparing": "commands.compare"}
+"""A module of which no name was kept."""
 SEEN = 0.3
 """Share of a module's names that another has to hold, to be where it went."""
 
@@ -116,7 +118,7 @@ def moved(before: Sources, now: Sources) -> dict[str, list[str]]:
         if module not in now:
             counts = Counter(home for name in _defined(text) for home in homes[name] if len(homes[name]) == 1)
             most = max(counts.values(), default=0)
-            known = [renamed[module]] if module in renamed else []
+            known = [home for home in [(BY_HAND | renamed).get(module)] if home]
             homed = [*known, *(h for h, n in counts.most_common() if n >= SEEN * most and h not in known)]
             found[module] = homed or [name for name in now if name.rpartition(".")[2] == module.rpartition(".")[2]]
     return found
