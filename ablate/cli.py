@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from ablate import __version__
 from ablate.commands.command_help import Group
 from ablate.commands.exits import BROKEN, CHANGED, user_errors
+from ablate.commands.shell_completion import (
+    complete_kind,
+    complete_override,
+    complete_study,
+    complete_study_or_override,
+)
 
 # The analysis multiplies small matrices, which several threads only slow down; read when numpy is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -36,35 +41,12 @@ def main() -> None:
     """
 
 
-def _complete_study(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    from ablate.plan.sources import study_names
-
-    chosen = set(ctx.params.get(param.name or "", ()) or ())
-    return [CompletionItem(name) for name in study_names() if name.startswith(incomplete) and name not in chosen]
-
-
-def _complete_override(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    from ablate.plan.completion import complete_override
-
-    return [CompletionItem(text) for text in complete_override(incomplete)]
-
-
-def _complete_study_or_override(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    return _complete_study(ctx, param, incomplete) + (_complete_override(ctx, param, incomplete) if incomplete else [])
-
-
-def _complete_kind(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    from ablate.commands.init import KINDS
-
-    return [CompletionItem(kind, help=one.what) for kind, one in KINDS.items() if kind.startswith(incomplete)]
-
-
 def _study_command(**settings: Any) -> Callable[[Callable[..., None]], click.Command]:
     """A command that takes STUDY... and overrides."""
 
     def decorate(function: Callable[..., None]) -> click.Command:
         argument = click.argument(
-            "words", nargs=-1, required=True, metavar="STUDY... [OVERRIDES]", shell_complete=_complete_study_or_override
+            "words", nargs=-1, required=True, metavar="STUDY... [OVERRIDES]", shell_complete=complete_study_or_override
         )
         function.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\n{OVERRIDES}"
         return main.command(**settings)(argument(function))
@@ -93,7 +75,7 @@ def _split(words: Sequence[str]) -> list[str]:
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []},
     short_help="Train one run, or with -m a sweep; a Hydra application.",
 )
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, shell_complete=_complete_override)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, shell_complete=complete_override)
 def run(arguments: tuple[str, ...]) -> None:
     """Train one run, a multirun (-m) or a study (sweeps=NAME); Hydra's flags work (--help, --cfg job, --info)."""
     from ablate.commands.run import run_arguments
@@ -102,7 +84,7 @@ def run(arguments: tuple[str, ...]) -> None:
 
 
 @main.command(short_help="Write a small project of your own to begin with; it runs at once.")
-@click.argument("kind", required=False, metavar="[network|function|hydra|program]", shell_complete=_complete_kind)
+@click.argument("kind", required=False, metavar="[network|function|hydra|program]", shell_complete=complete_kind)
 @click.argument("folder", required=False, default=".", type=click.Path(path_type=Path))
 def init(kind: str | None, folder: Path) -> None:
     """Write a small complete project into FOLDER (default: here) that runs at once: code, a study, a test.
@@ -162,7 +144,7 @@ def plan(words: tuple[str, ...], as_json: bool, measure: bool) -> None:
 
 
 @main.command()
-@click.argument("overrides", nargs=-1, shell_complete=_complete_override)
+@click.argument("overrides", nargs=-1, shell_complete=complete_override)
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 @click.option("--all", "everything", is_flag=True, help="Also those of the package of which nothing is there.")
 def studies(overrides: tuple[str, ...], as_json: bool, everything: bool) -> None:
@@ -281,7 +263,7 @@ def judge(table: Path, **options: Any) -> None:
 
 
 @main.command()
-@click.argument("overrides", nargs=-1, shell_complete=_complete_override)
+@click.argument("overrides", nargs=-1, shell_complete=complete_override)
 def reproduce(overrides: tuple[str, ...]) -> None:
     """Train all studies of the article and write all reports; resumes by itself."""
     from ablate.commands.sweep import reproduce as reproduce_article
@@ -291,8 +273,8 @@ def reproduce(overrides: tuple[str, ...]) -> None:
 
 
 @main.command()
-@click.argument("overrides", nargs=-1, shell_complete=_complete_override)
-@click.option("--study", "-s", shell_complete=_complete_study, help="Only the runs of this study.")
+@click.argument("overrides", nargs=-1, shell_complete=complete_override)
+@click.option("--study", "-s", shell_complete=complete_study, help="Only the runs of this study.")
 @click.option("--status", type=click.Choice(["complete", "diverged", "failed"]), help="Only runs that ended so.")
 @click.option("--csv", "form", flag_value="csv", help="As CSV.")
 @click.option("--json", "form", flag_value="json", help="As JSON lines.")
@@ -331,7 +313,7 @@ def data(name: str | None, fields: tuple[str, ...], root: str | None) -> None:
 
 
 @main.command()
-@click.argument("overrides", nargs=-1, shell_complete=_complete_override)
+@click.argument("overrides", nargs=-1, shell_complete=complete_override)
 def model(overrides: tuple[str, ...]) -> None:
     """Print the layers of a network with shapes and parameter counts (model=alexnet, model.channels=[8,16])."""
     from ablate.commands.model import print_model

@@ -135,6 +135,10 @@ def test_tab_completion(ablate):
     assert complete("sweep", "kern") == ["kernel_size"]
     assert "optimizer.lr=" in complete("run", "optimizer.l")
     assert "optimizer=adamw" in complete("plan", "lr", "optimizer=adamw")
+    # bash takes KEY=VALUE for three words and replaces the last one
+    assert complete("sweep", "lr", "data.flip", "=") == ["true", "false"]
+    assert complete("sweep", "lr", "optimizer", "=", "ad") == ["adagrad", "adam", "adamw"]
+    assert complete("sweep", "lr", "optimizer", "=", "sgd", "optimizer.l") == ["optimizer.lr="]
 
 
 def test_a_level_that_diverges_is_counted_and_stops_nothing(ablate):

@@ -1,6 +1,6 @@
 """A comparison of two sets of runs in words, tables and JSON."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,12 +8,15 @@ import pandas as pd
 
 from ablate.report import numbers
 from ablate.report.compare import LOST, STATUSES, RunComparison
-from ablate.report.console import output, plain
+from ablate.report.console import ENDLESS, output, plain
 from ablate.report.tables import Sheet, sheet_markdown
 from ablate.task.metric import Metric
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+BELOW = ("seeds", "95 % interval", "p", "standing")
+"""Columns that go below the one before them where the terminal is narrow."""
 
 
 def agreement(found: RunComparison) -> str:
@@ -87,7 +90,9 @@ def print_comparison(
 
     console = console or output()
     for sheet in _sheets(found, metrics, names):
-        console.print(sheet_table(sheet))
+        whole = sheet_table(sheet)
+        fits = console.measure(whole, options=console.options.update(width=ENDLESS)).maximum <= console.width
+        console.print(whole if fits else sheet_table(_stacked(sheet, {names[1], *BELOW})))
     console.print(plain(_explanation(names), "dim"))
     console.print(plain(agreement(found), "bold"))
 
@@ -148,6 +153,21 @@ def _sheets(found: RunComparison, metrics: Sequence[Metric], names: tuple[str, s
         (name, *(str(found.ended[side].get(s, 0)) for s in statuses)) for name, side in zip(names, "ab", strict=True)
     ]
     yield Sheet("How runs ended", (("", 1 + len(statuses)),), ("side", *statuses), tuple(ended))
+
+
+def _stacked(sheet: Sheet, below: Set[str]) -> Sheet:
+    """The same cells for a narrow terminal: columns of such names go below the one before them."""
+    parts = list[list[int]]()
+    for place, head in enumerate(sheet.columns):
+        if parts and head in below:
+            parts[-1].append(place)
+        else:
+            parts.append([place])
+
+    def join(cells: Sequence[str]) -> tuple[str, ...]:
+        return tuple("\n".join(cells[place] for place in part) for part in parts)
+
+    return Sheet(sheet.title, (("", len(parts)),), join(sheet.columns), tuple(map(join, sheet.rows)))
 
 
 def _difference(row: Any, digits: int) -> tuple[str, str, str]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ablate.report import numbers
 from ablate.report.file_names import unique_names
-from ablate.report.tables import by_level, published_cell
+from ablate.report.tables import OUTSIDE, by_level, outside, published_cell
 from ablate.report.view import FactorView, StudyView
 from ablate.task.metric import Metric
 from ablate.task.printable import one_line
@@ -109,7 +109,7 @@ def _table(view: StudyView, factor: FactorView, metric: Metric, levels: Sequence
     lines = [
         r"\begin{table}",
         r"  \centering\footnotesize\setlength{\tabcolsep}{2pt}",
-        rf"  \caption{{{_caption(view, factor, metric, counts, compared)}}}",
+        rf"  \caption{{{_caption(view, factor, metric, levels, compared)}}}",
         rf"  \label{{tab:{_plain(view.name)}-{_plain(metric.name)}-{index}}}",
         rf"  \begin{{tabular}}{{@{{}}{kinds}@{{}}}}",
         r"    \toprule",
@@ -135,13 +135,18 @@ def _table(view: StudyView, factor: FactorView, metric: Metric, levels: Sequence
     return "\n".join(lines)
 
 
-def _caption(view: StudyView, factor: FactorView, metric: Metric, counts: list[int], compared: bool) -> str:
+def _caption(
+    view: StudyView, factor: FactorView, metric: Metric, levels: Sequence[Mapping[str, Any]], compared: bool
+) -> str:
+    counts = sorted({int(row["n"]) for row in levels})
     seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     text = f"{metric.title[:1].upper()}{metric.title[1:]} by {factor.name} (study {view.name}): mean and standard "
     text += f"deviation over {seeds} seeds"
     if compared:
         text += "; difference from the baseline, paired by seed, with its 95 % interval of all levels together"
         text += "; bold: told from it at 5 %"
+    if any(map(outside, levels)):
+        text += f"; {OUTSIDE}: published (publ.), outside the 95 % prediction interval"
     return escape(f"{text}.")
 
 

@@ -73,6 +73,11 @@ def test_a_comparison_is_printed_whole(make_study):
     out = io.StringIO()
     print_comparison(found, ALL, ("old", "new"), Console(file=out, width=160))
     assert out.getvalue().count("[\u22120.1000") == 4
+    narrow = io.StringIO()
+    print_comparison(found, ALL, ("old", "results/new/runs.csv"), Console(file=narrow, width=80))
+    assert max(map(len, narrow.getvalue().splitlines())) <= 80
+    for whole in ("results/new/runs.csv", "model.kernel_size = 3", "95 % interval", "difference", "standing"):
+        assert whole in narrow.getvalue(), "no word is broken"
     assert "With 3 seeds no change of values can be told from chance, however large: needs 6." in text
 
 
