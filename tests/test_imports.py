@@ -27,8 +27,7 @@ MAY_IMPORT = {
     "analyse": {"task"},
     "report": {"task", "plan", "analyse"},
     "judge": {"task"},  # makes records of a table; ablate.commands.judge has them analysed and reported
-    # What commands do; ablate compare loads studies as a notebook does
-    "commands": {*STUDIES, "judge", "hydra_app", "images", "notebook"},
+    "commands": {*STUDIES, "judge", "hydra_app", "images"},
     "notebook": {*STUDIES, "commands"},
     "search": {*STUDIES, "commands"},
     "cli": {*STUDIES, "commands", "search"},
@@ -42,7 +41,6 @@ ONLY_IN = {
     ("commands", "images"): {"commands/data.py", "commands/model.py", "commands/predict.py", "commands/diagnose.py"},
     # hydra/sweeper=ablate gives each run the folder that the application's own sweep would have given it.
     ("commands", "hydra_app"): {"commands/multirun.py"},
-    ("commands", "notebook"): {"commands/compare.py"},
 }
 """Where a stage needs another in some of its modules only: which, and why."""
 
@@ -113,9 +111,7 @@ def test_every_exception_is_needed():
 
 
 def test_what_is_allowed_leads_nowhere_back():
-    """But for the notebook's door, which is one module of the commands' own stage."""
     order = {stage: set(before) for stage, before in MAY_IMPORT.items()}
-    order["commands"] -= {"notebook"}
     while order:
         free = {stage for stage, before in order.items() if not before & set(order)}
         assert free, order
