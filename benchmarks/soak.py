@@ -14,7 +14,8 @@ none? On SQLite and on a PostgreSQL server that is made for it (see :mod:`benchm
 - ``crowd``: 100 writers of 50 records each at once;
 - ``sweeps``: sweeps (``ablate sweep`` of a function), killed at random moments 200 times, until each has ended;
 - ``taken``: sweeps whose store is moved, deleted or replaced, whose disk is full, or whose server crashes;
-- ``suspended``: a sweep that is stopped for longer than its lease, and another that takes over.
+- ``suspended``: a sweep that is stopped for twice as long as its lease lasts, and another that takes over;
+- ``slurm`` and ``ray``: three sweeps through two executors, and 75 kills of everything (needs Slurm, as root; Ray).
 
 At the end of each, everything that was acknowledged is read and compared. Writers and readers are those of
 :mod:`benchmarks.soak_records`, sweeps those of :mod:`benchmarks.soak_sweeps`. Exits with 1 where something was wrong.
@@ -24,6 +25,7 @@ import argparse
 import multiprocessing
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -35,6 +37,7 @@ from pathlib import Path
 
 from ablate.store import open_store
 from benchmarks.cluster import Server, cluster
+from benchmarks.soak_executors import executors
 from benchmarks.soak_records import STRIDE, Processes, check, record
 from benchmarks.soak_sweeps import sweeps_killed, sweeps_suspended, sweeps_without_store
 from benchmarks.soak_table import Part, keep
@@ -140,7 +143,21 @@ def suspended(place: Place) -> Part:
     return sweeps_suspended(place.database, place.location, place.folder)
 
 
-PARTS: tuple[Callable[[Place], Part], ...] = (readers, writers, faults, crowd, sweeps, taken, suspended)
+def slurm(place: Place) -> Part:
+    """See :func:`benchmarks.soak_executors.executors`."""
+    return executors(place.database, place.location, place.folder, place.times(75), "slurm", _crashing(place))
+
+
+def ray(place: Place) -> Part:
+    """The same."""
+    return executors(place.database, place.location, place.folder, place.times(75), "ray", _crashing(place))
+
+
+def _crashing(place: Place) -> Server | None:
+    return place.server if place.database == POSTGRES else None
+
+
+PARTS: tuple[Callable[[Place], Part], ...] = (readers, writers, faults, crowd, sweeps, taken, suspended, slurm, ray)
 
 
 def _write(location: str, first: int, number: int) -> None:
@@ -182,6 +199,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/benchmarks"), help="folder (default: %(default)s)")
     given = parser.parse_args()
     bad = False
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # What was started is ended, too.
     with tempfile.TemporaryDirectory(prefix="ablate-soak-") as name, cluster() as server:
         for soak in PARTS:
             for database in given.databases if soak.__name__ in given.parts else ():

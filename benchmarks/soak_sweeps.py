@@ -132,7 +132,7 @@ def sweeps_killed(database: str, location: str, folder: Path, kills: int) -> Par
     part = Part("sweeps killed", database)
     number = 0
     while part.events < kills:
-        sweep = Sweep(folder / str(number), _other(location, number), part)
+        sweep = Sweep(folder / str(number), another(location, number), part)
         while part.events < kills:
             process = sweep.start()
             try:
@@ -165,7 +165,7 @@ def sweeps_without_store(database: str, location: str, folder: Path, faults: int
         (_server_stops, _server_restarts) if isinstance(fault, Server) else (_moved, _deleted, _replaced, _full, _short)
     )
     for number in range(faults):
-        sweep = Sweep(folder / f"project-{number}", _other(location, number), part)
+        sweep = Sweep(folder / f"project-{number}", another(location, number), part)
         process = sweep.start()
         sweep.until_trained(process, 1)
         time.sleep(random.uniform(0.0, 3.0))
@@ -182,7 +182,7 @@ def sweeps_without_store(database: str, location: str, folder: Path, faults: int
 
 
 def sweeps_suspended(database: str, location: str, folder: Path) -> Part:
-    """Stop a sweep for longer than its lease; another takes over its runs, and the first goes on with the others.
+    """Stop a sweep for twice its lease; another takes over its runs, and the first goes on with the others.
 
     Args:
         database: For the table.
@@ -191,7 +191,7 @@ def sweeps_suspended(database: str, location: str, folder: Path) -> Part:
     """
     from ablate.store.leases import LEASE
 
-    part = Part("sweep suspended beyond its lease", database)
+    part = Part("sweep suspended for twice its lease", database)
     sweep = Sweep(folder / "project", location, part)
     first = sweep.start()
     sweep.until_trained(first, 20)
@@ -199,7 +199,7 @@ def sweeps_suspended(database: str, location: str, folder: Path) -> Part:
     sweep.check()
     stopped, part.events = time.monotonic(), 1
     second = sweep.start()
-    while second.poll() is None or time.monotonic() < stopped + LEASE + 10.0:
+    while second.poll() is None or time.monotonic() < stopped + 2 * LEASE:
         time.sleep(0.5)
     sweep.check()
     os.killpg(first.pid, signal.SIGCONT)
@@ -286,7 +286,7 @@ def _rescued(sweep: Sweep) -> list[Path]:
     return [path for folder in folders if folder.exists() for path in folder.glob("*.rescued.jsonl")]
 
 
-def _other(location: str, number: int) -> str:
+def another(location: str, number: int) -> str:
     """A fresh place beside ``location``."""
     if "://" not in location:
         return f"{location}{number}"

@@ -3,7 +3,7 @@
 import csv
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,34 @@ HEADS = {
     "wrong_exits": "wrong exit codes",
     "rescued": "rescued and taken up",
 }
-"""Columns of the table."""
+"""Columns of the first table."""
+VAIN = {
+    "database": "database",
+    "name": "part",
+    "events": "kills or faults",
+    "in_vain": "trainings in vain",
+    "lost_mean": "seconds of training lost to each, mean",
+    "lost_worst": "worst",
+    "killed": "by what was killed: number (mean seconds lost, worst)",
+}
+"""Columns of the table of what was lost to kills."""
+LATENCIES = {
+    "database": "database",
+    "name": "part",
+    "records": "rows",
+    "errors": "errors",
+    "statements": "statements a second",
+    "write_median": "a write takes, median ms",
+    "write_worst": "worst ms",
+    "read_median": "a read takes, median ms",
+    "read_worst": "worst ms",
+}
+"""Columns of the table of latencies."""
 
 
 @dataclass
 class Part:
-    """One part of the soak; the last four must be 0."""
+    """One part of the soak; what is half, lost, doubled or a wrong exit must be 0."""
 
     name: str
     database: str
@@ -46,12 +68,27 @@ class Part:
     doubled: int = 0
     """Records that are there twice, or runs that were trained again though the store had them."""
     wrong_exits: int = 0
+    in_vain: int | None = None
+    """Trainings that were in flight when something was killed, and of which nothing is left; None: not counted."""
+    lost_mean: float | None = None
+    """Seconds of such trainings, over all kills."""
+    lost_worst: float | None = None
+    killed: str = ""
+    errors: int | None = None
+    """Of reads and writes."""
+    statements: float | None = None
+    """A second, all processes together."""
+    write_median: float | None = None
+    """Milliseconds from asking for a transaction to its end, as the three after it."""
+    write_worst: float | None = None
+    read_median: float | None = None
+    read_worst: float | None = None
     machine: str = ""
 
     @property
     def is_bad(self) -> bool:
         """Whether something happened that must not."""
-        return bool(self.half or self.lost or self.doubled or self.wrong_exits)
+        return bool(self.half or self.lost or self.doubled or self.wrong_exits or self.errors)
 
 
 def keep(folder: Path, part: Part) -> None:
@@ -63,7 +100,8 @@ def keep(folder: Path, part: Part) -> None:
         with path.open(newline="") as file:
             rows = {(row["database"], row["name"]): row for row in csv.DictReader(file)}
     refused = "; ".join(f"{count} x {text}" for text, count in part.refused.items())
-    rows[part.database, part.name] = asdict(part) | {"seconds": f"{part.seconds:.0f}", "refused": refused}
+    rounded = {name: round(value, 2) for name, value in asdict(part).items() if isinstance(value, float)}
+    rows[part.database, part.name] = asdict(part) | rounded | {"seconds": f"{part.seconds:.0f}", "refused": refused}
     ordered = [rows[key] for key in sorted(rows, reverse=True)]
     folder.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:
@@ -91,9 +129,15 @@ def _page(rows: Sequence[dict[str, Any]]) -> str:
         "Written by `python -m benchmarks.soak`; its first lines say what each part does. Half records, lost, doubled",
         "and wrong exit codes must be 0. A part that was run again takes the place of its row.",
         "",
-        "| " + " | ".join(HEADS.values()) + " |",
-        "|" + " --- |" * len(HEADS),
-        *("| " + " | ".join(str(row[name]) for name in HEADS) + " |" for row in rows),
+        *_table(HEADS, rows),
+        "",
+        "What was in training when something was killed, and has to be trained again:",
+        "",
+        *_table(VAIN, [row for row in rows if row.get("killed")]),
+        "",
+        "Many processes at once; a statement is one that a driver was given, and a write is one record with its curve:",
+        "",
+        *_table(LATENCIES, [row for row in rows if row.get("statements")]),
         "",
         *(f"- {row['database']}, {row['name']}: {row['machine']}" for row in rows),
         *(
@@ -103,3 +147,8 @@ def _page(rows: Sequence[dict[str, Any]]) -> str:
         ),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _table(heads: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines = ["| " + " | ".join(str(row[name]) for name in heads) + " |" for row in rows]
+    return ["| " + " | ".join(heads.values()) + " |", "|" + " --- |" * len(heads), *lines]

@@ -36,7 +36,7 @@ class Assignment:
     is_retry: bool = False
     """Whether its run has already been in a worker that died."""
 
-    @property
+    @cached_property
     def digests(self) -> list[str]:
         """Digests of all runs that it settles."""
         return [run.digest for member in self.cohort.runs for run in (member, *self.shorter.get(member.digest, ()))]
@@ -67,7 +67,7 @@ class Flight:
             if step > done
         )
 
-    @property
+    @cached_property
     def limit(self) -> float | None:
         """Seconds that its runs may take together; None: any time."""
         runs = self.assignment.cohort.runs

@@ -13,6 +13,7 @@ from ablate.execute.choice import make_executor
 from ablate.execute.devices import speed_device
 from ablate.execute.interrupts import Interrupts
 from ablate.execute.keeper import Keeper
+from ablate.execute.leasing import Leasing
 from ablate.execute.ledger import Assignment, Flight, Ledger, cost_in_seconds
 from ablate.execute.limits import Limits
 from ablate.execute.measuring import TICK_SECONDS, measure_sizes
@@ -47,9 +48,6 @@ from ablate.task.run import Run
 
 GRACE_SECONDS = 5.0
 """After the first Ctrl-C, for workers to reach the end of their epoch."""
-
-POLL_SECONDS = 2.0
-"""Seconds between two looks at runs that another sweep is training."""
 
 STARTUP_DEATHS = 3
 """So many workers may die before they are ready and still be replaced."""
@@ -90,6 +88,7 @@ class Sweep:
         self.ledger = Ledger(runs, len(orders), self.speedometer.known)
         self.pool = make_executor(replace(choice, store=stem_of(store)), orders)
         self.queue: deque[Assignment] = deque()
+        self.leasing = Leasing(store, self.owner, self.mark)
         self.startup_deaths = 0
         self.begun = time.monotonic()
         self.next_renewal = time.monotonic() + RENEWAL
@@ -251,11 +250,11 @@ class Sweep:
         """Give every free worker an assignment, start workers for more, and look again at runs of other sweeps."""
         free = [worker for worker in self.pool.workers if worker not in self.ledger.flights]
         if not self.queue and time.monotonic() >= self.next_poll and len(self.ledger.flights) < self.workers:
-            self.next_poll = time.monotonic() + POLL_SECONDS
+            self.next_poll = time.monotonic() + self.leasing.pause()
             if self.ledger.unattended:
                 self._plan(is_first=False)
         for worker in free:
-            if worker.is_ready and (assignment := self._leased()) is not None:
+            if worker.is_ready and (assignment := self.leasing.next_of(self.queue)) is not None:
                 self.ledger.flights[worker] = self._flight(assignment)
                 runs = assignment.cohort.runs
                 stops = tuple((i, self.stops[run.digest]) for i, run in enumerate(runs) if run.digest in self.stops)
@@ -269,26 +268,6 @@ class Sweep:
         if cohort.done:
             self.progress.say(f"a cohort of {len(cohort.runs)} goes on after step {cohort.done} of {cohort.length}")
         return Flight(assignment, now(), self.speedometer.seconds(cohort), checkpoint=found)
-
-    def _leased(self) -> Assignment | None:
-        """The next assignment, less the runs that another sweep is training or has trained since."""
-        while self.queue:
-            assignment = self.queue.popleft()
-            granted = self.store.lease(assignment.digests, self.owner, since=self.mark)
-            mine = tuple(run for run in assignment.cohort.runs if run.digest in granted)
-            shorter = {
-                run.digest: tuple(s for s in assignment.shorter.get(run.digest, ()) if s.digest in granted)
-                for run in mine
-            }
-            if mine:
-                cohort = assignment.cohort if mine == assignment.cohort.runs else Cohort(mine)
-                assignment = replace(assignment, cohort=cohort, shorter=shorter)
-                granted -= set(assignment.digests)
-            if granted:
-                self.store.release(self.owner, granted)
-            if mine:
-                return assignment
-        return None
 
     # What workers say
 

@@ -115,8 +115,13 @@ def end(connection: Connection, owner: Owner, digests: Iterable[str] | None) -> 
         connection.execute(mine.where(leases.c.digest.in_(chunk)))
 
 
-def held(connection: Connection, digests: Iterable[str]) -> dict[str, str]:
+def held(connection: Connection, digests: Iterable[str], *, but: Owner | None = None) -> dict[str, str]:
     """The runs that are in training now.
+
+    Args:
+        connection: A connection in a transaction.
+        digests: Which runs.
+        but: Whose leases are left out; None: nobody's.
 
     Returns:
         By digest the host of the sweep that holds the lease; leases that have run out, or whose sweep is known to have
@@ -127,7 +132,7 @@ def held(connection: Connection, digests: Iterable[str]) -> dict[str, str]:
     for chunk in chunks(sorted(digests)):
         for row in connection.execute(select(leases).where(leases.c.digest.in_(chunk))):
             holder = Owner(row.owner, row.machine, row.pid, row.process_started)
-            if row.expires >= now and not holder.is_dead:
+            if row.expires >= now and holder != but and not holder.is_dead:
                 found[row.digest] = row.machine.partition(" ")[0]
     return found
 

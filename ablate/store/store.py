@@ -119,18 +119,8 @@ class Store:
         Returns:
             By digest.
         """
-        wanted, table = sorted(set(digests)), self._records
-
-        def work(connection: Connection) -> dict[str, Status]:
-            found: dict[str, Status] = {}
-            for chunk in chunks(wanted):
-                query = select(table.c.digest, table.c.status, table.c.id).where(table.c.digest.in_(chunk))
-                for digest, status, number in connection.execute(query):
-                    if since is None or status in FINAL or number > since:
-                        found[digest] = status
-            return found
-
-        return self._database.read(work)
+        wanted = sorted(set(digests))
+        return self._database.read(lambda connection: self._statuses(connection, wanted, since))
 
     def count(self) -> dict[Status, int]:
         """How many records there are of each status."""
@@ -213,6 +203,8 @@ class Store:
         Returns:
             How many were written.
         """
+        if not added and ends is None:  # A writer's turn for nothing.
+            return 0
         ended = None if ends is None else (ends[0], set(ends[1]))
 
         def work(connection: Connection, first_id: int) -> int:
@@ -267,6 +259,20 @@ class Store:
         wanted = sorted(set(digests))
         return self._database.read(lambda connection: leases.held(connection, wanted))
 
+    def taken(self, digests: Iterable[str], owner: Owner, *, since: int | None = None) -> set[str]:
+        """Those of ``digests`` that :meth:`lease` would hardly grant, as another trains them or somebody has.
+
+        Reads only, and so takes no writer's turn; meanwhile others may take more.
+        """
+        wanted = sorted(set(digests))
+
+        def work(connection: Connection) -> set[str]:
+            settled = self._statuses(connection, wanted, since)
+            left = [digest for digest in wanted if digest not in settled]
+            return set(settled) | set(leases.held(connection, left, but=owner))
+
+        return self._database.read(work)
+
     def release(self, owner: Owner, digests: Iterable[str] | None = None) -> None:
         """End ``owner``'s leases on ``digests``; None: all of them."""
         ended = None if digests is None else set(digests)
@@ -281,6 +287,15 @@ class Store:
     def speeds(self, host: str) -> list[Speed]:
         """All measurements of a host."""
         return self._database.read(lambda connection: read_speeds(connection, host, self._database.version))
+
+    def _statuses(self, connection: Connection, wanted: Sequence[str], since: int | None) -> dict[str, Status]:
+        table, found = self._records, dict[str, Status]()
+        for chunk in chunks(wanted):
+            query = select(table.c.digest, table.c.status, table.c.id).where(table.c.digest.in_(chunk))
+            for digest, status, number in connection.execute(query):
+                if since is None or status in FINAL or number > since:
+                    found[digest] = status
+        return found
 
     def _get(self, connection: Connection, wanted: Sequence[str], curves: bool) -> dict[str, Record]:
         found: dict[str, Record] = {}

@@ -14,7 +14,7 @@ def slurm_of_session(tmp_path_factory):
 
     CI installs it (``.ci/run``).
     """
-    from slurm_cluster import INSTALL, cluster, lacking
+    from benchmarks.slurm_cluster import INSTALL, cluster, lacking
 
     if missing := lacking():
         message = f"NOT TESTED: the Slurm executor: lacking {', '.join(missing)}; as root: {INSTALL}"
@@ -35,17 +35,19 @@ def slurm(slurm_of_session, monkeypatch):
 @pytest.fixture(scope="session")
 def ray_of_session():
     """Address of a Ray cluster of two nodes on this machine: one has a GPU, which is only said."""
-    from ray_cluster import cluster
+    from benchmarks.ray_cluster import cluster
 
-    with cluster() as address:
-        yield address
+    here = Path(__file__).parent
+    with cluster(here, here.parents[1]) as nodes:
+        yield nodes.address
 
 
 @pytest.fixture
 def ray_address(ray_of_session, monkeypatch):
     """Address of a Ray cluster, from which the test is cut off at its end."""
     import ray
-    from ray_cluster import OPEN
+
+    from benchmarks.ray_cluster import OPEN
 
     for name, value in OPEN.items():
         monkeypatch.setenv(name, value)

@@ -6,7 +6,6 @@ import execute_fakes as fakes
 import pytest
 from execute_fakes import run
 
-import ablate.execute.sweep as module
 from ablate.execute import Limits, Progress, Summary, execute
 from ablate.store import Owner, open_store
 from ablate.task.errors import ConfigError
@@ -177,7 +176,7 @@ class OtherSweep(Progress):
 
 
 def test_runs_of_another_sweep_are_waited_for(store, sweep, monkeypatch):
-    monkeypatch.setattr(module, "POLL_SECONDS", 0.0)
+    monkeypatch.setattr("ablate.execute.leasing.POLL_SECONDS", (0.0, 0.0))
     runs = [run(lr) for lr in (0.1, 0.2, 0.3)]
     theirs, other = runs[:2], Owner.current()
     assert len(store.lease([r.digest for r in theirs], other)) == 2
@@ -194,7 +193,7 @@ def test_runs_of_another_sweep_are_waited_for(store, sweep, monkeypatch):
 
 
 def test_runs_of_a_sweep_that_gave_up_are_taken_over(store, sweep, monkeypatch):
-    monkeypatch.setattr(module, "POLL_SECONDS", 0.0)
+    monkeypatch.setattr("ablate.execute.leasing.POLL_SECONDS", (0.0, 0.0))
     runs, other = [run(lr) for lr in (0.1, 0.2, 0.3)], Owner.current()
     store.lease([runs[0].digest], other)
     summary, started = sweep(runs, progress=OtherSweep(lambda: store.release(other)))

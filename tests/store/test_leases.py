@@ -183,3 +183,18 @@ def test_leases_end_with_the_records_or_not_at_all(store, monkeypatch):
     store.add(*added, ends=(owner, digests[:2]))
     assert len(store.all()) == 2
     assert store.renew(owner) == {digests[2]}
+
+
+def test_what_others_train_or_have_trained_is_seen_without_asking_for_it(store, clock):
+    one, other, mark = Owner.current(), Owner.current(), store.mark()
+    store.lease([RUNS[0].digest], one)
+    store.lease([RUNS[1].digest], there())
+    add(store, RUNS[2], "failed")
+    assert store.taken(DIGESTS, other) == DIGESTS
+    assert store.taken(DIGESTS, other, since=store.mark()) == {RUNS[0].digest, RUNS[1].digest}
+    assert store.taken(DIGESTS, other, since=mark) == DIGESTS
+    assert store.taken(DIGESTS, one) == {RUNS[1].digest, RUNS[2].digest}, "what is its own it may train again"
+    clock.pass_by(2 * leases.LEASE)
+    assert store.taken([RUNS[1].digest], other) == set()
+    store.release(one)
+    assert store.taken([RUNS[0].digest], other) == set()

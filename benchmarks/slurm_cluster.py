@@ -1,6 +1,6 @@
-"""A real Slurm cluster of one node, with keys, ports and folders of its own, for as long as the tests take.
+"""A real Slurm cluster of one node, with keys, ports and folders of its own: ``with cluster(folder) as environment``.
 
-``python tests/execute/slurm_cluster.py FOLDER`` starts one, says how to reach it, and ends it with its standard input.
+``python -m benchmarks.slurm_cluster FOLDER`` starts one, says how to reach it, and ends it with its standard input.
 """
 
 import os
@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -119,7 +119,7 @@ def _said(command: Sequence[str], environment: dict[str, str]) -> str:
     return done.stdout
 
 
-def _until(is_so, folder: Path) -> None:
+def _until(is_so: Callable[[], bool], folder: Path) -> None:
     end = time.monotonic() + 60
     while not is_so():
         if time.monotonic() > end:
