@@ -11,7 +11,7 @@ none? On SQLite and on a PostgreSQL server that is made for it (see :mod:`benchm
 - ``writers``: two readers beside two writers that are killed (SIGKILL) at random moments, 100 times;
 - ``faults``: a file system of 100 MB that is filled up and freed again (SQLite; Linux, as root), a server that crashes
   and restarts (PostgreSQL), 20 times, at random moments; what a store would not take is rescued, and taken up at last;
-- ``crowd``: 100 writers of 50 records each at once;
+- ``crowd``: 100 writers of 50 records each and 20 readers, all at once: statements a second, and how long each waits;
 - ``sweeps``: sweeps (``ablate sweep`` of a function), killed at random moments 200 times, until each has ended;
 - ``taken``: sweeps whose store is moved, deleted or replaced, whose disk is full, or whose server crashes;
 - ``suspended``: a sweep that is stopped for twice as long as its lease lasts, and another that takes over;
@@ -22,7 +22,6 @@ At the end of each, everything that was acknowledged is read and compared. Write
 """
 
 import argparse
-import multiprocessing
 import os
 import random
 import signal
@@ -35,10 +34,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ablate.store import open_store
 from benchmarks.cluster import Server, cluster
+from benchmarks.soak_crowd import crowd as many_at_once
 from benchmarks.soak_executors import executors
-from benchmarks.soak_records import STRIDE, Processes, check, record
+from benchmarks.soak_records import Processes
 from benchmarks.soak_sweeps import sweeps_killed, sweeps_suspended, sweeps_without_store
 from benchmarks.soak_table import Part, keep
 
@@ -107,22 +106,8 @@ def faults(place: Place) -> Part:
 
 
 def crowd(place: Place) -> Part:
-    """Many writers at once, none of which may give up."""
-    number, each = place.times(100), 50
-    part = Part(f"{number} writers at once", place.database)
-    open_store(place.location).close()
-    context = multiprocessing.get_context("fork")
-    processes = [context.Process(target=_write, args=(place.location, i * STRIDE, each)) for i in range(number)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    part.wrong_exits = sum(process.exitcode != 0 for process in processes)
-    numbers = [i * STRIDE + j for i in range(number) for j in range(each)]
-    part.records = len(numbers)
-    with open_store(place.location) as store:
-        check(store, numbers, part)
-    return part
+    """See :func:`benchmarks.soak_crowd.crowd`."""
+    return many_at_once(place.database, place.location, place.folder, place.times(100), place.times(20))
 
 
 def sweeps(place: Place) -> Part:
@@ -158,12 +143,6 @@ def _crashing(place: Place) -> Server | None:
 
 
 PARTS: tuple[Callable[[Place], Part], ...] = (readers, writers, faults, crowd, sweeps, taken, suspended, slurm, ray)
-
-
-def _write(location: str, first: int, number: int) -> None:
-    with open_store(location) as store:
-        for i in range(number):
-            store.add(record(first + i))
 
 
 @contextmanager
