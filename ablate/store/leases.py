@@ -38,10 +38,10 @@ class Watch:
     def still_for(self, row: "Row[tuple[object, ...]]") -> float:
         """Seconds for which the owner of a lease has been seen without renewing it."""
         now = time.monotonic()
-        renewed, since = self._seen.get(row.owner, (None, now))
-        if renewed != row.renewed:
-            since = now
-        self._seen[row.owner] = (row.renewed, since)
+        renewed, since = self._seen.get(row.owner, (float("-inf"), now))
+        if row.renewed > renewed:  # Another of its leases may be older: that is no sign of life.
+            renewed, since = row.renewed, now
+        self._seen[row.owner] = (renewed, since)
         return now - since
 
 

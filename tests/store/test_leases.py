@@ -198,3 +198,18 @@ def test_what_others_train_or_have_trained_is_seen_without_asking_for_it(store, 
     assert store.taken([RUNS[1].digest], other) == set()
     store.release(one)
     assert store.taken([RUNS[0].digest], other) == set()
+
+
+def test_leases_of_one_owner_that_were_granted_at_different_times_end_alike(store, clock):
+    """Its machine is gone before it renewed them together; asked for in turn, neither makes the other look alive."""
+    dead, first, second = there(), RUNS[0].digest, RUNS[1].digest
+    store.lease([first], dead)
+    clock.pass_by(5)
+    store.lease([second], dead)
+    clock.pass_by(leases.LEASE + 1)
+    heir, granted = Owner.current(), set()
+    for _ in range(5):
+        for digest in (first, second):
+            granted |= store.lease([digest], heir)
+        clock.pass_by(leases.RENEWAL)
+    assert granted == {first, second}
