@@ -22,6 +22,7 @@ from ablate.plan.plan import Plan
 from ablate.plan.prefixes import find_prefixes, read_off
 from ablate.store import FINAL, open_store, shown
 from ablate.store.provenance import collect
+from ablate.task.checkpoint import STATES, latest_state
 from ablate.task.run import Run
 from ablate.task.searching import unit_of_work
 
@@ -66,6 +67,7 @@ def outlook(wanted: StudyRequest) -> dict[str, Any]:
     kept = KeptCheckpoints.of(launch)
     cohorts = form(prefixes.trained) if kept is None else kept.cohorts(prefixes.trained, {}, form)
     cost = estimate(cohorts, speeds, workers)
+    states = Path(launch.results) / STATES if kept is not None else None
     return {
         "studies": [_study(plan, study.name) | shown_by[study.name] for study in plan.studies if study.factors],
         "runs_asked": len(plan.points),
@@ -75,6 +77,8 @@ def outlook(wanted: StudyRequest) -> dict[str, Any]:
         "read_off": len(readable) + sum(map(len, prefixes.read_off.values())),
         "read_off_records": len(readable),
         "to_train": len(prefixes.trained),
+        "extended": sum(_is_extended(run, states) for run in prefixes.trained),
+        "not_extendable": sum(_shapes_all(run) for run in prefixes.trained) if launch.keep == "state" else 0,
         "code_changed": [asdict(change) for change in outdated],
         "changed_under_their_version": [asdict(change) for change in doubtful],
         "workers": workers,
@@ -155,6 +159,11 @@ def print_outlook(found: dict[str, Any]) -> None:
         if cohort["done"]:
             line = f"a cohort of {cohort['members']} that was cut off goes on after {found['step']} {cohort['done']}"
             console.print(plain(f"{line} of {cohort['length']}"))
+    if found["extended"]:
+        console.print(plain(f"{found['extended']} runs go on from where shorter ones ended (keep=state)"))
+    if found["not_extendable"]:
+        line = f"{found['not_extendable']} runs cannot be gone on with later: their schedules depend on their length"
+        console.print(plain(line, "yellow"))
     reports = f"{found['in_reports']} in reports below {found['results']}, " if found["in_reports"] else ""
     text = (
         f"{found['runs_asked']} runs asked for, {found['runs_distinct']} distinct: {found['in_store']} in the store "
@@ -198,6 +207,16 @@ def _study(plan: Plan, name: str) -> dict[str, Any]:
         "factors": {factor: list(labels) for factor, labels in factors.items()},
         "notes": list(plan.notes.get(name, ())),
     }
+
+
+def _is_extended(run: Run, states: Path | None) -> bool:
+    """Whether a run goes on from the state that a shorter one left at its end."""
+    return states is not None and bool(run.length) and latest_state(states, run.trajectory, run.length or 0) is not None
+
+
+def _shapes_all(run: Run) -> bool:
+    """Whether no longer run begins like this one."""
+    return run.trajectory == run.digest
 
 
 def _cohort(cohort: Cohort, speeds: Speeds) -> dict[str, Any]:

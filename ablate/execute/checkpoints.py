@@ -41,7 +41,10 @@ class KeptCheckpoints:
 
     def settings(self, settings: WorkerSettings) -> WorkerSettings:
         """What a worker is started with that is to keep them."""
-        return replace(settings, checkpoints=str(self.folder.absolute()), checkpoint_seconds=self.seconds)
+        folder = str(self.folder.absolute())
+        return replace(
+            settings, checkpoints=folder, checkpoint_seconds=self.seconds, keeps_states=self.keeps == "state"
+        )
 
     def make_folder(self) -> str | None:
         """Make the folder, without which workers keep none; returns why it cannot be used."""

@@ -74,7 +74,13 @@ def serve(connection: Line, settings: WorkerSettings, use: Callable[[Checkpoints
     checkpoints = None
     if settings.checkpoints is not None:
         folder = Path(settings.checkpoints)
-        checkpoints = Checkpoints(folder, settings.checkpoint_seconds, ear.is_told_to_stop, ear.tell_checkpoint)
+        checkpoints = Checkpoints(
+            folder,
+            settings.checkpoint_seconds,
+            ear.is_told_to_stop,
+            ear.tell_checkpoint,
+            keeps_states=settings.keeps_states,
+        )
         if use is not None:
             use(checkpoints)
     engines = _Engines(settings, checkpoints)
@@ -132,7 +138,7 @@ class _Engines:
             engine = load_object(place)(self._settings.device, self._settings.threads)
             if self._settings.weights is not None:
                 if not isinstance(engine, KeepsWeights):
-                    raise ConfigError(f"keep = weights: runs of task {run.task} leave no weights that could be kept")
+                    raise ConfigError(f"keep: runs of task {run.task} leave no weights that could be kept")
                 engine.keep_weights(self._settings.weights)
             if self._checkpoints is not None and isinstance(engine, Resumable):
                 engine.keep_checkpoints(self._checkpoints)

@@ -41,8 +41,9 @@ class Launch(Fields):
     """Worker processes; null: one a core, on CUDA one a GPU."""
     cohort_size: Annotated[int, Field(ge=1)] | None = None
     """Most runs trained together; null: bounded by measurement and memory."""
-    keep: Literal["records", "weights"] = "records"
-    """``weights``: what trains now leaves its weights in the folder of results, too."""
+    keep: Literal["records", "weights", "state"] = "records"
+    """``weights``: what trains now leaves its weights in the folder of results, too; ``state``: and what a run of more
+    epochs goes on from."""
     checkpoint_minutes: Annotated[float, Field(ge=0.0)] = 10.0
     """How often a cohort in training leaves what it can go on from when it is cut off; one that takes less leaves
     nothing. 0: never."""
@@ -73,6 +74,12 @@ class Launch(Fields):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _states_need_checkpoints(self) -> Self:
+        if self.keep == "state" and not self.checkpoint_minutes:
+            raise ValueError("keep = state: goes together with checkpoints; leave out checkpoint_minutes=0")
+        return self
+
     @property
     def store_location(self) -> str:
         """The store's file or URL."""
@@ -86,7 +93,7 @@ class Launch(Fields):
     @property
     def weights_folder(self) -> str | None:
         """Where weights are kept; None: they are not."""
-        return str(Path(self.results) / "weights") if self.keep == "weights" else None
+        return str(Path(self.results) / "weights") if self.keep != "records" else None
 
     @property
     def checkpoints_folder(self) -> Path | None:

@@ -24,6 +24,9 @@ from ablate.task.record import StopRule
 FOLDER = "checkpoints"
 """Their folder in the folder of results."""
 ENDING = ".checkpoint"
+STATES = "states"
+"""The folder, in the folder of results, of states that runs have at their end."""
+STATE_ENDING = ".state"
 LONGEST_LINE = 2**22
 """Bytes of a file's first line."""
 LOOK_SECONDS = 0.25
@@ -70,6 +73,27 @@ def file_in(folder: Path, content: str) -> Path:
         content: As :func:`content_of` gives it.
     """
     return folder / f"{content}{ENDING}"
+
+
+def state_file(folder: Path, trajectory: str, step: int) -> Path:
+    """Where the state lies that a run has at its end.
+
+    Args:
+        folder: The folder of states.
+        trajectory: The run's; see :class:`ablate.task.run.Run`.
+        step: Its last one.
+    """
+    return folder / f"{trajectory}.{step}{STATE_ENDING}"
+
+
+def latest_state(folder: Path, trajectory: str, below: int) -> tuple[int, Path] | None:
+    """The last step before ``below`` at which a state of a trajectory was kept, and its file; None: there is none."""
+    found = []
+    for file in folder.glob(f"{trajectory}.*{STATE_ENDING}"):
+        step = file.name.removeprefix(f"{trajectory}.").removesuffix(STATE_ENDING)
+        if step.isascii() and step.isdigit() and 0 < int(step) < below:
+            found.append((int(step), file))
+    return max(found, default=None)
 
 
 def write_checkpoint(file: Path, about: Mapping[str, Any], payload: bytes) -> None:
@@ -145,6 +169,7 @@ class Checkpoints:
         is_told_to_leave: Whether the worker is to leave off; this is asked a few times a second at most.
         tell: This is called with the step of each checkpoint and what is wrong with it (empty: nothing), for people. It
             may raise to leave off.
+        keeps_states: Whether runs that are complete leave the state that longer ones can go on from, in :attr:`states`.
     """
 
     def __init__(
@@ -153,9 +178,12 @@ class Checkpoints:
         seconds: float,
         is_told_to_leave: Callable[[], bool] = lambda: False,
         tell: Callable[[int, str], None] = lambda step, trouble: None,
+        *,
+        keeps_states: bool = False,
     ) -> None:
         self.folder, self.seconds = folder, seconds
-        self._is_told_to_leave, self._tell = is_told_to_leave, tell
+        self._is_told_to_leave, self.tell = is_told_to_leave, tell
+        self.states, self.keeps_states = folder.parent / STATES, keeps_states
         self.is_asked = False
         """Whether somebody wants one at once, as the process may be ended soon."""
         self.is_in_use = False
@@ -198,7 +226,7 @@ class Checkpoints:
             trouble = f"a checkpoint cannot be written in {self.folder}: {error.strerror or error}"
         self.is_asked = False
         self._since = time.monotonic()
-        self._tell(about["step"], trouble)
+        self.tell(about["step"], trouble)
 
     def read(self, content: str, version: str, device: str) -> tuple[Checkpoint, bytes] | None:
         """The checkpoint of a cohort; one that cannot be used is told and removed.
@@ -236,13 +264,13 @@ class Checkpoints:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            self._tell(0, f"no checkpoints are kept, as {folder} cannot be made: {error.strerror or error}")
+            self.tell(0, f"no checkpoints are kept, as {folder} cannot be made: {error.strerror or error}")
             return None
         return folder
 
     def refuse(self, file: Path, error: Exception) -> None:
         """Tell that a checkpoint cannot be used, and remove it."""
-        self._tell(0, f"{file}: is not used, and its runs begin anew: {error}")
+        self.tell(0, f"{file}: is not used, and its runs begin anew: {error}")
         try:
             file.unlink(missing_ok=True)
         except OSError:

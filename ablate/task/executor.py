@@ -47,6 +47,8 @@ class WorkerSettings:
     """Folder in which engines that can (see :class:`ablate.task.engine.Resumable`) keep checkpoints; None: none are."""
     checkpoint_seconds: float = 600.0
     """Between two checkpoints of a cohort."""
+    keeps_states: bool = False
+    """Whether complete runs leave the state that longer ones go on from, beside the checkpoints."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from execute_fakes import run
 
 from ablate.cli import main
+from ablate.commands.studies import named, order
 from ablate.execute import KeptCheckpoints, Progress, execute
 from ablate.execute.ledger import Assignment, Flight
 from ablate.plan.cohorts import Cohort
@@ -98,6 +99,25 @@ def test_what_is_behind_a_cohort_is_neither_left_nor_counted_as_speed():
     assert flight.samples == 0
     flight.steps |= {0: 4}
     assert flight.samples == 100
+
+
+def test_plan_says_which_runs_go_on_from_shorter_ones_and_which_never_will(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["data.train_size=1000", "study.seeds=2", "device=cpu", "workers=1"]
+    runs = order(named(["pooling"], words)).plan.runs
+    folder = tmp_path / "results" / "states"
+    folder.mkdir(parents=True)
+    for step, one in zip((1, 2, 50), runs, strict=False):  # the last is none of a shorter run
+        (folder / f"{one.trajectory}.{step}.state").touch()
+    said = CliRunner().invoke(main, ["plan", "pooling", *words]).output
+    assert "2 runs go on from where shorter ones ended" in said
+    assert "cannot be gone on with" not in said
+    said = CliRunner().invoke(main, ["plan", "pooling", *words, "keep=state", "schedule=cosine"]).output
+    assert "go on from" not in said
+    assert "4 runs cannot be gone on with later: their schedules depend on their length" in said
+    refused = CliRunner().invoke(main, ["plan", "pooling", *words, "keep=state", "checkpoint_minutes=0"])
+    assert refused.exit_code == 2
+    assert "keep = state: goes together with checkpoints" in refused.output + refused.stderr
 
 
 # Somebody's own code

@@ -122,7 +122,7 @@ class CohortCheckpoints:
             "version": code_version(),
             "device": cohort.device.type,
         }
-        self._checkpoints.write(self._content, about, lambda: save(_tensors(cohort, part) | {PLAIN: _bytes(plain)}))
+        self._checkpoints.write(self._content, about, lambda: save(_tensors(cohort, part) | {PLAIN: as_bytes(plain)}))
 
     def _check(self, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> None:
         """See that everything fits before anything is changed.
@@ -135,7 +135,7 @@ class CohortCheckpoints:
             raise ValueError("its members are others")
         if len(plain["curves"]) != len(self._standing.members):
             raise ValueError("its curves are those of others")
-        for name, (tensor, is_stacked) in _state(self._cohort).items():
+        for name, (tensor, is_stacked) in state_of(self._cohort).items():
             shape = (len(members), *tensor.shape[1:]) if is_stacked else tuple(tensor.shape)
             if (tuple(tensors[name].shape), tensors[name].dtype) != (shape, tensor.dtype):
                 raise ValueError(f"{name} is {tensors[name].dtype} {tuple(tensors[name].shape)}, not {shape}")
@@ -145,7 +145,7 @@ class CohortCheckpoints:
         cohort.keep([cohort.members.index(k) for k in plain["members"]])
         cohort.epoch = plain["epoch"]
         with torch.no_grad():
-            for name, (tensor, _) in _state(cohort).items():
+            for name, (tensor, _) in state_of(cohort).items():
                 tensor.copy_(tensors[name])
         self._resumed, self._seconds = [*plain["resumed"], cohort.epoch], plain["seconds"]
         cohort.notes["resumed"] = self._resumed
@@ -162,7 +162,7 @@ class CohortCheckpoints:
         return Part(plain["step"], tensors["sums"], noise, lambda: set_random_states(states, cohort.device))
 
 
-def _state(cohort: FusedCohort) -> dict[str, tuple[Tensor, bool]]:
+def state_of(cohort: FusedCohort) -> dict[str, tuple[Tensor, bool]]:
     """All tensors of a cohort that training changes, and whether each has a row for each member."""
     found: dict[str, tuple[Tensor, bool]] = {}
     for place, module in cohort.model.body.named_modules():
@@ -175,7 +175,7 @@ def _state(cohort: FusedCohort) -> dict[str, tuple[Tensor, bool]]:
 
 
 def _tensors(cohort: FusedCohort, part: Part | None) -> dict[str, Tensor]:
-    found = {name: tensor for name, (tensor, _) in _state(cohort).items()}
+    found = {name: tensor for name, (tensor, _) in state_of(cohort).items()}
     found |= {f"random.{name}": state for name, state in random_states(cohort.device).items()}
     if part is not None:
         found["sums"] = part.sums
@@ -183,7 +183,8 @@ def _tensors(cohort: FusedCohort, part: Part | None) -> dict[str, Tensor]:
     return {name: tensor.to("cpu").contiguous().clone() for name, tensor in found.items()}
 
 
-def _bytes(plain: Mapping[str, Any]) -> Tensor:
+def as_bytes(plain: Mapping[str, Any]) -> Tensor:
+    """JSON data as a tensor."""
     return torch.frombuffer(bytearray(json.dumps(plain).encode()), dtype=torch.uint8)
 
 

@@ -18,6 +18,7 @@ import torch
 from ablate.images.data import Images, class_counts
 from ablate.images.engine.checkpoints import CohortCheckpoints, Standing
 from ablate.images.engine.cohort import FusedCohort
+from ablate.images.engine.end_states import begins_at, go_on, keep_state
 from ablate.images.engine.further_metrics import further_guesses
 from ablate.images.engine.own_metrics import OwnMetrics
 from ablate.images.engine.stack import UnstackableError
@@ -62,7 +63,7 @@ def train(
     """
     results: dict[int, Result] = {}
     work = _Work(configs, images, device, stops or {}, keep, checkpoints)
-    for cohort in _by_key(configs):
+    for cohort in _by_key(configs, checkpoints):
         _train_apart(cohort, work, on_epoch, results)
     return _with_guesses(configs, images, results)
 
@@ -83,10 +84,10 @@ def _with_guesses(configs: Sequence[RunConfig], images: Images, results: Mapping
     return found
 
 
-def _by_key(configs: Sequence[RunConfig]) -> list[list[int]]:
-    groups: dict[str, list[int]] = {}
+def _by_key(configs: Sequence[RunConfig], checkpoints: Checkpoints | None) -> list[list[int]]:
+    groups: dict[tuple[str, int], list[int]] = {}
     for i, config in enumerate(configs):
-        groups.setdefault(config.cohort_key, []).append(i)
+        groups.setdefault((config.cohort_key, begins_at(checkpoints, config)), []).append(i)
     return list(groups.values())
 
 
@@ -105,6 +106,8 @@ class _Work:
         """Names some of the runs as a cohort."""
         stops = {k: self.stops[i] for k, i in enumerate(members) if i in self.stops}
         keeps = "records" if self.keep is None else "weights"
+        if self.checkpoints is not None and self.checkpoints.keeps_states:
+            keeps = "state"
         return content_of([self.configs[i].digest for i in members], stops, keeps=keeps)
 
 
@@ -154,6 +157,10 @@ def _train_cohort(
     standing = Standing([configs[i].digest for i in members], members, curves, results)
     saved = CohortCheckpoints(work.checkpoints, work.content(members), cohort, standing)
     part = saved.resume()
+    checkpoints = work.checkpoints
+    if checkpoints is not None and not cohort.epoch and part is None and begins_at(checkpoints, configs[members[0]]):
+        for i, curve in zip(members, go_on(checkpoints, [configs[i] for i in members], cohort) or (), strict=False):
+            curves[i] += curve
     notes.update(cohort.notes)
     while cohort.members:
         start = saved.begin_epoch()
@@ -183,6 +190,8 @@ def _train_cohort(
                 status = "complete"
                 if work.keep is not None:
                     save_weights(work.keep, configs[i], cohort.state(row), work.images, cohort.epoch)
+                if checkpoints is not None and checkpoints.keeps_states:
+                    keep_state(checkpoints, configs[i], cohort, row, curves[i])
             elif finite and i in stops and stops[i].stops(curves[i][-1]):
                 status = "stopped"
             if status is None:

@@ -2,6 +2,7 @@
 
 import errno
 import pickle
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -204,6 +205,33 @@ def test_what_cannot_be_used_is_one_line_and_the_runs_begin_anew(
     assert why in trouble
     assert "resumed" not in results[0].notes
     assert not list(tmp_path.glob("*"))  # nor was anything executed
+
+
+def test_a_run_of_more_epochs_goes_on_from_the_end_of_a_shorter_one(images: Images, tmp_path: Path) -> None:
+    """Bit for bit as in one go; where the schedule depends on the number of epochs, it begins anew."""
+    folder = tmp_path / "checkpoints"
+    kept = Checkpoints(folder, 600.0, keeps_states=True)
+    short = [lenet(0, 2), lenet(1, 2, lr=0.01), lenet(2, 2, schedule=OneCycle())]
+    longer = [RunConfig(**{**dict(run), "train": Train(batch_size=300, epochs=4)}) for run in short]
+    assert [r.error for r in train(short, images, device=CPU, checkpoints=kept)] == [None] * 3
+    assert len(list((tmp_path / "states").iterdir())) == 3
+    results = train(longer[:2], images, device=CPU, checkpoints=kept)
+    assert [r.notes["resumed"] for r in results] == [[2], [2]]
+    # What was trained with a third member is that of a pair up to rounding; the pair's own is it bit for bit.
+    in_one_go = train(longer[:2], images, device=CPU)
+    assert [len(r.curves) for r in results] == [4, 4]
+    for one, other in zip(results, in_one_go, strict=True):
+        assert one.curves[-1].values["train_loss"] == pytest.approx(other.curves[-1].values["train_loss"], rel=1e-3)
+    shutil.rmtree(tmp_path / "states")
+    train(short[:2], images, device=CPU, checkpoints=kept)
+    assert what_counts(train(longer[:2], images, device=CPU, checkpoints=kept)) == what_counts(in_one_go)
+    assert "resumed" not in train(longer[2:], images, device=CPU, checkpoints=kept)[0].notes
+    for file in (tmp_path / "states").iterdir():
+        damage(file)
+    told: list[str] = []
+    damaged = Checkpoints(folder, 600.0, tell=lambda step, trouble: told.append(trouble))
+    assert what_counts(train(longer[:2], images, device=CPU, checkpoints=damaged)) == what_counts(in_one_go)
+    assert "its digest is not that of its content" in told[0]
 
 
 def test_a_checkpoint_that_cannot_be_written_is_told_and_training_goes_on(
