@@ -159,14 +159,14 @@ def draw(sweeps: pd.DataFrame) -> bytes:
     panels = (
         (
             "look ahead",
-            "look ahead, assignments (0: each is asked for)",
+            "looked at together (0: none)",
             sweeps["what"].str.contains("look ahead|each"),
         ),
-        ("lease", "lease, s (renewed six times)", sweeps["what"].str.contains("lease")),
-        ("last poll", "poll interval, s", sweeps["what"].str.contains("polls")),
+        ("lease", "lease, s", sweeps["what"].str.contains("lease")),
+        ("last poll", "between polls, s", sweeps["what"].str.contains("polls")),
     )
     with styled():
-        figure, axes = pyplot.subplots(2, 3, figsize=(1.9 * WIDTH, 1.15 * WIDTH), layout="constrained", sharey="row")
+        figure, axes = pyplot.subplots(2, 3, figsize=(1.7 * WIDTH, 1.1 * WIDTH), layout="constrained", sharey="row")
         for column, (name, label, chosen) in enumerate(panels):
             rows = sweeps[chosen] if name == "last poll" else pd.concat([sweeps[chosen], base])
             rows = rows.sort_values(name)
@@ -179,13 +179,17 @@ def draw(sweeps: pd.DataFrame) -> bytes:
                 for axis, quantity in ((top, "statements a run"), (low, "idle, %")):
                     axis.axhline(float(base[quantity].iloc[0]), color=INK, linewidth=0.7, linestyle=":")
             top.set_yscale("log")
+            top.set_yticks((50, 100, 200, 400), ("50", "100", "200", "400"))
             for axis in (top, low):
                 axis.set_xscale("log")
+                axis.set_xticks(list(x), [f"{value:g}" for value in rows[name]])
+                axis.minorticks_off()
+            low.set_ylim(0, 30)
             low.set_xlabel(label)
         axes[0][0].set_ylabel("statements a run")
         axes[1][0].set_ylabel("% of the workers' time")
-        axes[1][0].legend()
-        axes[0][2].set_title("dotted: from 2 to 30 s, twice as long each time")
+        axes[1][2].legend(loc="center right")
+        axes[0][2].set_title("dotted: 2 to 30 s")
         settle(figure)
         pixels = png(figure)
         pyplot.close(figure)
