@@ -12,7 +12,8 @@ those of its levels go on that can still change the verdict, by this rule:
   inside that it is not yet shown to beat; where nothing but a step back on a slope forbids the peak, its two levels.
 
 A pair of which the t interval, with the share of the error that the look has, lies within the study's margin of what is
-claimed is in question no more: it is given up, which never errs. A level that was left out gets no more seeds for the
+claimed is in question no more: it is given up, which never errs. So is a level outside with all its pairs, where the
+inside level with the best mean is so near to it. A level that was left out gets no more seeds for the
 claim. Where no level is in question, the claim ends undecided.
 """
 
@@ -199,18 +200,22 @@ def _in_question(evidence: Evidence, looks: Looks) -> set[int]:
     last = evidence.looks[-1]
     if last.share == 0:  # nothing could be decided yet
         return set(np.flatnonzero(last.active).tolist())
+
+    def is_given_up(pair: _Pair) -> bool:
+        return pair.is_within(looks.margin, last.share * looks.alpha)
+
     found = set[int]()
-    for pair in _pairs(evidence):
-        if last.active[list(pair.rows)].all() and not pair.is_within(looks.margin, last.share * looks.alpha):
+    for pair in _pairs(evidence, is_given_up):
+        if last.active[list(pair.rows)].all() and not is_given_up(pair):
             found |= set(pair.rows)
     return found
 
 
-def _pairs(evidence: Evidence) -> Iterator[_Pair]:
+def _pairs(evidence: Evidence, is_given_up: Callable[[_Pair], bool]) -> Iterator[_Pair]:
     """Pairs about which nothing is decided."""
     claim, side = evidence.claim, evidence.side
     if claim.kind in ("best_in", "peaks_inside"):
-        yield from _pairs_of_best(evidence)
+        yield from _pairs_of_best(evidence, is_given_up)
         return
     rows = evidence.rows(claim.levels)
     if claim.kind == "better":
@@ -232,7 +237,7 @@ def _pairs(evidence: Evidence) -> Iterator[_Pair]:
                 yield _Pair((rows[i], rows[j]), tests, (j, i), -claim.margin)
 
 
-def _pairs_of_best(evidence: Evidence) -> Iterator[_Pair]:
+def _pairs_of_best(evidence: Evidence, is_given_up: Callable[[_Pair], bool]) -> Iterator[_Pair]:
     claim = evidence.claim
     inside, among = (
         peak_levels(evidence)
@@ -244,7 +249,11 @@ def _pairs_of_best(evidence: Evidence) -> Iterator[_Pair]:
     ins = range(len(inside))
     tests, against = evidence.tests(rows, -claim.margin), evidence.tests(rows, claim.margin)
     is_open = [out for out in range(len(inside), len(rows)) if simes(tests.p[ins, out]) > evidence.side]
+    means = evidence.means(inside) * evidence.sign
+    best = int(np.argmax(np.where(np.isfinite(means), means, -np.inf)))
     for out in is_open:
+        if is_given_up(_Pair((rows[best], rows[out]), tests, (best, out), -claim.margin)):
+            continue
         for i in ins:
             if against.p[out, i] > evidence.side / len(outside):
                 yield _Pair((rows[i], rows[out]), tests, (i, out), -claim.margin)

@@ -100,6 +100,13 @@ def test_a_claim_within_the_margin_is_given_up_and_says_so(make_runs):
     assert other.looks == 4, "the margin is in the unit of another metric"
 
 
+def test_a_level_outside_is_given_up_where_the_best_inside_is_near_to_it_whatever_the_others_are(make_runs):
+    runs, stated = exact(make_runs, [-0.02, -0.012, 0.0, 0.001], sd=0.003), claim("best_in", [1, 2])
+    assert path_of(runs, stated).looks == 4, "3 has not beaten 2, though 1"
+    found = path_of(runs, stated, replace(LOOKS, margin=0.006))
+    assert (found.looks, found.is_settled, found.verdict.outcome) == (2, True, "undecided")
+
+
 def test_a_look_waits_for_its_runs_and_a_study_without_any_look_is_undecided(make_runs):
     runs = frame(make_runs, [0.0, 0.05])
     waits = path_of(runs.assign(status=runs["status"].where(runs["seed"] != 7, "failed")), claim("better", [1, 0]))
