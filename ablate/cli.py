@@ -28,7 +28,8 @@ gc.set_threshold(100_000, 20, 50)
 
 OVERRIDES = """OVERRIDES are Hydra's: optimizer.lr=0.5, train.epochs=3, optimizer=adam; several values
 sweep (optimizer.lr=0.5,0.9 or 'seed=range(0,3)'). Where things go and what trains: results=DIR,
-store=FILE_OR_URL, device=auto, workers=2, cohort_size=20, keep=weights, checkpoint_minutes=10."""
+store=FILE_OR_URL, device=auto, workers=2, cohort_size=20, keep=weights,correctness,
+checkpoint_minutes=10."""
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})

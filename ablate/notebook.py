@@ -29,6 +29,8 @@ class LoadedStudy:
     """The records by digest; runs without one are ``missing`` in the frame of runs."""
     places: tuple[str, ...] = ()
     """Where records were looked for: the run store and the folder of results."""
+    results: Path = Path("results")
+    """The folder of results, where it may have been kept which samples runs get right."""
 
     @cached_property
     def runs(self) -> "pd.DataFrame":
@@ -50,9 +52,11 @@ class LoadedStudy:
     @cached_property
     def view(self) -> "StudyView":
         """Return what the figures of ``ablate.report`` need to know beside the frames."""
+        from ablate.commands.kept_records import with_correctness
         from ablate.commands.study_view import view_of
 
-        return view_of(self.study, self.plan, command=f"ablate report {self.study.name}")
+        view = view_of(self.study, self.plan, command=f"ablate report {self.study.name}")
+        return with_correctness(view, self.results, self.records)
 
     @cached_property
     def analysis(self) -> "StudyAnalysis":
@@ -106,4 +110,4 @@ def load(study: str, *overrides: str) -> LoadedStudy:
     launch = wanted.launch
     store = launch.store_location if "://" in launch.store_location else str(Path(launch.store_location).absolute())
     places = (f"the store {shown(store)}", f"reports below {Path(launch.results).absolute()}")
-    return LoadedStudy(own, wanted.plan, records_of(wanted.plan, launch), places)
+    return LoadedStudy(own, wanted.plan, records_of(wanted.plan, launch), places, Path(launch.results))

@@ -17,7 +17,7 @@ in part comes with ``warnings``.
 from ablate.analyse.best import best
 from ablate.analyse.claims import judge
 from ablate.analyse.compare import compare
-from ablate.analyse.curves import curves
+from ablate.analyse.curves import Curve, curves
 from ablate.analyse.describe import describe
 from ablate.analyse.equivalence import equivalent
 from ablate.analyse.errors import AnalysisError
@@ -28,7 +28,6 @@ from ablate.analyse.published import check_published
 from ablate.analyse.results import (
     Best,
     Comparison,
-    Curve,
     Description,
     Equivalence,
     Importance,

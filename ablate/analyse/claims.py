@@ -8,7 +8,8 @@ but different shapes may get one far more often, which a warning says (:mod:`abl
 several levels are put together from pairs so that this holds without choosing levels by the data first:
 
 - all pairs must speak for it (intersection-union, Berger 1982, *Technometrics* 24): every pair, no correction;
-- one of several must (union-intersection): Simes' or Bonferroni's rule.
+- one of several must (union-intersection): Simes' or Bonferroni's rule;
+- a claim over the levels of another factor, such as several data sets: :mod:`ablate.analyse.over`.
 
 Where seeds are added look by look, p is that over all looks (:mod:`ablate.analyse.claim_evidence`), and levels that are
 no longer in question for any claim get no more (:mod:`ablate.analyse.claims_along`).
@@ -32,6 +33,7 @@ from ablate.analyse.courses import Outcome
 from ablate.analyse.errors import AnalysisError
 from ablate.analyse.family import holm
 from ablate.analyse.inputs import Metrics, by_name, find_metric
+from ablate.analyse.over import parts_of, together
 from ablate.analyse.panel import Panel, diverged_text, make_panel
 from ablate.analyse.power import ALPHA, half_width, needed_range
 from ablate.analyse.results import Verdict
@@ -53,6 +55,16 @@ def judge(runs: pd.DataFrame, claim: Claim, metrics: Metrics, *, seed: int = 0, 
     Raises:
         AnalysisError: the study has no such factor, metric or level, or the claim fits no levels of it.
     """
+    if claim.over:
+        alone = replace(claim, over=())
+        parts, place = {}, f"claim {claim.id!r}"
+        try:
+            for name, part in parts_of(runs, claim.factor, claim.over).items():
+                place = f"claim {claim.id!r}: {name}"
+                parts[name] = judge(part, alone, metrics, seed=seed, alpha=alpha)
+        except AnalysisError as error:
+            raise AnalysisError(f"{place}: {error}") from None
+        return together(claim, parts, _level(claim, alpha))
     declared = by_name(metrics)
     panel = make_panel(runs, find_metric(declared, claim.metric), claim.factor, declared.values())
     return judge_panel(panel, claim, seed=seed, alpha=alpha)
@@ -75,7 +87,7 @@ def judge_evidence(evidence: Evidence) -> Verdict:
         "peaks_inside": _peaks_inside,
     }[claim.kind](evidence)
     outcome: Outcome = "undecided"
-    level = alpha if claim.kind == "equivalent" else alpha / 2
+    level = _level(claim, alpha)
     speaks_for = finding.p is not None and finding.p <= level
     speaks_against = finding.p_against is not None and finding.p_against <= level
     if speaks_for != speaks_against:
@@ -101,6 +113,11 @@ def judge_evidence(evidence: Evidence) -> Verdict:
         finding.p_against,
         tuple(warnings),
     )
+
+
+def _level(claim: Claim, alpha: float) -> float:
+    """Level of the test for a claim, and of that against it."""
+    return alpha if claim.kind == "equivalent" else alpha / 2
 
 
 def hold_together(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:

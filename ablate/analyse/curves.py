@@ -1,6 +1,7 @@
 """Learning curves of a level: mean and interval at every epoch."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -8,8 +9,30 @@ import pandas as pd
 from ablate.analyse.errors import AnalysisError
 from ablate.analyse.mean_interval import mean_interval
 from ablate.analyse.panel import checked, chosen_factor, engine_warnings
-from ablate.analyse.results import Curve
 from ablate.task.metric import Metric
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Mean and interval per epoch over the seeds of a level. All tuples are of equal length; NaN where not carried."""
+
+    factor: str
+    level: object
+    label: str
+    order: int
+    metric: str
+    epochs: tuple[int, ...]
+    n: tuple[int, ...]
+    """Runs behind each epoch's mean: it falls where runs diverged or stopped."""
+    mean: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    """95 % interval of the mean, NaN below two runs."""
+    warnings: tuple[str, ...] = ()
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per epoch: epoch, n, mean, low, high."""
+        return pd.DataFrame({"epoch": self.epochs, "n": self.n, "mean": self.mean, "low": self.low, "high": self.high})
 
 
 def curves(runs: pd.DataFrame, epochs: pd.DataFrame, *, metric: Metric, factor: str | None = None) -> tuple[Curve, ...]:

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import pandas as pd
-
 from ablate.analyse.courses import ClaimLook, Course, Outcome
 from ablate.analyse.power import NeededSeeds
 from ablate.analyse.signed_rank import Practically
@@ -29,7 +27,7 @@ class Interval:
     confidence: float
     """Nominal coverage as a fraction, e.g. 0.95."""
     method: str
-    """``t``, ``simultaneous``, ``repeated``, ``percentile``, ``wilson`` or ``prediction``."""
+    """``t``, ``simultaneous``, ``repeated``, ``crossed``, ``percentile``, ``wilson`` or ``prediction``."""
 
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high
@@ -187,6 +185,13 @@ class Comparison:
     warnings: tuple[str, ...] = ()
     course: Course | None = None
     """Where the level stands in a study that adds seeds look by look. Then there is no corrected ``p``."""
+    with_samples: Interval | None = None
+    """95 % interval of the mean difference for other seeds and other samples, by itself (``ablate.analyse.crossed``);
+    None: it was not kept which samples every run gets right."""
+    samples: int | None = None
+    """That ``with_samples`` is of."""
+    samples_lack: str = ""
+    """Why there is no ``with_samples`` where that was kept of some runs."""
 
 
 @dataclass(frozen=True)
@@ -337,29 +342,6 @@ class PublishedCheck:
 
 
 @dataclass(frozen=True)
-class Curve:
-    """Mean and interval per epoch over the seeds of a level. All tuples are of equal length; NaN where not carried."""
-
-    factor: str
-    level: object
-    label: str
-    order: int
-    metric: str
-    epochs: tuple[int, ...]
-    n: tuple[int, ...]
-    """Runs behind each epoch's mean: it falls where runs diverged or stopped."""
-    mean: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-    """95 % interval of the mean, NaN below two runs."""
-    warnings: tuple[str, ...] = ()
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row per epoch: epoch, n, mean, low, high."""
-        return pd.DataFrame({"epoch": self.epochs, "n": self.n, "mean": self.mean, "low": self.low, "high": self.high})
-
-
-@dataclass(frozen=True)
 class Verdict:
     """What the runs say about a claim."""
 
@@ -380,6 +362,16 @@ class Verdict:
     """Whether the verdict also holds where all claims of the study together may err in 5 % of studies (Holm)."""
     course: tuple[ClaimLook, ...] = ()
     """Its looks, in a study that adds seeds look by look; p are then those of all looks up to the last."""
+    parts: tuple[tuple[str, "Verdict"], ...] = ()
+    """Of a claim over levels of another factor: the verdict on each of them, by itself."""
+    holds_on: int | None = None
+    """At how many parts the claim holds at least (``ablate.analyse.over``); None: it has none."""
+
+    @property
+    def part_lines(self) -> tuple[str, ...]:
+        """A line for each part: its name, its outcome and its numbers."""
+        return tuple(f"{name}: {part.outcome}. {part.evidence} {part.needed}".rstrip() for name, part in self.parts)
 
     def __str__(self) -> str:
-        return f"{self.claim.id}: {self.outcome}. {self.evidence}" + (f" {self.needed}" if self.needed else "")
+        lines = [f"{self.claim.id}: {self.outcome}. {self.evidence} {self.needed}".rstrip(), *self.part_lines]
+        return "\n    ".join(lines)

@@ -11,6 +11,7 @@ from ablate.analyse.best import MOST_LEVELS, best_of
 from ablate.analyse.claims import hold_together, judge
 from ablate.analyse.claims_along import judge_along
 from ablate.analyse.compare import compare_panels
+from ablate.analyse.crossed import with_samples
 from ablate.analyse.describe import describe
 from ablate.analyse.errors import AnalysisError
 from ablate.analyse.family import Correction
@@ -32,6 +33,7 @@ from ablate.analyse.sequential import Looks
 from ablate.analyse.table import frame_of, html_of
 from ablate.analyse.trend import is_ordered, trend_of
 from ablate.task.claim import Claim
+from ablate.task.correctness import Correctness
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,10 @@ class StudyAnalysis:
         paired["p_better_low"] = [None if one is None else one.interval.low for one in won]
         paired["p_better_high"] = [None if one is None else one.interval.high for one in won]
         paired["e"] = [None if one is None else one.e for one in won]
+        if any(entry.with_samples is not None for entry in self.comparisons):
+            sampled = [entry.with_samples for entry in self.comparisons]
+            paired["with_samples_low"] = [None if one is None else one.low for one in sampled]
+            paired["with_samples_high"] = [None if one is None else one.high for one in sampled]
         renamed = {"n": "pairs", "simultaneous_low": "difference_low", "simultaneous_high": "difference_high"}
         return frame.merge(paired.rename(columns=renamed), on=keys, how="left")
 
@@ -133,6 +139,7 @@ def analyse(
     families: Mapping[str, str] | None = None,
     correction: Correction = "max-t",
     looks: Looks | None = None,
+    kept: Mapping[str, Correctness] | None = None,
     seed: int = 0,
 ) -> StudyAnalysis:
     """Analyse one study: levels, comparisons, best levels, trends, importance, published numbers and claims.
@@ -152,6 +159,7 @@ def analyse(
         correction: of the comparisons with the baseline, see :func:`ablate.analyse.compare.compare`.
         looks: of a study that adds seeds look by look, by the last of ``metrics``; only runs that count may be in the
             frame (:func:`ablate.analyse.along_looks.counted_runs`).
+        kept: which samples runs get right, by digest (a column of the frame then), where that was kept.
         seed: of all random numbers.
 
     Raises:
@@ -213,7 +221,7 @@ def analyse(
         metrics=tuple(wanted),
         factors=factors,
         description=description,
-        comparisons=tuple(comparisons),
+        comparisons=with_samples(comparisons, runs, kept or {}),
         best=tuple(bests),
         trends=tuple(trends),
         importance=tuple(shares),

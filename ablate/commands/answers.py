@@ -5,8 +5,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ablate.commands.kept_records import with_correctness
 from ablate.commands.study_view import view_of
 from ablate.task.printable import printable
 
@@ -53,6 +55,8 @@ def study_answers(wanted: "StudyRequest", records: "Mapping[str, Record]") -> li
         if study.factors:
             part = wanted.plan.of(study)
             view = view_of(study, part, command=wanted.command(study.name, "sweep", "report"))
+            own = {run.digest: records[run.digest] for run in part.runs if run.digest in records}
+            view = with_correctness(view, Path(wanted.launch.results), own)
             runs = frame_of_runs(part, dict(records), study.name)
             analysis = analyse_study(view, runs)
             found.append(

@@ -1,13 +1,15 @@
 """Records that lie in reports: read where a store lacks them, and never dropped when a report is written anew."""
 
 import csv
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ablate.task.errors import ConfigError
 
 if TYPE_CHECKING:
+    from ablate.report import StudyView
     from ablate.store import Store
     from ablate.task.record import Record
 
@@ -125,6 +127,23 @@ def with_kept(folder: Path, records: "Sequence[Record]") -> "list[Record]":
     ]
     given = {record.digest for record in records}
     return [*kept, *(record for digest, record in there.items() if digest not in given)]
+
+
+def with_correctness(view: "StudyView", results: Path, records: "Mapping[str, Record]") -> "StudyView":
+    """A study with what was kept of which samples its runs get right; damaged files are told of and left out.
+
+    Args:
+        view: The study.
+        results: Folder of results.
+        records: The records of its runs by digest.
+    """
+    from ablate.task.correctness import FOLDER, load_correctness
+
+    def recorded(digest: str, metric: str) -> float | None:
+        return records[digest].result.last(metric)
+
+    kept, faults = load_correctness(results / FOLDER, records, recorded)
+    return replace(view, kept=kept, faults=(*view.faults, *faults)) if kept or faults else view
 
 
 def folders(results: Path) -> list[Path]:

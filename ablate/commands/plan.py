@@ -78,7 +78,7 @@ def outlook(wanted: StudyRequest) -> dict[str, Any]:
         "read_off_records": len(readable),
         "to_train": len(prefixes.trained),
         "extended": sum(_is_extended(run, states) for run in prefixes.trained),
-        "not_extendable": sum(_shapes_all(run) for run in prefixes.trained) if launch.keep == "state" else 0,
+        "not_extendable": sum(_shapes_all(run) for run in prefixes.trained) if "state" in launch.keep else 0,
         "code_changed": [asdict(change) for change in outdated],
         "changed_under_their_version": [asdict(change) for change in doubtful],
         "workers": workers,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.commands.answers import print_json, said_aside, study_answers
-from ablate.commands.kept_records import records_in, with_kept
+from ablate.commands.kept_records import records_in, with_correctness, with_kept
 from ablate.commands.look_stages import counted_plan
 from ablate.commands.looks import looked_at
 from ablate.commands.study_folders import Words, changed_studies, folder_names, words_of
@@ -247,6 +247,7 @@ def write_study(
         command=command,
         estimate=sum(estimates) if trained and len(estimates) == len(trained) else None,
     )
+    view = with_correctness(view, results, {record.digest: record for record in own})
     return write_report(
         replace(view, notices=(*notices, *view.notices), **found_by),
         frame_of_runs(plan, records, study.name),

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from ablate.commands.declared import default_identity, metrics_of, step_of
 from ablate.plan.compose import Source
-from ablate.plan.design import MAX_SETTINGS, Levels, is_same
+from ablate.plan.design import MAX_SETTINGS, Levels, is_same, label_of
 from ablate.plan.plan import Plan, make_plan
 from ablate.plan.sources import sweep_file
 from ablate.plan.study import Published, Study
-from ablate.task.claim import Claim, parse_claim
+from ablate.task.claim import JOINED, Claim, parse_claim
 from ablate.task.errors import ConfigError
 from ablate.task.identity import flatten
 from ablate.task.metric import Metric
@@ -167,19 +167,43 @@ def claims_of(plan: Plan) -> "tuple[Claim, ...]":
         parsed, found = _parsed_claims(study)
         problems += found
         for index, claim in parsed.items():
-            levels = plan.levels(study, claim.factor)
+            levels = levels_of_grid(plan, study, claim) if claim.over else plan.levels(study, claim.factor)
+            if isinstance(levels, str):
+                problems.append(f"study {study.name}: claims.{index}: {levels}")
+                continue
             unknown = [level for level in (*claim.levels, *claim.among) if levels.meant(level) is None]
             replaced = claim.factor in study.replaced
             if unknown and not replaced:
                 place = f"study {study.name}: claims.{index}: {claim.factor}"
                 allowed = ", ".join(s.label for s in levels.settings) or "none: it is no factor of this study"
                 problems.append(f"{place} has no level {unknown[0]!r}; levels are {allowed}")
-            elif not study.changed and (not replaced or (not unknown and claim.kind in LEVELS_ONLY)):
+            elif (
+                not study.changed
+                and not set(claim.over) & set(study.replaced)
+                and (not replaced or (not unknown and claim.kind in LEVELS_ONLY))
+            ):
                 named, among = (tuple(_own_name(levels, name) for name in n) for n in (claim.levels, claim.among))
                 claims.append(replace(claim, levels=named, among=among))
     if problems:
         raise ConfigError(problems)
     return tuple(claims)
+
+
+def levels_of_grid(plan: Plan, study: Study, claim: Claim) -> Levels | str:
+    """The levels of a claim's own factor where it is over the other factors of a grid; a text: what is wrong."""
+    names, wanted = list(study.factors), [claim.factor, *claim.over]
+    if study.looks is not None:
+        return f"over = {list(claim.over)}: seeds that are added look by look are judged by claims without over"
+    if study.design != "grid" or sorted(names) != sorted(wanted):
+        there = ", ".join(names) or "no factors of its own"
+        return (
+            f"over = {list(claim.over)}: needs a study of design grid with factors {', '.join(wanted)}; this one is of "
+            f"design {study.design} with {there}"
+        )
+    at = names.index(claim.factor)
+    grid = plan.levels(study, JOINED.join(names)).settings
+    named = {label_of(setting.level[at]): setting for setting in grid}
+    return Levels(tuple(replace(one, level=one.level[at], label=label) for label, one in named.items()))
 
 
 def _parsed_claims(study: Study) -> "tuple[dict[int, Claim], list[str]]":

@@ -59,7 +59,7 @@ def train(wanted: StudyRequest, *, quiet: bool = False, limits: "Limits | None" 
                 device=wanted.launch.device,
                 executor=wanted.launch.choice,
                 max_members=wanted.launch.cohort_size,
-                weights=wanted.launch.weights_folder,
+                kept=wanted.launch.kept,
                 checkpoints=KeptCheckpoints.of(launch),
                 limits=limits.after(time.monotonic() - begun),
                 progress=make_progress(quiet=quiet),

@@ -30,20 +30,20 @@ class KeptCheckpoints:
     folder: Path
     seconds: float = 600.0
     """Between two of a cohort."""
-    keeps: str = "records"
+    keeps: tuple[str, ...] = ()
     """What complete runs leave beside their records."""
 
     @classmethod
     def of(cls, launch: Launch) -> "KeptCheckpoints | None":
         """As a command line asks for them."""
         folder = launch.checkpoints_folder
-        return None if folder is None else cls(folder, 60 * launch.checkpoint_minutes, launch.keep)
+        return None if folder is None else cls(folder, 60 * launch.checkpoint_minutes, launch.keeps)
 
     def settings(self, settings: WorkerSettings) -> WorkerSettings:
         """What a worker is started with that is to keep them."""
         folder = str(self.folder.absolute())
         return replace(
-            settings, checkpoints=folder, checkpoint_seconds=self.seconds, keeps_states=self.keeps == "state"
+            settings, checkpoints=folder, checkpoint_seconds=self.seconds, keeps_states="state" in self.keeps
         )
 
     def make_folder(self) -> str | None:

@@ -27,7 +27,7 @@ def execute(
     progress: Progress | None = None,
     max_members: int | None = None,
     stops: Mapping[str, StopRule] | None = None,
-    weights: str | None = None,
+    kept: Mapping[str, str] | None = None,
     limits: Limits | None = None,
     checkpoints: KeptCheckpoints | None = None,
 ) -> Summary:
@@ -46,7 +46,7 @@ def execute(
         progress: Shows what happens; None: nothing.
         max_members: Most members of a cohort; None: see :func:`ablate.plan.cohorts.default_members`.
         stops: What a run must reach to go on, by its digest; else its record has the status ``stopped``.
-        weights: Folder in which the weights of complete runs are kept; None: they are not.
+        kept: What of complete runs is kept beside their records, and the folder of each; None: nothing.
         limits: What ends the sweep early; None: nothing.
         checkpoints: What cohorts that were cut off go on from, and leave while they train; None: nothing.
 
@@ -63,7 +63,7 @@ def execute(
     unique = list({run.digest: run for run in runs}.values())
     choice = executor if isinstance(executor, ExecutorChoice) else ExecutorChoice(executor)
     settings = settings_on(choice, device, workers, len(unique), engine)
-    orders = [replace(order, weights=weights) for order in settings]
+    orders = [replace(order, kept=kept or {}) for order in settings]
     progress = progress if progress is not None else Progress()
     if checkpoints is not None and (trouble := checkpoints.make_folder()) is not None:
         progress.say(trouble)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from ablate.execute.interrupts import STOP_SIGNALS
 from ablate.task.checkpoint import Checkpoints
-from ablate.task.engine import Engine, KeepsWeights, Resumable
+from ablate.task.engine import Engine, KeepsMore, Resumable
 from ablate.task.errors import ConfigError
 from ablate.task.executor import (
     Answer,
@@ -136,10 +136,10 @@ class _Engines:
         place = self._settings.engine or run.engine
         if place not in self._made:
             engine = load_object(place)(self._settings.device, self._settings.threads)
-            if self._settings.weights is not None:
-                if not isinstance(engine, KeepsWeights):
-                    raise ConfigError(f"keep: runs of task {run.task} leave no weights that could be kept")
-                engine.keep_weights(self._settings.weights)
+            for what, folder in self._settings.kept.items():
+                if not isinstance(engine, KeepsMore) or what not in engine.keeps:
+                    raise ConfigError(f"keep = {what}: runs of task {run.task} leave no {what} that could be kept")
+                engine.keep(what, folder)
             if self._checkpoints is not None and isinstance(engine, Resumable):
                 engine.keep_checkpoints(self._checkpoints)
             self._made[place] = engine

@@ -10,6 +10,7 @@ import yaml
 from ablate.judge.cells import number_of
 from ablate.judge.design import JudgedStudy
 from ablate.judge.levels import label_of
+from ablate.task.claim import JOINED
 from ablate.task.errors import ConfigError
 from ablate.task.metric import Metric
 
@@ -95,17 +96,27 @@ def parse_claims(given: Sequence[ClaimRequest], study: JudgedStudy, metrics: Seq
         claim = _mapping(request, problems)
         if claim is None:
             continue
-        factor = claim.setdefault("factor", factors[0] if len(factors) == 1 else None)
+        over = claim.get("over") or []
+        over = over if isinstance(over, list) else [over]
+        names = factors[0].split(JOINED) if over else factors
+        left = [name for name in names if name not in over]
+        factor: Any = claim.setdefault("factor", left[0] if len(left) == 1 else None)
         metric = claim.setdefault("metric", metrics[-1].name)
         claim.setdefault("id", f"claim-{number}")
-        if factor not in factors:
+        if over and sorted(map(str, [factor, *over])) != sorted(names):
+            problems.append(
+                f"{request.place}: factor = {factor!r}, over = {over}: must be all factors of a grid together; factors "
+                f"are {', '.join(factors)}"
+            )
+            continue
+        if factor not in names:
             problems.append(f"{request.place}: factor = {factor!r}: factors are {', '.join(factors)}")
             continue
         if metric not in [each.name for each in metrics]:
             problems.append(f"{request.place}: metric = {metric!r}: metrics are {', '.join(m.name for m in metrics)}")
         for key in ("levels", "among"):
             if key in claim:
-                claim[key] = _levels(request.place, claim[key], factor, study, problems)
+                claim[key] = _levels(request.place, claim[key], factor, _known(study, factor), problems)
         claim.setdefault("text", _text(claim))
         claims.append(claim)
     if problems:
@@ -127,9 +138,17 @@ def _mapping(request: ClaimRequest, problems: list[str]) -> dict[str, Any] | Non
     return None
 
 
-def _levels(place: str, wanted: Any, factor: str, study: JudgedStudy, problems: list[str]) -> list[Any]:
+def _known(study: JudgedStudy, factor: str) -> dict[str, Any]:
+    """The levels of a factor by label; also of one of a grid's."""
+    own = {setting.label: setting.level for setting in study.settings if setting.factor == factor}
+    if own:
+        return own
+    at = study.settings[0].factor.split(JOINED).index(factor)
+    return {label_of(setting.levels[at]): setting.levels[at] for setting in study.settings}
+
+
+def _levels(place: str, wanted: Any, factor: str, known: Mapping[str, Any], problems: list[str]) -> list[Any]:
     """The levels that are meant, by value or label."""
-    known = {setting.label: setting.level for setting in study.settings if setting.factor == factor}
     found = []
     for level in wanted if isinstance(wanted, list) else [wanted]:
         number = None if isinstance(level, bool) else number_of(level)
@@ -147,10 +166,13 @@ def _text(claim: Mapping[str, Any]) -> str:
     """A sentence for a claim that has none."""
     levels = [label_of(level) for level in claim.get("levels") or []]
     listed, metric, factor = " and ".join(levels), claim["metric"], claim["factor"]
-    return {
+    each = claim.get("over") or []
+    on_each = f" At every level of {' and '.join(each) if isinstance(each, list) else each}." if each else ""
+    text = {
         "better": f"In {metric}, {factor} = {' is better than '.join(levels)}.",
         "best_in": f"The best {metric} is at {factor} = {' or '.join(levels)}.",
         "equivalent": f"In {metric}, {factor} = {listed} are the same within {claim.get('margin')}.",
         "monotone": f"Along {factor} = {', '.join(levels)} {metric} is {claim.get('direction', 'rising')}.",
         "peaks_inside": f"Along {factor} {metric} gets better, then worse.",
     }.get(str(claim.get("kind")), f"{claim.get('kind')} {factor} {metric}")
+    return text + on_each

@@ -9,6 +9,7 @@ from typing import Any
 from ablate.judge.levels import Kind, Level, label_of, read_level
 from ablate.judge.request import JudgedDesign
 from ablate.judge.runs import JudgedRuns
+from ablate.task.claim import JOINED
 from ablate.task.errors import ConfigError
 
 Levels = tuple[Level, ...]
@@ -192,7 +193,7 @@ def _grid(
         labels = [_written(found.factors, setting) for setting in ordered]
     return [
         JudgedSetting(
-            " x ".join(found.factors), setting[0] if single else setting, label, order, setting == based, setting
+            JOINED.join(found.factors), setting[0] if single else setting, label, order, setting == based, setting
         )
         for order, (setting, label) in enumerate(zip(ordered, labels, strict=True))
     ]

@@ -15,6 +15,7 @@ from typing import Any
 from ablate.plan.application import ApplicationBaseline
 from ablate.plan.baseline import Baseline, Change
 from ablate.plan.study import Study
+from ablate.task.claim import JOINED
 from ablate.task.errors import ConfigError
 from ablate.task.identity import lookup
 from ablate.task.run import Run
@@ -206,7 +207,7 @@ def _one_at_a_time(study: Study) -> Iterator[_Row]:
 
 
 def _grid(study: Study) -> Iterator[_Row]:
-    name = " x ".join(study.factors)
+    name = JOINED.join(study.factors)
     for combination in itertools.product(*(list(_levels(study, factor)) for factor in study.factors)):
         parts = [
             label if len(study.factors) == 1 else f"{study.label(f)} {label}"

@@ -41,9 +41,9 @@ class Launch(Fields):
     """Worker processes; null: one a core, on CUDA one a GPU."""
     cohort_size: Annotated[int, Field(ge=1)] | None = None
     """Most runs trained together; null: bounded by measurement and memory."""
-    keep: Literal["records", "weights", "state"] = "records"
-    """``weights``: what trains now leaves its weights in the folder of results, too; ``state``: and what a run of more
-    epochs goes on from."""
+    keep: tuple[Literal["weights", "state", "correctness"], ...] = ()
+    """What a run that trains now leaves in the folder of results beside its record: its ``weights``; these and what a
+    run of more epochs goes on from (``state``); which test samples it gets right (``correctness``)."""
     checkpoint_minutes: Annotated[float, Field(ge=0.0)] = 10.0
     """How often a cohort in training leaves what it can go on from when it is cut off; one that takes less leaves
     nothing. 0: never."""
@@ -76,7 +76,7 @@ class Launch(Fields):
 
     @model_validator(mode="after")
     def _states_need_checkpoints(self) -> Self:
-        if self.keep == "state" and not self.checkpoint_minutes:
+        if "state" in self.keep and not self.checkpoint_minutes:
             raise ValueError("keep = state: goes together with checkpoints; leave out checkpoint_minutes=0")
         return self
 
@@ -91,9 +91,16 @@ class Launch(Fields):
         return ExecutorChoice(self.executor, self.executor_options, Path(self.results))
 
     @property
-    def weights_folder(self) -> str | None:
-        """Where weights are kept; None: they are not."""
-        return str(Path(self.results) / "weights") if self.keep != "records" else None
+    def kept(self) -> dict[str, str]:
+        """What is kept beside records, and the folder of each; states lie with checkpoints."""
+        found = ["weights"] if {"weights", "state"} & set(self.keep) else []
+        found += ["correctness"] if "correctness" in self.keep else []
+        return {what: str(Path(self.results) / what) for what in found}
+
+    @property
+    def keeps(self) -> tuple[str, ...]:
+        """What complete runs leave beside their records, states among it."""
+        return (*self.kept, *(("state",) if "state" in self.keep else ()))
 
     @property
     def checkpoints_folder(self) -> Path | None:
@@ -172,6 +179,9 @@ def _value(key: str, text: str) -> Any:
         return float(text)
     if key in ("workers", "cohort_size") and text.isascii() and text.removeprefix("-").isdigit() and len(text) < 20:
         return int(text)
+    if key == "keep":
+        inner = text[1:-1] if text[:1] + text[-1:] == "[]" else text
+        return tuple(dict.fromkeys(word.strip() for word in inner.split(",") if word.strip() not in ("", "records")))
     return None if text == "null" and key in ("store", "workers", "cohort_size") else text
 
 

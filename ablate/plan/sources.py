@@ -9,7 +9,7 @@ from ablate.task.errors import ConfigError
 from ablate.task.packaged import packaged
 
 MAX_TABLE_BYTES = 1024 * 1024
-RESERVED = ("ablate.db", "diagnoses", "index.html", "slurm", "weights")
+RESERVED = ("ablate.db", "correctness", "diagnoses", "index.html", "slurm", "weights")
 """Names that other things have in a folder of results."""
 MAX_NAME_BYTES = 200
 """Most bytes of a study's name; what is put behind it fits into a file's name, too."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SCHEMA = 1
 """The schema of the data; raised when a name goes or changes its meaning."""
 
+VERDICT = ("outcome", "evidence", "needed", "n", "p", "p_against")
+
 
 def answers(view: StudyView, analysis: "StudyAnalysis", summary: "pd.DataFrame") -> dict[str, Any]:
     """The answers of one study.
@@ -38,18 +40,20 @@ def answers(view: StudyView, analysis: "StudyAnalysis", summary: "pd.DataFrame")
       ``interval`` (95 % of the mean), ``sampling_sd`` (of the mean, on as many other samples), ``difference`` (from the
       baseline; null at the baseline)
     - a difference: ``n`` (pairs), ``value``, ``interval`` (95 %, by itself), ``simultaneous`` (95 %, of all levels
-      together), ``p`` (by itself), ``p_corrected`` (of all levels together), ``standing`` (``better``, ``worse``,
-      ``undecided``), ``needed`` (seeds that would settle it), ``correlation`` (of runs with the same
-      seed), ``p_better`` (how often a run does better than the baseline's with the same seed), ``p_better_interval``
-      (95 %, by itself), ``e`` and ``told_open_ended`` (evidence that holds whenever seeds are added, and whether it
-      tells the level from the baseline, all levels together)
+      together), ``with_samples`` (95 %, by itself, for other seeds and other samples; null where it was not kept which
+      samples runs get right), ``samples`` (their number), ``p`` (by itself), ``p_corrected`` (of all levels together),
+      ``standing`` (``better``, ``worse``, ``undecided``), ``needed`` (seeds that would settle it), ``correlation`` (of
+      runs with the same seed), ``p_better`` (how often a run does better than the baseline's with the same seed),
+      ``p_better_interval`` (95 %, by itself), ``e`` and ``told_open_ended`` (evidence that holds whenever seeds are
+      added, and whether it tells the level from the baseline, all levels together)
     - ``best``: by metric ``label``, ``indistinguishable`` (labels), ``probability``
     - ``published``: ``factor``, ``level``, ``metric``, ``published``, ``mean``, ``interval`` (95 %, prediction),
       ``inside``
     - ``verdicts``: ``id``, ``text``, ``kind``, ``factor``, ``metric``, ``outcome`` (``supported``, ``refuted``,
-      ``undecided``), ``evidence``, ``needed``, ``n``, ``p``, ``p_against``; of a study that adds seeds look by look,
-      ``course``: of each look ``seeds``, ``levels`` that had so many, ``outcome``, ``p`` and ``p_against`` (over all
-      looks up to it)
+      ``undecided``), ``evidence``, ``needed``, ``n``, ``p``, ``p_against``; of a claim over other factors ``over``
+      (their paths), ``parts`` (``part`` and the same of each of their levels), ``holds_on`` (of how many at least); of
+      a study that adds seeds look by look ``course``: of each look ``seeds``, ``levels`` that had so many, ``outcome``,
+      ``p`` and ``p_against`` (over all looks up to it)
 
     Args:
         view: The study.
@@ -87,7 +91,15 @@ def answers(view: StudyView, analysis: "StudyAnalysis", summary: "pd.DataFrame")
         "published": [_published(check) for check in analysis.published],
         "verdicts": [
             {key: getattr(verdict.claim, key) for key in ("id", "text", "kind", "factor", "metric")}
-            | {key: getattr(verdict, key) for key in ("outcome", "evidence", "needed", "n", "p", "p_against", "course")}
+            | {key: getattr(verdict, key) for key in VERDICT}
+            | {
+                "course": verdict.course,
+                "over": list(verdict.claim.over),
+                "holds_on": verdict.holds_on,
+                "parts": [
+                    {"part": name} | {key: getattr(part, key) for key in VERDICT} for name, part in verdict.parts
+                ],
+            }
             for verdict in analysis.verdicts
         ],
     }
@@ -133,15 +145,17 @@ def _measured(one: "LevelSummary", metric: "Metric") -> dict[str, Any]:
 def _difference(one: "Comparison | None", metric: "Metric") -> dict[str, Any] | None:
     if one is None:
         return None
-    by_itself, together = (
+    by_itself, together, sampled = (
         None if interval is None else list(within_difference(metric, _ends(interval)))
-        for interval in (one.interval, one.simultaneous)
+        for interval in (one.interval, one.simultaneous, one.with_samples)
     )
     return {
         "n": one.n,
         "value": one.difference,
         "interval": by_itself,
         "simultaneous": together,
+        "with_samples": sampled,
+        "samples": one.samples,
         "p": one.p,
         "p_corrected": one.p_corrected,
         "standing": one.standing,

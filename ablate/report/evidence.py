@@ -3,13 +3,14 @@
 from statistics import median
 from typing import TYPE_CHECKING
 
-from ablate.report.numbers import decimals, number
+from ablate.report.metric_axes import within_difference
+from ablate.report.numbers import NONE, decimals, interval, number, signed
 from ablate.report.view import FactorView
 from ablate.task.metric import Metric
 
 if TYPE_CHECKING:
     from ablate.analyse import StudyAnalysis
-    from ablate.analyse.results import Comparison, LevelSummary
+    from ablate.analyse.results import Comparison, Interval, LevelSummary
 
 
 def further_evidence(factor: FactorView, metric: Metric, analysis: "StudyAnalysis") -> list[str]:
@@ -23,8 +24,41 @@ def further_evidence(factor: FactorView, metric: Metric, analysis: "StudyAnalysi
     place = (factor.path, metric.name)
     compared = [entry for entry in analysis.comparisons if (entry.factor, entry.metric) == place]
     levels = [entry for entry in analysis.description.levels if (entry.factor, entry.metric) == place]
-    texts = (_open_ended(metric, compared), _pairing(metric, compared), _other_data(metric, levels))
+    other = other_samples(metric, factor, analysis) or _other_data(metric, levels) + _lacking(compared)
+    texts = (_open_ended(metric, compared), _pairing(metric, compared), other)
     return [text for text in texts if text] if compared else []
+
+
+def other_samples(metric: Metric, factor: FactorView, analysis: "StudyAnalysis") -> str:
+    """Intervals for other seeds and other samples, where it was kept which samples runs get right; else empty."""
+    compared = [c for c in analysis.comparisons if (c.factor, c.metric) == (factor.path, metric.name)]
+    known = [entry for entry in compared if entry.with_samples is not None]
+    if not known:
+        return ""
+    digits = decimals([entry.mean for entry in known])
+    parts = []
+    for entry in known:
+        alone, both = (_printed(metric, ends, digits) for ends in (entry.interval, entry.with_samples))
+        parts.append(f"{entry.label}: {signed(entry.difference, digits)}, {alone} for other seeds, {both} for both")
+    return (
+        f"Other data: it was kept which of {known[0].samples:,} samples each run gets right, so that there are "
+        f"intervals for other seeds and other samples of the same kind, too. Difference from {known[0].baseline_label} "
+        f"in {metric.title} with 95 % intervals, each by itself: {'; '.join(parts)}. Where the interval for both holds "
+        f"0, other samples may turn the lead.{_lacking(compared)}"
+    )
+
+
+def _printed(metric: Metric, ends: "Interval | None", digits: int) -> str:
+    if ends is None:
+        return NONE
+    low, high = within_difference(metric, (ends.low, ends.high))
+    return interval(low, high, digits)
+
+
+def _lacking(compared: "list[Comparison]") -> str:
+    """For which levels too little was kept."""
+    texts = [f"{entry.label} was {entry.samples_lack}" for entry in compared if entry.samples_lack]
+    return f" For other samples nothing is said of some levels: {'; '.join(texts)}." if texts else ""
 
 
 def _open_ended(metric: Metric, compared: "list[Comparison]") -> str:

@@ -10,6 +10,7 @@ from ablate.report.axis_limits import limits
 from ablate.report.figures import cut
 from ablate.report.numbers import number
 from ablate.report.view import FactorView
+from ablate.task.claim import JOINED
 from ablate.task.metric import Metric
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _name(factor: FactorView, part: int) -> str:
     names = {text.rpartition(" ")[0] for text in texts}
     if len(names) == 1 and (name := names.pop()):
         return name
-    path = factor.path.split(" x ")[part] if len(factor.path.split(" x ")) == 2 else factor.path
+    path = factor.path.split(JOINED)[part] if len(factor.path.split(JOINED)) == 2 else factor.path
     return path.rsplit(".", 1)[-1].replace("_", " ")
 
 

@@ -28,7 +28,10 @@ def study_html(view: StudyView, levels: pd.DataFrame, analysis: "StudyAnalysis",
     parts = [f"<p><b>{escape(view.question or view.name)}</b><br>{escape(origin)}</p>"]
     parts += [f"<p>{escape(sentence)}</p>" for sentence in study_answer(view, levels, analysis)]
     parts.append(_table(view, levels).to_html(index=False))
-    verdicts = [f"<li><b>{v.outcome}</b>: {escape(v.claim.text)} {escape(v.evidence)}</li>" for v in analysis.verdicts]
+    verdicts = [
+        f"<li><b>{v.outcome}</b>: {escape(' '.join([v.claim.text, v.evidence, *v.part_lines]))}</li>"
+        for v in analysis.verdicts
+    ]
     if verdicts:
         parts.append(f"<ul>{''.join(verdicts)}</ul>")
     return "\n".join(parts)

@@ -158,6 +158,13 @@ def _comparisons(view: StudyView, analysis: "StudyAnalysis") -> Iterator[Sentenc
             Cited("wang2022"),
             ".",
         )
+    if any(entry.with_samples is not None for entry in tested):
+        yield (
+            "Intervals for other seeds and other test samples are of crossed random effects, whose half lengths add up "
+            "as squares",
+            Cited("graybill1980"),
+            ".",
+        )
     if any(entry.difference_counting_diverged is not None for entry in tested):
         yield ("Diverged runs are in no mean; in tests each ranks below every finished run.",)
 
@@ -253,6 +260,9 @@ def _claims(view: StudyView, analysis: "StudyAnalysis") -> Iterator[Sentence]:
             Cited("schuirmann1987"),
         ]
         parts += [", with its probability by the Bayesian signed rank test", Cited("benavoli2017")]
+    if any(claim.over for claim in claims):
+        parts += ["; at all levels of another factor where all of them must support it", Cited("berger1982")]
+        parts += [", and at how many at least by partial conjunction", Cited("benjamini2008", "dror2017")]
     if len(claims) > 1:
         parts += ["; which of them also hold together is told by Holm's rule", Cited("holm1979")]
     yield *parts, "."

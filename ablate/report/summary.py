@@ -20,6 +20,8 @@ OPTIONAL = (
     *("p_better", "p_better_low", "p_better_high", "e"),
 )
 """Columns that are absent from the analysis where nothing could be compared."""
+WITH_SAMPLES = ("with_samples_low", "with_samples_high")
+"""Columns that are there only where it was kept which samples runs get right."""
 NUMBERS = (
     *("mean", "median", "iqm", "sd", "interval_low", "interval_high", "at_chance"),
     *("iqm_interval_low", "iqm_interval_high", "apart_share_low", "apart_share_high"),
@@ -50,6 +52,7 @@ def analyse_study(view: StudyView, runs: pd.DataFrame) -> "StudyAnalysis":
         families={factor.path: factor.family for factor in view.factors},
         correction=view.correction,
         looks=view.looks,
+        kept=view.kept,
     )
 
 
@@ -92,7 +95,7 @@ def summarise(view: StudyView, runs: pd.DataFrame, analysis: "StudyAnalysis | No
     for name in OPTIONAL:
         if name not in frame:
             frame[name] = None
-    for name in NUMBERS:
+    for name in (*NUMBERS, *(name for name in WITH_SAMPLES if name in frame)):
         frame[name] = pd.to_numeric(frame[name])
     _keep_within(frame, view)
     places = zip(frame["factor"], frame["order"], frame["metric"], strict=True)
@@ -141,7 +144,7 @@ def _keep_within(frame: pd.DataFrame, view: StudyView) -> None:
         own = frame["metric"] == metric.name
         for name in ("interval_low", "interval_high", "prediction_low", "prediction_high"):
             frame.loc[own, name] = within(metric, frame.loc[own, name])
-        for name in ("difference_low", "difference_high"):
+        for name in ("difference_low", "difference_high", *(name for name in WITH_SAMPLES if name in frame)):
             frame.loc[own, name] = within_difference(metric, frame.loc[own, name])
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from ablate.report import numbers
 from ablate.report.answer import study_answer
+from ablate.report.evidence import other_samples
 from ablate.report.findings import published_line
 from ablate.report.view import FactorView, StudyView
 from ablate.report.warnings import warnings
@@ -37,6 +38,8 @@ WIDE = {
     "difference": "difference",
     "difference_low": "difference_low",
     "difference_high": "difference_high",
+    "with_samples_low": "with_samples_low",
+    "with_samples_high": "with_samples_high",
     "p": "p",
     "p_corrected": "p_corrected",
     "p_t": "p_t",
@@ -137,6 +140,8 @@ def markdown(
     parts += [
         f"## {markdown_text(sheet.title)}\n\n{sheet_markdown(sheet)}" for sheet in printed or sheets(view, levels)
     ]
+    if analysis is not None:
+        parts += [markdown_text(text) for f in view.factors if (text := other_samples(view.metric, f, analysis))]
     parts.append(explanation(view, levels))
     return "\n\n".join(parts) + "\n"
 
@@ -272,7 +277,8 @@ def heads(sheet: Sheet) -> list[tuple[str, str]]:
 
 def _verdict(verdict: "Verdict") -> str:
     needed = f" {markdown_text(verdict.needed)}" if verdict.needed else ""
-    return f"- **{verdict.outcome}**: {markdown_text(verdict.claim.text)} {markdown_text(verdict.evidence)}{needed}"
+    text = f"- **{verdict.outcome}**: {markdown_text(verdict.claim.text)} {markdown_text(verdict.evidence)}{needed}"
+    return "\n".join([text, *(f"    - {markdown_text(line)}" for line in verdict.part_lines)])
 
 
 def _md_row(cells: Sequence[str], *, escaped: bool = False) -> str:

@@ -52,7 +52,8 @@ def print_report(
     for verdict in analysis.verdicts:
         style = {"supported": "bold blue", "refuted": "bold red"}.get(verdict.outcome, "bold")
         console.print(Text.assemble((verdict.outcome, style), "  ", plain(verdict.claim.text)))
-        console.print(plain(f"  {verdict.evidence} {verdict.needed}".rstrip(), "dim"))
+        for line in (f"{verdict.evidence} {verdict.needed}".rstrip(), *verdict.part_lines):
+            console.print(plain(f"  {line}", "dim"))
     wide = console.width >= 24 + FULL * len(view.metrics)
     printed = map(sheet_table, sheets(view, levels)) if wide else _stacked(view, levels, console.width)
     for one in printed:

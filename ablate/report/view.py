@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ablate.analyse.family import Correction
     from ablate.analyse.sequential import Looks
     from ablate.task.claim import Claim
+    from ablate.task.correctness import Correctness
 
 Scale = Literal["auto", "linear", "log2", "log10"]
 
@@ -110,6 +111,10 @@ class StudyView:
     """What a reader has to know before all numbers: where this is not the study that its file states."""
     origin: tuple[Sentence, ...] = ()
     """How the settings that are compared were found, for the paragraph on methods; empty: they were chosen by hand."""
+    kept: "Mapping[str, Correctness]" = field(default_factory=dict)
+    """Which samples runs get right, by digest, where that was kept."""
+    faults: tuple[str, ...] = ()
+    """Files of what was kept that cannot be used, a sentence each."""
     search_page: str = ""
     """Link to the page of the search that found them."""
     libraries: tuple[str, ...] = ()

@@ -27,6 +27,8 @@ def warnings(view: StudyView, analysis: "StudyAnalysis") -> list[str]:
         Sentences; numbers in which warnings of a kind differ are ranges.
     """
     kinds = _Kinds(view)
+    for text in view.faults:
+        kinds.add(text)
     for text in analysis.description.warnings:
         kinds.add(text)
     for omission in analysis.omissions:

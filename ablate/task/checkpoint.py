@@ -13,7 +13,7 @@ import re
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,7 +52,7 @@ class Checkpoint:
     """All of it: ``content``, ``version`` (of the code that wrote it), ``device``, ``host``, ``written`` (UTC)."""
 
 
-def content_of(digests: Sequence[str], stops: Mapping[int, StopRule], *, keeps: str = "records") -> str:
+def content_of(digests: Sequence[str], stops: Mapping[int, StopRule], *, keeps: Iterable[str] = ()) -> str:
     """A digest of a cohort: of its runs in their order, and of what decides when a run leaves it and what it leaves.
 
     Args:
@@ -61,7 +61,7 @@ def content_of(digests: Sequence[str], stops: Mapping[int, StopRule], *, keeps: 
         keeps: What complete runs leave beside their records; see :class:`ablate.plan.launch.Launch`.
     """
     rules = {str(position): asdict(rule) for position, rule in sorted(stops.items())}
-    text = json.dumps([list(digests), rules, keeps], sort_keys=True)
+    text = json.dumps([list(digests), rules, ",".join(sorted(keeps)) or "records"], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -13,6 +13,9 @@ Direction = Literal["rising", "falling"]
 
 KINDS: tuple[str, ...] = get_args(Kind)
 
+JOINED = " x "
+"""Between the paths of the factors of a grid, whose combinations are the levels of one factor."""
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -46,6 +49,9 @@ class Claim:
     """``monotone`` only; of the metric itself (a loss that improves is falling)."""
     margin: float = 0.0
     """The margin is in the metric's unit and not negative."""
+    over: tuple[str, ...] = ()
+    """Dotted paths of the other factors of a grid, such as ``data``: the claim is that it holds at each of their
+    levels."""
 
 
 def parse_claim(mapping: Mapping[str, Any], metrics: Iterable[Metric] | None = None) -> Claim:
@@ -79,9 +85,16 @@ def parse_claim(mapping: Mapping[str, Any], metrics: Iterable[Metric] | None = N
         problems.append(f"{place}: levels = {list(levels)}: {kind} needs {wanted} {least}")
     if among and kind in KINDS and kind not in ("best_in", "peaks_inside"):
         problems.append(f"{place}: among: is of best_in and peaks_inside claims only")
-    for name, listed in (("levels", levels), ("among", among)):
+    over = values.get("over", ())
+    if any(not isinstance(path, str) or not path for path in over):
+        problems.append(f"{place}: over = {list(over)}: must be paths of factors")
+    elif values.get("factor") in over:
+        problems.append(f"{place}: over = {list(over)}: must be other factors than that of the claim")
+    for name, listed in (("levels", levels), ("among", among), ("over", over)):
         if _repeats(listed):
-            problems.append(f"{place}: {name} = {list(listed)}: a level is listed twice")
+            problems.append(
+                f"{place}: {name} = {list(listed)}: {'a factor' if name == 'over' else 'a level'} is listed twice"
+            )
     if problems:
         raise ConfigError(problems)
     return Claim(**values)
@@ -95,7 +108,7 @@ def _repeats(levels: Sequence[Any]) -> bool:
 
 
 _TEXTS = ("id", "text", "kind", "factor", "metric", "direction")
-_TUPLES = ("levels", "among")
+_TUPLES = ("levels", "among", "over")
 
 
 def _checked(mapping: Mapping[str, Any], place: str) -> tuple[dict[str, Any], list[str]]:

@@ -70,13 +70,17 @@ class Engine(Protocol):
 
 
 @runtime_checkable
-class KeepsWeights(Protocol):
-    """What an engine has beside :class:`Engine` whose runs leave weights."""
+class KeepsMore(Protocol):
+    """What an engine has beside :class:`Engine` whose runs can leave more than results."""
 
-    def keep_weights(self, folder: str) -> None:
-        """Write the weights of every run that is complete from now on into a folder, under the run's digest.
+    keeps: tuple[str, ...]
+    """What they can leave, such as ``weights``."""
+
+    def keep(self, what: str, folder: str) -> None:
+        """Write this of every run that is complete from now on into a folder, under the run's digest.
 
         Args:
+            what: One of :attr:`keeps`.
             folder: May not exist yet.
         """
 
@@ -93,4 +97,4 @@ class Resumable(Protocol):
         """
 
 
-__all__ = ["Checkpoints", "Engine", "KeepsWeights", "Measurement", "OnStep", "Result", "Resumable", "Speed", "StopRule"]
+__all__ = ["Checkpoints", "Engine", "KeepsMore", "Measurement", "OnStep", "Result", "Resumable", "Speed", "StopRule"]

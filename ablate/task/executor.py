@@ -41,8 +41,9 @@ class WorkerSettings:
     threads: int
     engine: str | None = None
     """``module:class`` of an engine that trains all runs, instead of the one that each names."""
-    weights: str | None = None
-    """Folder in which engines that can (see :class:`ablate.task.engine.KeepsWeights`) keep weights of complete runs."""
+    kept: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """What engines that can (see :class:`ablate.task.engine.KeepsMore`) keep of complete runs beside their results, and
+    the folder of each."""
     checkpoints: str | None = None
     """Folder in which engines that can (see :class:`ablate.task.engine.Resumable`) keep checkpoints; None: none are."""
     checkpoint_seconds: float = 600.0

@@ -1,3 +1,4 @@
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -42,3 +43,13 @@ def _runs(
 @pytest.fixture
 def make_runs() -> Make:
     return _runs
+
+
+@pytest.fixture(scope="session")
+def rliable():
+    """rliable's library and metrics; the arch that it imports expects the decorator of an earlier pandas."""
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        patch.setattr("pandas.util._decorators.deprecate_kwarg", lambda *_, **__: lambda function: function)
+        from rliable import library, metrics
+    return library, metrics

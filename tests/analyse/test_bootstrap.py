@@ -13,17 +13,6 @@ from ablate.analyse.bootstrap import (
     t_interval,
 )
 
-
-@pytest.fixture(scope="module")
-def rliable():
-    """rliable's library and metrics; the arch that it imports expects the decorator of an earlier pandas."""
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        patch.setattr("pandas.util._decorators.deprecate_kwarg", lambda *_, **__: lambda function: function)
-        from rliable import library, metrics
-    return library, metrics
-
-
 SAMPLES = np.random.default_rng(7).gamma(2.0, 1.0, (6, 9))
 
 

@@ -34,7 +34,7 @@ def run_of(seed=0, protocol="article", size=28, **model):
 def results(tmp_path_factory):
     results = tmp_path_factory.mktemp("results")
     engine = ImageEngine("cpu", 1)
-    engine.keep_weights(str(results / "weights"))
+    engine.keep("weights", str(results / "weights"))
     for activation in ("relu", "sigmoid"):
         engine.train([run_of(seed, activation=activation) for seed in SEEDS], lambda step, members: None, {})
     engine.train([run_of(protocol="holdout")], lambda step, members: None, {})

@@ -88,6 +88,23 @@ def test_any_metric_twice_into_its_own_folder_(judge):
     assert (out / "runs.csv").read_bytes() != first
 
 
+def test_a_claim_over_a_column_is_judged_at_each_of_its_levels(judge):
+    gains = {"first": 0.1, "second": -0.1}
+    lines = [
+        f"{d},{lr},{s},{0.5 + (lr > 0.1) * g + s / 100}"
+        for d, g in gains.items()
+        for lr in (0.1, 0.2)
+        for s in range(8)
+    ]
+    (judge.folder / "two.csv").write_text("data,lr,seed,val_acc\n" + "\n".join(lines) + "\n")
+    done = judge("two.csv", "--factor", "data", *ASKED, "--claim", "{kind: better, over: data, levels: [0.20, 0.1]}")
+    assert "refuted  In val_acc, lr = 0.2 is better than 0.1. At every level of data." in done.stdout
+    out = judge.folder / "results" / "two"
+    for text in ((out / "table.md").read_text(), (out / "report.html").read_text()):
+        assert "first: supported. In val acc 0.2 leads 0.1 by 0.1000" in text
+        assert "second: refuted. In val acc 0.2 trails 0.1 by 0.1000" in text
+
+
 def test_failed_and_diverged_runs_and_lacking_seeds_are_counted(judge):
     rows = [("0.1", 0, 0.5), ("0.1", 1, 0.6), ("0.1", 2, "nan"), ("0.2", 0, 0.7), ("0.2", 1, "")]
     table(judge.folder, rows=rows)
@@ -122,6 +139,7 @@ def test_nothing_of_others_is_overwritten(judge):
         ([*ASKED, "--claim", "{kind: better, levels: [0.2, 0.9]}"], "lr has no level 0.9; levels are 0.1, 0.2"),
         ([*ASKED, "--claim", "{kind: beter, levels: [0.2, 0.1]}"], "kind = 'beter'"),
         ([*ASKED, "--claim", "better"], "must be a mapping"),
+        ([*ASKED, "--claim", "{kind: better, over: data, levels: [0.2, 0.1]}"], "over = ['data']: must be all factors"),
         ([*ASKED, "--guess", "acc=0.1"], "--guess acc=0.1: must be METRIC=VALUE of one of val_acc"),
         ([*ASKED, "--study", "none.yaml"], "none.yaml: cannot be read"),
     ],

@@ -1,5 +1,7 @@
-"""keep=weights through worker processes, after a kill and a resumption; a page of a study shows what was diagnosed."""
+"""Weights and correctness kept through worker processes, after a kill and a resumption; what pages show of them."""
 
+import csv
+import json
 import os
 import signal
 import subprocess
@@ -15,11 +17,12 @@ from ablate.images.diagnose.diagnosis import evaluated
 from ablate.images.engine.predict import Predictor
 from ablate.images.kept_weights import find_weights
 from ablate.store import open_store
+from ablate.task.correctness import load_correctness
 
 ROOT = Path(__file__).parents[2]
 SWEEP = [
     "sweep", "activation", "study.seeds=2", "data.train_size=600", "data.test_size=50", "train.batch_size=20",
-    "workers=2", "cohort_size=1", "device=cpu", "keep=weights",
+    "workers=2", "cohort_size=1", "device=cpu", "keep=[weights,correctness]",
 ]  # fmt: skip
 
 
@@ -72,6 +75,44 @@ def test_every_run_of_a_sweep_keeps_its_weights_whatever_was_killed(swept):
     assert not list((folder / "results" / "weights").glob(".*"))
     assert start(folder, "train.epochs=3").wait() == 0
     assert kept(folder) == weights
+
+
+def test_what_runs_get_right_is_what_their_networks_say_and_is_reported(swept, monkeypatch):
+    folder, _, _ = swept
+    monkeypatch.chdir(folder)
+    found = records(folder)
+    right, faults = load_correctness(Path("results/correctness"), found, lambda d, metric: found[d].result.last(metric))
+    assert (set(right), faults) == (set(found), ())
+    for digest, bits in right.items():
+        kept = find_weights(Path("results"), digest)
+        _, pictures, labels = evaluated(kept.run)
+        assert (bits.right == (Predictor(kept).shares(pictures).argmax(1).numpy() == labels)).all()
+    words = [word for word in SWEEP[1:6] if "=" in word]
+    shown = CliRunner().invoke(main, ["report", "activation", *words, "train.epochs=3", "--json"])
+    (study,) = json.loads(shown.stdout)["studies"]
+    ((_, factor),) = study["factors"].items()
+    place = Path(study["folder"])
+    table = {row["label"]: row for row in csv.DictReader((place / "table.csv").read_text().splitlines())}
+    for level in factor["levels"]:
+        one = level["metrics"]["test_acc"]["difference"]
+        if one is None:
+            continue
+        assert one["samples"] == 50
+        low, high = one["with_samples"]
+        assert low <= one["interval"][0] <= one["value"] <= one["interval"][1] <= high
+        row = table[level["label"]]
+        ends = float(row["test_acc_with_samples_low"]), float(row["test_acc_with_samples_high"])
+        assert ends == pytest.approx((low, high))
+        for text in ((place / "report.html").read_text(), (place / "table.md").read_text()):
+            assert "it was kept which of 50 samples each run gets right" in text
+            assert f"[{low:.4f}, {high:.4f}] for both" in text.replace("\u2212", "-").replace("\\", "")
+    damaged = Path("results/correctness") / f"{min(found)}.safetensors"
+    sound = damaged.read_bytes()
+    damaged.write_bytes(sound[:-1] + bytes([sound[-1] ^ 128]))
+    shown = CliRunner().invoke(main, ["report", "activation", *words, "train.epochs=3", "--json"])
+    (study,) = json.loads(shown.stdout)["studies"]
+    assert any(f"{damaged}: is left out (is damaged" in text for text in study["warnings"])
+    damaged.write_bytes(sound)
 
 
 def test_they_are_the_weights_that_were_measured(swept, monkeypatch):

@@ -13,15 +13,15 @@ from ablate.images.config import FashionMNIST
 from ablate.images.data import load
 from ablate.images.engine.image_engine import ImageEngine
 from ablate.images.run import RunConfig, parse_run
-from ablate.task.engine import KeepsWeights
+from ablate.task.engine import KeepsMore
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory) -> tuple:
     results = tmp_path_factory.mktemp("results")
     engine = ImageEngine("cpu", 1)
-    assert isinstance(engine, KeepsWeights)
-    engine.keep_weights(str(results / "weights"))
+    assert isinstance(engine, KeepsMore)
+    engine.keep("weights", str(results / "weights"))
     run: RunConfig = parse_run(
         {
             "data": {"name": "fashion_mnist", "train_size": 300, "test_size": 20},

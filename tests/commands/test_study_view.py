@@ -69,6 +69,26 @@ def test_a_claim_may_use_any_name_of_a_level(written):
     assert viewed().claims[0].levels == ("none", "some")
 
 
+def test_a_claim_over_data_names_levels_of_its_own_factor(written):
+    claim = "{text: x, kind: better, factor: %s, over: %s, metric: test_acc, levels: [%s]}"
+    study = "design: grid\nfactors: {data: [fashion_mnist, mnist], optimizer.lr: {low: {optimizer.lr: 0.1}, high: "
+    study += "{optimizer.lr: 0.3}}}\nseeds: 1\nclaims: ["
+    written(study + claim % ("optimizer.lr", "data", "high, low") + "]")
+    view = viewed()
+    assert view.factors[0].path == "data x optimizer.lr"
+    assert [(c.factor, c.over, c.levels) for c in view.claims] == [("optimizer.lr", ("data",), ("high", "low"))]
+    assert viewed("study.factors.data=[fashion_mnist]").claims == ()
+    written(study + claim % ("optimizer.lr", "data", "high, other") + ", " + claim % ("data", "lr", "mnist, 1") + "]")
+    with pytest.raises(ConfigError) as refused:
+        viewed()
+    first, second = refused.value.problems
+    assert first.endswith("claims.0: optimizer.lr has no level 'other'; levels are low, high")
+    assert (
+        "claims.1: over = ['lr']: needs a study of design grid with factors data, lr; this one is of design grid"
+        in (second)
+    )
+
+
 @pytest.mark.parametrize("change", ["train.epochs=2", "data.train_size=900", "optimizer=adam", "model.dropout=0.1"])
 def test_a_changed_protocol_is_not_held_against_what_was_printed_nor_judged(written, change):
     written(

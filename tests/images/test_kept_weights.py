@@ -1,4 +1,4 @@
-"""Kept weights: what a network says afterwards is what it said when it was trained."""
+"""Kept weights and correctness: what a network says afterwards is what it said when it was trained."""
 
 import json
 
@@ -11,6 +11,7 @@ from ablate.images.engine.engine import train
 from ablate.images.engine.predict import Predictor
 from ablate.images.kept_weights import find_weights, weights_file
 from ablate.images.run import RunConfig
+from ablate.task.correctness import FOLDER, load_correctness
 from ablate.task.errors import ConfigError
 
 CPU = torch.device("cpu")
@@ -31,7 +32,7 @@ def runs_of(model: Network, seeds=(0, 3), **data) -> list[RunConfig]:
 
 def kept(runs, folder):
     images = load(runs[0].data, CPU)
-    return images, train(runs, images, device=CPU, keep=folder / "weights")
+    return images, train(runs, images, device=CPU, keep={what: folder / what for what in ("weights", "correctness")})
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,10 @@ def kept(runs, folder):
 def test_every_member_predicts_afterwards_what_it_did_when_it_was_trained(tmp_path, model, data):
     runs = runs_of(model, **data)
     images, results = kept(runs, tmp_path)
+    lasts = {run.digest: result.last for run, result in zip(runs, results, strict=True)}
+    right, faults = load_correctness(tmp_path / FOLDER, lasts, lambda digest, metric: lasts[digest](metric))
+    assert not faults
+    assert len({bits.samples for bits in right.values()}) == 1
     for run, result in zip(runs, results, strict=True):
         assert result.status == "complete", result.error
         found = find_weights(tmp_path, run.digest[:12])
@@ -58,6 +63,7 @@ def test_every_member_predicts_afterwards_what_it_did_when_it_was_trained(tmp_pa
         assert loss == pytest.approx(result.curves[-1].values["test_loss"], rel=1e-4)
         accuracy = (shares.argmax(1) == images.test_labels).double().mean().item()
         assert accuracy == pytest.approx(result.curves[-1].values["test_acc"])
+        assert (right[run.digest].right == (shares.argmax(1) == images.test_labels).numpy()).all()
 
 
 def test_nothing_is_kept_unless_it_is_wanted_and_complete(tmp_path):
@@ -65,7 +71,9 @@ def test_nothing_is_kept_unless_it_is_wanted_and_complete(tmp_path):
     images = load(run.data, CPU)
     train([run], images, device=CPU)
     diverging = run.model_copy(update={"optimizer": run.optimizer.model_copy(update={"lr": 1e30})})
-    (result,) = train([diverging], images, device=CPU, keep=tmp_path / "weights")
+    (result,) = train(
+        [diverging], images, device=CPU, keep={what: tmp_path / what for what in ("weights", "correctness")}
+    )
     assert result.status == "diverged"
     assert not list(tmp_path.rglob("*.safetensors"))
 

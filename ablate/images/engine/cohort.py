@@ -74,6 +74,8 @@ class FusedCohort:
         self.autocast = self.configs[0].train.precision == "bf16"
         self.notes = self._notes()
         self.compiled: tuple[Measure, Update] | None = None
+        self._right_at = (0, torch.empty(0, 0, dtype=torch.bool))
+        """The epoch after which it was last asked which test images are right, and the answer, ``[K, images]``."""
         self._compile()
 
     def train_epoch(
@@ -122,6 +124,16 @@ class FusedCohort:
     def test(self) -> Tensor | None:
         """Loss, accuracy and M further metrics on the test images, ``[2 + M, K]``; None where they are not read."""
         return self._evaluate(self.batches.test()) if self.configs[0].data.tests else None
+
+    def test_right(self, row: int) -> Tensor:
+        """Whether the test images are right of one member in training, bool ``[images]``.
+
+        Args:
+            row: Its position in :attr:`members`.
+        """
+        if self._right_at[0] != self.epoch:
+            self._right_at = (self.epoch, self._right())
+        return self._right_at[1][row]
 
     def trained_accuracy(self) -> Tensor:
         """Accuracy of each member on images that it trains on, unchanged and without dropout, float64 ``[K]``."""
@@ -198,20 +210,29 @@ class FusedCohort:
 
     @torch.no_grad()
     def _evaluate(self, batches: Iterator[tuple[Tensor, Tensor]]) -> Tensor:
-        self.model.eval()
         sums = torch.zeros(2, len(self.members), dtype=torch.float64, device=self.device)
         samples, totals = 0, dict[str, Tensor]()
-        for x, labels in batches:
-            outputs, expected = self._outputs(x, labels)
-            outputs = averaged(outputs, x.shape[1] // labels.shape[1], shares=self.loss.kind != "mse")
+        for outputs, expected in self._answers(batches):
             losses, correct = self.loss(outputs, expected, smooth=False), (outputs.argmax(-1) == expected).sum(-1)
-            sums += torch.stack([losses * labels.shape[1], correct])
-            samples += labels.shape[1]
+            sums += torch.stack([losses * expected.shape[1], correct])
+            samples += expected.shape[1]
             for name, metric in self.further.items():
                 counted = metric.count(outputs, expected)
                 totals[name] = totals[name] + counted if name in totals else counted
         further = [metric.value(totals[name]).double() for name, metric in self.further.items()]
         return torch.cat([sums / samples, *(value[None] for value in further)])
+
+    @torch.no_grad()
+    def _right(self) -> Tensor:
+        answers = self._answers(self.batches.test())
+        return torch.cat([outputs.argmax(-1) == expected for outputs, expected in answers], 1)
+
+    def _answers(self, batches: Iterator[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
+        """What the members say of images, ``[K, B, classes]``, and their labels ``[K, B]``."""
+        self.model.eval()
+        for x, labels in batches:
+            outputs, expected = self._outputs(x, labels)
+            yield averaged(outputs, x.shape[1] // labels.shape[1], shares=self.loss.kind != "mse"), expected
 
     def _coefficients(self) -> dict[str, Tensor]:
         """The optimiser's coefficients in every step of the coming epoch, ``[steps, K]`` each."""

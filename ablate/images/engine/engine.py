@@ -20,9 +20,9 @@ from ablate.images.engine.checkpoints import CohortCheckpoints, Standing
 from ablate.images.engine.cohort import FusedCohort
 from ablate.images.engine.end_states import begins_at, go_on, keep_state
 from ablate.images.engine.further_metrics import further_guesses
+from ablate.images.engine.keeping import KEEP
 from ablate.images.engine.own_metrics import OwnMetrics
 from ablate.images.engine.stack import UnstackableError
-from ablate.images.engine.weights import save_weights
 from ablate.images.metrics import guesses_of, measured_epoch
 from ablate.images.run import RunConfig
 from ablate.task.checkpoint import Checkpoints, content_of
@@ -38,7 +38,7 @@ def train(
     device: torch.device,
     on_epoch: OnStep | None = None,
     stops: Mapping[int, StopRule] | None = None,
-    keep: Path | None = None,
+    keep: Mapping[str, Path] | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> list[Result]:
     """Train runs, as few cohorts as their shapes allow.
@@ -55,14 +55,15 @@ def train(
         on_epoch: Called after each epoch of a cohort with the epoch (from 1) and the members that finished it, as
             positions in ``configs``. After a fault, epochs are reported again. What it raises is passed on.
         stops: The stops by position in ``configs``: what a run must reach to go on.
-        keep: Folder in which the weights of complete runs are kept; None: they are not.
+        keep: What of complete runs is kept beside their results (:data:`ablate.images.engine.keeping.KEEP`), and the
+            folder of each; None: nothing.
         checkpoints: What cohorts that were cut off go on from, and where they leave what others may; None: nothing.
 
     Returns:
         One result for each run, in order; never raises for a member's fault.
     """
     results: dict[int, Result] = {}
-    work = _Work(configs, images, device, stops or {}, keep, checkpoints)
+    work = _Work(configs, images, device, stops or {}, keep or {}, checkpoints)
     for cohort in _by_key(configs, checkpoints):
         _train_apart(cohort, work, on_epoch, results)
     return _with_guesses(configs, images, results)
@@ -99,16 +100,14 @@ class _Work:
     images: Images
     device: torch.device
     stops: Mapping[int, StopRule]
-    keep: Path | None
+    keep: Mapping[str, Path]
     checkpoints: Checkpoints | None
 
     def content(self, members: Sequence[int]) -> str:
         """Names some of the runs as a cohort."""
         stops = {k: self.stops[i] for k, i in enumerate(members) if i in self.stops}
-        keeps = "records" if self.keep is None else "weights"
-        if self.checkpoints is not None and self.checkpoints.keeps_states:
-            keeps = "state"
-        return content_of([self.configs[i].digest for i in members], stops, keeps=keeps)
+        states = ("state",) if self.checkpoints is not None and self.checkpoints.keeps_states else ()
+        return content_of([self.configs[i].digest for i in members], stops, keeps=(*self.keep, *states))
 
 
 def _train_apart(members: list[int], work: _Work, on_epoch: OnStep | None, results: dict[int, Result]) -> None:
@@ -188,8 +187,8 @@ def _train_cohort(
             status: Status | None = None if finite else "diverged"
             if finite and cohort.epoch == configs[i].train.epochs:
                 status = "complete"
-                if work.keep is not None:
-                    save_weights(work.keep, configs[i], cohort.state(row), work.images, cohort.epoch)
+                for what, folder in work.keep.items():
+                    KEEP[what](folder, configs[i], cohort, row, work.images)
                 if checkpoints is not None and checkpoints.keeps_states:
                     keep_state(checkpoints, configs[i], cohort, row, curves[i])
             elif finite and i in stops and stops[i].stops(curves[i][-1]):

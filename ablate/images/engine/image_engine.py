@@ -9,6 +9,7 @@ import torch
 
 from ablate.images.data import Images, load
 from ablate.images.engine.engine import train
+from ablate.images.engine.keeping import KEEP
 from ablate.images.engine.kernels import keep_freed_memory
 from ablate.images.engine.measure import measure
 from ablate.images.parts import code_of
@@ -23,7 +24,7 @@ KEPT_DATA_SETS = 2
 
 
 class ImageEngine:
-    """See :class:`ablate.task.engine.Engine`.
+    """See :class:`ablate.task.engine.Engine`, and :class:`ablate.task.engine.KeepsMore`.
 
     Args:
         device: ``cpu`` or ``cuda:N``.
@@ -33,12 +34,14 @@ class ImageEngine:
         ConfigError: The device is not there.
     """
 
+    keeps = tuple(KEEP)
+
     def __init__(self, device: str, threads: int) -> None:
         torch.set_num_threads(threads)
         self._device = torch.device(device)
         self.hardware: Mapping[str, Any] = {"gpu": None}
         self._images: dict[str, Images] = {}
-        self._keep: Path | None = None
+        self._keep: dict[str, Path] = {}
         self._checkpoints: Checkpoints | None = None
         if self._device.type == "cpu":
             keep_freed_memory()
@@ -49,13 +52,9 @@ class ImageEngine:
         torch.cuda.set_device(self._device)
         self.hardware = {"gpu": torch.cuda.get_device_name(self._device)}
 
-    def keep_weights(self, folder: str) -> None:
-        """Keep the weights of every run that is complete from now on.
-
-        Args:
-            folder: Made where needed.
-        """
-        self._keep = Path(folder)
+    def keep(self, what: str, folder: str) -> None:
+        """See :class:`ablate.task.engine.KeepsMore`."""
+        self._keep[what] = Path(folder)
 
     def keep_checkpoints(self, checkpoints: Checkpoints) -> None:
         """See :class:`ablate.task.engine.Resumable`."""
@@ -74,9 +73,15 @@ class ImageEngine:
         """See :func:`ablate.images.engine.engine.train`.
 
         Raises:
-            ConfigError: The code of a part from outside the package is no longer that which was planned.
+            ConfigError: The code of a part from outside the package is no longer that which was planned, or it is to
+                be kept which test images are right and none are read.
         """
         self.load(runs)
+        if "correctness" in self._keep and not runs[0].data.tests:
+            protocol = runs[0].data.protocol
+            raise ConfigError(
+                f"keep = correctness: data.protocol = {protocol} reads no test images; must be article or holdout_test"
+            )
         code = code_notes(runs[0])
         images = self._images[_key(runs)]
         results = train(

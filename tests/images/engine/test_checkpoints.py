@@ -144,7 +144,9 @@ def test_another_cohort_begins_anew(images: Images, tmp_path: Path) -> None:
         "resumed"
         not in gone_on_with(runs, images, tmp_path, stops={0: StopRule("val_acc", "max", ((1, 0.0),))})[0].notes
     )
-    assert "resumed" not in gone_on_with(runs, images, tmp_path, keep=tmp_path / "weights")[0].notes
+    kept = gone_on_with(runs, images, tmp_path, keep={"weights": tmp_path / "weights"})
+    assert [result.status for result in kept] == ["complete", "complete"]
+    assert "resumed" not in kept[0].notes
     assert gone_on_with(runs, images, tmp_path)[0].notes["resumed"] == [1]
 
 
