@@ -81,6 +81,7 @@ def to_wandb(found: Sequence[Exported], folder: Path) -> None:
             run.log(dict(point.values), step=point.step)
         run.summary["status"] = one.record.result.status
         run.finish(exit_code=int(one.record.result.status == "failed"))
+    wandb.teardown()  # its process writes files, and may still do so when a run has finished
 
 
 def _moment(one: Exported, name: str) -> float:

@@ -74,6 +74,9 @@ class _Sentence:
         baselines = [label for label, row in rows.items() if row["is_baseline"]]
         self._baseline = baselines[0] if len(baselines) == 1 and len(rows) > 1 else ""
         self._alike = [label for label in rows if label in best.indistinguishable]
+        ranked = [int(row["n"]) for label, row in rows.items() if label not in best.left_out]
+        shared = f" on the {best.n} seeds that all levels share" if set(ranked) != {best.n} else ""
+        self._best_mean = f"the best mean{shared}"
 
     def text(self) -> str:
         """What is best, and where it lies."""
@@ -101,7 +104,7 @@ class _Sentence:
             sizes = sorted(abs(float(self._rows[label]["difference"])) for label in others)
             return (
                 f"{self._names(self._alike)} cannot be told apart and beat {baseline} by "
-                f"{self._span(sizes)} in {metric}; the best mean is that of {best} {self._signed(best)}"
+                f"{self._span(sizes)} in {metric}; {self._best_mean} is that of {best} {self._signed(best)}"
             )
         return f"{told}; {self._lead(best)}, beats the baseline, {baseline}"
 
@@ -109,7 +112,7 @@ class _Sentence:
         best = self._best.best
         ranked = [label for label in self._rows if label != best and not _absent(self._rows[label]["difference"])]
         if len(self._alike) > 1 or not ranked:
-            return f"{told}; the best mean is that of the baseline, {self._mean(best, named=best)}"
+            return f"{told}; {self._best_mean} is that of the baseline, {self._mean(best, named=best)}"
         sign = self._metric.sign
         nearest = max(ranked, key=lambda label: sign * float(self._rows[label]["difference"]))
         worse = all(self._standing(label) == "worse" for label in ranked)
@@ -118,13 +121,13 @@ class _Sentence:
         return f"the baseline, {best}, is the best in {self._metric.title}; {rest}"
 
     def _lead(self, label: str) -> str:
-        return f"the best mean, that of {label} {self._signed(label)}"
+        return f"{self._best_mean}, that of {label} {self._signed(label)}"
 
     def _mean(self, label: str, named: str = "") -> str:
         row = self._rows[label]
         ends = interval(row["interval_low"], row["interval_high"], row["digits"])
         said = f"{number(row['mean'], row['digits'])}, 95 % interval {ends}, {self._seeds(int(row['n']))}"
-        return f"{named} ({said})" if named else f"the best mean is that of {label} ({said})"
+        return f"{named} ({said})" if named else f"{self._best_mean} is that of {label} ({said})"
 
     def _signed(self, label: str) -> str:
         row = self._rows[label]

@@ -13,8 +13,14 @@ from ablate.report.summary import analyse_study, summarise
 ACC = METRICS["test_acc"]
 
 
-def sentence(means, *, seeds=10, sd=0.002, baseline=None, path="optimizer.lr", label="learning rate", guess=None):
-    """The answer of a study of one factor, and the values of its levels by seed, [levels, seeds]."""
+def sentence(
+    means, *, seeds=10, sd=0.002, baseline=None, path="optimizer.lr", label="learning rate", guess=None, fewer=None
+):
+    """The answer of a study of one factor, and the values of its levels by seed, [levels, seeds].
+
+    Args:
+        fewer: Seeds of levels that have not all.
+    """
     random = np.random.default_rng(0)
     noise = random.normal(0, sd, (len(means), seeds))
     values = np.array(list(means.values()))[:, None] + noise - noise.mean(axis=1, keepdims=True)
@@ -26,7 +32,7 @@ def sentence(means, *, seeds=10, sd=0.002, baseline=None, path="optimizer.lr", l
             **({} if guess is None else {"guess.test_acc": guess, "guess_samples.test_acc": 10_000.0}),
         }
         for order, level in enumerate(means)
-        for seed in range(seeds)
+        for seed in range((fewer or {}).get(level, seeds))
     ]
     numbers = all(isinstance(level, float | int) for level in means)
     levels = tuple(LevelView(level, name(level)) for level in means)
@@ -43,6 +49,14 @@ def name(level):
         if isinstance(level, tuple)
         else str(level)
     )
+
+
+def test_where_levels_have_unequal_seeds_the_best_mean_is_that_on_the_seeds_they_share():
+    means = {0.9: 0.80, 1.2: 0.812, 1.7: 0.813}
+    text, values = sentence(means, baseline=0.9, seeds=16, fewer={1.2: 10})
+    best = list(means)[values[:, :10].mean(axis=1).argmax()]
+    assert values.mean(axis=1).argmax() == 2 != list(means).index(best)
+    assert f"; the best mean on the 10 seeds that all levels share is that of {best} (+0.0" in text
 
 
 def test_levels_that_cannot_be_told_apart_beat_the_baseline_and_the_best_is_at_the_edge():
