@@ -177,7 +177,8 @@ def _balance(parts: list[list[Run]], workers: int, cost: Callable[[list[Run]], f
 
 
 def _costliest_first(parts: list[list[Run]], cost: Callable[[list[Run]], float]) -> list[list[Run]]:
-    return sorted(parts, key=lambda part: (-cost(part), part[0].digest))
+    """In the order of cost; of one cost seed by seed, so that a study that is stopped has whole seeds."""
+    return sorted(parts, key=lambda part: (-cost(part), min(run.seed for run in part), part[0].digest))
 
 
 def _unevenness(loads: list[Load]) -> float:

@@ -127,3 +127,9 @@ def test_work_goes_to_whoever_is_free_first():
     loads = hand_out([5.0, 3.0, 1.0, 2.0], 2)
     assert [(load.cost, load.pieces) for load in loads] == [(6.0, (1, 2, 3)), (5.0, (0,))]
     assert [load.cost for load in hand_out([1.0], 3)] == [1.0, 0.0, 0.0]
+
+
+def test_of_one_cost_seeds_go_one_after_the_other():
+    runs = [run(lr, seed) for lr in (0.1, 0.2, 0.3, 0.4) for seed in range(5)]
+    cohorts = form_cohorts(runs, workers=2, max_members=1)
+    assert [cohort.runs[0].seed for cohort in cohorts] == [seed for seed in range(5) for _ in range(4)]
