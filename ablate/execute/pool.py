@@ -153,12 +153,14 @@ class Pool:
 @contextmanager
 def _marked(mark: str) -> Iterator[None]:
     """A process that is started has the mark in its environment from its beginning, and so has one that it forks."""
-    before = os.environ.get(MARK, "")
+    before = os.environ.get(MARK)
     os.environ[MARK] = mark
     try:
         yield
     finally:
-        os.environ[MARK] = before
+        os.environ.pop(MARK)
+        if before is not None:
+            os.environ[MARK] = before
 
 
 @contextmanager

@@ -33,6 +33,7 @@ from ablate.task.executor import (
     WorkerSettings,
 )
 from ablate.task.fields import Fields
+from ablate.task.marked_processes import MARK
 
 EXIT_SECONDS = 3.0
 """Given to actors to exit by themselves."""
@@ -112,6 +113,7 @@ class RayWorker:
         return found
 
     def _serve(self, settings: WorkerSettings) -> None:
+        os.environ.pop(MARK, None)  # of whoever started the cluster
         try:
             serve(self._line, settings)
         finally:

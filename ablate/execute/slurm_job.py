@@ -13,6 +13,7 @@ from ablate.execute.mail import SweepMail, WorkerMail
 from ablate.execute.worker import serve
 from ablate.task.executor import MeasureSpeed, Stop, TrainCohort, WorkerSettings
 from ablate.task.fields import Fields
+from ablate.task.marked_processes import MARK
 
 
 class SlurmOptions(Fields):
@@ -68,6 +69,7 @@ class SlurmWorker:
         number = "_".join(os.environ[name] for name in names if name in os.environ) or os.environ.get("SLURM_JOB_ID")
         mail = WorkerMail(Path(self.folder), self.name, {"slurm_job": number}, self.attempts)
         cut_off = CutOff(mail)
+        os.environ.pop(MARK, None)  # of whoever started the cluster
         serve(mail, self.settings, cut_off.use)
         cut_off.go_back()
         mail.leave()

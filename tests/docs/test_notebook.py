@@ -42,22 +42,22 @@ def test_every_block_of_the_page_runs_and_draws_what_it_shows(drawing, monkeypat
     drawn = dict(drawing.of_the_notebook_page())
     shown = re.findall(r"\(figures/([\w-]+)\.png\)", PAGE)
     assert list(drawn) == shown
-    assert len(shown) == 5
+    assert len(shown) == 6
     for name, figure in drawn.items():
         assert (ROOT / "docs" / "figures" / f"{name}.png").is_file()
         (ax,) = figure.axes
         assert ax.lines or ax.collections, name
-    assert len(PAGE.split("```python")) - 1 == len(drawing.BLOCK.findall(PAGE)) == 10
+    assert len(PAGE.split("```python")) - 1 == len(drawing.BLOCK.findall(PAGE)) == 11
     levels = [text.get_text() for text in drawn["notebook-forest"].axes[0].get_yticklabels()]
     assert "1.3" in levels
 
 
-def test_the_pictures_of_other_pages_are_drawn_by_the_same_command(drawing):
+def test_the_pictures_of_other_pages_are_drawn_by_commands_of_the_documentation():
     text = "".join(file.read_text() for file in (ROOT / "docs").glob("*.md"))
     shown = {name for name in re.findall(r"\(figures/([\w-]+)\.png\)", text)} - {"levels"}  # a report's
     assert shown == {file.stem for file in (ROOT / "docs" / "figures").glob("*.png")}
-    source = Path(drawing.__file__).read_text()
-    assert all(f'"{name}"' in source for name in shown if not name.startswith("notebook-"))
+    source = "".join((ROOT / "docs" / f"draw_{what}.py").read_text() for what in ("figures", "structure"))
+    assert all(f'"{name}"' in source or f'"{name}.png"' in source for name in shown if not name.startswith("notebook-"))
 
 
 def test_a_level_is_asked_for_by_value_and_is_the_mean_of_its_seeds(pooling):

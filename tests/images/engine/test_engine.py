@@ -96,10 +96,10 @@ def test_running_out_of_memory_halves_the_cohort(
 ) -> None:
     original = FusedCohort.train_epoch
 
-    def greedy(self: FusedCohort) -> torch.Tensor:
+    def greedy(self: FusedCohort, *how: object) -> torch.Tensor:
         if len(self.members) > 3:
             raise torch.OutOfMemoryError("injected")
-        return original(self)
+        return original(self, *how)
 
     monkeypatch.setattr(FusedCohort, "train_epoch", greedy)
     results = train([run_of(data, lr=0.1 * i, epochs=1) for i in range(6)], images, device=CPU)

@@ -86,7 +86,7 @@ def test_a_step_on_one_thread_is_timed_by_the_processor(images: Images, monkeypa
     try:
         cohort = FusedCohort([run_of(LeNet(), "step_ms")], images, CPU)
         epoch = cohort.train_epoch
-        monkeypatch.setattr(cohort, "train_epoch", lambda: (time.sleep(1.0), epoch())[1])
+        monkeypatch.setattr(cohort, "train_epoch", lambda *how: (time.sleep(1.0), epoch(*how))[1])
         own = OwnMetrics(cohort)
         before = time.thread_time()
         own.train_epoch()
