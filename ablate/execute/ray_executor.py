@@ -260,7 +260,8 @@ class Ray:
 
     def _bury(self, worker: Actor) -> None:
         ray = _ray()
-        ray.kill(worker.handle)
+        if ray.is_initialized():  # an actor ends with the connection that made it; to kill it then would begin another
+            ray.kill(worker.handle)
         self.workers.remove(worker)
         self._unused.append(worker.settings)
 
