@@ -70,7 +70,7 @@ def test_overrides_alone_are_told_what_was_meant(command, words, hint, results, 
 @pytest.mark.parametrize("word", ["lr", "sweeps/lr.yaml", "study=lr"])
 def test_a_study_of_which_runs_are_asked_is_named_by_an_option(word, results, ablate):
     assert "did you mean --study lr?" in ablate("runs", word, code=2)
-    assert "did you mean kernel_size?" in ablate("runs", "kernelsize", code=2)
+    assert "did you mean kernel_size" in ablate("runs", "kernelsize", code=2)
 
 
 def test_long_lists_of_levels_are_shortened_in_tables():
