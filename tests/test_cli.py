@@ -132,7 +132,7 @@ def test_tab_completion(ablate):
         )
         return [line.split(",")[-1] for line in done.stdout.split()]
 
-    assert complete("sweep", "kern") == ["kernel_size"]
+    assert complete("sweep", "kern") == ["kernel_size", "kernel_size_looks"]
     assert "optimizer.lr=" in complete("run", "optimizer.l")
     assert "optimizer=adamw" in complete("plan", "lr", "optimizer=adamw")
     # bash takes KEY=VALUE for three words and replaces the last one
