@@ -39,6 +39,7 @@ from ablate.task.executor import (
     Trained,
 )
 from ablate.task.record import Record
+from ablate.task.whole_files import write_whole
 
 BEAT_SECONDS = 10.0
 """Seconds between two signs of life of a sweep."""
@@ -63,24 +64,6 @@ T = TypeVar("T")
 FOLDERS = ("orders", "answers", "steps")
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all.
-
-    Raises:
-        OSError: It cannot be written.
-    """
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with part.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
-
-
 class SweepMail:
     """The sweep's side of a folder.
 
@@ -100,11 +83,11 @@ class SweepMail:
         """Give a sign of life, where one is due."""
         if time.monotonic() >= self._next_beat:
             self._next_beat = time.monotonic() + BEAT_SECONDS
-            write_file(self.folder / "beat", uuid.uuid4().bytes)
+            write_whole(self.folder / "beat", uuid.uuid4().bytes)
 
     def send(self, worker: str, number: int, message: TrainCohort | MeasureSpeed) -> None:
         """Hand a worker its order of this number, from 1."""
-        write_file(self.folder / "orders" / f"{worker}.{number}", pickle.dumps(message))
+        write_whole(self.folder / "orders" / f"{worker}.{number}", pickle.dumps(message))
 
     def stop(self, worker: str | None = None) -> None:
         """Ask one worker, or all, to leave off at the end of the step."""
@@ -208,7 +191,7 @@ class WorkerMail:
         number = 0 if isinstance(answer, Ready) or self._order is None else self._order[0]
         content = json.dumps({"kind": type(answer).__name__, "content": self._plain(answer)})
         path = self._folder / "answers" / f"{self._worker}.{number}.json"
-        _persistently(lambda: write_file(path, content.encode()))
+        _persistently(lambda: write_whole(path, content.encode()))
         if number:
             _persistently(lambda: self._order_file(number).unlink(missing_ok=True))
             self._order = None
@@ -282,7 +265,7 @@ class WorkerMail:
                 "troubles": self._troubles,
             }
             try:
-                write_file(self._folder / "steps" / f"{self._worker}.json", json.dumps(plain).encode())
+                write_whole(self._folder / "steps" / f"{self._worker}.json", json.dumps(plain).encode())
             except OSError:
                 """The next report says it all."""
 
@@ -292,7 +275,7 @@ class WorkerMail:
         tries = self._tries(number)
         begun = int(tries.read_text()) if tries.exists() else 0
         if begun < self._attempts:
-            _persistently(lambda: write_file(tries, str(begun + 1).encode()))
+            _persistently(lambda: write_whole(tries, str(begun + 1).encode()))
             return True
         self._order = order
         times = f"{begun} times" if begun > 1 else "once"

@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 
 from ablate.execute import slurm_commands
-from ablate.execute.mail import SweepMail, write_file
+from ablate.execute.mail import SweepMail
 from ablate.execute.slurm_job import Job, SlurmOptions, SlurmWorker
 from ablate.store.owner import Owner
 from ablate.task.errors import ConfigError
@@ -38,6 +38,7 @@ from ablate.task.executor import (
     WorkerSettings,
 )
 from ablate.task.run import Run
+from ablate.task.whole_files import write_whole
 
 POLL_SECONDS = 0.1
 """Seconds between two looks into the folder."""
@@ -240,7 +241,7 @@ class Slurm:
             yield folder
 
     def _sign(self, folder: Path) -> None:
-        write_file(folder / "sweep.json", json.dumps(asdict(self._owner)).encode())
+        write_whole(folder / "sweep.json", json.dumps(asdict(self._owner)).encode())
 
     # Jobs
 
@@ -272,7 +273,7 @@ class Slurm:
         for job, number in zip(new, numbers, strict=True):
             job.number = number
             said = {"number": number, "settings": asdict(job.settings)}
-            write_file(job.mail.folder / "jobs" / f"{job.name}.json", json.dumps(said).encode())
+            write_whole(job.mail.folder / "jobs" / f"{job.name}.json", json.dumps(said).encode())
         self._next_question = time.monotonic() + QUEUE_SECONDS
 
     def _read(self, mail: SweepMail) -> Iterator[tuple[Worker, Answer | Died]]:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ablate.task.whole_files import aside
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -24,12 +26,8 @@ def write_bytes(path: Path, content: bytes) -> Path:
         OSError: The folder cannot be written; an older file stays as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.aside")
-    try:
-        aside.write_bytes(content)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with aside(path) as place:
+        place.write_bytes(content)
     return path
 
 
@@ -52,11 +50,11 @@ def write_folder(out: Path, write: Callable[[Path], object]) -> list[Path]:
         OSError: The folder cannot be written; older files stay as they were.
     """
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out, prefix=".aside-") as aside:
-        write(Path(aside))
-        files = [out / path.name for path in sorted(Path(aside).iterdir())]
+    with tempfile.TemporaryDirectory(dir=out, prefix=".aside-") as beside:
+        write(Path(beside))
+        files = [out / path.name for path in sorted(Path(beside).iterdir())]
         for path in files:
-            os.replace(Path(aside) / path.name, path)
+            os.replace(Path(beside) / path.name, path)
     return files
 
 

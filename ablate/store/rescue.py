@@ -1,6 +1,5 @@
 """Results that a store cannot take now: kept in a file, and taken up by the next sweep on that store."""
 
-import contextlib
 import hashlib
 import json
 import os
@@ -14,6 +13,7 @@ from ablate.store.plain_results import plain_record, record_of
 from ablate.store.store import Store
 from ablate.task.errors import ConfigError
 from ablate.task.record import Record
+from ablate.task.whole_files import write_whole
 
 ENDING = ".rescued.jsonl"
 
@@ -37,7 +37,9 @@ def rescue(store: Store, records: Sequence[Record]) -> Path:
     failure = OSError("there is no folder for them")
     for folder in _folders(store):
         try:
-            return _write(folder / f"{stem_of(store)}-{uuid.uuid4().hex}{ENDING}", content)
+            path = folder / f"{stem_of(store)}-{uuid.uuid4().hex}{ENDING}"
+            write_whole(path, content.encode("ascii"))
+            return path
         except OSError as error:
             failure = error
     raise failure
@@ -71,21 +73,6 @@ def take_up(store: Store) -> list[tuple[Path, int]]:
         path.unlink(missing_ok=True)
         taken.append((path, len(records)))
     return taken
-
-
-def _write(path: Path, content: str) -> Path:
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("x", encoding="ascii") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise
-    return path
 
 
 def _rescued(store: Store) -> Iterator[Path]:

@@ -8,11 +8,9 @@ anew, so that a run ends bit for bit as if nothing had happened.
 
 import hashlib
 import json
-import os
 import re
 import socket
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -20,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ablate.task.record import StopRule
+from ablate.task.whole_files import write_whole
 
 FOLDER = "checkpoints"
 """Their folder in the folder of results."""
@@ -109,18 +108,8 @@ def write_checkpoint(file: Path, about: Mapping[str, Any], payload: bytes) -> No
     """
     about = {**about, "host": socket.gethostname(), "written": datetime.now(UTC).isoformat(), "bytes": len(payload)}
     line = json.dumps({"sha256": _digest(about, payload), **about}).encode()
-    aside = file.with_name(f".{file.name}.{uuid.uuid4().hex}.aside")
     file.parent.mkdir(exist_ok=True)
-    try:
-        with aside.open("xb") as opened:
-            opened.write(line + b"\n")
-            opened.write(payload)
-            opened.flush()
-            os.fsync(opened.fileno())
-        os.replace(aside, file)
-    except OSError:
-        aside.unlink(missing_ok=True)
-        raise
+    write_whole(file, line + b"\n", payload)
 
 
 def read_line(file: Path) -> Checkpoint:

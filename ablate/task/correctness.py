@@ -5,13 +5,14 @@ in their order) and holds a checksum; whoever reads it holds the share of right 
 """
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ablate.task.whole_files import write_whole
 
 FOLDER = "correctness"
 """The files' folder in the folder of results, beside the store."""
@@ -60,12 +61,7 @@ def save_correctness(folder: Path, digest: str, metric: str, samples: str, right
     about = {"run": digest, "metric": metric, "samples": samples, "count": str(made.count), "sha256": _checksum(made)}
     file = folder / f"{digest}{ENDING}"
     folder.mkdir(parents=True, exist_ok=True)
-    aside = file.with_name(f".{file.name}.{os.getpid()}.aside")
-    try:
-        aside.write_bytes(save({_BITS: np.frombuffer(made.bits, np.uint8)}, about))
-        os.replace(aside, file)
-    finally:
-        aside.unlink(missing_ok=True)
+    write_whole(file, save({_BITS: np.frombuffer(made.bits, np.uint8)}, about))
     return file
 
 

@@ -1,7 +1,6 @@
 """Weights as safetensors files: written when a run is complete, read to predict and to diagnose."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from ablate.images.kept_weights import KeptWeights, weights_file
 from ablate.images.networks import build
 from ablate.images.run import RunConfig
 from ablate.task.errors import ConfigError
+from ablate.task.whole_files import aside
 
 OF_THE_DATA = "data."
 """Before the names of tensors that belong to the images' preparation."""
@@ -41,12 +41,8 @@ def save_weights(folder: Path, run: RunConfig, state: Mapping[str, Tensor], imag
     tensors |= {f"{OF_THE_DATA}mean": images.mean.cpu().clone(), f"{OF_THE_DATA}std": images.std.cpu().clone()}
     file = weights_file(folder, run.digest)
     folder.mkdir(parents=True, exist_ok=True)
-    aside = file.with_name(f".{file.name}.{os.getpid()}.aside")
-    try:
-        save_file(tensors, aside, about)
-        os.replace(aside, file)
-    finally:
-        aside.unlink(missing_ok=True)
+    with aside(file) as place:
+        save_file(tensors, place, about)
     return file
 
 

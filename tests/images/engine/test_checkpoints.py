@@ -244,7 +244,7 @@ def test_a_checkpoint_that_cannot_be_written_is_told_and_training_goes_on(
 
     runs = [lenet(epochs=1)]
     before = train(runs, images, device=CPU)
-    monkeypatch.setattr("ablate.task.checkpoint.os.fsync", full)
+    monkeypatch.setattr("ablate.task.whole_files.os.fsync", full)
     cutting = Cutting(tmp_path, 2)
     results = train(runs, images, device=CPU, checkpoints=cutting)
     assert cutting.troubles == [f"a checkpoint cannot be written in {tmp_path}: No space left on device"]
