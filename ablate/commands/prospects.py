@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any
 
-from ablate.commands.declared import metrics_of
-from ablate.commands.study_view import claims_of
+from ablate.commands.study_view import claims_of, metric_of
 from ablate.plan.design import Setting
 from ablate.plan.plan import Plan
 from ablate.plan.visible_differences import Spread, expected_runs, fewest_seeds, first_look, spread_of, visible_effect
@@ -55,7 +54,7 @@ def prospects(plan: Plan, name: str, store: "Store") -> dict[str, Any]:
         expected = expected_runs(study.looks.looks, study.looks.alpha, len(levels), 1.0, claims)
         found |= {"expected_runs": round(expected), "claims": len(claims)}
         found |= {"least_runs": first * (len(levels) + 1), "most_runs": len(study.seeds) * (len(levels) + 1)}
-    metric = [m for m in metrics_of([study.task]) if m.name in study.metrics][-1]
+    metric = metric_of(study)
     spread = _spread(plan, name, [baseline, *levels[:MOST_SETTINGS]], metric.name, store)
     if effect is not None and spread is not None:
         found |= {"metric": metric.title, "visible": effect * spread.sd, "spread_settings": spread.settings}

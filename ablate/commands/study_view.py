@@ -76,6 +76,7 @@ def view_of(study: Study, plan: Plan, *, command: str, estimate: float | None = 
         factors=tuple(view for part in parts for view in _factors(part, plan, published)),
         baseline=differences(shared[0]) if shared else {},
         metrics=tuple(m for m in metrics_of(tasks) if any(m.name in s.metrics for s in parts)),
+        primary=named.pop() if len(named := {metric_of(part).name for part in parts}) == 1 else "",
         declared=metrics_of(tasks),
         step=step_of(tasks),
         claims=claims_of(plan),
@@ -102,8 +103,8 @@ def looks_of(study: Study) -> "Looks | None":
 
 
 def metric_of(study: Study) -> Metric:
-    """The metric by which a study is looked at: the last of those that it shows."""
-    return [metric for metric in metrics_of([study.task]) if metric.name in study.metrics][-1]
+    """The metric of a study's answer, and by which it is looked at: the last that its file names."""
+    return next(metric for metric in metrics_of([study.task]) if metric.name == study.metrics[-1])
 
 
 def checked_plan(sources: Sequence[Source]) -> Plan:

@@ -30,6 +30,16 @@ study:
 """
 
 
+@pytest.mark.parametrize("last", ["test_acc", "train_loss"])
+def test_the_answer_is_about_the_metric_that_the_study_names_last(results, ablate, last):
+    results("pooling")
+    others = [name for name in ("train_loss", "train_acc", "test_acc") if name != last]
+    words = f"study.metrics=[{','.join([*others, last])}]"
+    (study,) = json.loads(ablate("report", "pooling", words, "--json"))["studies"]
+    title = {"test_acc": "test accuracy", "train_loss": "train loss"}[last]
+    assert f" in {title}" in str(study["answer"])
+
+
 def test_what_a_report_answers_is_what_its_tables_say(results, ablate):
     folder = results("pooling") / "pooling"
     found = json.loads(ablate("report", "pooling", "--json"))
