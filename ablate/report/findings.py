@@ -87,7 +87,8 @@ def _best(best: "Best", metric: str) -> str:
     if others:
         text += f" Not to be told from it: {separator(others).join(others)}."
     elif len(best.levels) > 1:
-        text += f" All other levels{' ranked' if best.left_out else ''} are worse beyond the noise of the seeds."
+        ranked = " ranked" if best.left_out else ""
+        text += f" All other levels{ranked} are worse, each by itself; the table corrects for all of them together."
     if best.left_out:
         text += f" Not ranked, as they lack runs: {separator(best.left_out).join(best.left_out)}."
     return text
