@@ -15,7 +15,7 @@ from ablate.store import open_store
 
 ROOT = Path(__file__).parents[1]
 SWEEP = [
-    "sweep", "lr", "optimizer.lr=0.1,0.3,0.5", "study.seeds=4", "data.train_size=4000", "train.epochs=6",
+    "sweep", "lr", "optimizer.lr=0.1,0.3,0.5", "study.seeds=4", "data.train_size=2000", "train.epochs=6",
     "train.batch_size=16", "model.activation=relu", "model.activation_c5=relu", "model.activation_f6=relu",
     "optimizer.momentum=0.5", "cohort_size=2", "workers=2",
 ]  # fmt: skip
@@ -82,7 +82,7 @@ def _nothing_left_behind():
     """The workers of a killed parent end by themselves."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        found = subprocess.run(["pgrep", "-f", "data.train_size=4000"], capture_output=True, text=True).stdout.split()
+        found = subprocess.run(["pgrep", "-f", "data.train_size=2000"], capture_output=True, text=True).stdout.split()
         if not found:
             return
     raise AssertionError(found)

@@ -68,6 +68,8 @@ def view_of(study: Study, plan: Plan, *, command: str, estimate: float | None = 
         if not s.changed and _has_levels(s, p, plan)
     }
     tasks = [point.run.task for point in plan.points]
+    shown = [metric for metric in metrics_of(tasks) if any(metric.name in part.metrics for part in parts)]
+    primary = {metric_of(part) for part in parts}
     shared = [point.setting.config for point in plan.points if point.setting.is_baseline]
     return StudyView(
         name=study.name,
@@ -75,8 +77,7 @@ def view_of(study: Study, plan: Plan, *, command: str, estimate: float | None = 
         design=" + ".join(dict.fromkeys(s.design for s in parts)),
         factors=tuple(view for part in parts for view in _factors(part, plan, published)),
         baseline=differences(shared[0]) if shared else {},
-        metrics=tuple(m for m in metrics_of(tasks) if any(m.name in s.metrics for s in parts)),
-        primary=named.pop() if len(named := {metric_of(part).name for part in parts}) == 1 else "",
+        metrics=tuple(sorted(shown, key=lambda metric: primary == {metric})),  # the primary one is the last
         declared=metrics_of(tasks),
         step=step_of(tasks),
         claims=claims_of(plan),

@@ -360,7 +360,7 @@ class Sweep:
                     flight = self.ledger.flights.get(worker)
                     if flight is not None and isinstance(answer, Trained):
                         self.keeper.take(worker, flight, answer.results, answer.hardware)
-                    if flight is not None and not isinstance(answer, StepEnded):
+                    if flight is not None and not isinstance(answer, StepEnded | CheckpointWritten):
                         self.ledger.land(worker, None)
         except KeyboardInterrupt:
             """What has ended is kept all the same."""

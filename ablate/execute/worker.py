@@ -113,13 +113,19 @@ class _Ear:
         self._is_told = False
 
     def is_told_to_stop(self) -> bool:
-        if not self._is_told and self.connection.poll():
-            self._is_told = isinstance(self.connection.recv(), Stop)
+        try:
+            if not self._is_told and self.connection.poll():
+                self._is_told = isinstance(self.connection.recv(), Stop)
+        except (EOFError, OSError):  # nobody hears any more: no fault of a run that is in training
+            raise _Stopped from None
         return self._is_told
 
     def tell_checkpoint(self, step: int, trouble: str) -> None:
         """Say that a checkpoint was written, or what is wrong with one, and leave off where that was waited for."""
-        self.connection.send(CheckpointWritten(step, trouble))
+        try:
+            self.connection.send(CheckpointWritten(step, trouble))
+        except OSError:
+            raise _Stopped from None
         if not trouble and self.is_told_to_stop():
             raise _Stopped
 

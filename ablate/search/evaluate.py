@@ -67,6 +67,7 @@ class Trainer:
             device=launch.device,
             executor=launch.choice,
             checkpoints=KeptCheckpoints.of(launch),
+            kept=launch.kept,
             progress=_Renewing(shown, renew) if renew is not None else shown,
             engine=engine,
         )

@@ -170,6 +170,7 @@ def check(url):
     assert PASSWORD not in Path("log").read_text()
 
 
+@pytest.mark.slow
 def test_a_sweep_outlasts_a_server_that_restarts(work, server, url):
     process = sweep(ABLATE_STORE=url, WAIT_FOR="go")
     wait_for(Path("at_work").exists, process)

@@ -9,6 +9,7 @@ import pytest
 from execute_fakes import run
 
 from ablate.execute import Progress, execute
+from ablate.execute.checkpoints import KeptCheckpoints
 from ablate.store import Owner, StoreUnavailable, open_store
 from ablate.store.rescue import ENDING
 
@@ -39,18 +40,21 @@ def check(store, runs):
     }
 
 
+@pytest.mark.parametrize("engine", ["Engine", "Resuming"])
 @pytest.mark.parametrize("workers", [1, 2])
-def test_results_that_the_store_cannot_take_are_kept_and_taken_up(tmp_path, monkeypatch, workers):
-    path, runs = tmp_path / "runs.db", [run(lr) for lr in (0.1, 0.2, 0.3, 0.4)]
+def test_results_that_the_store_cannot_take_are_kept_and_taken_up(tmp_path, monkeypatch, workers, engine):
+    told = {"engine": f"execute_fakes:{engine}", "checkpoints": KeptCheckpoints(tmp_path / "checkpoints", 0.0)}
+    root = tmp_path / "begun"
+    root.mkdir()
+    path, runs = tmp_path / "runs.db", [run(lr, root=str(root)) for lr in (0.1, 0.2, 0.3, 0.4)]
     with open_store(str(path)) as store:
 
         def full(*_, **__):
             raise StoreUnavailable("store = runs.db: database or disk is full")
 
+        gone = Heard(lambda: monkeypatch.setattr(store, "add", full))
         with pytest.raises(StoreUnavailable) as caught:
-            execute(
-                runs, store, workers=workers, progress=Heard(lambda: monkeypatch.setattr(store, "add", full)), **OPTIONS
-            )
+            execute(runs, store, workers=workers, progress=gone, **OPTIONS | told)
         first, kept = caught.value.problems
         assert "disk is full" in first
         (file,) = rescued(tmp_path)

@@ -86,11 +86,14 @@ def go_on(checkpoints: Checkpoints, runs: Sequence[RunConfig], cohort: FusedCoho
         except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
             checkpoints.refuse(latest[1], DamagedError(str(error)))
             return None
+    steps = {len(plain["curve"]) for _, plain in found}
+    if len(steps) > 1:  # another worker has just written a later one: they begin anew
+        return None
     with torch.no_grad():
         for name, (tensor, stacked) in state_of(cohort).items():
             rows = [found[k][0][name] for k in cohort.members]
             tensor.copy_(torch.cat(rows) if stacked else rows[0])
-    cohort.epoch = begins_at(checkpoints, runs[0])
+    (cohort.epoch,) = steps
     cohort.notes["resumed"] = [cohort.epoch]
     first = found[0][0]
     set_random_states(
