@@ -142,7 +142,8 @@ class Found:
 
     begun: Mapping[Key, float]
     """When the training behind each record began."""
-    half: int
+    half: tuple[str, ...]
+    """What is wrong with records that are not what they must be."""
     doubled: int
 
 
@@ -151,12 +152,13 @@ def read(location: str) -> Found:
     with open_store(location, read_only=True) as store:
         records = store.all()
     begun: dict[Key, float] = {}
-    half = 0
+    half: list[str] = []
     for record in records:
         key = (int(record.config["config"]["level"]), int(record.config["seed"]))
         points = [dict(point.values) for point in record.result.curves]
         stamps = {values.pop("begun", None) for values in points}
         losses = [{"loss": (key[0] + key[1] / 100.0) / step} for step in range(1, STEPS + 1)]
-        half += record.result.status != "complete" or points != losses or len(stamps) != 1
+        if record.result.status != "complete" or points != losses or len(stamps) != 1:
+            half.append(f"{key}: {record.result.status}: {record.result.error or points}")
         begun[key] = stamps.pop() if len(stamps) == 1 else 0.0
-    return Found(begun, half, len(records) - len(begun))
+    return Found(begun, tuple(half), len(records) - len(begun))

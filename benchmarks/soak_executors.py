@@ -27,8 +27,8 @@ from benchmarks.soak_table import Part
 
 BETWEEN = (0.5, 2.5)
 """Seconds between two kills."""
-HANDED_SECONDS = 3.0
-"""So long after it was handed out a run may begin in a job whose sweep was killed meanwhile."""
+HANDED_SECONDS = 30.0
+"""So long after it was handed out a run may begin in a job that starts or starts again meanwhile."""
 PATIENCE = 300.0
 """Seconds for which the last sweeps of a study may take to end."""
 
@@ -41,6 +41,8 @@ class Kill:
     at: float
     hits: tuple[int, ...]
     """Sweeps."""
+    until: float = 0.0
+    """When all of it was done: a server was back, a node's last process dead."""
     calls: int = 0
     seconds: float = 0.0
     """Trained in vain."""
@@ -56,15 +58,20 @@ class Round:
         """When the training behind a record began, and when the store was seen to have it."""
         self.struck: set[tuple[int, int]] = set()
         """Runs whose worker was killed: a run that costs two workers their lives has failed, and is spared here."""
+        self.handed: dict[Call, float] = {}
+        """When a run was handed to a job or an actor at the earliest: when what that trained before had ended."""
 
     def look(self) -> Found:
         """Compare the store with what it had before."""
         found, now = read(self.location), time.time()
         self.part.reads += 1
         self.part.read += len(found.begun)
-        self.part.half += found.half
+        self.part.half += len(found.half)
         self.part.doubled += found.doubled
-        self.part.lost += sum(found.begun.get(key) != begun for key, (begun, _) in self.known.items())
+        lost = [key for key, (begun, _) in self.known.items() if found.begun.get(key) != begun]
+        self.part.lost += len(lost)
+        if lost or found.half or found.doubled:
+            print(f"lost: {lost}; wrong: {found.half}; kills: {self.kills}", file=sys.stderr, flush=True)
         for key, begun in found.begun.items():
             self.known.setdefault(key, (begun, now))
         return found
@@ -73,7 +80,8 @@ class Round:
         """Start again what has ended badly; returns whether any sweep goes on."""
         for project in self.projects:
             if (code := project.process.poll()) not in (None, 0):
-                self.part.wrong_exits += code > 0
+                if code > 0:
+                    self._wrong(f"sweep {project.number} ended with {code}", project)
                 project.start()
         return any(project.process.poll() is None for project in self.projects)
 
@@ -83,13 +91,17 @@ class Round:
         while self.tend() and time.monotonic() < end:
             time.sleep(0.2)
         for project in self.projects:
-            self.part.wrong_exits += project.process.poll() is None
+            if project.process.poll() is None:
+                self._wrong(f"sweep {project.number} does not end", project)
             project.end()
         before = sum(len(project.calls()) for project in self.projects)
-        self.part.wrong_exits += self.projects[0].start().wait() != 0
+        if (code := self.projects[0].start().wait()) != 0:
+            self._wrong(f"with nothing left to do, it ended with {code}", self.projects[0])
         calls = [call for project in self.projects for call in project.calls()]
         self.part.doubled += len(calls) - before
-        self.part.wrong_exits += sum("Traceback" in project.log.read_text() for project in self.projects)
+        for project in self.projects:
+            if "Traceback" in project.log.read_text():
+                self._wrong("a traceback", project)
         found = self.look()
         self.part.lost += RUNS - len(found.begun)
         self.part.records += len(found.begun)
@@ -97,7 +109,13 @@ class Round:
 
     def _account(self, calls: Sequence[Call], found: Found) -> None:
         by_key: dict[tuple[int, int], list[Call]] = defaultdict(list)
+        by_pid: dict[tuple[int, int], Call] = {}
         for call in sorted(calls, key=lambda call: call.begun):
+            if call.sweep:
+                earliest = call.begun - HANDED_SECONDS
+                before = by_pid.get((call.sweep, call.pid))
+                self.handed[call] = max(earliest, before.last) if before is not None else earliest
+            by_pid[call.sweep, call.pid] = call
             earlier = by_key[call.key]
             killed = [kill for other in [*earlier, call] for kill in self._between(other, call.begun)]
             if call.begun > self.known[call.key][1] and not any(call.sweep in kill.hits for kill in killed):
@@ -116,6 +134,12 @@ class Round:
                     kills[-1].calls += 1
                     kills[-1].seconds += call.last - call.begun
 
+    def _wrong(self, what: str, project: Project) -> None:
+        self.part.wrong_exits += 1
+        text = project.log.read_text()
+        at = max(0, text.rfind("Traceback") - 500 if "Traceback" in text else len(text) - 1500)
+        print(f"{what}: ...{text[at : at + 6000]}\nkills: {self.kills[-3:]}", file=sys.stderr, flush=True)
+
     def _twice(self, call: Call, why: str) -> None:
         """A run was trained twice that was not in flight."""
         self.part.doubled += 1
@@ -124,8 +148,8 @@ class Round:
 
     def _between(self, call: Call, end: float) -> list[Kill]:
         """Kills of a call's sweep after the run was handed out, and before another began it."""
-        handed = call.begun - (HANDED_SECONDS if call.sweep else 0.0)
-        return [kill for kill in self.kills if call.sweep in kill.hits and handed <= kill.at <= end]
+        handed = self.handed.get(call, call.begun)
+        return [kill for kill in self.kills if call.sweep in kill.hits and handed <= kill.until and kill.at <= end]
 
 
 Act = Callable[[Round], tuple[int, ...] | None]
@@ -212,7 +236,11 @@ def executors(database: str, location: str, folder: Path, kills: int, other: str
             environment = ray_cluster.OPEN
             words = ["executor=ray", f"executor.address={nodes.address}"]
 
-            def raylet(_: Round) -> tuple[int, ...]:
+            def raylet(round_: Round) -> tuple[int, ...] | None:
+                keys = {call.key for project in round_.projects[1:] for call in project.in_training()}
+                if keys & round_.struck:
+                    return None
+                round_.struck |= keys
                 nodes.kill_second()
                 nodes.start_second()
                 return (1, 2)
@@ -240,7 +268,7 @@ def executors(database: str, location: str, folder: Path, kills: int, other: str
                 kill = Kill(kind.strip(), time.time(), ())
                 hits = acts[kind](round_)
                 if hits is not None:
-                    kill.hits = hits
+                    kill.hits, kill.until = hits, time.time()
                     if kind.startswith("worker"):
                         kill.kind = "local worker" if hits == (0,) else {"slurm": "job step", "ray": "actor"}[other]
                     round_.kills.append(kill)

@@ -90,7 +90,7 @@ def serve(connection: Line, settings: WorkerSettings, use: Callable[[Checkpoints
             if isinstance(message, MeasureSpeed):
                 _measure(message, engines, connection)
             else:
-                _train(message, engines, ear)
+                _train(message, engines, ear, checkpoints)
                 if checkpoints is not None:
                     checkpoints.end()
     except ConfigError as error:
@@ -152,12 +152,12 @@ class _Engines:
         return self._made[place]
 
 
-def _train(message: TrainCohort, engines: _Engines, ear: _Ear) -> None:
+def _train(message: TrainCohort, engines: _Engines, ear: _Ear, checkpoints: Checkpoints | None) -> None:
     connection = ear.connection
 
     def on_step(step: int, members: Sequence[int]) -> None:
         connection.send(StepEnded(step, tuple(members)))
-        if ear.is_told_to_stop():
+        if ear.is_told_to_stop() and (checkpoints is None or not checkpoints.is_worth_one):
             raise _Stopped
 
     engine = engines.of(message.runs[0])

@@ -53,7 +53,7 @@ def open_study(name: str, location: str, store: Store, owner: Owner, directions:
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with alone(store, owner, "optuna"), quiet():
-        storage = _open(location)
+        storage = _open(location, store)
         return optuna.create_study(study_name=name, storage=storage, directions=directions, load_if_exists=True)
 
 
@@ -66,14 +66,16 @@ def load_study(name: str, location: str) -> "Study | None":
     import optuna
     from sqlalchemy import create_engine, inspect
 
+    from ablate.store import open_store
+
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if "://" not in location and not Path(location).exists():
         return None
-    with quiet():
+    with quiet(), open_store(location, read_only=True) as store:
         engine = create_engine(_url(location))
-        has_tables = inspect(engine).has_table("studies")
+        has_tables = store.outlast(lambda: inspect(engine).has_table("studies"))
         engine.dispose()
-        if not has_tables or name not in optuna.get_all_study_names(storage=(storage := _open(location))):
+        if not has_tables or name not in optuna.get_all_study_names(storage=(storage := _open(location, store))):
             return None
         return optuna.load_study(study_name=name, storage=storage)
 
@@ -122,10 +124,11 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def _open(location: str) -> "RDBStorage":
-    from optuna.storages import RDBStorage
+def _open(location: str, store: Store) -> "RDBStorage":
     from sqlalchemy import event
     from sqlalchemy.exc import SQLAlchemyError
+
+    from ablate.search.outlasting import OutlastingStorage
 
     url = _url(location)
     if url.get_backend_name() == "sqlite":
@@ -134,7 +137,7 @@ def _open(location: str) -> "RDBStorage":
     else:
         options = {"connect_args": connect_options(url), "pool_pre_ping": True}
     try:
-        storage = RDBStorage(url.render_as_string(hide_password=False), engine_kwargs=options)
+        storage = OutlastingStorage(url.render_as_string(hide_password=False), options, store)
     except (SQLAlchemyError, RuntimeError, ImportError) as error:
         reason = without_secrets(str(getattr(error, "orig", None) or error).splitlines()[0], location)
         raise ConfigError(f"store: Optuna's tables cannot be used there: {reason}") from None

@@ -87,7 +87,7 @@ class Database:
             StoreUnavailable: It does not answer, or has been moved or deleted.
             StoreDamaged: It is not whole.
         """
-        return self._patiently(lambda: self._read(work))
+        return self.outlast(lambda: self._read(work))
 
     def write(self, work: Callable[[Connection, int], T], new_ids: int = 0) -> T:
         """Do ``work`` in a transaction that no other writer runs beside.
@@ -102,7 +102,7 @@ class Database:
                 :data:`PATIENCE` or :data:`SERVER_PATIENCE` seconds.
             StoreDamaged: It is not whole.
         """
-        return self._patiently(lambda: self._write(work, new_ids))
+        return self.outlast(lambda: self._write(work, new_ids))
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         self._check_place()
@@ -127,7 +127,15 @@ class Database:
         self._check_place()
         return done
 
-    def _patiently(self, attempt: Callable[[], T]) -> T:
+    def outlast(self, attempt: Callable[[], T]) -> T:
+        """Try again while the database is away or busy: the one rule for this, also of what has its own connections.
+
+        Args:
+            attempt: One whole transaction, which may be done more than once.
+
+        Raises:
+            StoreUnavailable, StoreDamaged: See :meth:`write`.
+        """
         begun, pause, is_told = time.monotonic(), _FIRST_PAUSE, False
         while True:
             try:

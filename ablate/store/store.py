@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from sqlalchemy import ColumnElement, delete, func, insert, select
 from sqlalchemy.engine import Connection, Row
@@ -19,6 +19,8 @@ from ablate.store.schema import info, records
 from ablate.store.speeds import Speed, read_speeds, write_speeds
 from ablate.store.tasks import Tasks
 from ablate.task.record import Guess, Measurement, Record, Result, Status
+
+T = TypeVar("T")
 
 FINAL: frozenset[Status] = frozenset({"complete", "diverged"})
 """Statuses of a run that is not trained again; a failed one is, by the next sweep."""
@@ -80,6 +82,10 @@ class Store:
     def wait_only_while(self, may_wait: Callable[[], bool]) -> None:
         """Try again from now on what a database that is away has not done only while ``may_wait()`` says so."""
         self._database.may_wait = may_wait
+
+    def outlast(self, attempt: Callable[[], T]) -> T:
+        """See :meth:`ablate.store.database.Database.outlast`."""
+        return self._database.outlast(attempt)
 
     # Records
 

@@ -195,10 +195,14 @@ class Checkpoints:
         if not self.is_in_use or now < self._next_look:
             return False
         self._next_look = now + min(LOOK_SECONDS, self.seconds)
-        worked = now - self._since
-        if worked >= self.seconds:
+        if now - self._since >= self.seconds:
             return True
-        return worked >= WORTH_SECONDS and (self.is_asked or self._is_told_to_leave())
+        return self.is_worth_one and (self.is_asked or self._is_told_to_leave())
+
+    @property
+    def is_worth_one(self) -> bool:
+        """Whether so much was trained since the last one that who leaves off goes on until one is written."""
+        return self.is_in_use and time.monotonic() - self._since >= WORTH_SECONDS
 
     def write(self, content: str, about: Mapping[str, Any], payload: Callable[[], bytes]) -> None:
         """Write one; what cannot be written is told, and training goes on without it.
