@@ -11,7 +11,7 @@ from scipy import special
 from ablate.analyse.bootstrap import CONFIDENCE, Floats, t_interval
 from ablate.analyse.family import Correction, correct, floor_alpha, holm
 from ablate.analyse.improvement import improvements, told_by
-from ablate.analyse.max_t import LEAST_PAIRS
+from ablate.analyse.max_t import HUGE, LEAST_PAIRS, exploded
 from ablate.analyse.panel import Panel, checked, factors_of, make_panel
 from ablate.analyse.power import ALPHA, hedges_correction, needed_range
 from ablate.analyse.results import Comparison, Improvement, Interval, ShareTest, Standing
@@ -215,7 +215,8 @@ def _differences(made: Sequence[_Made], *, counting_diverged: bool) -> Floats:
 
 def _corrected(made: Sequence[_Made], metric: Metric, correction: Correction, seed: int) -> list[Comparison]:
     """The comparisons corrected for their number, with their standing and the seeds that would settle them."""
-    complete = correct(_differences(made, counting_diverged=False), correction, seed)
+    differences = _differences(made, counting_diverged=False)
+    complete, huge = correct(differences, correction, seed), exploded(differences)
     diverged = any(one.entry.difference_counting_diverged is not None for one in made)
     ended = correct(_differences(made, counting_diverged=True), correction, seed) if diverged else complete
     below = [one.entry.p_t if one.entry.n < LEAST_PAIRS else None for one in made]
@@ -239,6 +240,11 @@ def _corrected(made: Sequence[_Made], metric: Metric, correction: Correction, se
             warnings += (
                 f"Cannot be decided with {entry.n} seeds, however large the difference: needs {needs}. The paired t "
                 "test's p stands beside it, which takes differences to be normal and decides nothing.",
+            )
+        if huge[row]:
+            warnings += (
+                f"All differences of this level are more than {HUGE:.0f} times as large as is usual here, and scatter: "
+                "it has exploded. Their direction is what is tested; its mean and intervals say little.",
             )
         low, high = complete.low[row], complete.high[row]
         known = entry.n >= 2 and np.isfinite(low)

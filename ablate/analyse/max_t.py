@@ -8,7 +8,13 @@ correction cannot use; and the smallest p is 2 / 2^n whatever the number of leve
 larger.
 
 The statistic is Student's |t| as a function of the signs. Each level uses its own seeds; levels with other numbers of
-them are put on one scale, that of a normal deviate about as rare. Exactness: each level by itself is tested exactly
+them are put on one scale, that of a normal deviate about as rare. Runs of an exploded level end at huge, finite values
+that scatter as much as they are large: |t| stays small although each of them is worse. Where every difference of a
+level is more than a hundred times as large as is usual among the levels, and they scatter (:func:`exploded`), its
+statistic is the larger of |t| and, where most signs go the way of the mean, that of the signs of its differences, under
+all sign vectors alike. Which levels these are depends on the sizes of differences alone, which sign flips leave as they
+are: the error stays what it is, and other levels pay no more than the probability that all signs agree, 2 / 2^n.
+Exactness: each level by itself is tested exactly
 where its runs and the baseline's are exchangeable; several together where noise is symmetric; what happens elsewhere is
 in ``results/benchmarks/errors_tables.md``.
 """
@@ -25,6 +31,11 @@ from ablate.analyse.sign_flip import FLIPS, least_pairs, sign_vectors
 
 LEAST_PAIRS = least_pairs(ALPHA, two_sided=True)
 """Pairs below which nothing can be decided at 5 %, however large the difference."""
+
+HUGE = 100.0
+"""Times the usual size beyond which a difference is huge."""
+SCATTERED = 2.0
+"""Times its smallest difference that an exploded level's largest is at least."""
 
 _BLOCK = 4_000_000
 """Statistics held at once."""
@@ -65,8 +76,8 @@ def together(differences: Floats, seed: int = 0) -> Together:
         columns = known[rows].any(axis=0)
         filled, n = np.where(known, differences, 0.0)[np.ix_(rows, columns)], counts[rows]
         signs, exact = sign_vectors(filled.shape[1], seed)
-        scale = Scale(n)
-        p[rows] = _step_down(filled, scale, signs, exact)
+        p[rows] = _step_down(Flips(filled, n, exploded(differences[rows])), signs, exact)
+        p[rows[~filled.any(axis=1)]] = 1.0
         mean = filled.sum(axis=1) / n
         residuals = np.where(known[np.ix_(rows, columns)], filled - mean[:, None], 0.0)
         error = np.sqrt((residuals**2).sum(axis=1) / (n - 1) / n)
@@ -78,6 +89,45 @@ def together(differences: Floats, seed: int = 0) -> Together:
         low[rows], high[rows] = mean - half, mean + half
         _agree(p, low, high, rows[many], mean[many])
     return Together(p, low, high, each)
+
+
+def exploded(differences: Floats) -> NDArray[np.bool_]:
+    """Levels whose differences all are huge and scatter; [levels].
+
+    A level's size is the median of its absolute differences, the usual one the median of those of all levels (of the
+    two in the middle the smaller).
+
+    Args:
+        differences: [levels, seeds], level minus baseline; NaN where either has no run.
+    """
+    sizes, found = np.abs(differences), np.zeros(len(differences), dtype=bool)
+    rows = np.flatnonzero((np.isfinite(sizes) & (sizes > 0)).any(axis=1))
+    if len(rows) < 2:
+        return found
+    usual = np.sort(np.nanmedian(sizes[rows], axis=1))[(len(rows) - 1) // 2]
+    least, most = np.nanmin(sizes[rows], axis=1), np.nanmax(sizes[rows], axis=1)
+    found[rows] = (least > HUGE * usual) & (most > SCATTERED * least)
+    return found
+
+
+class Flips:
+    """The statistics of levels under sign vectors."""
+
+    def __init__(self, filled: Floats, n: NDArray[np.int64], exploded: NDArray[np.bool_]) -> None:
+        """Args: differences with 0 for those that are not there, [levels, seeds]; pairs; by :func:`exploded`."""
+        self._exploded = np.flatnonzero(exploded)
+        self._rows = np.vstack([filled, np.sign(filled[self._exploded])])
+        self._scale = Scale(np.r_[n, n[self._exploded]])
+        self._norms = np.sqrt((self._rows**2).sum(axis=1))
+
+    def under(self, signs: Floats) -> Floats:
+        """The statistic of each level under each of [vectors, seeds]; [levels, vectors]."""
+        sums = self._rows @ signs.T
+        levels = len(sums) - len(self._exploded)
+        is_one_way = sums[self._exploded] * sums[levels:] > 0
+        found = self._scale.of(sums, self._norms)
+        found[self._exploded] = np.maximum(found[self._exploded], np.where(is_one_way, found[levels:], 0.0))
+        return found[:levels]
 
 
 class Scale:
@@ -108,21 +158,19 @@ class Scale:
         return np.asarray(2 * special.stdtr(self.n - 1, -t))[:, 0]
 
 
-def _step_down(filled: Floats, scale: Scale, signs: Floats, exact: bool) -> Floats:
-    norms = np.sqrt((filled**2).sum(axis=1))
-    observed = scale.of(filled.sum(axis=1, keepdims=True), norms)[:, 0]
+def _step_down(flips: Flips, signs: Floats, exact: bool) -> Floats:
+    observed = flips.under(np.ones((1, signs.shape[1])))[:, 0]
     order = np.argsort(-observed, kind="stable")
     least = observed[order] * (1 - _ROUNDING) - 1e-300
-    counts = np.zeros(len(filled))
-    step = max(1, _BLOCK // len(filled))
+    counts = np.zeros(len(observed))
+    step = max(1, _BLOCK // len(observed))
     for start in range(0, len(signs), step):
-        flipped = scale.of(filled @ signs[start : start + step].T, norms)[order]
+        flipped = flips.under(signs[start : start + step])[order]
         largest = np.maximum.accumulate(flipped[::-1], axis=0)[::-1]
         counts += (largest >= least[:, None]).sum(axis=1)
     shares = counts / len(signs) if exact else (counts + 1) / (FLIPS + 1)
-    p = np.empty(len(filled))
+    p = np.empty(len(observed))
     p[order] = np.maximum.accumulate(shares)
-    p[norms == 0] = 1.0
     return p
 
 

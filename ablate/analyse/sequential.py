@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from ablate.analyse.bootstrap import Floats
-from ablate.analyse.max_t import Scale
+from ablate.analyse.max_t import Flips, Scale, exploded
 
 Settled = Literal["told", "within", "undecided"]
 
@@ -109,7 +109,8 @@ def follow(levels: int, observe: Observe, looks: Looks, seed: int = 0) -> Path:
         differences, there = observe(wanted)
         if not open_levels or there.shape[1] < seeds or not there[open_levels, :seeds].all():
             break
-        counts, values = list(wanted), differences[:, :seeds]
+        counts = list(wanted)
+        values = np.where(np.arange(seeds) < np.array(counts)[:, None], differences[:, :seeds], np.nan)
         made = look + 1
         at[open_levels] = look
         for statistics in (observed, centred):
@@ -138,17 +139,16 @@ class _Statistics:
         """Each [levels, vectors]."""
 
     def add(self, rows: list[int], differences: Floats) -> None:
-        values = differences[rows]
+        values, huge = differences[rows], exploded(differences)[rows]
         known = np.isfinite(values)
         counts = known.sum(axis=1)
         values = np.where(known, values, 0.0)
         if self.centred:
             values = np.where(known, values - (values.sum(axis=1) / np.maximum(counts, 1))[:, None], 0.0)
+            huge = np.zeros_like(huge)
         last = self.by_look[-1] if self.by_look else np.zeros((self.levels, len(self.signs)))
         now = last.copy()
-        now[rows] = Scale(np.maximum(counts, 2)).of(
-            values @ self.signs[:, : values.shape[1]].T, np.sqrt((values**2).sum(axis=1))
-        )
+        now[rows] = Flips(values, np.maximum(counts, 2), huge).under(self.signs[:, : values.shape[1]])
         self.by_look.append(now)
 
 

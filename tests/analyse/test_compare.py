@@ -191,3 +191,18 @@ def test_what_pairing_gains_is_the_correlation_of_scipy(make_runs):
     assert entry.pairing == pytest.approx(np.std(np.subtract(values[2], values[1]), ddof=1) / spread)
     constant = compare(make_runs({1: [0.5] * 9, 2: values[2]}, baseline=1), metric=M["test_acc"])[0]
     assert (constant.correlation, constant.pairing) == (None, None)
+
+
+def test_a_level_that_explodes_is_worse_and_said_to_have_exploded(make_runs):
+    generator = np.random.default_rng(4)
+    loss = {name: generator.normal(0.4, 0.02, 8) for name in ("a", "b", "c", "d", "e")}
+    loss["huge"] = 9e5 * generator.exponential(1.0, 8) + 100
+    runs = make_runs(loss, baseline="a", metric="test_loss")
+    found = {entry.label: entry for entry in compare(runs, metric=M["test_loss"])}
+    huge = found["huge"]
+    assert (huge.standing, huge.p_corrected) == ("worse", 2 / 2**8)
+    assert huge.simultaneous.low > 0
+    assert any("has exploded" in text for text in huge.warnings)
+    without = compare(runs[runs["label"] != "huge"], metric=M["test_loss"])
+    for entry in without:
+        assert (found[entry.label].standing, found[entry.label].warnings) == (entry.standing, entry.warnings)

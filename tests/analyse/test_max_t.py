@@ -10,7 +10,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from ablate.analyse.family import correct
-from ablate.analyse.max_t import together
+from ablate.analyse.max_t import exploded, together
 from ablate.analyse.sign_flip import sign_flip
 
 GENERATOR = np.random.default_rng(3)
@@ -31,11 +31,11 @@ def test_the_scale_is_that_of_the_normal_deviate(df):
     assert rarity(values) == pytest.approx(stats.norm.isf(stats.ttest_1samp(values, 0.0).pvalue / 2), abs=0.02)
 
 
-def slowly(differences):
+def slowly(differences, statistic=lambda row, values: rarity(values)):
     """Step-down max-T, a hypothesis at a time, from all 2^n joint sign vectors."""
     signs = np.array(list(itertools.product([1, -1], repeat=differences.shape[1])))
-    observed = [rarity(row) for row in differences]
-    flipped = np.array([[rarity(row * vector) for row in differences] for vector in signs])
+    observed = [statistic(*row) for row in enumerate(differences)]
+    flipped = np.array([[statistic(row, own * vector) for row, own in enumerate(differences)] for vector in signs])
     p, left, floor = np.empty(len(differences)), set(range(len(differences))), 0.0
     while left:
         strongest = max(left, key=lambda row: observed[row])
@@ -70,6 +70,54 @@ def test_the_floor_does_not_rise_with_the_number_of_levels_as_holms_does():
     differences = GENERATOR.normal(3.0, 1.0, (10, 8)) + 2
     assert (together(differences).p <= 0.05).all()
     assert (correct(differences, "holm").p > 0.05).all()
+
+
+def explodes(seed, seeds=8):
+    """Nine levels like the baseline, or nearly, and before them one whose runs all end at huge values."""
+    generator = np.random.default_rng(seed)
+    runs = generator.normal(0, 1, (11, seeds))
+    runs[1] = 9e5 * generator.exponential(1.0, seeds) + 100
+    return runs[1:] - runs[0] + np.r_[[0.0] * 7, 1.0, 4.0, 4.0][:, None]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_level_that_explodes_is_told_by_the_signs_of_its_differences(seed):
+    differences = explodes(seed)
+    assert exploded(differences).tolist() == [True, *[False] * 9]
+
+    def statistic(row, values):
+        one_way = np.sign(values).sum() * values.sum() > 0
+        return max(rarity(values), rarity(np.sign(values)) if row == 0 and one_way else 0.0)
+
+    found = together(differences)
+    np.testing.assert_allclose(found.p, slowly(differences, statistic), atol=1e-12)
+    assert found.p[0] == 2 / 2**8
+    assert found.low[0] > 0
+    # The others are told as if it were not there: with so few seeds no p is below its own.
+    np.testing.assert_allclose(found.p[1:], together(differences[1:]).p, atol=1e-12)
+
+
+def test_without_the_signs_an_exploded_level_would_be_undecided():
+    assert slowly(explodes(0))[0] > 0.05
+    assert together(explodes(0)).p[0] <= 0.05
+
+
+def test_a_level_whose_mean_and_signs_go_two_ways_is_not_told():
+    differences = explodes(1)
+    differences[0, :2] = -1e9 * np.array([1.0, 2.0])
+    assert exploded(differences)[0]
+    assert together(differences).p[0] > 0.05
+
+
+def test_what_explodes_depends_on_sizes_alone_and_not_on_a_unit():
+    differences = explodes(2)
+    signs = np.random.default_rng(5).choice([-1.0, 1.0], differences.shape)
+    for same in (-differences, differences * signs, differences * 1e-9, differences[:, ::-1]):
+        np.testing.assert_array_equal(exploded(same), exploded(differences))
+    assert not exploded(differences[:1]).any()  # alone there is nothing that is usual
+    assert not exploded(np.full((3, 6), 1e6) * [[1e-6], [1.0], [1e-6]]).any()  # huge without scatter: |t| sees it
+    differences[0, 3] = 0.5  # one of its runs is like all others
+    assert not exploded(differences).any()
 
 
 def test_holm_on_request_is_statsmodels_over_scipys_sign_flips():

@@ -102,6 +102,15 @@ def test_nothing_that_comes_after_a_look_changes_what_was_decided():
     assert run(changed).settled == whole.settled
 
 
+def test_a_level_that_explodes_is_told_as_soon_as_its_signs_can_and_changes_nothing_else():
+    differences = study([0.0, 0.0, 0.0, 0.0, 0.0, 1.5, 3.0], seed=2)
+    alone = run(differences)
+    path = run(np.vstack([9e5 * np.random.default_rng(1).exponential(1.0, 40) + 100, differences]))
+    assert (path.settled[0], path.counts[0]) == ("told", 10)  # of 6 seeds no test has 1.2 % of error
+    assert path.low[0] > 0
+    assert (path.settled[1:], path.counts[1:]) == (alone.settled, alone.counts)
+
+
 def test_a_margin_settles_what_is_alike():
     alike = study([0.0, 2.0], sd=0.1)
     path = run(alike, Looks(LOOKS.at, margin=0.2))
