@@ -53,9 +53,11 @@ class LoadedStudy:
     def view(self) -> "StudyView":
         """Return what the figures of ``ablate.report`` need to know beside the frames."""
         from ablate.commands.kept_records import with_correctness
+        from ablate.commands.looks import with_stated
         from ablate.commands.study_view import view_of
 
         view = view_of(self.study, self.plan, command=f"ablate report {self.study.name}")
+        view = with_stated(view, self.study, self.plan, self.results / self.study.name)
         return with_correctness(view, self.results, self.records)
 
     @cached_property

@@ -60,6 +60,13 @@ def course_text(course: Sequence[ClaimLook], end: str) -> str:
     return f" Looks (p of all looks together): {'; '.join(parts)}.{f' {end}' if end else ''}"
 
 
+def stated_text(look: int) -> str:
+    """Say that a claim was stated after looks; empty: after none."""
+    if not look:
+        return ""
+    return f" Stated or changed after look {look}, and not corrected for what was seen then: take it as exploratory."
+
+
 def _of_look(look: ClaimLook) -> str:
     levels = f"{len(look.levels)} levels"
     if look.p is None or look.p_against is None or min(look.p, look.p_against) >= 1:

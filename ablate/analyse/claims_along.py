@@ -17,7 +17,7 @@ inside level with the best mean is so near to it. A level that was left out gets
 claim. Where no level is in question, the claim ends undecided.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -27,7 +27,7 @@ from scipy import special
 
 from ablate.analyse.best import simes
 from ablate.analyse.claim_evidence import Evidence, LookedAt
-from ablate.analyse.claim_texts import course_text
+from ablate.analyse.claim_texts import course_text, stated_text
 from ablate.analyse.claims import hold_together, judge_evidence, peak_levels, reversal_of
 from ablate.analyse.courses import ClaimLook
 from ablate.analyse.errors import AnalysisError
@@ -62,13 +62,25 @@ than those that count."""
 
 
 def judge_along(
-    runs: pd.DataFrame, claims: Sequence[Claim], metrics: Metrics, looks: Looks, *, by: str, seed: int = 0
+    runs: pd.DataFrame,
+    claims: Sequence[Claim],
+    metrics: Metrics,
+    looks: Looks,
+    *,
+    by: str,
+    stated_after: Mapping[str, int] | None = None,
+    seed: int = 0,
 ) -> tuple[Verdict, ...]:
     """Judge the claims of a study whose seeds were added look by look, as far as its runs allow.
 
-    Args: as of :func:`claim_path`.
+    Args: as of :func:`claim_path`; ``stated_after`` as of :func:`ablate.analyse.study.analyse`.
     """
-    return hold_together([claim_path(runs, claim, metrics, looks, by=by, seed=seed).verdict for claim in claims])
+    late, found = stated_after or {}, []
+    for claim in claims:
+        verdict = claim_path(runs, claim, metrics, looks, by=by, seed=seed).verdict
+        look = late.get(claim.id, 0)
+        found.append(replace(verdict, stated_after=look, evidence=verdict.evidence + stated_text(look)))
+    return hold_together(found)
 
 
 def claim_path(

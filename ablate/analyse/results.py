@@ -362,6 +362,8 @@ class Verdict:
     """Whether the verdict also holds where all claims of the study together may err in 5 % of studies (Holm)."""
     course: tuple[ClaimLook, ...] = ()
     """Its looks, in a study that adds seeds look by look; p are then those of all looks up to the last."""
+    stated_after: int = 0
+    """Looks that had been made when it was stated, or changed; its error holds only where they did not lead to it."""
     parts: tuple[tuple[str, "Verdict"], ...] = ()
     """Of a claim over levels of another factor: the verdict on each of them, by itself."""
     holds_on: int | None = None

@@ -139,6 +139,7 @@ def analyse(
     families: Mapping[str, str] | None = None,
     correction: Correction = "max-t",
     looks: Looks | None = None,
+    stated_after: Mapping[str, int] | None = None,
     kept: Mapping[str, Correctness] | None = None,
     seed: int = 0,
 ) -> StudyAnalysis:
@@ -159,6 +160,7 @@ def analyse(
         correction: of the comparisons with the baseline, see :func:`ablate.analyse.compare.compare`.
         looks: of a study that adds seeds look by look, by the last of ``metrics``; only runs that count may be in the
             frame (:func:`ablate.analyse.along_looks.counted_runs`).
+        stated_after: of such a study, by the id of each claim that was stated after looks were made, how many were.
         kept: which samples runs get right, by digest (a column of the frame then), where that was kept.
         seed: of all random numbers.
 
@@ -228,7 +230,7 @@ def analyse(
         published=check_published(runs, published, known),
         verdicts=hold_together([judge(runs, claim, known, seed=seed) for claim in claims])
         if looks is None
-        else judge_along(runs, claims, known, looks, by=list(wanted)[-1], seed=seed),
+        else judge_along(runs, claims, known, looks, by=list(wanted)[-1], stated_after=stated_after or {}, seed=seed),
         omissions=tuple(omissions),
     )
 

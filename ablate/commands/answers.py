@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.commands.kept_records import with_correctness
+from ablate.commands.looks import with_stated
 from ablate.commands.study_view import view_of
 from ablate.task.printable import printable
 
@@ -56,6 +57,7 @@ def study_answers(wanted: "StudyRequest", records: "Mapping[str, Record]") -> li
             part = wanted.plan.of(study)
             view = view_of(study, part, command=wanted.command(study.name, "sweep", "report"))
             own = {run.digest: records[run.digest] for run in part.runs if run.digest in records}
+            view = with_stated(view, study, part, wanted.folder(study.name))
             view = with_correctness(view, Path(wanted.launch.results), own)
             runs = frame_of_runs(part, dict(records), study.name)
             analysis = analyse_study(view, runs)

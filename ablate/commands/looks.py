@@ -2,17 +2,18 @@
 
 What to train next follows from the records and the study file alone, so that a sweep that was killed goes on to the
 same end. The looks that were made are written down beside the study's report, and other looks at the same levels are
-refused: looks that are chosen after a look are none.
+refused: looks that are chosen after a look are none. A claim that is stated after a look, or changed, is judged, and
+said to have been stated then: its error holds only where nobody chose it by what was seen.
 """
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.commands.look_stages import Stage, joined, stage_of
-from ablate.commands.study_view import metric_of
+from ablate.commands.study_view import claims_of, metric_of
 from ablate.plan.plan import Plan
 from ablate.plan.study import Study
 from ablate.task.errors import ConfigError
@@ -20,6 +21,8 @@ from ablate.task.identity import digest_of
 
 if TYPE_CHECKING:
     from ablate.execute import Summary
+    from ablate.report.view import StudyView
+    from ablate.task.claim import Claim
     from ablate.task.record import Record
 
 FILE = "looks.json"
@@ -52,7 +55,10 @@ def train_by_looks(
     """
     with_looks = [study for study in plan.studies if study.looks is not None]
     for study in with_looks:
-        check_looks(study, plan.of(study), folder_of(study.name))
+        part, folder = plan.of(study), folder_of(study.name)
+        check_looks(study, part, folder)
+        for name, look in stated_after(study, part, folder).items():
+            say(f"study {study.name}: claim {name} was stated or changed after look {look}, and is marked so")
     told: dict[str, str] = {}
     summaries: list[Summary] = []
     while True:
@@ -94,7 +100,7 @@ def check_looks(study: Study, plan: Plan, folder: Path) -> None:
     """
     header = _header(study, plan)
     for file, held in _looks_at(plan, folder):
-        if header != held:
+        if header != {key: held[key] for key in HEADER}:
             stated = ", ".join(f"{key} {held[key]}" for key in ("looks", "alpha", "margin", "metric"))
             raise ConfigError(
                 f"study {study.name}: seeds: these levels were looked at already, with {stated} ({file}); looks that "
@@ -117,26 +123,66 @@ def looked_at(study: Study, plan: Plan, folder: Path) -> tuple[str, ...]:
     )
 
 
+def stated_after(study: Study, plan: Plan, folder: Path) -> dict[str, int]:
+    """By the id of each claim that was stated, or changed, after looks were made: how many were.
+
+    Raises:
+        ConfigError: What was written down of looks is damaged.
+    """
+    if study.looks is None:
+        return {}
+    files = [held for _, held in _looks_at(plan, folder)]
+    found = {claim.id: min((_after(claim, held) for held in files), default=0) for claim in claims_of(plan)}
+    return {name: look for name, look in found.items() if look}
+
+
+def with_stated(view: "StudyView", study: Study, plan: Plan, folder: Path) -> "StudyView":
+    """A study's view with what :func:`stated_after` says."""
+    return replace(view, stated_after=stated_after(study, plan, folder))
+
+
+def _after(claim: "Claim", held: Mapping[str, Any]) -> int:
+    """After how many looks a claim was stated, by what was written down; files of old do not say so."""
+    known, digest = held.get("claims"), _claim_digest(claim)
+    if known is None or not held["made"]:
+        return 0
+    if "claim" not in known.get(claim.id, {"claim": ""}):
+        return 0
+    after = [entry["after"] for entry in known.values() if entry.get("claim") == digest]
+    return int(min(after, default=held["made"]))
+
+
+def _claim_digest(claim: "Claim") -> str:
+    return digest_of({key: value for key, value in asdict(claim).items() if key not in ("id", "text")})
+
+
 def _looks_at(plan: Plan, folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """How each study is looked at, in this or another folder, whose levels are those of the plan."""
+    """What is written down, in this or another folder, of each study whose levels are those of the plan."""
     settings = _settings_digest(plan)
     for file in sorted(folder.parent.glob(f"*/{FILE}")):
         try:
             held = json.loads(file.read_text(encoding="utf-8"))
-            same, header = held["settings"] == settings, {key: held[key] for key in HEADER}
-        except (OSError, ValueError, KeyError, TypeError):
+            same = held["settings"] == settings
+            entries = list((held.get("claims") or {}).values())
+            if {*HEADER, "made"} - set(held) or not all(isinstance(entry, dict) for entry in entries):
+                raise ValueError
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise ConfigError(f"{file}: is damaged; it holds at which numbers of seeds a study is looked at") from None
         if same:
-            yield file, header
+            yield file, held
 
 
 def write_looks(study: Study, plan: Plan, stage: Stage, folder: Path) -> None:
     """Write down how a study is looked at, and what came of its looks so far."""
     from ablate.report.files import write_text
 
+    late, stated = stated_after(study, plan, folder), {claim.id: _claim_digest(claim) for claim in claims_of(plan)}
     folder.mkdir(parents=True, exist_ok=True)
     levels = {name: {"settled": state, "seeds": count} for name, (state, count) in stage.levels.items()}
-    claims = {name: {"outcome": outcome, "seeds": count} for name, (outcome, count, _) in stage.claims.items()}
+    claims = {
+        name: {"outcome": outcome, "seeds": count, "claim": stated[name], "after": late.get(name, 0)}
+        for name, (outcome, count, _) in stage.claims.items()
+    }
     held = _header(study, plan) | {"made": stage.looks, "levels": levels, "claims": claims}
     text = json.dumps(held, indent=1, ensure_ascii=False)
     write_text(folder / FILE, text + "\n")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ablate.commands.answers import print_json, said_aside, study_answers
 from ablate.commands.kept_records import records_in, with_correctness, with_kept
 from ablate.commands.look_stages import counted_plan
-from ablate.commands.looks import looked_at
+from ablate.commands.looks import looked_at, with_stated
 from ablate.commands.study_folders import Words, changed_studies, folder_names, words_of
 from ablate.commands.study_view import checked_plan
 from ablate.plan.compose import AnyComposer, sources
@@ -84,7 +84,8 @@ def print_studies(wanted: StudyRequest) -> None:
     for study in wanted.plan.studies:
         if study.factors:
             part = wanted.plan.of(study)
-            print_report(view_of(study, part, command=""), frame_of_runs(part, records))
+            view = with_stated(view_of(study, part, command=""), study, part, wanted.folder(study.name))
+            print_report(view, frame_of_runs(part, records))
 
 
 def report_studies(wanted: StudyRequest, *, as_json: bool = False) -> None:
@@ -247,6 +248,7 @@ def write_study(
         command=command,
         estimate=sum(estimates) if trained and len(estimates) == len(trained) else None,
     )
+    view = with_stated(view, study, plan, out)
     view = with_correctness(view, results, {record.digest: record for record in own})
     return write_report(
         replace(view, notices=(*notices, *view.notices), **found_by),

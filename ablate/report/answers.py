@@ -53,7 +53,8 @@ def answers(view: StudyView, analysis: "StudyAnalysis", summary: "pd.DataFrame")
       ``undecided``), ``evidence``, ``needed``, ``n``, ``p``, ``p_against``; of a claim over other factors ``over``
       (their paths), ``parts`` (``part`` and the same of each of their levels), ``holds_on`` (of how many at least); of
       a study that adds seeds look by look ``course``: of each look ``seeds``, ``levels`` that had so many, ``outcome``,
-      ``p`` and ``p_against`` (over all looks up to it)
+      ``p`` and ``p_against`` (over all looks up to it), and ``stated_after``: how many looks had been made when it was
+      stated or changed
 
     Args:
         view: The study.
@@ -94,6 +95,7 @@ def answers(view: StudyView, analysis: "StudyAnalysis", summary: "pd.DataFrame")
             | {key: getattr(verdict, key) for key in VERDICT}
             | {
                 "course": verdict.course,
+                "stated_after": verdict.stated_after,
                 "over": list(verdict.claim.over),
                 "holds_on": verdict.holds_on,
                 "parts": [

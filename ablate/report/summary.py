@@ -52,6 +52,7 @@ def analyse_study(view: StudyView, runs: pd.DataFrame) -> "StudyAnalysis":
         families={factor.path: factor.family for factor in view.factors},
         correction=view.correction,
         looks=view.looks,
+        stated_after=view.stated_after,
         kept=view.kept,
     )
 

@@ -100,6 +100,8 @@ class StudyView:
     """The baseline's differences from the default configuration: dotted path to value."""
     looks: "Looks | None" = None
     """Where seeds were added look by look."""
+    stated_after: Mapping[str, int] = field(default_factory=dict)
+    """By the id of each claim that was stated after looks were made: how many were."""
     correction: "Correction" = "max-t"
     """The correction of the comparisons with the baseline."""
     primary: str = ""

@@ -8,9 +8,12 @@ import pytest
 
 from ablate.analyse import sequential, sign_flip
 from ablate.commands.look_stages import stage_of
-from ablate.commands.looks import FILE, looked_at, train_by_looks
+from ablate.commands.looks import FILE, looked_at, stated_after, train_by_looks, with_stated
 from ablate.commands.studies import named, order
+from ablate.commands.study_view import view_of
 from ablate.execute import Summary
+from ablate.report import analyse_study
+from ablate.report.joined_runs import frame_of_runs
 from ablate.task.errors import ConfigError
 from ablate.task.record import Measurement, Record, Result
 
@@ -114,10 +117,8 @@ def test_claims_go_on_when_levels_are_settled_and_killed_ten_times_come_to_the_s
     effects = {"3": -0.030, "4": -0.0260, "5": 0.0}
     whole, held = killed_and_not(with_claims, tmp_path, effects, 2)
     assert {level["seeds"] for level in held["levels"].values()} == {10}
-    assert held["claims"] == {
-        "kernel-rise": {"outcome": "supported", "seeds": 16},
-        "kernel-best": {"outcome": "supported", "seeds": 10},
-    }
+    found = {name: (one["outcome"], one["seeds"], one["after"]) for name, one in held["claims"].items()}
+    assert found == {"kernel-rise": ("supported", 16, 0), "kernel-best": ("supported", 10, 0)}
     trained = [point.setting.label for point in with_claims.plan.points if point.run.digest in whole.records]
     assert {label: trained.count(label) for label in effects} == {"3": 16, "4": 16, "5": 10}
     (one,) = with_claims.plan.studies
@@ -136,6 +137,50 @@ def test_other_looks_at_what_was_looked_at_are_refused(study, tmp_path):
     (study.folder("pooling") / FILE).write_text("{")
     with pytest.raises(ConfigError, match="is damaged"):
         Trainer().sweep(study, tmp_path)
+
+
+def test_a_claim_that_is_stated_or_changed_after_a_look_is_marked_for_good(with_claims, tmp_path):
+    (one,) = with_claims.plan.studies
+    rise, best = one.claims
+    effects = {"3": -0.030, "4": -0.0260, "5": 0.0}
+
+    def stating(*claims):
+        study = one.model_copy(update={"claims": claims})
+        points = tuple(replace(point, study=study) for point in with_claims.plan.points)
+        return replace(with_claims, plan=replace(with_claims.plan, studies=(study,), points=points))
+
+    def late(wanted):
+        (study,) = wanted.plan.studies
+        return stated_after(study, wanted.plan, wanted.folder("kernel_size"))
+
+    trainer = Trainer(effects)
+    assert late(stating(best, rise)) == {}, "no look was made yet"
+    trainer.sweep(stating(best), tmp_path)
+    file = with_claims.folder("kernel_size") / FILE
+    made = json.loads(file.read_text())["made"]
+    assert late(stating({**best, "text": "In other words."})) == {}
+    assert late(stating({**best, "margin": 0.001}, rise)) == {"kernel-best": made, "kernel-rise": made}
+
+    _, said = trainer.sweep(stating(best, rise), tmp_path)
+    assert said[0] == f"study kernel_size: claim kernel-rise was stated or changed after look {made}, and is marked so"
+    held = json.loads(file.read_text())
+    assert held["made"] == made + 1, "it has added seeds"
+    assert late(stating(best, rise)) == {"kernel-rise": made}, "the later look changes nothing"
+    assert late(stating(best, {**rise, "id": "other"})) == {"other": made}
+
+    (study,) = stating(best, rise).plan.studies
+    plan = stage_of(study, stating(best, rise).plan, trainer.records).counted
+    view = with_stated(view_of(study, plan, command=""), study, plan, with_claims.folder("kernel_size"))
+    runs = frame_of_runs(plan, trainer.records, "kernel_size")
+    verdicts = {verdict.claim.id: verdict for verdict in analyse_study(view, runs).verdicts}
+    assert f"after look {made}, and not corrected for what was seen" in verdicts["kernel-rise"].evidence
+    assert (verdicts["kernel-rise"].stated_after, verdicts["kernel-best"].stated_after) == (made, 0)
+    assert "exploratory" not in verdicts["kernel-best"].evidence
+
+    for entry in held["claims"].values():  # a file that was written before such claims were marked
+        del entry["claim"], entry["after"]
+    file.write_text(json.dumps(held))
+    assert late(stating(best, rise)) == {}
 
 
 def test_a_number_of_seeds_after_looks_is_told_as_such(study, tmp_path):
