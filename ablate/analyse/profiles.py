@@ -2,9 +2,11 @@
 
 Agarwal et al. 2021, *Deep Reinforcement Learning at the Edge of the Statistical Precipice* (run-score distributions,
 after Dolan and Moré 2002): of several tasks, such as data sets, each counts alike. A run that diverged does better than
-no value. The band is Wilson's of each value by itself, of all runs together, instead of the sources' percentile
-bootstrap, which says [1, 1] where all runs do better; of tasks that differ it is a little too long. Scores of several
-tasks must be on one scale. (Dolan and Moré's own form, of ratios to the best, needs many tasks and positive costs.)
+no value. The band is Wilson's of each value by itself, instead of the sources' percentile bootstrap, which says [1, 1]
+where all runs do better. As K tasks count alike, it is that of K^2 / sum(1 / n) runs, n being a task's: of all that
+there are where tasks have equally many, of fewer where some have few. Of tasks that differ it is a little too long.
+Scores of several tasks must be on one scale. (Dolan and Moré's own form, of ratios to the best, needs many tasks and
+positive costs.)
 """
 
 from collections.abc import Sequence
@@ -64,17 +66,17 @@ def performance_profiles(
     labels = dict.fromkeys(level.label for panel in panels for level in panel.levels)
     found = []
     for label in labels:
-        shares, n = [], 0
+        shares, counts = [], list[int]()
         for panel in panels:
             for row in (row for row, level in enumerate(panel.levels) if level.label == label):
                 scores = panel.values[row][np.isfinite(panel.values[row])] * metric.sign
                 ended = len(scores) + int(panel.diverged[row].sum())
                 if ended:
                     shares.append((scores > at[:, None] * metric.sign).sum(axis=1) / ended)
-                    n += ended
-        if n:
-            share = np.mean(shares, axis=0)
+                    counts.append(ended)
+        if counts:
+            share, n = np.mean(shares, axis=0), len(counts) ** 2 / sum(1 / count for count in counts)
             ends = [wilson(float(one) * n, n) for one in share]
             low, high = (tuple(end) for end in zip(*ends, strict=True))
-            found.append(Profile(label, n, tuple(at.tolist()), tuple(share.tolist()), low, high))
+            found.append(Profile(label, sum(counts), tuple(at.tolist()), tuple(share.tolist()), low, high))
     return tuple(found)

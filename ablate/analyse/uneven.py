@@ -77,12 +77,12 @@ def _skewness(values: Floats) -> Floats:
     return np.asarray(g1 * math.sqrt(n * (n - 1)) / (n - 2), dtype=np.float64)
 
 
-def wilson(count: float, of: int) -> tuple[float, float]:
+def wilson(count: float, of: float) -> tuple[float, float]:
     """Wilson's 95 % interval of a share (Wilson 1927, *JASA* 22).
 
     Args:
         count: how many, 0 to ``of``; what counts half makes it no whole number.
-        of: at least 1.
+        of: at least 1; that of an average of shares may be no whole number.
     """
     z2 = float(special.ndtri(0.5 + CONFIDENCE / 2)) ** 2
     middle, half = count + z2 / 2, math.sqrt(z2 * (count * (of - count) / of + z2 / 4))

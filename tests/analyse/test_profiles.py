@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from statsmodels.stats.proportion import proportion_confint
 
 from ablate.analyse import AnalysisError
 from ablate.analyse.profiles import performance_profiles
@@ -34,6 +35,19 @@ def test_shares_of_several_tasks_are_rliables(make_runs, rliable):
         assert all(np.diff(profile.share) <= 0)
         assert all(low < high for low, high in zip(profile.low, profile.high, strict=True))
         assert np.array(profile.low) == pytest.approx(np.minimum(profile.low, profile.share))
+
+
+def test_a_task_with_few_runs_makes_the_band_as_wide_as_the_share_strays(make_runs):
+    rng, counts = np.random.default_rng(4), (40, 4)
+    names = {(data, 1): list(rng.random(n)) + [None] * (40 - n) for data, n in enumerate(counts)}
+    runs = make_runs(names, factor="data x lr")
+    (profile,) = performance_profiles(runs, metric=M["test_acc"], factor="lr", over=["data"])
+    assert profile.n == 44
+    drawn = np.mean([rng.binomial(n, 0.5, 200_000) / n for n in counts], axis=0)
+    effective = 0.25 / drawn.var()  # as many runs of one task stray so far
+    for share, *band in zip(profile.share, profile.low, profile.high, strict=True):
+        wanted = proportion_confint(share * effective, effective, method="wilson")
+        assert band == pytest.approx(wanted, abs=0.005)
 
 
 def test_less_may_be_better_and_a_diverged_run_is_never(make_runs, rliable):
