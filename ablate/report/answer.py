@@ -1,32 +1,40 @@
-"""The answer of a study: for each factor one sentence that a person can repeat.
+"""The answer of a study: for each factor a few short sentences that a person can repeat.
 
-It says which level is the best, which levels cannot be told from it, by how much they beat the baseline, how many seeds
-are behind it, and whether the best lies at the edge of what was tried.
+They say which levels beat the baseline and by how much, or that none is shown to; which is the best, or between which
+that is open; which are worse; how many seeds are behind it; whether the best lies at the edge of what was tried; and
+where another metric comes to another verdict.
+
+A size in a sentence is the lead of the level that is named as ahead, or how far one is behind: it is never negative,
+and its interval has the same direction. In tables a difference is level minus baseline.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ablate.report.numbers import interval, number, separator, signed
+from ablate.report.numbers import interval, number, separator
 from ablate.report.view import FactorView, StudyView
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ablate.analyse import Best, StudyAnalysis
+    from ablate.task.metric import Metric
 
 MOST_NAMED = 6
 """Levels that a sentence lists; of more it gives the number."""
 MOST_COMBINED = 3
 """The same for levels that are combinations, whose names are long."""
 
+MOST_OTHERS = 2
+"""Further metrics whose other verdicts are told; of more only the names."""
+
 Row = Mapping[Any, Any]
-"""One level in the primary metric, as :func:`ablate.report.summary.summarise` has it."""
+"""One level in one metric, as :func:`ablate.report.summary.summarise` has it."""
 
 
 def study_answer(view: StudyView, levels: "pd.DataFrame", analysis: "StudyAnalysis") -> list[str]:
-    """One sentence for each factor with at least two levels, in the study's order, about the primary metric.
+    """One text for each factor with at least two levels, in the study's order, about the primary metric.
 
     Args:
         view: The study.
@@ -34,21 +42,37 @@ def study_answer(view: StudyView, levels: "pd.DataFrame", analysis: "StudyAnalys
         analysis: The analysis of the same runs.
 
     Returns:
-        Sentences that start with the factor's name; empty: no factor has two levels.
+        Texts that start with the factor's name; empty: no factor has two levels.
     """
     return [text for factor in view.factors if (text := factor_answer(view, factor, levels, analysis))]
 
 
 def factor_answer(view: StudyView, factor: FactorView, levels: "pd.DataFrame", analysis: "StudyAnalysis") -> str:
-    """The sentence about one factor; empty: it has fewer than two levels. Arguments: see :func:`study_answer`."""
-    own = levels[(levels["factor"] == factor.path) & (levels["metric"] == view.metric.name)]
+    """The text about one factor; empty: it has fewer than two levels. Arguments: see :func:`study_answer`."""
+    found = {metric.name: _outcome(factor, metric, levels, analysis) for metric in view.metrics}
+    main = found[view.metric.name]
+    if not isinstance(main, _Outcome):
+        return f"{factor.title}: {main}." if main else ""
+    others = [other for other in found.values() if isinstance(other, _Outcome) and other.contradicts(main)]
+    parts = [f"{factor.title}: {main.text()}"]
+    parts += [f"By {other.metric.title} the verdict differs: {other.against(main)}." for other in others[:MOST_OTHERS]]
+    if len(others) > MOST_OTHERS:
+        more = ", ".join(other.metric.title for other in others[MOST_OTHERS:])
+        parts.append(f"By {more} it differs, too: see the tables.")
+    return " ".join(parts)
+
+
+def _outcome(
+    factor: FactorView, metric: "Metric", levels: "pd.DataFrame", analysis: "StudyAnalysis"
+) -> "_Outcome | str":
+    """What was found of one factor in one metric, or why nothing; empty: the factor has fewer than two levels."""
+    own = levels[(levels["factor"] == factor.path) & (levels["metric"] == metric.name)]
     rows = {str(row["label"]): row for row in own.sort_values("order", kind="stable").to_dict("records")}
     if len(rows) < 2:
         return ""
-    best = next((b for b in analysis.best if b.factor == factor.path and b.metric == view.metric.name), None)
+    best = next((b for b in analysis.best if b.factor == factor.path and b.metric == metric.name), None)
     silent = _silence(rows, best)
-    said = silent or _Sentence(view, factor, rows, best).text() if best is not None else silent
-    return f"{factor.title}: {said}."
+    return silent if silent or best is None else _Outcome(factor, metric, rows, best)
 
 
 def _silence(rows: Mapping[str, Row], best: "Best | None") -> str:
@@ -64,123 +88,150 @@ def _silence(rows: Mapping[str, Row], best: "Best | None") -> str:
     return "nothing can be said yet, as too few runs are complete"
 
 
-class _Sentence:
-    """The parts of the sentence about one factor that has a best level."""
+class _Outcome:
+    """What was found of one factor in one metric, where a level has the best mean."""
 
-    def __init__(self, view: StudyView, factor: FactorView, rows: Mapping[str, Row], best: "Best") -> None:
-        self._factor, self._rows, self._best = factor, rows, best
-        self._metric = view.metric
-        self._top = rows[best.best]
+    def __init__(self, factor: FactorView, metric: "Metric", rows: Mapping[str, Row], best: "Best") -> None:
+        self.metric, self._factor, self._rows, self._best = metric, factor, rows, best
         baselines = [label for label, row in rows.items() if row["is_baseline"]]
-        self._baseline = baselines[0] if len(baselines) == 1 and len(rows) > 1 else ""
+        self._baseline = baselines[0] if len(baselines) == 1 else ""
         self._alike = [label for label in rows if label in best.indistinguishable]
+        compared = [label for label in rows if label != self._baseline and not _absent(rows[label]["difference"])]
+        self._better = [label for label in compared if self._standing(label) == "better"]
+        self._worse = [label for label in compared if self._standing(label) == "worse"]
+        self._open = [label for label in compared if label not in (*self._better, *self._worse)]
         ranked = [int(row["n"]) for label, row in rows.items() if label not in best.left_out]
         shared = f" on the {best.n} seeds that all levels share" if set(ranked) != {best.n} else ""
-        self._best_mean = f"the best mean{shared}"
+        self._best_mean = f"The best mean{shared} is that of {best.best}"
 
     def text(self) -> str:
-        """What is best, and where it lies."""
-        where = self._edge()
-        return "; ".join(part for part in (self._found(), where, self._left_out()) if part)
+        """What beats the baseline, what is the best, and where it lies, in sentences."""
+        left = list(self._best.left_out)
+        parts = [*self._found(), f"Not ranked for lack of runs: {self._names(left)}" if left else "", *self._edge()]
+        return " ".join(f"{part}." for part in parts if part)
 
-    def _found(self) -> str:
-        best, baseline, metric = self._best.best, self._baseline, self._metric.title
-        others = [label for label in self._alike if label != baseline]
-        if len(self._alike) == len(self._rows) + len(self._best.left_out) > 2:
-            told = f"none of the {len(self._alike)} levels can be told from the others in {metric}"
-        elif len(self._alike) > 1:
-            told = f"{self._names(self._alike)} cannot be told apart in {metric}"
-        else:
-            told = f"{best} is the best in {metric}"
-        if not baseline or (_absent(self._top["difference"]) and best != baseline):
-            return f"{told}; {self._mean(best)}"
-        if best == baseline:
-            return self._baseline_is_best(told)
-        if self._standing(best) != "better":
-            return f"{told}; {self._lead(best)}, is not shown to beat the baseline, {baseline}{self._needed()}"
-        if baseline not in self._alike and all(self._standing(label) == "better" for label in others):
-            if len(others) == 1:
-                return f"{best} beats {baseline} by {self._size(best)} {self._details(best)} in {metric}"
-            sizes = sorted(abs(float(self._rows[label]["difference"])) for label in others)
-            return (
-                f"{self._names(self._alike)} cannot be told apart and beat {baseline} by "
-                f"{self._span(sizes)} in {metric}; {self._best_mean} is that of {best} {self._signed(best)}"
-            )
-        return f"{told}; {self._lead(best)}, beats the baseline, {baseline}"
+    def contradicts(self, other: "_Outcome") -> bool:
+        """Whether what this metric decides of some level, another metric does not, or decides otherwise."""
+        if any(other._standing(label) != self._standing(label) for label in (*self._better, *self._worse)):
+            return True
+        return self._best.best not in other._alike and other._best.best not in self._alike
 
-    def _baseline_is_best(self, told: str) -> str:
-        best = self._best.best
-        ranked = [label for label in self._rows if label != best and not _absent(self._rows[label]["difference"])]
-        if len(self._alike) > 1 or not ranked:
-            return f"{told}; {self._best_mean} is that of the baseline, {self._mean(best, named=best)}"
-        sign = self._metric.sign
-        nearest = max(ranked, key=lambda label: sign * float(self._rows[label]["difference"]))
-        worse = all(self._standing(label) == "worse" for label in ranked)
-        rest = "every other level is worse, the nearest to it" if worse else "the other level nearest to it"
-        rest = f"{rest} is the level {nearest} {self._signed(nearest)}"
-        return f"the baseline, {best}, is the best in {self._metric.title}; {rest}"
+    def against(self, other: "_Outcome") -> str:
+        """What it decides where it contradicts another metric."""
+        parts = []
+        for labels, verb in ((self._better, "better"), (self._worse, "worse")):
+            if unlike := [label for label in labels if other._standing(label) != self._standing(label)]:
+                of, verb = f"than the baseline ({self._baseline})", f"{'is' if len(unlike) == 1 else 'are'} {verb}"
+                parts.append(f"{self._names(unlike)} {verb} {of} {self._by(unlike)}")
+        return "; ".join(parts) or f"the best is {self._best.best}, not {other._best.best}"
 
-    def _lead(self, label: str) -> str:
-        return f"{self._best_mean}, that of {label} {self._signed(label)}"
+    def _found(self) -> list[str]:
+        if not self._baseline or (self._best.best != self._baseline and _absent(self._row["difference"])):
+            return self._without_baseline()
+        worse = f"Worse: {self._names(self._worse)}, {self._by(self._worse)}" if self._worse else ""
+        if self._better:
+            return [*self._some_better(), worse, f"Undecided: {self._names(self._open)}" if self._open else ""]
+        return [*self._none_better(), worse] if self._open else self._all_worse()
 
-    def _mean(self, label: str, named: str = "") -> str:
-        row = self._rows[label]
+    def _without_baseline(self) -> list[str]:
+        best, row = self._best.best, self._row
         ends = interval(row["interval_low"], row["interval_high"], row["digits"])
-        said = f"{number(row['mean'], row['digits'])}, 95 % interval {ends}, {self._seeds(int(row['n']))}"
-        return f"{named} ({said})" if named else f"{self._best_mean} is that of {label} ({said})"
+        mean = f"{number(row['mean'], row['digits'])} (95 % interval {ends}, {_seeds(row['n'])})"
+        if len(self._alike) == 1:
+            return [f"{best} is the best in {self.metric.title}, with a mean of {mean}"]
+        return [f"which of {self._rivals()} is the best in {self.metric.title} is open", f"{self._best_mean}, {mean}"]
 
-    def _signed(self, label: str) -> str:
-        row = self._rows[label]
-        return f"({signed(row['difference'], row['digits'])}, {self._certainty(row)})"
+    def _some_better(self) -> list[str]:
+        best, better, rivals = self._best.best, self._better, len(self._alike) > 1
+        if better == [best] and not rivals and len(self._rows) > 2:
+            told = f"{best} is the best in {self.metric.title}: it beats the baseline ({self._baseline}) "
+            return [told + self._by(better)]
+        verb = "beats" if len(better) == 1 else "beat"
+        told = (
+            f"{self._names(better)} {verb} the baseline ({self._baseline}) in {self.metric.title}, {self._by(better)}"
+        )
+        if len(self._rows) == 2:
+            return [told]
+        which = self._best_mean if rivals else f"The best is {best}"
+        lead = "" if better == [best] else f"{which}, which {self._against_baseline(best)}"
+        return [told, lead, f"Which of {self._rivals()} is the best is open" if rivals else ""]
 
-    def _details(self, label: str) -> str:
-        return f"({self._certainty(self._rows[label])})"
+    def _none_better(self) -> list[str]:
+        best, metric = self._best.best, self.metric.title
+        near = best if best in self._open else max(self._open, key=self._lead)
+        if len(self._rows) == 2:
+            told = f"whether {near} or the baseline ({self._baseline}) is better in {metric} is open"
+            return [f"{told}: {near} {self._against_baseline(near)}"]
+        told = f"no level is shown to beat the baseline ({self._baseline}) in {metric}"
+        if near == best:
+            return [told, f"{self._best_mean}, which {self._against_baseline(best)}"]
+        return [told, f"{self._best_mean}; next to it, {near} {self._against_baseline(near)}"]
 
-    def _certainty(self, row: Row) -> str:
-        ends = interval(row["difference_low"], row["difference_high"], row["digits"])
-        return f"95 % interval {ends}, {self._seeds(int(row['pairs']))}"
+    def _all_worse(self) -> list[str]:
+        near = max(self._worse, key=self._lead)
+        behind, metric = self._by([near]), self.metric.title
+        if len(self._rows) == 2:
+            return [f"the baseline ({self._baseline}) beats {near} in {metric}, {behind}"]
+        told = f"the baseline ({self._baseline}) is the best in {metric}: every other level is worse"
+        return [f"{told}, the nearest, {near}, {behind}"]
 
-    def _size(self, label: str) -> str:
-        row = self._rows[label]
-        return number(abs(float(row["difference"])), row["digits"])
-
-    def _span(self, sizes: Sequence[float]) -> str:
-        low, high = (number(size, self._top["digits"]) for size in (sizes[0], sizes[-1]))
-        return low if low == high else f"{low} to {high}"
+    @property
+    def _row(self) -> Row:
+        return self._rows[self._best.best]
 
     def _standing(self, label: str) -> str:
-        standing = self._rows[label]["standing"]
+        standing = self._rows[label]["standing"] if label in self._rows else ""
         return standing if isinstance(standing, str) else ""
 
-    def _needed(self) -> str:
-        return f" (about {self._top['needed']} seeds would settle it)" if self._top["needed"] else ""
+    def _lead(self, label: str) -> float:
+        """How far a level is better than the baseline; negative: worse."""
+        return self.metric.sign * float(self._rows[label]["difference"])
 
-    @staticmethod
-    def _seeds(count: int) -> str:
-        return f"{count} seed{'' if count == 1 else 's'}"
+    def _against_baseline(self, label: str) -> str:
+        row = self._rows[label]
+        needed = f"; about {row['needed']} seeds would settle it" if row["needed"] and label in self._open else ""
+        if not number(abs(self._lead(label)), row["digits"]).strip("0."):
+            return f"ties with the baseline ({self._certainty(label)}{needed})"
+        verb = "leads" if self._lead(label) > 0 else "trails"
+        return f"{verb} the baseline {self._by([label], needed)}"
 
-    def _left_out(self) -> str:
-        left = self._best.left_out
-        if not left:
-            return ""
-        verb = "is" if len(left) == 1 else "are"
-        return f"{self._names(list(left))} {verb} not ranked for lack of runs"
+    def _by(self, labels: Sequence[str], more: str = "") -> str:
+        """How far levels lead the baseline, or how far they trail it: never negative, nor against its interval."""
+        digits = self._rows[labels[0]]["digits"]
+        sizes = [number(size, digits) for size in sorted(abs(self._lead(label)) for label in labels)]
+        if len(labels) == 1:
+            return f"by {sizes[0]} ({self._certainty(labels[0])}{more})"
+        return f"by {sizes[0]}" if sizes[0] == sizes[-1] else f"by {sizes[0]} to {sizes[-1]}"
+
+    def _certainty(self, label: str) -> str:
+        """The interval of a lead, or of how far a level trails, and the seeds behind it."""
+        row = self._rows[label]
+        sign = self.metric.sign if self._lead(label) >= 0 else -self.metric.sign
+        low, high = row["difference_low"], row["difference_high"]
+        ends = interval(low, high, row["digits"]) if sign > 0 else interval(_minus(high), _minus(low), row["digits"])
+        return f"95 % interval {ends}, {_seeds(row['pairs'])}"
+
+    def _rivals(self) -> str:
+        """The levels among which the best is."""
+        every = len(self._alike) == len(self._rows) + len(self._best.left_out) > 2
+        return f"the {len(self._alike)} levels" if every else self._names(self._alike)
 
     def _names(self, labels: Sequence[str]) -> str:
         """Levels as words: a run of neighbours on an axis by its ends."""
-        places = [list(self._rows).index(label) for label in labels]
-        if self._factor.ordered and len(labels) > 2 and places == list(range(places[0], places[-1] + 1)):
+        places = [list(self._rows).index(label) for label in labels if label in self._rows]
+        if self._factor.ordered and len(labels) > 2 and places == list(range(places[0], places[0] + len(labels))):
             return f"{labels[0]} to {labels[-1]}"
         if len(labels) > (MOST_NAMED if separator(labels) == ", " else MOST_COMBINED):
-            others = len(labels) - 1
-            return f"{self._best.best} and {others} other levels"
+            first = self._best.best if self._best.best in labels else labels[0]
+            return f"{first} and {len(labels) - 1} other levels"
         return separator(labels).join(labels[:-1]) + " and " + labels[-1] if len(labels) > 1 else labels[0]
 
-    def _edge(self) -> str:
+    def _edge(self) -> list[str]:
         """Where the best, or a level that may be, lies at the end of what was tried."""
+        if len(self._rows) == 2 and self._open:
+            return []  # any of two is at the edge
         values = {label: _numbers(row["level"]) for label, row in self._rows.items()}
-        parts = self._best.best.split(", ")
-        own = values[self._best.best]
+        parts, own = self._best.best.split(", "), values[self._best.best]
         ends = []
         for place, value in enumerate(own):
             tried = [found[place] for found in values.values() if len(found) == len(own)]
@@ -188,14 +239,23 @@ class _Sentence:
                 continue
             known = [other for other in tried if other is not None]
             if value in (min(known), max(known)):
-                name = parts[place] if len(own) > 1 and len(parts) == len(own) else self._best.best
+                named = len(own) > 1 and len(parts) == len(own)
+                which = f"Of the best mean, {parts[place]}" if named else f"The best mean, {self._best.best},"
                 beyond = "larger" if value == max(known) else "smaller"
-                ends.append(f"{name} is the edge of the range: try {beyond} values")
+                ends.append(f"{which} is at the edge of the range: try {beyond} values")
         if ends or not self._factor.ordered:
-            return "; ".join(ends)
+            return ends
         by_size = sorted(self._rows, key=lambda label: float(values[label][0] or 0.0))
         near = [label for label in (by_size[0], by_size[-1]) if label in self._alike]
-        return f"the edge of the range, {near[0]}, is among them" if len(near) == 1 else ""
+        return [f"{near[0]}, at the edge of the range, may be the best, too"] if len(near) == 1 else []
+
+
+def _seeds(count: Any) -> str:
+    return f"{int(count)} seed{'' if int(count) == 1 else 's'}"
+
+
+def _minus(value: Any) -> Any:
+    return value if _absent(value) else -float(value)
 
 
 def _numbers(level: Any) -> list[float | None]:

@@ -31,7 +31,8 @@ def answers(view: StudyView, analysis: "StudyAnalysis", summary: "pd.DataFrame")
     """The answers of one study.
 
     - ``study``, ``question``, ``command`` (what trains and reports it), ``notices``, ``warnings``
-    - ``answer``: the sentences of :mod:`ablate.report.answer`, one a factor
+    - ``answer``: what :mod:`ablate.report.answer` says, a text a factor; a size in it is how far the level that is
+      named leads or trails, never negative, and its interval has the same direction
     - ``metrics``: by name ``goal`` (``max``: higher is better), ``label``, ``unit``, ``low``, ``high``, ``split``
     - ``factors``: by dotted path ``label``, ``levels`` and ``best``
     - a level: ``level``, ``label``, ``is_baseline``, ``runs`` (``complete``, ``diverged``, ``failed``, ``missing``,
@@ -39,9 +40,11 @@ def answers(view: StudyView, analysis: "StudyAnalysis", summary: "pd.DataFrame")
     - a level's metric: ``n``, ``mean``, ``sd``, ``median``, ``iqm`` (of the middle half), ``min``, ``max``,
       ``interval`` (95 % of the mean), ``sampling_sd`` (of the mean, on as many other samples), ``difference`` (from the
       baseline; null at the baseline)
-    - a difference: ``n`` (pairs), ``value``, ``interval`` (95 %, by itself), ``simultaneous`` (95 %, of all levels
-      together), ``with_samples`` (95 %, by itself, for other seeds and other samples; null where it was not kept which
-      samples runs get right), ``samples`` (their number), ``p`` (by itself), ``p_corrected`` (of all levels together),
+    - a difference: ``n`` (pairs), ``value`` (level minus baseline in the metric's own unit, so that for a loss a
+      negative one is better; all its intervals have the same direction), ``interval`` (95 %, by itself),
+      ``simultaneous`` (95 %, of all levels together), ``with_samples`` (95 %, by itself, for other seeds and other
+      samples; null where it was not kept which samples runs get right), ``samples`` (their number), ``p`` (by itself),
+      ``p_corrected`` (of all levels together),
       ``standing`` (``better``, ``worse``, ``undecided``), ``needed`` (seeds that would settle it), ``correlation`` (of
       runs with the same seed), ``p_better`` (how often a run does better than the baseline's with the same seed),
       ``p_better_interval`` (95 %, by itself), ``e`` and ``told_open_ended`` (evidence that holds whenever seeds are

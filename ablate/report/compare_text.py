@@ -38,8 +38,8 @@ def agreement(found: RunComparison) -> str:
         parts.append(f"{_runs(found.otherwise)} ended otherwise, in {unlike} of {settings} settings.")
     for row in found.pooled.to_dict("records"):
         if row["standing"] in ("better", "worse"):
-            difference = f"{row['difference']:+.4g} [{row['difference_low']:.4g}, {row['difference_high']:.4g}]"
-            parts.append(f"{row['metric']} is {row['standing']} over all settings by {difference}.")
+            difference, ends, _ = _difference(row, numbers.DIGITS)
+            parts.append(f"{row['metric']} is {row['standing']} over all settings (difference {difference} {ends}).")
     for metric, rows in table.groupby("metric", sort=False):
         counts = rows["standing"].value_counts()
         told = [f"{word} in {counts[word]}" for word in ("better", "worse") if counts.get(word)]

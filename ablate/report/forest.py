@@ -85,7 +85,7 @@ def _row(ax: "Axes", y: float, row: Mapping[Any, Any], metric: Metric) -> None:
     value = float(row["difference"])
     left, right = ax.get_xlim()
     if not left <= value <= right and np.isfinite(value):
-        _off_scale(ax, y, value, color)
+        _off_scale(ax, y, signed(value, int(row["digits"])), color, left=value < left)
     elif np.isfinite(value):
         ends = within_difference(metric, [row["difference_low"], row["difference_high"]])
         if np.isfinite(ends).all():
@@ -95,16 +95,15 @@ def _row(ax: "Axes", y: float, row: Mapping[Any, Any], metric: Metric) -> None:
     ax.text(1.02, y, verdict, transform=ax.get_yaxis_transform(), ha="left", va="center", color=INK, fontsize=6.5)
 
 
-def _off_scale(ax: "Axes", y: float, value: float, color: str) -> None:
+def _off_scale(ax: "Axes", y: float, text: str, color: str, *, left: bool) -> None:
     """An arrow at the edge, with the number, for a difference that would press the others together."""
-    left = value < 0
     edge = 0.02 if left else 0.98
     across = ax.get_yaxis_transform()
     ax.plot([edge], [y], "<" if left else ">", color=color, ms=3.6, transform=across, clip_on=False, zorder=4)
     ax.text(
         edge + (0.03 if left else -0.03),
         y,
-        signed(value, 3),
+        text,
         transform=across,
         ha="left" if left else "right",
         va="center",

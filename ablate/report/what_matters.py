@@ -1,7 +1,8 @@
 """What matters most, in the metric's own unit: what each factor can gain over the baseline, and what it can cost.
 
 A share of the variance would depend on which levels were tried: a learning rate of 0 among them makes everything else
-look small. What the best level gains does not.
+look small. What the best level gains does not. A difference that is undecided ranks below every decided one, however
+large it looks.
 """
 
 from collections.abc import Mapping
@@ -24,6 +25,8 @@ class Effect:
     """Difference with its sign."""
     interval: str
     """95 %."""
+    decided: bool
+    """Whether it is told from no difference."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Matter:
 
 @dataclass(frozen=True)
 class Matters:
-    """All factors of a study, the one with the largest gain first."""
+    """All factors of a study: decided gains first, then decided costs, then what is undecided; each by size."""
 
     factors: tuple[Matter, ...]
     heads: tuple[str, str]
@@ -59,30 +62,44 @@ def what_matters(view: StudyView, levels: "pd.DataFrame", runs: "pd.DataFrame") 
     rows = levels[(levels["metric"] == view.metric.name) & ~levels["is_baseline"] & levels["difference"].notna()]
     sign, found = view.metric.sign, []
     for factor in view.factors:
-        own = sorted(
-            rows[rows["factor"] == factor.path].to_dict("records"), key=lambda row: sign * float(row["difference"])
-        )
+        own = rows[rows["factor"] == factor.path].to_dict("records")
         if own:
-            gain, cost = sign * float(own[-1]["difference"]), sign * float(own[0]["difference"])
-            best, worst = (
-                _effect(row) if wanted else None for row, wanted in ((own[-1], gain > 0), (own[0], cost < 0))
-            )
-            found.append((max(gain, 0.0), -min(cost, 0.0), Matter(factor.name, best, worst)))
+            sides = [_most(own, sign, "better"), _most(own, -sign, "worse")]
+            effects = [_effect(row) if size > 0 else None for size, row in sides]
+            decided = [
+                size if effect and effect.decided else 0.0 for (size, _), effect in zip(sides, effects, strict=True)
+            ]
+            found.append(((*decided, *(max(size, 0.0) for size, _ in sides)), Matter(factor.name, *effects)))
     if len(found) < 2:
         return None
-    found.sort(key=lambda one: (-one[0], -one[1]))
+    matters = [matter for _, matter in sorted(found, key=lambda one: one[0], reverse=True)]
     return Matters(
-        tuple(matter for *_, matter in found),
+        tuple(matters),
         ("best level against the baseline", "worst level against the baseline"),
-        f"Differences in {view.metric.title} with 95 % intervals (of all levels that are compared together), the "
-        "largest gain first. The gain of the best of several levels is partly luck where intervals are wide.",
+        f"{_what_is_decided(matters)}Differences in {view.metric.title} with 95 % intervals (of "
+        "all levels that are compared together): decided gains by size, then decided costs, then what is undecided. "
+        "The gain of the best of several levels is partly luck where intervals are wide.",
     )
+
+
+def _most(rows: list[dict[Any, Any]], sign: float, standing: str) -> tuple[float, dict[Any, Any]]:
+    """The largest difference in one direction, decided ones before others, and its row."""
+    row = max(rows, key=lambda one: (one["standing"] == standing, sign * float(one["difference"])))
+    return sign * float(row["difference"]), row
+
+
+def _what_is_decided(matters: list[Matter]) -> str:
+    gains = any(matter.best and matter.best.decided for matter in matters)
+    costs = any(matter.worst and matter.worst.decided for matter in matters)
+    if gains:
+        return ""
+    return "No factor is shown to gain anything. " if costs else "Nothing is decided: no factor is shown to matter. "
 
 
 def _effect(row: Mapping[Any, Any]) -> Effect:
     digits = int(row["digits"])
     ends = interval(row["difference_low"], row["difference_high"], digits)
-    return Effect(str(row["label"]), signed(row["difference"], digits), ends)
+    return Effect(str(row["label"]), signed(row["difference"], digits), ends, row["standing"] in ("better", "worse"))
 
 
 def _of_grid(view: StudyView, factor: FactorView, runs: "pd.DataFrame") -> Matters | None:
@@ -92,20 +109,23 @@ def _of_grid(view: StudyView, factor: FactorView, runs: "pd.DataFrame") -> Matte
     if not found:
         return None
     digits = decimals(runs[view.metric.name].dropna(), [span.difference for span in found])
+    matters = [
+        Matter(
+            span.factor.rsplit(".", 1)[-1].replace("_", " "),
+            Effect(
+                f"{span.best} against {span.worst}",
+                signed(span.difference, digits),
+                NONE if span.interval is None else interval(span.interval[0], span.interval[1], digits),
+                span.interval is not None and not span.interval[0] <= 0 <= span.interval[1],
+            ),
+            None,
+        )
+        for span in found
+    ]
+    matters.sort(key=lambda matter: not (matter.best and matter.best.decided))  # the largest first, as they come
     return Matters(
-        tuple(
-            Matter(
-                span.factor.rsplit(".", 1)[-1].replace("_", " "),
-                Effect(
-                    f"{span.best} against {span.worst}",
-                    signed(span.difference, digits),
-                    NONE if span.interval is None else interval(span.interval[0], span.interval[1], digits),
-                ),
-                None,
-            )
-            for span in found
-        ),
+        tuple(matters),
         ("best value against the worst", ""),
-        f"Differences in {view.metric.title}, averaged over all values of the other factors and paired by seed; 95 % "
-        "intervals hold for all pairs of a factor's values together.",
+        f"{_what_is_decided(matters)}Differences in {view.metric.title}, averaged over all values of the other factors "
+        "and paired by seed, decided ones first; 95 % intervals hold for all pairs of a factor's values together.",
     )

@@ -1,4 +1,4 @@
-"""The answer, a sentence a factor: what it says follows from the numbers that the study was made of."""
+"""The answer, a few sentences a factor: what it says follows from the numbers that the study was made of."""
 
 import numpy as np
 import pandas as pd
@@ -10,16 +10,25 @@ from ablate.report import FactorView, LevelView, StudyView
 from ablate.report.answer import study_answer
 from ablate.report.summary import analyse_study, summarise
 
-ACC = METRICS["test_acc"]
-
 
 def sentence(
-    means, *, seeds=10, sd=0.002, baseline=None, path="optimizer.lr", label="learning rate", guess=None, fewer=None
+    means,
+    *,
+    seeds=10,
+    sd=0.002,
+    baseline=None,
+    path="optimizer.lr",
+    label="learning rate",
+    guess=None,
+    fewer=None,
+    metric="test_acc",
+    other=None,
 ):
     """The answer of a study of one factor, and the values of its levels by seed, [levels, seeds].
 
     Args:
         fewer: Seeds of levels that have not all.
+        other: Means of the test loss, which is measured, too.
     """
     random = np.random.default_rng(0)
     noise = random.normal(0, sd, (len(means), seeds))
@@ -28,7 +37,8 @@ def sentence(
         {
             **{"study": "s", "factor": path, "level": level, "label": name(level), "order": order, "seed": seed},
             **{"is_baseline": level == baseline, "digest": f"{order}/{seed}", "status": "complete", "steps": 1},
-            **{"test_acc": values[order, seed], "seconds": 1.0, "engine": 1},
+            **{metric: values[order, seed], "seconds": 1.0, "engine": 1},
+            **({} if other is None else {"test_loss": other[level] + noise[order, seed]}),
             **({} if guess is None else {"guess.test_acc": guess, "guess_samples.test_acc": 10_000.0}),
         }
         for order, level in enumerate(means)
@@ -36,7 +46,8 @@ def sentence(
     ]
     numbers = all(isinstance(level, float | int) for level in means)
     levels = tuple(LevelView(level, name(level)) for level in means)
-    view = StudyView("s", (FactorView(path, levels, label=label, ordered=numbers),), (ACC,))
+    metrics = (METRICS["test_loss"], METRICS[metric]) if other else (METRICS[metric],)
+    view = StudyView("s", (FactorView(path, levels, label=label, ordered=numbers),), metrics)
     runs = pd.DataFrame(rows)
     analysis = analyse_study(view, runs)
     (text,) = study_answer(view, summarise(view, runs, analysis), analysis)
@@ -56,66 +67,110 @@ def test_where_levels_have_unequal_seeds_the_best_mean_is_that_on_the_seeds_they
     text, values = sentence(means, baseline=0.9, seeds=16, fewer={1.2: 10})
     best = list(means)[values[:, :10].mean(axis=1).argmax()]
     assert values.mean(axis=1).argmax() == 2 != list(means).index(best)
-    assert f"; the best mean on the 10 seeds that all levels share is that of {best} (+0.0" in text
+    assert f" The best mean on the 10 seeds that all levels share is that of {best}, which leads the baseline" in text
 
 
-def test_levels_that_cannot_be_told_apart_beat_the_baseline_and_the_best_is_at_the_edge():
+def ends_of(text):
+    return [float(end.replace("\u2212", "-")) for end in text.partition("interval [")[2].partition("]")[0].split(", ")]
+
+
+def test_levels_between_which_it_is_open_beat_the_baseline_and_the_best_is_at_the_edge():
     means = {0.1: 0.6, 0.9: 0.80, 1.2: 0.8119, 1.5: 0.8120, 1.7: 0.8122}
     text, values = sentence(means, baseline=0.9)
-    assert text.startswith(
-        "Learning rate: 1.2 to 1.7 cannot be told apart and beat 0.9 by 0.0119 to 0.0122 in test acc"
-    )
-    assert "the best mean is that of 1.7 (+0.0122, 95 % interval [" in text
+    beaten, lead, which, worse, edge = text.split(". ")
+    assert beaten == "Learning rate: 1.2 to 1.7 beat the baseline (0.9) in test accuracy, by 0.0119 to 0.0122"
+    assert lead.startswith("The best mean is that of 1.7, which leads the baseline by 0.0122 (95 % interval [")
+    assert lead.endswith("10 seeds)")
     low, high = stats.t.interval(0.95, 9, 0.0122, stats.sem(values[-1] - values[1]))
-    ends = [float(end) for end in text.partition("interval [")[2].partition("]")[0].split(", ")]
+    ends = ends_of(lead)
     assert ends[0] < low < high < ends[1], "of all levels together"
-    assert text.endswith("10 seeds); 1.7 is the edge of the range: try larger values.")
+    assert which == "Which of 1.2 to 1.7 is the best is open"
+    assert worse.startswith("Worse: 0.1, by 0.2000 (95 % interval [0.1")
+    assert edge == "The best mean, 1.7, is at the edge of the range: try larger values."
 
 
 def test_one_level_that_is_better():
-    text, _ = sentence({0.1: 0.7, 0.3: 0.8, 0.9: 0.75}, baseline=0.1)
-    assert text.startswith("Learning rate: 0.3 beats 0.1 by 0.1000 (95 % interval [")
+    text, _ = sentence({0.1: 0.7, 0.3: 0.8}, baseline=0.1)
+    assert text.startswith(
+        "Learning rate: 0.3 beats the baseline (0.1) in test accuracy, by 0.1000 (95 % interval [0.0"
+    )
+    text, _ = sentence({0.1: 0.7, 0.3: 0.8, 0.9: 0.6}, baseline=0.1)
+    assert "0.3 is the best in test accuracy: it beats the baseline (0.1) by 0.1000 (95 % interval [0.0" in text
     assert "edge" not in text
 
 
+def test_the_best_of_several_that_are_better():
+    text, _ = sentence({"a": 0.7, "b": 0.8, "ReLU": 0.75}, baseline="a")
+    assert "b and ReLU beat the baseline (a) in test accuracy, by 0.0500 to 0.1000. The best is b, which leads" in text
+    text, _ = sentence({"a": 0.7, "b": 0.75, "ReLU": 0.75}, baseline="a")
+    assert "Which of b and ReLU is the best is open." in text
+
+
 def test_the_smallest_is_an_edge_too():
-    assert sentence({1: 0.9, 2: 0.8, 4: 0.7}, baseline=2)[0].endswith("1 is the edge of the range: try smaller values.")
+    text, _ = sentence({1: 0.9, 2: 0.8, 4: 0.7}, baseline=2)
+    assert text.endswith("The best mean, 1, is at the edge of the range: try smaller values.")
 
 
 def test_an_edge_among_the_alike_is_said():
     text, _ = sentence({0.1: 0.7, 0.3: 0.8001, 0.9: 0.8}, baseline=0.1)
-    assert "the best mean is that of 0.3" in text
-    assert text.endswith("; the edge of the range, 0.9, is among them.")
+    assert "The best mean is that of 0.3" in text
+    assert text.endswith(". 0.9, at the edge of the range, may be the best, too.")
 
 
 def test_a_baseline_that_is_the_best():
     text, _ = sentence({"avg": 0.8, "max": 0.7, "none": 0.75}, baseline="avg", label="pooling")
     assert text.startswith(
-        "Pooling: the baseline, avg, is the best in test accuracy; every other level is worse, "
-        "the nearest to it is the level none (\u22120.0500"
+        "Pooling: the baseline (avg) is the best in test accuracy: every other level is worse, "
+        "the nearest, none, by 0.0500 (95 % interval [0.04"
     )
     assert "edge" not in text
+    text, _ = sentence({"avg": 0.8, "max": 0.7}, baseline="avg", label="pooling")
+    assert text.startswith("Pooling: the baseline (avg) beats max in test accuracy, by 0.1000 (95 % interval [0.0")
 
 
 def test_nothing_can_be_told():
     text, _ = sentence({0.1: 0.8, 0.3: 0.8, 0.9: 0.8}, sd=0.05, baseline=0.3)
-    assert text.startswith(
-        "Learning rate: none of the 3 levels can be told from the others in test accuracy; the best m"
-    )
-    assert "beat" not in text.replace("not shown to beat", "")
+    assert text.startswith("Learning rate: no level is shown to beat the baseline (0.3) in test accuracy. The best m")
+    low, high = ends_of(text)
+    assert low < 0 < high
 
 
-def test_a_lead_that_may_be_luck_says_how_many_seeds_would_settle_it():
+def test_of_two_levels_it_is_open_and_how_many_seeds_would_settle_it():
     text, _ = sentence({0.1: 0.8, 0.3: 0.82}, sd=0.03, seeds=6, baseline=0.1)
-    assert "is not shown to beat the baseline, 0.1 (about " in text
+    assert text.startswith(
+        "Learning rate: whether 0.3 or the baseline (0.1) is better in test accuracy is open: 0.3 leads the "
+    )
+    assert "6 seeds; about " in text
+    assert "edge" not in text, "any of two levels is at an edge"
+
+
+@pytest.mark.parametrize("better", [0.1, 0.3])
+def test_a_lead_in_a_loss_has_the_direction_of_its_interval(better):
+    means = {0.1: 0.5, 0.3: 0.5} | {better: 0.4}
+    text, _ = sentence(means, baseline=0.1, metric="test_loss")
+    leads = text.partition(", by ")[2]
+    low, high = ends_of(text)
+    assert float(leads[:6]) == 0.1
+    assert 0 < low < 0.1 < high
+    assert f"{better} beats " in text or f"({better}) beats " in text
+
+
+def test_another_metric_that_decides_otherwise_is_told_and_one_that_agrees_is_not():
+    means = {0.1: 0.8, 0.3: 0.8, 0.9: 0.7}
+    text, _ = sentence(means, baseline=0.1, sd=0.01, other={0.1: 0.5, 0.3: 0.4, 0.9: 0.9})
+    *_, other = text.split(". By ")
+    assert other.startswith("test loss the verdict differs: 0.3 is better than the baseline (0.1) by 0.10")
+    assert "0.9" not in other, "worse by both"
+    text, _ = sentence(means, baseline=0.1, sd=0.01, other={0.1: 0.5, 0.3: 0.5, 0.9: 0.9})
+    assert "verdict" not in text
 
 
 def test_without_a_baseline_the_means_are_told():
     text, values = sentence({"a": 0.8, "b": 0.7}, label="kind")
     low, high = stats.t.interval(0.95, 9, 0.8, stats.sem(values[0]))
     assert text == (
-        f"Kind: a is the best in test accuracy; the best mean is that of a (0.8000, "
-        f"95 % interval [{low:.4f}, {high:.4f}], 10 seeds)."
+        f"Kind: a is the best in test accuracy, with a mean of 0.8000 "
+        f"(95 % interval [{low:.4f}, {high:.4f}], 10 seeds)."
     )
 
 
@@ -123,7 +178,7 @@ def test_a_combination_at_an_edge_names_the_part_that_is():
     means = {(lr, batch): 0.7 + lr / 10 - abs(batch - 64) / 1000 for lr in (0.1, 0.3) for batch in (32, 64, 128)}
     text, _ = sentence(means, path="optimizer.lr x train.batch_size", label="")
     assert "lr 0.3, batch 64 is the best" in text
-    assert text.endswith("; lr 0.3 is the edge of the range: try larger values.")
+    assert text.endswith(" Of the best mean, lr 0.3 is at the edge of the range: try larger values.")
 
 
 @pytest.mark.parametrize(

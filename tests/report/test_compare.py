@@ -93,7 +93,10 @@ def test_a_small_change_at_every_setting_is_seen_over_all(make_study):
     lowered = compare_runs(runs, runs.assign(test_acc=runs["test_acc"] - 0.05), [METRICS["test_acc"]])
     assert lowered.outcome == "changed"
     assert lowered.pooled["standing"].tolist() == ["worse", "identical"]
-    assert "test_acc is worse over all settings by -0.05" in comparison_json(lowered)["says"]
+    assert (
+        "test_acc is worse over all settings (difference \u22120.0500 [\u22120.0500, "
+        in comparison_json(lowered)["says"]
+    )
 
 
 def test_runs_that_ended_otherwise_are_a_change(make_study):
