@@ -61,12 +61,17 @@ class Server:
 
 
 class Link:
-    """A port before a server's through which everything goes, until it is cut."""
+    """A port before a server's through which everything goes, until it is cut.
 
-    def __init__(self, server: Server) -> None:
+    Args:
+        server: The server.
+        host: At which of this machine's addresses the port is.
+    """
+
+    def __init__(self, server: Server, host: str = "127.0.0.1") -> None:
         self._server, self._is_cut, self._is_silent = server, False, False
         self._open = set[socket.socket]()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((host, 0))
         self.port = int(self._listener.getsockname()[1])
         Thread(target=self._accept, daemon=True).start()
 

@@ -16,6 +16,7 @@ none? On SQLite and on a PostgreSQL server that is made for it (see :mod:`benchm
 - ``taken``: sweeps whose store is moved, deleted or replaced, whose disk is full, or whose server crashes;
 - ``suspended``: a sweep that is stopped for twice as long as its lease lasts, and another that takes over;
 - ``slurm`` and ``ray``: three sweeps through two executors, and 75 kills of everything (needs Slurm, as root; Ray).
+- ``cut``: sweeps that are cut off from the server, and from Slurm, for 90 s (needs Slurm, as root).
 
 At the end of each, everything that was acknowledged is read and compared. Writers and readers are those of
 :mod:`benchmarks.soak_records`, sweeps those of :mod:`benchmarks.soak_sweeps`. Exits with 1 where something was wrong.
@@ -36,6 +37,7 @@ from pathlib import Path
 
 from benchmarks.cluster import Server, cluster
 from benchmarks.soak_crowd import crowd as many_at_once
+from benchmarks.soak_cuts import SECONDS, cuts
 from benchmarks.soak_executors import executors
 from benchmarks.soak_records import Processes
 from benchmarks.soak_sweeps import sweeps_killed, sweeps_suspended, sweeps_without_store
@@ -138,11 +140,27 @@ def ray(place: Place) -> Part:
     return executors(place.database, place.location, place.folder, place.times(75), "ray", _crashing(place))
 
 
+def cut(place: Place) -> Part:
+    """See :func:`benchmarks.soak_cuts.cuts`."""
+    return cuts(place.database, place.location, place.folder, SECONDS * min(1.0, place.scale), _crashing(place))
+
+
 def _crashing(place: Place) -> Server | None:
     return place.server if place.database == POSTGRES else None
 
 
-PARTS: tuple[Callable[[Place], Part], ...] = (readers, writers, faults, crowd, sweeps, taken, suspended, slurm, ray)
+PARTS: tuple[Callable[[Place], Part], ...] = (
+    readers,
+    writers,
+    faults,
+    crowd,
+    sweeps,
+    taken,
+    suspended,
+    slurm,
+    ray,
+    cut,
+)
 
 
 @contextmanager

@@ -77,12 +77,19 @@ class Project:
         location: Of the store.
         words: Which executor.
         environment: In which it is started.
+        under: Words before its command, that start it elsewhere.
     """
 
     def __init__(
-        self, number: int, folder: Path, location: str, words: Sequence[str], environment: Mapping[str, str]
+        self,
+        number: int,
+        folder: Path,
+        location: str,
+        words: Sequence[str],
+        environment: Mapping[str, str],
+        under: Sequence[str] = (),
     ) -> None:
-        self.number, self.folder, self.words = number, folder, words
+        self.number, self.folder, self.words, self._under = number, folder, words, under
         (folder / "sweeps").mkdir(parents=True)
         (folder / "temporary").mkdir()
         (folder / "ablate.toml").write_text(PROJECT)
@@ -96,11 +103,16 @@ class Project:
 
     def start(self) -> "subprocess.Popen[bytes]":
         """In a process group of its own; a sweep that has ended is started again."""
-        command = [sys.executable, "-m", "ablate", "sweep", "soak", "workers=2", "device=cpu", *self.words]
+        command = [*self._under, sys.executable, "-m", "ablate", "sweep", "soak", "workers=2", "device=cpu"]
         self.started = time.time()
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                command, cwd=self.folder, env=self._environment, stdout=log, stderr=log, start_new_session=True
+                [*command, *self.words],
+                cwd=self.folder,
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         return self.process
 

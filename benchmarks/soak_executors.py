@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from ablate.commands.exits import BAD_INPUT
 from ablate.store import open_store
 from benchmarks import ray_cluster, slurm_cluster
 from benchmarks.cluster import Server
@@ -29,6 +30,7 @@ BETWEEN = (0.5, 2.5)
 """Seconds between two kills."""
 HANDED_SECONDS = 30.0
 """So long after it was handed out a run may begin in a job that starts or starts again meanwhile."""
+SERVER = "database server"
 PATIENCE = 300.0
 """Seconds for which the last sweeps of a study may take to end."""
 
@@ -80,7 +82,7 @@ class Round:
         """Start again what has ended badly; returns whether any sweep goes on."""
         for project in self.projects:
             if (code := project.process.poll()) not in (None, 0):
-                if code > 0:
+                if code > 0 and not (code == BAD_INPUT and self._found_no_server(project)):
                     self._wrong(f"sweep {project.number} ended with {code}", project)
                 project.start()
         return any(project.process.poll() is None for project in self.projects)
@@ -133,6 +135,11 @@ class Round:
                         continue
                     kills[-1].calls += 1
                     kills[-1].seconds += call.last - call.begun
+
+    def _found_no_server(self, project: Project) -> bool:
+        """Whether a sweep was started while the server was away, which it says and ends, and has trained nothing."""
+        is_away = any(k.kind == SERVER and k.at <= project.started <= k.until for k in self.kills)
+        return is_away and not any(call.begun > project.started for call in project.calls(tail=True))
 
     def _wrong(self, what: str, project: Project) -> None:
         self.part.wrong_exits += 1
@@ -252,7 +259,7 @@ def executors(database: str, location: str, folder: Path, kills: int, other: str
                 server.restart()
                 return (0, 1, 2)
 
-            acts["database server"] = crash
+            acts[SERVER] = crash
         number = 0
         while part.events < kills:
             at = another(location, number)

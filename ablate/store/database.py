@@ -48,6 +48,12 @@ BUSY_PATIENCE = 600.0
 _FIRST_PAUSE, _LAST_PAUSE = 0.05, 5.0
 """Seconds between such tries; each time twice as long."""
 
+_TOLD_PAUSE = 1.0
+"""A server that is busy for longer than tries up to this pause take: people are told what is waited for."""
+
+_ANSWERED = set[str]()
+"""Servers that have answered this process: opened again, they are waited for, too."""
+
 _TURN = 4_155_270_813
 """Number of PostgreSQL's advisory lock under which tables are made or migrated."""
 
@@ -136,7 +142,7 @@ class Database:
         Raises:
             StoreUnavailable, StoreDamaged: See :meth:`write`.
         """
-        begun, pause, is_told = time.monotonic(), _FIRST_PAUSE, False
+        begun, pause, is_away, is_told = time.monotonic(), _FIRST_PAUSE, False, False
         while True:
             try:
                 return attempt()
@@ -153,8 +159,10 @@ class Database:
             patience = BUSY_PATIENCE if kind == "busy" else self.patience
             if time.monotonic() + pause > begun + patience or not self.may_wait():
                 raise unavailable(self.location, reason)
-            if kind == "away" and not is_told:
-                self.outages, is_told = self.outages + 1, True
+            if kind == "away" and not is_away:
+                self.outages, is_away = self.outages + 1, True
+            if not is_told and (kind == "away" or (self._path is None and pause > _TOLD_PAUSE)):
+                is_told = True
                 log.warning("%s; trying again for %.0f s", unavailable(self.location, reason), patience)
             time.sleep(pause)
             pause = min(2 * pause, _LAST_PAUSE)
@@ -285,7 +293,13 @@ def _refuse_folder(path: Path) -> None:
 def _checked(database: Database, read_only: bool) -> Database:
     """The database, with the tables of a version that is known."""
     engine, place = database._engine, f"store = {shown(database.location)}"
-    names = set(inspect(engine).get_table_names())
+    is_server = database._path is None
+    if database.location in _ANSWERED:
+        database.patience = PATIENCE if read_only else SERVER_PATIENCE
+    # A server that is starting up is waited for; one that does not answer at all is more often a wrong address.
+    names = database.outlast(lambda: _table_names(engine)) if is_server else _table_names(engine)
+    if is_server:
+        _ANSWERED.add(database.location)
     if info.name not in names:
         foreign = names & (metadata.tables.keys() | version1.metadata.tables.keys())
         if foreign or (read_only and names and engine.dialect.name == "sqlite"):
@@ -307,8 +321,12 @@ def _checked(database: Database, read_only: bool) -> Database:
     database.version = version
     if not read_only:
         database.write(lambda *_: None)  # Fails here, and not after an hour of training, where it cannot be written.
-    database.patience = PATIENCE if read_only or database._path is not None else SERVER_PATIENCE
+    database.patience = PATIENCE if read_only or not is_server else SERVER_PATIENCE
     return database
+
+
+def _table_names(engine: Engine) -> set[str]:
+    return set(inspect(engine).get_table_names())
 
 
 def _version(database: Database) -> int | None:

@@ -5,13 +5,14 @@ import subprocess
 import sys
 import uuid
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from sqlalchemy import inspect, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from ablate.images.run import RunConfig
-from ablate.store import SCHEMA_VERSION, Owner, Speed, StoreUnavailable, leases, open_store, version1
+from ablate.store import SCHEMA_VERSION, Owner, Speed, StoreUnavailable, database, leases, open_store, version1
 from ablate.store import server as server_module
 from ablate.store.database import open_database
 from ablate.store.location import url_of
@@ -198,7 +199,7 @@ def test_a_network_that_is_cut_is_waited_for_and_nothing_is_doubled(server, url,
     assert "***" in str(caught.value)
 
 
-def test_a_network_that_swallows_everything_is_waited_for(server, url, link):
+def test_a_network_that_swallows_everything_is_waited_for(server, url, link, monkeypatch):
     through = f"{url.replace(str(server.port), str(link.port))}?connect_timeout=2"
     with open_store(through) as store:
         link.cut(silently=True)
@@ -206,8 +207,36 @@ def test_a_network_that_swallows_everything_is_waited_for(server, url, link):
         assert store.add(record(1)) == 1
         assert repr(store.all()) == repr([record(1)])
     link.cut(silently=True)
+    monkeypatch.setattr("ablate.store.database._ANSWERED", set())
     with pytest.raises(ConfigError, match="connection timeout expired"):
         open_store(through)
+
+
+def test_one_that_has_answered_before_is_waited_for_when_it_is_opened_again(server, url, link):
+    through = url.replace(str(server.port), str(link.port))
+    open_store(through).close()
+    link.cut()
+    mend = Timer(0.3, link.mend)
+    mend.start()
+    open_store(through).close()
+    mend.join()
+
+
+def test_one_that_is_starting_up_is_waited_for_and_people_are_told(url, monkeypatch, caplog):
+    tries, look = [], database._table_names
+
+    def starting(engine):
+        tries.append(None)
+        if len(tries) < 4:
+            raise OperationalError(None, None, Exception("FATAL:  the database system is starting up"))
+        return look(engine)
+
+    monkeypatch.setattr(database, "_table_names", starting)
+    monkeypatch.setattr(database, "_TOLD_PAUSE", 0.06)
+    open_store(url).close()
+    assert len(tries) == 4
+    assert "the database system is starting up; trying again for 600 s" in caplog.text
+    assert "s3cret" not in caplog.text
 
 
 def test_a_lease_elsewhere_is_watched_anew_after_a_time_in_which_nobody_could_renew_it(server, url, link, monkeypatch):
