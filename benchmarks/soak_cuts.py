@@ -11,6 +11,7 @@ All goes on afterwards: nothing may be lost, and nothing trained again but what 
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -101,6 +102,8 @@ def _one(projects: Sequence[Project], at: str, part: Part, cut: Callable[[Round]
     part.events += 1
     round_.look()
     round_.finish()
+    if part.wrong_exits:
+        print(subprocess.run(["squeue", "-a", "-t", "all"], capture_output=True, text=True).stdout, file=sys.stderr)
 
 
 @contextmanager

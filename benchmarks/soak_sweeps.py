@@ -203,7 +203,10 @@ def sweeps_suspended(database: str, location: str, folder: Path) -> Part:
         time.sleep(0.5)
     sweep.check()
     os.killpg(first.pid, signal.SIGCONT)
-    part.wrong_exits += (first.wait() != 0) + (second.wait() != 0)
+    codes = first.wait(), second.wait()
+    if any(codes):
+        print(f"the two ended with {codes}: {sweep.log.read_text()[-6000:]}", file=sys.stderr, flush=True)
+    part.wrong_exits += sum(code != 0 for code in codes)
     sweep.check()
     sweep.finish()
     return part

@@ -18,6 +18,7 @@ from ablate.execute.estimate import Speeds, estimate
 from ablate.execute.ledger import cost_in_seconds
 from ablate.execute.sizing import members_by
 from ablate.plan.cohorts import Cohort, default_members, form_cohorts
+from ablate.plan.keeping import check_keeps
 from ablate.plan.plan import Plan
 from ablate.plan.prefixes import find_prefixes, read_off
 from ablate.store import FINAL, open_store, shown
@@ -40,7 +41,7 @@ def outlook(wanted: StudyRequest) -> dict[str, Any]:
         the cohorts; samples, seconds.
 
     Raises:
-        ConfigError: The store cannot be read.
+        ConfigError: The store cannot be read, or runs cannot leave what is to be kept.
     """
     plan, launch = wanted.plan, wanted.launch
     with open_store(launch.store_location, read_only=True) as store:
@@ -54,6 +55,7 @@ def outlook(wanted: StudyRequest) -> dict[str, Any]:
         shown_by = {study.name: prospects(plan, study.name, store) for study in plan.studies if study.factors}
         outdated = trained_before([run for run in lacking if run.digest not in readable], store)
         doubtful = changed_under_their_version([run for run in plan.runs if run.digest in held], store)
+    check_keeps(lacking, launch.keep)
     prefixes = find_prefixes(run for run in lacking if run.digest not in readable)
     orders = settings_on(launch.choice, launch.device, launch.workers, len(plan.runs))
     workers, speeds = len(orders), Speeds(known, speed_device(orders, launch.executor))

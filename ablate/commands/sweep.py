@@ -21,6 +21,7 @@ from ablate.commands.studies import (
     report_studies,
     store_of,
 )
+from ablate.plan.keeping import check_keeps
 from ablate.plan.plan import Plan
 from ablate.task.errors import ConfigError
 from ablate.task.finding import find_task
@@ -80,7 +81,7 @@ def _provide(wanted: StudyRequest) -> None:
     """Have tasks get and check what those runs need that are still to be trained.
 
     Raises:
-        ConfigError: Something cannot be had, or cannot be used; lists the problems of every task.
+        ConfigError: Something cannot be had, used or kept; lists the problems of every task.
     """
     from ablate.store import FINAL
 
@@ -89,10 +90,12 @@ def _provide(wanted: StudyRequest) -> None:
         statuses = store.status_of(run.digest for run in runs)
     lacking = [run for run in runs if statuses.get(run.digest) not in FINAL]
     kept = final_in(results, {run.digest for run in lacking})
+    lacking = [run for run in lacking if run.digest not in kept]
+    check_keeps(lacking, wanted.launch.keep)
     problems = list[str]()
-    for name in dict.fromkeys(run.task for run in lacking if run.digest not in kept):
+    for name in dict.fromkeys(run.task for run in lacking):
         try:
-            find_task(name).provide([run for run in lacking if run.task == name and run.digest not in kept])
+            find_task(name).provide([run for run in lacking if run.task == name])
         except ConfigError as error:
             problems += error.problems
     if problems:

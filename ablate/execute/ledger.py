@@ -12,7 +12,7 @@ from ablate.execute.progress import State
 from ablate.execute.summary import Failure, Summary, clock
 from ablate.plan.cohorts import Cohort, hand_out, samples_until
 from ablate.task.identity import flatten
-from ablate.task.record import Record, Status
+from ablate.task.record import NOT_KEPT, Record, Status
 from ablate.task.run import Run, TimeLimited
 from ablate.task.searching import unit_of_work
 
@@ -149,6 +149,7 @@ class Ledger:
         for run, record in zip(flight.assignment.cohort.runs, trained, strict=True):
             if record.result.status == "failed":
                 lines.append(f"failed: {self.describe(run)}: {reason(record.result.error)}")
+            lines += [f"not kept: {self.describe(run)}: {why}" for why in record.result.notes.get(NOT_KEPT, ())]
         return lines
 
     @cached_property

@@ -46,6 +46,9 @@ POLL_SECONDS = 0.1
 QUEUE_SECONDS = 5.0
 """Seconds between two questions to Slurm how its jobs are."""
 
+COMPLETING_SECONDS = 60.0
+"""Given to a job that has ended to be gone from its node: Slurm may be waiting for news of it that got lost."""
+
 EXIT_SECONDS = 3.0
 """Given to jobs to exit by themselves."""
 
@@ -310,7 +313,7 @@ class Slurm:
             return
         for job in submitted:
             state = states.get(job.number or "", "ENDED")
-            if state in slurm_commands.ALIVE:
+            if state in slurm_commands.ALIVE and not self._hangs(job, state):
                 continue
             if state.startswith("PENDING"):
                 reason = state.removeprefix("PENDING (").removesuffix(")")
@@ -321,6 +324,18 @@ class Slurm:
                 self._has_lost = True
                 self._forget(job)
                 yield job, Died(f"(Slurm's job {job.number}) was ended: {state}{self._last_words(job)}")
+
+    def _hangs(self, job: Job, state: str) -> bool:
+        """Whether a job ended long ago and is not gone; should it come back all the same, it finds nothing to do."""
+        if state != "COMPLETING":
+            job.completing = None
+            return False
+        job.completing = job.completing if job.completing is not None else time.monotonic()
+        if time.monotonic() - job.completing < COMPLETING_SECONDS:
+            return False
+        job.mail.stop(job.name)
+        self._end_jobs([job])
+        return True
 
     def _last_words(self, job: Job) -> str:
         log = job.mail.folder / "logs" / f"{job.number}_0_log.err"

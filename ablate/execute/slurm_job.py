@@ -98,6 +98,8 @@ class Job:
     """Number of the last answer; 0 is that it is ready."""
     settled: int = 0
     """Number of the last answer that whoever heard it has dealt with."""
+    completing: float | None = None
+    """Since when (``time.monotonic``) Slurm says that it is completing."""
 
     def send(self, message: TrainCohort | MeasureSpeed | Stop) -> None:
         """Say something; what it has answered before is in the store by now."""

@@ -122,6 +122,12 @@ class RunConfig(Fields):
         """Training images times epochs."""
         return self.training_images * self.train.epochs
 
+    def why_not_kept(self, what: str) -> str | None:
+        """See :meth:`ablate.task.task.LeavesMore.why_not_kept`."""
+        if what == "correctness" and not self.data.tests:
+            return f"data.protocol = {self.data.protocol} reads no test images; must be article or holdout_test"
+        return None
+
     @property
     def default_members(self) -> int:
         """See :attr:`ablate.images.config.model.Network.default_members`."""

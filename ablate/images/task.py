@@ -85,6 +85,10 @@ class ImageClassification:
                     pool.submit(fetch, config).result()
             verify(config)
 
+    def why_not_kept(self, run: RunConfig, what: str) -> str | None:
+        """See :meth:`ablate.images.run.RunConfig.why_not_kept`."""
+        return run.why_not_kept(what)
+
     def trajectory_of(self, identity: Mapping[str, Any]) -> str:
         """See :class:`ablate.task.task.Task`."""
         if not _DEPENDS_ON_EPOCHS.get(identity.get("schedule", {}).get("name"), True):

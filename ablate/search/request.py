@@ -9,6 +9,7 @@ from ablate.commands.study_folders import Words, changed_studies, words_of
 from ablate.plan.baseline import Change, with_value
 from ablate.plan.compose import Source, sources
 from ablate.plan.design import AnyBaseline, label_of
+from ablate.plan.keeping import check_keeps
 from ablate.plan.launch import Launch
 from ablate.plan.study import Study
 from ablate.search.settings import Search, parse_search
@@ -184,7 +185,7 @@ class SearchRequest:
         return found
 
     def check(self) -> None:
-        """Try out every factor's values, the space, and whether the budget buys anything.
+        """Try out every factor's values, the space, whether the budget buys anything, and runs leave what is kept.
 
         Raises:
             ConfigError: Lists every problem.
@@ -202,6 +203,7 @@ class SearchRequest:
         if problems:
             raise ConfigError(list(dict.fromkeys(problems)))
         examples = self.examples
+        check_keeps(examples, self.launch.keep)
         if self.search.budget.unit == "steps" and any(run.length is None for run in examples):
             raise ConfigError(
                 f"study.search.budget = {self.search.budget}: task {self.task.name} does not say how many steps a run "

@@ -71,7 +71,10 @@ class Engine(Protocol):
 
 @runtime_checkable
 class KeepsMore(Protocol):
-    """What an engine has beside :class:`Engine` whose runs can leave more than results."""
+    """What an engine has beside :class:`Engine` whose runs can leave more than results.
+
+    Its task is a :class:`ablate.task.task.LeavesMore`, which says before anything is trained which runs cannot.
+    """
 
     keeps: tuple[str, ...]
     """What they can leave, such as ``weights``."""

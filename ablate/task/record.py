@@ -13,6 +13,9 @@ LACKS = "lacks"
 """Note of a failed run that has no fault but that it never measured some metrics of its task: their names. Where no run
 of the task has ever measured these, a sweep leaves off, as what is wrong is then how the task is declared."""
 
+NOT_KEPT = "not_kept"
+"""Note of a complete run that was to leave more than its record: the files that are missing, and why."""
+
 
 @dataclass(frozen=True)
 class Measurement:

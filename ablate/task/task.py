@@ -109,6 +109,23 @@ class Task(Protocol):
         """
 
 
+class LeavesMore(Task, Protocol):
+    """A task whose runs can leave more than records (see :class:`ablate.task.engine.KeepsMore`)."""
+
+    def why_not_kept(self, run: Run, what: str) -> str | None:
+        """Say why a run leaves none of this at its end, however it goes; None: it does.
+
+        Args:
+            run: The run.
+            what: Such as ``weights``, ``state`` or ``correctness``.
+        """
+
+
+def leaves_more(task: Task) -> TypeGuard[LeavesMore]:
+    """Say whether a task's runs leave anything beside records."""
+    return hasattr(task, "why_not_kept")
+
+
 class ComposesItself(Task, Protocol):
     """A task whose settings are overrides of a configuration of its own (see :mod:`ablate.hydra_app`)."""
 

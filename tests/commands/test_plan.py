@@ -50,6 +50,26 @@ def test_the_table_of_cohorts_says_steps_once_where_they_are_the_unit_of_work(wr
     assert heading.replace("┃", " ").split() == ["members", "seeds", "epochs", "epochs/s", "time"]
 
 
+@pytest.mark.parametrize(
+    ("command", "study", "words", "why"),
+    [
+        ("plan", "pooling", ["keep=correctness", "data.protocol=holdout"], "holdout reads no test images"),
+        ("sweep", "pooling", ["keep=correctness", "data.protocol=holdout"], "must be article or holdout_test"),
+        ("plan", "search", ["keep=correctness"], "keep = correctness: data.protocol = holdout reads no test images"),
+        ("search", "search", ["keep=weights,correctness"], "reads no test images; must be article or holdout_test"),
+        ("plan", "s", ["keep=state"], "keep = state: runs of task t leave no state that could be kept"),
+        ("sweep", "s", ["keep=[weights,correctness]"], "keep = correctness: runs of task t leave no correctness"),
+    ],
+)
+def test_what_runs_cannot_leave_is_refused_before_anything_is_trained(command, study, words, why, write, ablate):
+    declared = 'kind = "function"\nfunction = "trainer:train"\nmetrics.acc = {goal = "max"}\ndefaults = {lr = 0.5}\n'
+    write("ablate.toml", f"[tasks.t]\n{declared}")
+    write("trainer.py", "def train(config, seed, report): ...\n")
+    file = write("sweeps/s.yaml", "study: {task: t, factors: {lr: [0.1, 0.2]}, seeds: 2}\n")
+    assert why in ablate(command, study, *words, code=2)
+    assert not (file.parents[1] / "results").exists()
+
+
 @pytest.mark.parametrize("command", ["plan", "sweep", "report", "search", "watch"])
 @pytest.mark.parametrize(
     ("words", "hint"),

@@ -156,6 +156,22 @@ def test_while_slurm_does_not_answer_nobody_is_dead(make, monkeypatch):
     assert len(executor.workers) == 1
 
 
+def test_a_job_that_has_ended_and_does_not_go_away_is_given_up(make, monkeypatch):
+    """Slurm goes on waiting for its end where the news of it got lost."""
+    executor = make()
+    worker = executor.start()
+    until(lambda: any(isinstance(answer, Ready) for _, answer in executor.wait(0.5)))
+    worker.send(TrainCohort((run(fakes.BLOCKS),)))
+    monkeypatch.setattr("ablate.execute.slurm.QUEUE_SECONDS", 0.0)
+    executor._next_question = 0.0
+    monkeypatch.setattr(slurm_commands, "states", lambda: {worker.number: "COMPLETING"})
+    assert list(executor.wait(0.3)) == []
+    monkeypatch.setattr("ablate.execute.slurm.COMPLETING_SECONDS", 0.2)
+    (died,) = until(lambda: [answer for _, answer in executor.wait(0.5) if isinstance(answer, Died)])
+    assert died.reason.startswith(f"(Slurm's job {worker.number}) was ended: COMPLETING")
+    assert (worker.mail.folder / f"stop.{worker.name}").exists()
+
+
 # What a user has to mend
 
 

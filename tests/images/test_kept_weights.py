@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from ablate.images.config import FashionMNIST, LeNet, Network, ResNet, Train, Vgg
 from ablate.images.data import load
@@ -76,6 +77,36 @@ def test_nothing_is_kept_unless_it_is_wanted_and_complete(tmp_path):
     )
     assert result.status == "diverged"
     assert not list(tmp_path.rglob("*.safetensors"))
+
+
+def test_what_cannot_be_written_costs_nothing_but_its_file(tmp_path):
+    """The record stays, and says which file is missing and why."""
+    runs = runs_of(LeNet(activation="relu", activation_c5="relu", activation_f6="relu"), seeds=(0, 1))
+    images = load(runs[0].data, CPU)
+    (tmp_path / "weights").touch()
+    folders = {what: tmp_path / what for what in ("weights", "correctness")}
+    results, calm = train(runs, images, device=CPU, keep=folders), train(runs, images, device=CPU)
+    for run, result, undisturbed in zip(runs, results, calm, strict=True):
+        assert result.status == "complete"
+        assert "apart" not in result.notes
+        assert [point.values for point in result.curves] == [point.values for point in undisturbed.curves]
+        file = tmp_path / "weights" / f"{run.digest}.safetensors"
+        assert result.notes["not_kept"] == [f"{file}: cannot be written: File exists"]
+        assert "not_kept" not in undisturbed.notes
+        assert (tmp_path / "correctness" / f"{run.digest}.safetensors").exists()
+
+
+def test_a_disk_that_is_full_is_told_alike(tmp_path, monkeypatch):
+    (run,) = runs_of(LeNet(activation="relu", activation_c5="relu", activation_f6="relu"), seeds=(0,))
+
+    def full(tensors, file, about):
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("ablate.images.engine.weights.save_file", full)
+    (result,) = train([run], load(run.data, CPU), device=CPU, keep={"weights": tmp_path})
+    (why,) = result.notes["not_kept"]
+    assert result.status == "complete"
+    assert "No space left on device" in why
 
 
 @pytest.mark.parametrize(

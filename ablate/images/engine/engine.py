@@ -20,7 +20,7 @@ from ablate.images.engine.checkpoints import CohortCheckpoints, Standing
 from ablate.images.engine.cohort import FusedCohort
 from ablate.images.engine.end_states import begins_at, go_on, keep_state
 from ablate.images.engine.further_metrics import further_guesses
-from ablate.images.engine.keeping import KEEP
+from ablate.images.engine.keeping import keep_more
 from ablate.images.engine.own_metrics import OwnMetrics
 from ablate.images.engine.stack import UnstackableError
 from ablate.images.metrics import guesses_of, measured_epoch
@@ -183,12 +183,12 @@ def _train_cohort(
             curves[i].append(
                 measured_epoch(cohort.epoch, own[0], own[1], own[2], own[3], own[4], own[5], seconds, further)
             )
+            kept: dict[str, Any] = {}
             finite = all(loss is None or math.isfinite(loss) for loss in own[::2])
             status: Status | None = None if finite else "diverged"
             if finite and cohort.epoch == configs[i].train.epochs:
                 status = "complete"
-                for what, folder in work.keep.items():
-                    KEEP[what](folder, configs[i], cohort, row, work.images)
+                kept = keep_more(work.keep, configs[i], cohort, row, work.images)
                 if checkpoints is not None and checkpoints.keeps_states:
                     keep_state(checkpoints, configs[i], cohort, row, curves[i])
             elif finite and i in stops and stops[i].stops(curves[i][-1]):
@@ -196,7 +196,7 @@ def _train_cohort(
             if status is None:
                 staying.append(row)
             else:
-                results[i] = Result(status, tuple(curves[i]), notes=dict(notes))
+                results[i] = Result(status, tuple(curves[i]), notes={**notes, **kept})
         cohort.keep(staying)
         saved.after_epoch()
         yield cohort.epoch, current

@@ -77,11 +77,9 @@ class ImageEngine:
                 be kept which test images are right and none are read.
         """
         self.load(runs)
-        if "correctness" in self._keep and not runs[0].data.tests:
-            protocol = runs[0].data.protocol
-            raise ConfigError(
-                f"keep = correctness: data.protocol = {protocol} reads no test images; must be article or holdout_test"
-            )
+        for what in self._keep:
+            if (why := runs[0].why_not_kept(what)) is not None:
+                raise ConfigError(f"keep = {what}: {why}")
         code = code_notes(runs[0])
         images = self._images[_key(runs)]
         results = train(

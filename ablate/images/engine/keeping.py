@@ -4,12 +4,17 @@ import hashlib
 import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
 
 from ablate.images.data import Images
 from ablate.images.engine.cohort import FusedCohort
 from ablate.images.engine.weights import save_weights
+from ablate.images.kept_weights import weights_file
 from ablate.images.run import RunConfig
 from ablate.task.correctness import save_correctness
+from ablate.task.record import NOT_KEPT
 
 Keep = Callable[[Path, RunConfig, FusedCohort, int, Images], object]
 """Writes something of a run (in the row of a cohort) into a folder."""
@@ -24,6 +29,31 @@ def _weights(folder: Path, run: RunConfig, cohort: FusedCohort, row: int, images
 def _correctness(folder: Path, run: RunConfig, cohort: FusedCohort, row: int, images: Images) -> None:
     right = cohort.test_right(row).cpu().numpy()
     save_correctness(folder, run.digest, "test_acc", fingerprint(images), right)
+
+
+def keep_more(
+    folders: Mapping[str, Path], run: RunConfig, cohort: FusedCohort, row: int, images: Images
+) -> dict[str, Any]:
+    """Keep of a complete run what is asked for; a file that cannot be written costs nothing but itself.
+
+    Args:
+        folders: The folder of each thing that is kept.
+        run: The run.
+        cohort: In which it was trained.
+        row: Its position among the members in training.
+        images: The data.
+
+    Returns:
+        A note for the record on the files that are missing, and why.
+    """
+    missing = []
+    for what, folder in folders.items():
+        try:
+            KEEP[what](folder, run, cohort, row, images)
+        except (OSError, SafetensorError) as error:
+            why = error.strerror if isinstance(error, OSError) else None
+            missing.append(f"{weights_file(folder, run.digest)}: cannot be written: {why or error}")
+    return {NOT_KEPT: missing} if missing else {}
 
 
 KEEP: Mapping[str, Keep] = {"weights": _weights, "correctness": _correctness}
