@@ -137,8 +137,8 @@ class Round:
                     kills[-1].seconds += call.last - call.begun
 
     def _found_no_server(self, project: Project) -> bool:
-        """Whether a sweep was started while the server was away, which it says and ends, and has trained nothing."""
-        is_away = any(k.kind == SERVER and k.at <= project.started <= k.until for k in self.kills)
+        """Whether a sweep looked for the server while it was away, which it says and ends, and has trained nothing."""
+        is_away = any(kill.kind == SERVER and kill.until >= project.started for kill in self.kills)
         return is_away and not any(call.begun > project.started for call in project.calls(tail=True))
 
     def _wrong(self, what: str, project: Project) -> None:

@@ -294,12 +294,9 @@ def _checked(database: Database, read_only: bool) -> Database:
     """The database, with the tables of a version that is known."""
     engine, place = database._engine, f"store = {shown(database.location)}"
     is_server = database._path is None
-    if database.location in _ANSWERED:
-        database.patience = PATIENCE if read_only else SERVER_PATIENCE
-    # A server that is starting up is waited for; one that does not answer at all is more often a wrong address.
-    names = database.outlast(lambda: _table_names(engine)) if is_server else _table_names(engine)
     if is_server:
-        _ANSWERED.add(database.location)
+        _wait_once_answered(database, PATIENCE if read_only else SERVER_PATIENCE)
+    names = database.outlast(lambda: _table_names(engine)) if is_server else _table_names(engine)
     if info.name not in names:
         foreign = names & (metadata.tables.keys() | version1.metadata.tables.keys())
         if foreign or (read_only and names and engine.dialect.name == "sqlite"):
@@ -323,6 +320,18 @@ def _checked(database: Database, read_only: bool) -> Database:
         database.write(lambda *_: None)  # Fails here, and not after an hour of training, where it cannot be written.
     database.patience = PATIENCE if read_only or not is_server else SERVER_PATIENCE
     return database
+
+
+def _wait_once_answered(database: Database, patience: float) -> None:
+    """Wait for a server from its first answer on; one that never answers is more often a wrong address."""
+
+    def answered(*_: object) -> None:
+        _ANSWERED.add(database.location)
+        database.patience = patience
+
+    event.listen(database._engine, "connect", answered)
+    if database.location in _ANSWERED:
+        database.patience = patience
 
 
 def _table_names(engine: Engine) -> set[str]:

@@ -38,7 +38,14 @@ _SERVER: dict[str, Kind] = {
 _SERVER_CLASSES: dict[str, Kind] = {"08": "away", "53": "away", "57": "away", "58": "away"}
 
 
-_CONNECTING = ("too many clients", "connection slots", "is starting up", "is shutting down", "in recovery mode")
+_CONNECTING = (
+    "too many clients",
+    "connection slots",
+    "is starting up",
+    "not yet accepting connections",
+    "is shutting down",
+    "in recovery mode",
+)
 """Words in the message of a server that takes no connection now; then there is no SQLSTATE."""
 
 
