@@ -106,6 +106,7 @@ class Project:
         command = [*self._under, sys.executable, "-m", "ablate", "sweep", "soak", "workers=2", "device=cpu"]
         self.started = time.time()
         with self.log.open("a") as log:
+            self._log_before = log.tell()
             self.process = subprocess.Popen(
                 [*command, *self.words],
                 cwd=self.folder,
@@ -121,6 +122,11 @@ class Project:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+
+    @property
+    def said(self) -> str:
+        """What it has said since it was started."""
+        return self.log.read_bytes()[self._log_before :].decode()
 
     @property
     def is_training(self) -> bool:

@@ -139,7 +139,7 @@ class Round:
     def _found_no_server(self, project: Project) -> bool:
         """Whether a sweep looked for the server while it was away, which it says and ends, and has trained nothing."""
         is_away = any(kill.kind == SERVER and kill.until >= project.started for kill in self.kills)
-        return is_away and not any(call.begun > project.started for call in project.calls(tail=True))
+        return is_away and "cohort" not in project.said
 
     def _wrong(self, what: str, project: Project) -> None:
         self.part.wrong_exits += 1

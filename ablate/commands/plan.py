@@ -23,7 +23,6 @@ from ablate.plan.plan import Plan
 from ablate.plan.prefixes import find_prefixes, read_off
 from ablate.store import FINAL, open_store, shown
 from ablate.store.provenance import collect
-from ablate.task.checkpoint import STATES, latest_state
 from ablate.task.run import Run
 from ablate.task.searching import unit_of_work
 
@@ -69,7 +68,7 @@ def outlook(wanted: StudyRequest) -> dict[str, Any]:
     kept = KeptCheckpoints.of(launch)
     cohorts = form(prefixes.trained) if kept is None else kept.cohorts(prefixes.trained, {}, form)
     cost = estimate(cohorts, speeds, workers)
-    states = Path(launch.results) / STATES if kept is not None else None
+    cut_off = [kept is not None and bool(cohort.done) and kept.file_of(cohort, {}).exists() for cohort in cohorts]
     return {
         "studies": [_study(plan, study.name) | shown_by[study.name] for study in plan.studies if study.factors],
         "runs_asked": len(plan.points),
@@ -79,13 +78,13 @@ def outlook(wanted: StudyRequest) -> dict[str, Any]:
         "read_off": len(readable) + sum(map(len, prefixes.read_off.values())),
         "read_off_records": len(readable),
         "to_train": len(prefixes.trained),
-        "extended": sum(_is_extended(run, states) for run in prefixes.trained),
+        "extended": sum(len(c.runs) for c, was_cut in zip(cohorts, cut_off, strict=True) if c.done and not was_cut),
         "not_extendable": sum(_shapes_all(run) for run in prefixes.trained) if "state" in launch.keep else 0,
         "code_changed": [asdict(change) for change in outdated],
         "changed_under_their_version": [asdict(change) for change in doubtful],
         "workers": workers,
         "step": step_of(run.task for run in plan.runs),
-        "cohorts": [_cohort(cohort, speeds) for cohort in cohorts],
+        "cohorts": [_cohort(c, speeds) | {"cut_off": was_cut} for c, was_cut in zip(cohorts, cut_off, strict=True)],
         "samples_without_sharing": sum(point.run.samples for point in plan.points),
         "samples": cost.samples,
         "unit": unit_of_work(plan.runs),
@@ -158,7 +157,7 @@ def print_outlook(found: dict[str, Any]) -> None:
             add_row(cohorts, *(row[i] for i in shown))
         console.print(cohorts)
     for cohort in found["cohorts"]:
-        if cohort["done"]:
+        if cohort["cut_off"]:
             line = f"a cohort of {cohort['members']} that was cut off goes on after {found['step']} {cohort['done']}"
             console.print(plain(f"{line} of {cohort['length']}"))
     if found["extended"]:
@@ -211,11 +210,6 @@ def _study(plan: Plan, name: str) -> dict[str, Any]:
     }
 
 
-def _is_extended(run: Run, states: Path | None) -> bool:
-    """Whether a run goes on from the state that a shorter one left at its end."""
-    return states is not None and bool(run.length) and latest_state(states, run.trajectory, run.length or 0) is not None
-
-
 def _shapes_all(run: Run) -> bool:
     """Whether no longer run begins like this one."""
     return run.trajectory == run.digest
@@ -249,7 +243,7 @@ def _merged(cohorts: list[dict[str, Any]]) -> list[list[str]]:
 
     rows: dict[tuple[Any, ...], int] = {}
     for cohort in cohorts:
-        seen = tuple(value for name, value in cohort.items() if name != "key")
+        seen = tuple(value for name, value in cohort.items() if name not in ("key", "cut_off"))
         rows[seen] = rows.get(seen, 0) + 1
     return [
         [

@@ -1,4 +1,7 @@
-"""``ablate watch``: how far studies are, from the store alone, on any machine that reaches it."""
+"""``ablate watch``: how far studies are, from the store alone, on any machine that reaches it.
+
+Where it also reaches the folder of results, it says what cohorts in training have left checkpoints.
+"""
 
 import json
 import sys
@@ -9,12 +12,17 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ablate.commands.answers import study_answers
+from ablate.commands.declared import step_of
 from ablate.commands.studies import StudyRequest, records_of
 from ablate.execute.summary import clock
+from ablate.plan.cohorts import Cohort
 from ablate.store import FINAL, open_store
+from ablate.task.checkpoint import checkpoints_in
 from ablate.task.printable import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ablate.task.record import Record
 
 SCHEMA = 1
@@ -34,6 +42,8 @@ def snapshot(wanted: StudyRequest) -> dict[str, Any]:
     - ``hosts``: by name ``training`` (runs leased by sweeps there now) and ``trained`` (records from there)
     - ``runs_per_hour`` over the last half hour, ``seconds_left`` at that speed; null: nothing has ended in that time
     - ``last``: when the last record was written (ISO 8601, UTC)
+    - ``checkpoints``: of every cohort in training that has left one: how many ``runs``, their ``step`` (called as
+      ``step`` says) and ``length``, when it was ``written`` (ISO 8601, UTC), on which ``host``
     - ``standings``: of every level beside the baseline ``study``, ``factor``, ``level``, ``metric``, ``n``,
       ``difference``, ``standing`` (``better``, ``worse``, ``undecided``)
     - ``verdicts``: of every claim ``study``, ``id``, ``text``, ``outcome``
@@ -71,6 +81,8 @@ def snapshot(wanted: StudyRequest) -> dict[str, Any]:
         "runs_per_hour": speed,
         "seconds_left": None if not speed else round(left / speed * 3600),
         "last": ended[-1] if ended else None,
+        "step": step_of(run.task for run in wanted.plan.runs),
+        "checkpoints": _checkpoints(wanted, records),
         "standings": [one for study in studies for one in _standings(study)],
         "verdicts": [
             {"study": study["study"], **{key: verdict[key] for key in ("id", "text", "outcome")}}
@@ -117,6 +129,9 @@ def lines_of(found: dict[str, Any]) -> list[str]:
         counts.append(f"{found['runs_per_hour']:,.0f} an hour, {clock(found['seconds_left'])} left")
     lines = [", ".join(counts)]
     lines += [f"{host}: {n['training']} training, {n['trained']} trained" for host, n in found["hosts"].items()]
+    for one in found["checkpoints"]:
+        at = f"{found['step']} {one['step']}" + (f" of {one['length']}" if one["length"] is not None else "")
+        lines.append(f"a cohort of {one['runs']}: checkpoint after {at}, {one['written'][:19]} UTC, {one['host']}")
     for one in found["standings"]:
         value = "" if one["difference"] is None else f"{one['difference']:+.4g} in {one['metric']}, "
         lines.append(f"{one['study']}: {one['factor']} = {one['level']}: {value}{one['n']} seeds: {one['standing']}")
@@ -155,6 +170,18 @@ def _lines(look: "Callable[[], dict[str, Any]]") -> None:
             time.sleep(PAUSE_SECONDS)
     except KeyboardInterrupt:
         """Whoever watches may look away."""
+
+
+def _checkpoints(wanted: StudyRequest, records: "Mapping[str, Record]") -> list[dict[str, Any]]:
+    runs, folder = {run.digest: run for run in wanted.plan.runs}, wanted.launch.checkpoints_folder
+    found = []
+    for checkpoint in checkpoints_in(folder) if folder is not None else ():
+        members = [runs[digest] for digest in checkpoint.runs if digest in runs]
+        if len(members) == len(checkpoint.runs) and not all(_is_final(records.get(run.digest)) for run in members):
+            about = {name: str(checkpoint.about.get(name, "")) for name in ("written", "host")}
+            length = Cohort(tuple(members)).length
+            found.append({"runs": len(members), "step": checkpoint.step, "length": length, **about})
+    return found
 
 
 def _standings(study: dict[str, Any]) -> list[dict[str, Any]]:

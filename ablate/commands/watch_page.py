@@ -20,6 +20,11 @@ td,th{padding:.2rem .8rem;text-align:left;border-bottom:1px solid}</style></head
 {% for host, n in hosts.items() %}<tr><td>{{ host }}</td><td>{{ n.training }}</td><td>{{ n.trained }}</td></tr>
 {% endfor %}
 </table>{% endif %}
+{% if checkpoints %}<h2>Checkpoints</h2><table>
+<tr><th>runs</th><th>after {{ step }}</th><th>of</th><th>written (UTC)</th><th>host</th></tr>
+{% for c in checkpoints %}<tr><td>{{ c.runs }}</td><td>{{ c.step }}</td><td>{{ c.length }}</td>
+<td>{{ c.written[:19] }}</td><td>{{ c.host }}</td></tr>{% endfor %}
+</table>{% endif %}
 {% if standings %}<h2>Levels</h2><table>
 <tr><th>study</th><th>factor</th><th>level</th><th>metric</th><th>seeds</th><th>difference</th><th>standing</th></tr>
 {% for s in standings %}<tr><td>{{ s.study }}</td><td>{{ s.factor }}</td><td>{{ s.level }}</td><td>{{ s.metric }}</td>

@@ -11,7 +11,16 @@ from ablate.execute.ledger import Flight
 from ablate.plan.cohorts import Cohort
 from ablate.plan.launch import Launch
 from ablate.store import FINAL, Store
-from ablate.task.checkpoint import ENDING, DamagedError, checkpoints_in, content_of, file_in, read_line
+from ablate.task.checkpoint import (
+    ENDING,
+    STATES,
+    DamagedError,
+    checkpoints_in,
+    content_of,
+    file_in,
+    latest_state,
+    read_line,
+)
 from ablate.task.executor import WorkerSettings
 from ablate.task.record import StopRule
 from ablate.task.run import Run
@@ -67,6 +76,8 @@ class KeptCheckpoints:
     ) -> list[Cohort]:
         """The cohorts of some runs: those that were cut off as they were, and first; the rest as it is formed.
 
+        Runs that go on from the states of shorter ones have these behind them.
+
         Args:
             runs: To be trained.
             stops: What a run must reach to go on, by its digest.
@@ -80,7 +91,18 @@ class KeptCheckpoints:
                 if checkpoint.file == self.file_of(cohort, stops):
                     found.append(cohort)
                     left = {digest: run for digest, run in left.items() if digest not in checkpoint.runs}
-        return found + form(list(left.values()))
+        return found + [part for cohort in form(list(left.values())) for part in self._from_states(cohort)]
+
+    def _from_states(self, cohort: Cohort) -> list[Cohort]:
+        """A cohort, apart by the step from which its members go on, as shorter runs have left their states there."""
+        states = self.folder.parent / STATES
+        if not states.is_dir():
+            return [cohort]
+        parts: dict[int, list[Run]] = {}
+        for run in cohort.runs:
+            latest = latest_state(states, run.trajectory, run.length) if run.length else None
+            parts.setdefault(0 if latest is None else latest[0], []).append(run)
+        return [Cohort(tuple(runs), step) for step, runs in parts.items()]
 
     def file_of(self, cohort: Cohort, stops: Mapping[str, StopRule]) -> Path:
         """Where the checkpoint of a cohort lies, if there is one."""

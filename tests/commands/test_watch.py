@@ -2,10 +2,12 @@
 
 import json
 import os
+import socket
 import threading
 import urllib.error
 import urllib.request
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -13,6 +15,7 @@ from ablate.commands import watch
 from ablate.commands.studies import named, order
 from ablate.commands.watch_page import page, server
 from ablate.store import Owner, open_store
+from ablate.task.checkpoint import write_checkpoint
 
 PROJECT = """
 [tool.ablate.tasks.mine]
@@ -80,6 +83,24 @@ def test_before_during_and_after_a_sweep(study, ablate):
     lines = ablate("watch", "fast").splitlines()
     assert lines[0].startswith("12/12 runs, 12 complete, ")
     assert "fast: lr = 0.3: -0.2 in loss, 6 seeds: better" in lines
+
+
+def test_checkpoints_of_cohorts_in_training_are_shown_where_they_are_in_reach(study, ablate):
+    runs = order(named(["fast"], [])).plan.runs
+    folder = study / "results" / "checkpoints"
+    folder.mkdir(parents=True)
+    digests = [run.digest for run in runs[:2]]
+    for step, members in ((7, digests), (3, ["0" * 64])):  # the second is of another study
+        write_checkpoint(folder / f"{step}.checkpoint", {"runs": members, "step": step}, b"")
+    (found,) = look(ablate)["checkpoints"]
+    assert (found["runs"], found["step"], found["host"]) == (2, 7, socket.gethostname())
+    assert datetime.now(UTC) - datetime.fromisoformat(found["written"]) < timedelta(minutes=5)
+    assert look(ablate)["step"] == "step"
+    assert f"<td>{found['written'][:19]}</td>" in page("fast", look(ablate))
+    said = watch.lines_of(look(ablate))
+    assert f"a cohort of 2: checkpoint after step 7, {found['written'][:19]} UTC, {found['host']}" in said
+    ablate("sweep", "fast", "workers=1")
+    assert look(ablate)["checkpoints"] == []
 
 
 def test_the_lease_of_a_sweep_that_was_killed_is_no_training(study, ablate):

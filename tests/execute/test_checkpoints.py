@@ -1,5 +1,6 @@
 """Sweeps that are cut off in the middle of cohorts go on from their checkpoints."""
 
+import json
 import os
 import signal
 import subprocess
@@ -114,6 +115,10 @@ def test_plan_says_which_runs_go_on_from_shorter_ones_and_which_never_will(tmp_p
     said = CliRunner().invoke(main, ["plan", "pooling", *words]).output
     assert "2 runs go on from where shorter ones ended" in said
     assert "cannot be gone on with" not in said
+    found = json.loads(CliRunner().invoke(main, ["plan", "pooling", *words, "--json"]).stdout)
+    assert [(cohort["members"], cohort["done"]) for cohort in found["cohorts"]] == [(1, 1), (1, 2), (2, 0)]
+    assert found["samples"] == 1000 * (9 + 8 + 2 * 10)  # what is behind them costs nothing
+    assert "was cut off" not in said
     said = CliRunner().invoke(main, ["plan", "pooling", *words, "keep=state", "schedule=cosine"]).output
     assert "go on from" not in said
     assert "4 runs cannot be gone on with later: their schedules depend on their length" in said
