@@ -1,15 +1,20 @@
-# make demo    train a small study on real Fashion-MNIST, write its table and figure
+# make demo    train a small study on real Fashion-MNIST, write its table and figure; installs what that takes
 # make pages   build every committed study's page and vector figures from its records, without training
 # make docs    build the documentation into build/site
-# make test    linters, types and tests, as CI runs them
+# make reference  write the parts of docs/ anew that are taken from the code
+# make test    linters, types and tests, as CI runs them; installs what developers need
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/pip install -q --disable-pip-version-check
 DEBIAN_DATA := /usr/share/datasets/fashion-mnist
 APT := DEBIAN_FRONTEND=noninteractive apt-get
 RESULTS ?= outputs
+# Where there is no NVIDIA driver, PyTorch's build for the CPU does: PyPI's for Linux brings 4 GB of CUDA. TORCH_INDEX=
+# takes PyPI's in any case; so does a machine from which the index cannot be reached.
+TORCH_INDEX ?= $(if $(shell command -v nvidia-smi),,https://download.pytorch.org/whl/cpu)
 
-.PHONY: demo pages check-pages docs test test-all lint data bench clean
+.PHONY: demo pages check-pages docs reference test test-all lint data bench clean
 
 demo: $(VENV)/.installed data
 	$(BIN)/ablate sweep quickstart results=$(RESULTS)
@@ -21,11 +26,14 @@ pages: $(VENV)/.installed
 	$(BIN)/ablate report search
 
 # axe-core in chromium at 400 and 1400 px, light and dark: no serious findings, no console errors, nothing wider than the window.
-check-pages: $(VENV)/.installed
+check-pages: $(VENV)/.developed
 	$(BIN)/python tests/report/browser.py $(wildcard results/*/report.html results/*/search.html results/index.html)
 
-docs: $(VENV)/.installed
+docs: $(VENV)/.developed
 	$(BIN)/mkdocs build -q
+
+reference: $(VENV)/.developed
+	$(BIN)/python docs/reference.py
 
 test: lint data
 	$(BIN)/pytest -n 2 --dist worksteal -q -m "not slow"
@@ -33,7 +41,7 @@ test: lint data
 test-all: lint data
 	$(BIN)/pytest -n 2 --dist worksteal -q
 
-lint: $(VENV)/.installed
+lint: $(VENV)/.developed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -44,12 +52,17 @@ data: $(VENV)/.installed
 		$(APT) update -qq && $(APT) install -y -qq dataset-fashion-mnist || true; fi
 	$(BIN)/ablate data fashion_mnist
 
-bench: $(VENV)/.installed data
+bench: $(VENV)/.developed data
 	$(BIN)/python -m benchmarks
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]'
+	$(if $(TORCH_INDEX),-$(PIP) --retries 1 --timeout 20 --index-url $(TORCH_INDEX) torch torchvision)
+	$(PIP) -e .
+	touch $@
+
+$(VENV)/.developed: $(VENV)/.installed
+	$(PIP) -e '.[dev]'
 	touch $@
 
 clean:

@@ -1,17 +1,18 @@
-"""Fills in the parts of pages that are taken from the code, so that they cannot differ from it.
+"""Writes the parts of pages that are taken from the code, so that they read the same here, on GitHub and in the site.
 
-A line of a page may be one of
+``python docs/reference.py`` (``make reference``) writes anew what stands between a line that is one of the following
+and ``<!-- end -->``; a test fails where that would change a page.
 
-- ``{{ doc MODULE }}`` or ``{{ doc MODULE:NAME }}``: what a docstring says, without its lists of arguments;
-- ``{{ fields MODULE:CLASS }}``: a table of a configuration class's fields;
-- ``{{ attributes MODULE:CLASS }}``: a list of a class's attributes;
-- ``{{ api MODULE }}``: every public class and function of a module;
-- ``{{ commands }}``: the help of every command;
-- ``{{ study_keys }}``: a table of what a study may say;
-- ``{{ metrics MODULE:TASK }}``: a table of a task's metrics;
-- ``{{ file PATH }}``: a file of the repository as a code block.
+- ``<!-- doc MODULE -->`` or ``<!-- doc MODULE:NAME -->``: what a docstring says, without its lists of arguments;
+- ``<!-- fields MODULE:CLASS -->``: a table of a configuration class's fields;
+- ``<!-- attributes MODULE:CLASS -->``: a list of a class's attributes;
+- ``<!-- api MODULE -->``: every public class and function of a module;
+- ``<!-- commands -->``: the help of every command;
+- ``<!-- study_keys -->``: a table of what a study may say;
+- ``<!-- metrics MODULE:TASK -->``: a table of a task's metrics;
+- ``<!-- file PATH -->``: a file of the repository as a code block.
 
-Figures are those of committed results.
+MkDocs takes figures of committed results from here, too.
 """
 
 import ast
@@ -33,13 +34,27 @@ ROOT = Path(__file__).parents[1]
 FIGURES = {"figures/levels.png": "results/quickstart/figures/optimizer_lr-levels.png"}
 """By place in the site, the file in the repository."""
 
-DIRECTIVE = re.compile(r"^\{\{ (\w+)(?: (\S+))? \}\}$", re.MULTILINE)
+PART = re.compile(r"^<!-- (\w+)(?: (\S+))? -->\n.*?^<!-- end -->$", re.MULTILINE | re.DOTALL)
 SECTIONS = re.compile(r"\n(?:Args|Returns|Raises|Yields):\n.*", re.DOTALL)
 
 
-def on_page_markdown(markdown: str, **_: object) -> str:
-    """Called by MkDocs with every page."""
-    return DIRECTIVE.sub(lambda match: DIRECTIVES[match[1]](match[2]), markdown)
+def main() -> None:
+    """Write every page anew, and name those that have changed."""
+    for page in sorted((ROOT / "docs").glob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        if (now := filled(text)) != text:
+            page.write_text(now, encoding="utf-8")
+            print(page.relative_to(ROOT))
+
+
+def filled(page: str) -> str:
+    """A page with the parts that are taken from the code as the code is now."""
+    return PART.sub(_part, page)
+
+
+def _part(match: re.Match[str]) -> str:
+    begin = match[0].partition("\n")[0]
+    return f"{begin}\n\n{PARTS[match[1]](match[2]).strip()}\n\n<!-- end -->"
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -91,7 +106,7 @@ def api(module: str) -> str:
     for name, found in vars(loaded).items():
         if name.startswith("_") or getattr(found, "__module__", None) != module or not callable(found):
             continue
-        parts.append(f"### `{module}.{name}` {{ #{module}.{name} }}")
+        parts.append(f"### `{module}.{name}`")
         parts.append(_described(found))
         if inspect.isclass(found) and not issubclass(found, BaseModel):
             meanings = attribute_docstrings(found)
@@ -113,7 +128,7 @@ def commands(_: str | None) -> str:
     context = click.Context(main, info_name="ablate", max_content_width=100, terminal_width=100)
     for name, command in main.commands.items():
         inner = click.Context(command, parent=context, info_name=name, max_content_width=100, terminal_width=100)
-        parts.append(f"## `ablate {name}` {{ #{name} }}\n\n```text\n{command.get_help(inner)}\n```")
+        parts.append(f"## `ablate {name}`\n\n```text\n{command.get_help(inner)}\n```")
     return "\n\n".join(parts) + "\n"
 
 
@@ -132,7 +147,7 @@ def metrics(place: str) -> str:
     return "\n".join(rows) + "\n"
 
 
-DIRECTIVES = {
+PARTS = {
     "doc": doc,
     "fields": fields,
     "attributes": attributes,
@@ -233,3 +248,7 @@ def _value(value: object) -> str:
 
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    main()

@@ -17,7 +17,7 @@ from ablate.execute.devices import speed_device
 from ablate.execute.estimate import Speeds, estimate
 from ablate.execute.ledger import cost_in_seconds
 from ablate.execute.sizing import members_by
-from ablate.plan.cohorts import Cohort, default_members, form_cohorts
+from ablate.plan.cohorts import Cohort, cohort_of, default_members, form_cohorts
 from ablate.plan.keeping import check_keeps
 from ablate.plan.plan import Plan
 from ablate.plan.prefixes import find_prefixes, read_off
@@ -158,7 +158,7 @@ def print_outlook(found: dict[str, Any]) -> None:
         console.print(cohorts)
     for cohort in found["cohorts"]:
         if cohort["cut_off"]:
-            line = f"a cohort of {cohort['members']} that was cut off goes on after {found['step']} {cohort['done']}"
+            line = f"{cohort_of(cohort['members'])} that was cut off goes on after {found['step']} {cohort['done']}"
             console.print(plain(f"{line} of {cohort['length']}"))
     if found["extended"]:
         console.print(plain(f"{found['extended']} runs go on from where shorter ones ended (keep=state)"))

@@ -15,7 +15,7 @@ from ablate.commands.answers import study_answers
 from ablate.commands.declared import step_of
 from ablate.commands.studies import StudyRequest, records_of
 from ablate.execute.summary import clock
-from ablate.plan.cohorts import Cohort
+from ablate.plan.cohorts import Cohort, cohort_of
 from ablate.store import FINAL, open_store
 from ablate.task.checkpoint import checkpoints_in
 from ablate.task.printable import printable
@@ -131,7 +131,7 @@ def lines_of(found: dict[str, Any]) -> list[str]:
     lines += [f"{host}: {n['training']} training, {n['trained']} trained" for host, n in found["hosts"].items()]
     for one in found["checkpoints"]:
         at = f"{found['step']} {one['step']}" + (f" of {one['length']}" if one["length"] is not None else "")
-        lines.append(f"a cohort of {one['runs']}: checkpoint after {at}, {one['written'][:19]} UTC, {one['host']}")
+        lines.append(f"{cohort_of(one['runs'])}: checkpoint after {at}, {one['written'][:19]} UTC, {one['host']}")
     for one in found["standings"]:
         value = "" if one["difference"] is None else f"{one['difference']:+.4g} in {one['metric']}, "
         lines.append(f"{one['study']}: {one['factor']} = {one['level']}: {value}{one['n']} seeds: {one['standing']}")

@@ -45,8 +45,11 @@ class Speeds:
         others[:] = [s for s in others if (s.members, s.shared) != (speed.members, speed.shared)] + [speed]
 
     def measured(self, run: Run, members: int, shared: bool) -> float | None:
-        """The speed of the measured cohort of this key that is closest in size (then in sharing batches), else None."""
-        known = self._known.get(run.cohort_key)
+        """The speed of the most alike cohort that was measured; None: none is alike.
+
+        Of those under the first of the run's keys that has any it is the one closest in size (then in sharing batches).
+        """
+        known = next((self._known[key] for key in run.speed_keys if key in self._known), None)
         if not known:
             return None
         alike = min(known, key=lambda s: (abs(math.log(s.members / members)), s.shared != shared, s.members))

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from ablate.execute.estimate import Speeds
 from ablate.execute.progress import State
 from ablate.execute.summary import Failure, Summary, clock
-from ablate.plan.cohorts import Cohort, hand_out, samples_until
+from ablate.plan.cohorts import Cohort, cohort_of, hand_out, samples_until
 from ablate.task.identity import flatten
 from ablate.task.record import NOT_KEPT, Record, Status
 from ablate.task.run import Run, TimeLimited
@@ -145,7 +145,7 @@ class Ledger:
     def report(self, flight: Flight, trained: Sequence[Record], queue: Iterable[Assignment]) -> list[str]:
         """What people are told when a cohort has ended."""
         spent = clock(time.monotonic() - flight.started)
-        lines = [f"a cohort of {len(trained)} ended after {spent}; {self.state(queue)}"]
+        lines = [f"{cohort_of(len(trained))} ended after {spent}; {self.state(queue)}"]
         for run, record in zip(flight.assignment.cohort.runs, trained, strict=True):
             if record.result.status == "failed":
                 lines.append(f"failed: {self.describe(run)}: {reason(record.result.error)}")

@@ -9,6 +9,7 @@ from ablate.plan.cohorts import Cohort
 from ablate.store import Speed, Store
 from ablate.store.provenance import collect, now
 from ablate.task.record import Record
+from ablate.task.run import Run
 
 
 class Speedometer:
@@ -31,7 +32,7 @@ class Speedometer:
     def keep(self, probe: Probe, samples_per_second: float) -> None:
         """Remember what a measurement found; 0: it found nothing."""
         if samples_per_second > 0.0:
-            self._add(probe.runs[0].cohort_key, probe.size, probe.shared, samples_per_second)
+            self._add(probe.runs[0], probe.size, probe.shared, samples_per_second)
 
     def learn(self, flight: Flight, trained: Sequence[Record], seconds: float) -> None:
         """Remember how fast a cohort was trained whole; nothing is learned from one with a run that failed."""
@@ -40,9 +41,11 @@ class Speedometer:
             return
         samples = sum(samples_of(run, record) for record, run in zip(trained, cohort.runs, strict=True))
         if samples and seconds > 0.0 and not any(record.result.status == "failed" for record in trained):
-            self._add(cohort.key, len(cohort.runs), cohort.shared, samples / seconds)
+            self._add(cohort.runs[0], len(cohort.runs), cohort.shared, samples / seconds)
 
-    def _add(self, cohort_key: str, members: int, shared: bool, samples_per_second: float) -> None:
-        speed = Speed(self._host, self._device, cohort_key, members, shared, samples_per_second, now())
-        self.known.add(speed)
-        self._store.add_speeds([speed])
+    def _add(self, run: Run, members: int, shared: bool, samples_per_second: float) -> None:
+        shape, time = (members, shared, samples_per_second), now()
+        speeds = [Speed(self._host, self._device, key, *shape, time) for key in run.speed_keys]
+        for speed in speeds:
+            self.known.add(speed)
+        self._store.add_speeds(speeds)

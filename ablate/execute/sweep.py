@@ -22,7 +22,7 @@ from ablate.execute.sizing import Sizing, members_by
 from ablate.execute.speedometer import Speedometer
 from ablate.execute.summary import Interrupted, Summary
 from ablate.execute.unmeasured_runs import Doubts
-from ablate.plan.cohorts import Cohort, default_members, form_cohorts
+from ablate.plan.cohorts import Cohort, cohort_of, default_members, form_cohorts
 from ablate.plan.prefixes import find_prefixes, read_off
 from ablate.store import Owner, Store, StoreUnavailable
 from ablate.store.leases import RENEWAL
@@ -211,7 +211,7 @@ class Sweep:
             if is_wanted and self.store.lease(assignment.digests, self.owner, since=self.mark) == set(
                 assignment.digests
             ):
-                self.progress.say(f"a worker of an earlier sweep is still training a cohort of {len(runs)}: it goes on")
+                self.progress.say(f"a worker of an earlier sweep is still training {cohort_of(len(runs))}: it goes on")
                 self.ledger.flights[worker] = Flight(assignment, now(), self.speedometer.seconds(assignment.cohort))
             else:
                 self.pool.end(worker)
@@ -266,7 +266,7 @@ class Sweep:
     def _flight(self, assignment: Assignment) -> Flight:
         cohort, found = assignment.cohort, self.checkpoints.written(assignment.cohort)
         if cohort.done:
-            self.progress.say(f"a cohort of {len(cohort.runs)} goes on after step {cohort.done} of {cohort.length}")
+            self.progress.say(f"{cohort_of(len(cohort.runs))} goes on after step {cohort.done} of {cohort.length}")
         return Flight(assignment, now(), self.speedometer.seconds(cohort), checkpoint=found)
 
     # What workers say
@@ -294,7 +294,7 @@ class Sweep:
         self.ledger.deaths += 1
         if worker in self.ledger.flights:
             assignment = self.ledger.flights[worker].assignment
-            self.progress.say(f"a worker process {reason} while it trained a cohort of {len(assignment.cohort.runs)}")
+            self.progress.say(f"a worker process {reason} while it trained {cohort_of(len(assignment.cohort.runs))}")
             self._give_up(
                 worker, f"the worker process {reason} while it trained this run", may_retry=not assignment.is_retry
             )

@@ -98,6 +98,11 @@ class RunConfig(Fields):
         return digest_of({"model": model, "data": data, "optimizer": optimizer, "train": train, **code, **alone})
 
     @property
+    def speed_keys(self) -> tuple[str, ...]:
+        """The cohort's: whatever shapes a step decides how long it takes."""
+        return (self.cohort_key,)
+
+    @property
     def data_order(self) -> Hashable:
         """The seeds of the order and of the held-out split: with both equal, runs see the same batches."""
         return self.seed, self.data.split_seed if self.data.split_seed is not None else self.seed

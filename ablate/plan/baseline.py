@@ -16,10 +16,14 @@ from functools import cached_property
 from typing import Any
 
 from ablate.plan.links import resolve_links
+from ablate.plan.suggestions import did_you_mean
 from ablate.task.errors import ConfigError
 from ablate.task.identity import flatten
 from ablate.task.run import Run
 from ablate.task.task import Task
+
+NO_FIELD = ": there is no such field"
+"""The end of a problem with a path that names nothing."""
 
 Change = tuple[str, Any]
 """Dotted path, or configuration group, and its value."""
@@ -61,7 +65,10 @@ class Baseline:
                 values[path] = dict(self.option(path, value))
             else:
                 _set(values, path, value)
-        return self.task.parse({**resolve_links(values), "seed": 0})
+        try:
+            return self.task.parse({**resolve_links(values), "seed": 0})
+        except ConfigError as error:
+            raise ConfigError([_hinted(problem, self.values) for problem in error.problems]) from None
 
     @cached_property
     def run(self) -> Run:
@@ -121,8 +128,10 @@ def _set(values: dict[str, Any], path: str, value: Any) -> None:
         ConfigError: There is no such place.
     """
     *parents, last = path.split(".")
-    if path == "seed" or (not parents and path not in values):
+    if path == "seed":
         raise ConfigError(f"{path}: is no factor; seeds belong to study.seeds, factors are paths such as optimizer.lr")
+    if not parents and path not in values:
+        raise ConfigError(_hinted(f"{path}{NO_FIELD}", values))
     node = values
     for depth, part in enumerate(parents, start=1):
         child = node.get(part)
@@ -132,10 +141,16 @@ def _set(values: dict[str, Any], path: str, value: Any) -> None:
                 "changed by itself"
             )
         if not isinstance(child, Mapping):
-            raise ConfigError(f"{path}: there is no such field")
+            raise ConfigError(_hinted(f"{path}{NO_FIELD}", values))
         node[part] = dict(child)
         node = node[part]
     node[last] = value
+
+
+def _hinted(problem: str, values: Mapping[str, Any]) -> str:
+    """A problem with what may have been meant, where it is about a field that there is not."""
+    path = problem.removesuffix(NO_FIELD)
+    return problem if path == problem else problem + did_you_mean(path, flatten(values))
 
 
 def option_name(group: str, option: Any) -> str:

@@ -56,6 +56,11 @@ class Cohort:
         return max(lengths) if lengths else None
 
 
+def cohort_of(members: int) -> str:
+    """What runs that train together are called in a sentence; one that trains alone is a run."""
+    return "a run" if members == 1 else f"a cohort of {members} runs"
+
+
 def samples_until(run: Run, step: int) -> int:
     """The work of a run up to a step; none is counted where it is not known how long the run is."""
     return run.samples * min(step, run.length) // run.length if run.length else 0

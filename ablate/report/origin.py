@@ -9,8 +9,13 @@ import pandas as pd
 from ablate.report.numbers import duration
 from ablate.report.view import StudyView
 
-FIRST = ("commit", "dirty", "cpu", "gpu", "device", "threads", "host")
+FIRST = ("project.commit", "project.dirty", "commit", "dirty", "cpu", "gpu", "device", "threads", "host")
 """Entries of the provenance that come first, in this order."""
+NAMES = {
+    **{"project.commit": "commit", "project.dirty": "changed since that commit"},
+    **{"commit": "ablate's commit", "dirty": "ablate changed since that commit"},
+}
+"""What entries are called, where their own names do not say whose they are."""
 TIMES = ("started", "ended")
 
 
@@ -82,7 +87,7 @@ def provenance(records: pd.DataFrame) -> list[tuple[str, list[str]]]:
         columns["engine version"] = records["engine"]
     times = {name: columns.pop(name).dropna().astype(str) for name in TIMES if name in columns}
     order = sorted(columns, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))
-    entries = [(name, _values(columns[name])) for name in order if name not in ("prefix_of",)]
+    entries = [(NAMES.get(name, name), _values(columns[name])) for name in order if name not in ("prefix_of",)]
     entries += [
         (label, [str(getattr(times[name], how)())])
         for label, name, how in (("first start", "started", "min"), ("last end", "ended", "max"))

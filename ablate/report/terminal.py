@@ -61,6 +61,7 @@ def print_report(
     if analysis.published:
         console.print(plain(published_line(analysis)))
     console.print(plain(explanation(view, levels), "dim"))
+    console.print()
     for sentence in study_answer(view, levels, analysis):
         console.print(plain(sentence, "bold"))
 

@@ -20,8 +20,9 @@ def collect() -> dict[str, Any]:
     """What is the same for every run of a process, as JSON data.
 
     Returns:
-        ``commit`` and ``dirty`` (None where the program does not run from a git checkout), ``versions`` of the program,
-        Python and the libraries that compute (None: not installed), ``host``, ``cpu`` and ``cores``.
+        ``commit`` and ``dirty`` of this program (None where it does not run from a git checkout), ``project`` with
+        those of the project in whose folder it runs (left out where there is none), ``versions`` of the program, Python
+        and the libraries that compute (None: not installed), ``host``, ``cpu`` and ``cores``.
     """
     commit, dirty = source()
     versions: dict[str, str | None] = {"ablate": ablate.__version__, "python": platform.python_version()}
@@ -33,6 +34,7 @@ def collect() -> dict[str, Any]:
     return {
         "commit": commit,
         "dirty": dirty,
+        **({"project": found} if (found := project()) else {}),
         "versions": versions,
         "host": socket.gethostname(),
         "cpu": cpu(),
@@ -54,6 +56,25 @@ def source(package: Path | None = None) -> tuple[str | None, bool | None]:
         return None, None
     commit, changes = _git(package, "rev-parse", "HEAD"), _git(package, "status", "--porcelain", "--", ".")
     return commit, bool(changes) if changes is not None else None
+
+
+def project(folder: Path | None = None) -> dict[str, Any]:
+    """The commit of the project that somebody studies, and whether tracked files differ from it.
+
+    Args:
+        folder: Folder of the project; None: the working directory.
+
+    Returns:
+        ``commit`` and ``dirty``; empty where no file of the folder is tracked by git, or it is a checkout of this
+        program itself.
+    """
+    folder = folder if folder is not None else Path.cwd()
+    top = _git(folder, "rev-parse", "--show-toplevel")
+    package = Path(ablate.__file__).parent
+    if not top or not _git(folder, "ls-files", "--", ".") or (package.is_relative_to(top) and source()[0]):
+        return {}
+    changes = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", ".")
+    return {"commit": _git(folder, "rev-parse", "HEAD"), "dirty": bool(changes) if changes is not None else None}
 
 
 @cache

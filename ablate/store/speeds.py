@@ -18,7 +18,7 @@ class Speed:
     device: str
     """Name of the processor or GPU."""
     cohort_key: str
-    """``RunConfig.cohort_key``."""
+    """One of ``Run.speed_keys``."""
     members: int
     shared: bool
     """Whether all members had the same seed, and so the same batches."""

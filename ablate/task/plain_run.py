@@ -67,6 +67,11 @@ class PlainRun:
         return self.digest
 
     @property
+    def speed_keys(self) -> tuple[str, ...]:
+        """That of the setting, whatever its seed and the version of the code; then that of the task."""
+        return digest_of({"task": self.task, "config": dict(self.config)}), digest_of({"task": self.task})
+
+    @property
     def data_order(self) -> str:
         """Every run has an order of its own."""
         return self.digest

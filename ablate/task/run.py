@@ -40,6 +40,13 @@ class Run(Protocol):
         """A digest that runs share when an engine can train them together; a run that trains alone has its own."""
 
     @property
+    def speed_keys(self) -> tuple[str, ...]:
+        """Digests under which measured speeds are kept; runs that share one take about as long for a sample.
+
+        The most alike come first: a run that was not measured under the first is estimated by the next one.
+        """
+
+    @property
     def data_order(self) -> Hashable:
         """Equal for runs of one cohort key that see the same batches."""
 

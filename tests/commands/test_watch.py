@@ -98,7 +98,7 @@ def test_checkpoints_of_cohorts_in_training_are_shown_where_they_are_in_reach(st
     assert look(ablate)["step"] == "step"
     assert f"<td>{found['written'][:19]}</td>" in page("fast", look(ablate))
     said = watch.lines_of(look(ablate))
-    assert f"a cohort of 2: checkpoint after step 7, {found['written'][:19]} UTC, {found['host']}" in said
+    assert f"a cohort of 2 runs: checkpoint after step 7, {found['written'][:19]} UTC, {found['host']}" in said
     ablate("sweep", "fast", "workers=1")
     assert look(ablate)["checkpoints"] == []
 

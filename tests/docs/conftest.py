@@ -12,6 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
+TAKEN = re.compile(r"^<!-- \w+(?: \S+)? -->\n.*?^<!-- end -->$", re.MULTILINE | re.DOTALL)
+"""Parts of pages that are taken from the code."""
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
 
@@ -26,8 +28,8 @@ class Block:
 
 
 def blocks_of(page):
-    """All fenced blocks of a page, with the heading that each stands under."""
-    text = (ROOT / page).read_text()
+    """All fenced blocks that somebody wrote on a page, with the heading that each stands under."""
+    text = TAKEN.sub("", (ROOT / page).read_text())
     found = []
     for match in BLOCK.finditer(text):
         headings = re.findall(r"^## (.+)$", text[: match.start()], re.MULTILINE)

@@ -292,7 +292,7 @@ def test_killed_at_forty_per_cent_it_goes_on_and_ends_bit_for_bit_alike(tmp_path
     monkeypatch.chdir(tmp_path)
     (checkpoint,) = checkpoints_in(Path("results/checkpoints"))
     planned = CliRunner().invoke(main, ["plan", *WORDS.split()[1:], f"train.epochs={EPOCHS}"])
-    assert f"a cohort of 2 that was cut off goes on after epoch {checkpoint.step} of {EPOCHS}" in planned.output
+    assert f"a cohort of 2 runs that was cut off goes on after epoch {checkpoint.step} of {EPOCHS}" in planned.output
     finish(start(tmp_path), tmp_path)
     found, resumed = what_counts(tmp_path, "results")
     assert resumed == [[checkpoint.step]] * 2

@@ -6,6 +6,7 @@ from ablate.images.config import AlexNet, FashionMNIST, Train
 from ablate.images.run import RunConfig
 from ablate.plan.cohorts import Cohort
 from ablate.store import Speed
+from ablate.task.plain_run import PlainRun
 
 
 def speed(members, shared, value, device="cpu", of=None):
@@ -29,6 +30,16 @@ def test_wall_time_of_two_workers():
     assert (found.runs, found.cohorts, found.samples) == (4, 3, 16 * IMAGES)
     assert found.seconds == pytest.approx(8 * IMAGES / 100.0 + STARTUP_SECONDS)
     assert found.measured == 1.0
+
+
+def test_a_run_that_trains_alone_is_estimated_by_others_of_its_task():
+    runs = [PlainRun("t", "a:B", {"width": width}, seed, {}) for width, seed in ((1, 0), (1, 1), (2, 0))]
+    known = [Speed("here", "cpu", key, 1, True, 0.5, "2026-01-01") for key in runs[0].speed_keys]
+    narrow = Speed("here", "cpu", runs[0].speed_keys[0], 1, True, 0.25, "2026-01-02")
+    speeds = Speeds([*known, narrow], "cpu")
+    assert [speeds.measured(run, 1, True) for run in runs] == [0.25, 0.25, 0.5]
+    assert estimate([Cohort((run,)) for run in runs], speeds, 1).measured == 1.0
+    assert speeds.measured(PlainRun("other", "a:B", {"width": 1}, 0, {}), 1, True) is None
 
 
 def test_an_estimate_says_how_much_of_it_is_guessed():

@@ -289,7 +289,7 @@ def test_a_cohort_whose_worker_is_killed_goes_on_from_its_checkpoint(place, tmp_
         assert {repr(record.result.curves) for record in store.all()} == {repr(fakes.expected(r).curves) for r in runs}
     begun = sorted(file.name.rpartition(" ")[0] for file in tmp_path.glob("begins *"))
     assert begun == ["begins 2 at 0", "begins 2 at 2"]
-    assert "a cohort of 2 goes on after step 2 of 4" in said.lines
+    assert "a cohort of 2 runs goes on after step 2 of 4" in said.lines
     assert not (tmp_path / "checkpoints").exists()
 
 

@@ -140,6 +140,16 @@ def test_bad_arguments_name_the_place(arguments, message):
     assert message in problems(*arguments)
 
 
+def test_a_misspelt_factor_of_a_study_is_taken_for_what_was_meant(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, "typo", "study: {factors: {optimizer.lrr: [1], epoch: [2], seed: [3]}}\n")
+    said = problems("sweeps=typo")
+    assert "optimizer.lrr: there is no such field; did you mean optimizer.lr" in said
+    assert "epoch: there is no such field; did you mean " in said
+    assert "train.epochs" in said
+    assert "seed: is no factor; seeds belong to study.seeds" in said
+
+
 def test_a_study_file_cannot_name_code(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write(tmp_path, "evil", "study: {factors: {optimizer.lr: [1]}}\noptimizer: {_target_: os.system}\n")

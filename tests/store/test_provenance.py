@@ -1,7 +1,8 @@
 import subprocess
 import sys
+from pathlib import Path
 
-from ablate.store.provenance import collect, now, source
+from ablate.store.provenance import collect, now, project, source
 
 
 def git(folder, *arguments):
@@ -25,6 +26,23 @@ def test_commit_and_changes(tmp_path):
     assert source(package) == (commit, False)
     (package / "new.py").write_text("")
     assert source(package) == (commit, True)
+
+
+def test_the_project_that_is_studied_has_a_commit_of_its_own(tmp_path):
+    (tmp_path / "train.py").write_text("")
+    git(tmp_path, "init", "-q")
+    assert project(tmp_path) == {}
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "first")
+    (tmp_path / "results.csv").write_text("not tracked")
+    commit = git(tmp_path, "rev-parse", "HEAD")
+    assert project(tmp_path) == {"commit": commit, "dirty": False}
+    (tmp_path / "train.py").write_text("changed")
+    assert project(tmp_path) == {"commit": commit, "dirty": True}
+    other = tmp_path / "other"
+    other.mkdir()
+    assert project(other) == {}, "nothing of it is tracked"
+    assert project(Path(__file__).parents[2]) == {}, "that of this program is said anyway"
 
 
 def test_without_git(tmp_path, monkeypatch):

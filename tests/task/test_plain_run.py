@@ -41,6 +41,13 @@ def test_it_trains_alone():
     assert RUN.samples / RUN.guessed_speed == 60
 
 
+def test_how_fast_it_is_is_told_by_its_setting_else_by_its_task():
+    changed = PlainRun("digits", "a:B", RUN.config, 2, {"source": "cd"})
+    other = PlainRun("digits", "a:B", {"lr": 0.2}, 1, RUN.code)
+    assert changed.speed_keys == RUN.speed_keys
+    assert [key in RUN.speed_keys for key in other.speed_keys] == [False, True]
+
+
 def test_it_travels():
     assert RUN.digest  # looked up once, and then kept in the run
     assert pickle.loads(pickle.dumps(RUN)) == RUN
