@@ -31,7 +31,8 @@ BETWEEN = (0.5, 2.5)
 HANDED_SECONDS = 30.0
 """So long after it was handed out a run may begin in a job that starts or starts again meanwhile."""
 SERVER = "database server"
-PATIENCE = 300.0
+"""What its kills are called."""
+PATIENCE = 1800.0
 """Seconds for which the last sweeps of a study may take to end."""
 
 

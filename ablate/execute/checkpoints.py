@@ -18,8 +18,8 @@ from ablate.task.checkpoint import (
     checkpoints_in,
     content_of,
     file_in,
-    latest_state,
     read_line,
+    steps_of_states,
 )
 from ablate.task.executor import WorkerSettings
 from ablate.task.record import StopRule
@@ -91,18 +91,8 @@ class KeptCheckpoints:
                 if checkpoint.file == self.file_of(cohort, stops):
                     found.append(cohort)
                     left = {digest: run for digest, run in left.items() if digest not in checkpoint.runs}
-        return found + [part for cohort in form(list(left.values())) for part in self._from_states(cohort)]
-
-    def _from_states(self, cohort: Cohort) -> list[Cohort]:
-        """A cohort, apart by the step from which its members go on, as shorter runs have left their states there."""
-        states = self.folder.parent / STATES
-        if not states.is_dir():
-            return [cohort]
-        parts: dict[int, list[Run]] = {}
-        for run in cohort.runs:
-            latest = latest_state(states, run.trajectory, run.length) if run.length else None
-            parts.setdefault(0 if latest is None else latest[0], []).append(run)
-        return [Cohort(tuple(runs), step) for step, runs in parts.items()]
+        states = steps_of_states(self.folder.parent / STATES)
+        return found + [part for cohort in form(list(left.values())) for part in _from_states(cohort, states)]
 
     def file_of(self, cohort: Cohort, stops: Mapping[str, StopRule]) -> Path:
         """Where the checkpoint of a cohort lies, if there is one."""
@@ -186,6 +176,23 @@ class SweepCheckpoints:
         if trouble and trouble not in self._said:
             self._said.add(trouble)
             self._say(trouble)
+
+
+def _from_states(cohort: Cohort, states: Mapping[str, Sequence[int]]) -> list[Cohort]:
+    """A cohort, apart by the step from which its members go on, as shorter runs have left their states there.
+
+    Args:
+        cohort: As it was formed.
+        states: The steps at which there are states, by trajectory.
+    """
+    if not states:
+        return [cohort]
+    parts: dict[int, list[Run]] = {}
+    for run in cohort.runs:
+        length = run.length or 0
+        step = max((step for step in states.get(run.trajectory, ()) if step < length), default=0)
+        parts.setdefault(step, []).append(run)
+    return [Cohort(tuple(runs), step) for step, runs in parts.items()]
 
 
 def _remove(path: Path) -> None:

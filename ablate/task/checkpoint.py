@@ -87,12 +87,23 @@ def state_file(folder: Path, trajectory: str, step: int) -> Path:
 
 def latest_state(folder: Path, trajectory: str, below: int) -> tuple[int, Path] | None:
     """The last step before ``below`` at which a state of a trajectory was kept, and its file; None: there is none."""
-    found = []
+    step = max((step for step in steps_of_states(folder, trajectory).get(trajectory, ()) if step < below), default=None)
+    return None if step is None else (step, state_file(folder, trajectory, step))
+
+
+def steps_of_states(folder: Path, trajectory: str = "*") -> dict[str, list[int]]:
+    """The steps at which states were kept, by trajectory.
+
+    Args:
+        folder: The folder of states, which need not be there.
+        trajectory: Only those of this one.
+    """
+    found: dict[str, list[int]] = {}
     for file in folder.glob(f"{trajectory}.*{STATE_ENDING}"):
-        step = file.name.removeprefix(f"{trajectory}.").removesuffix(STATE_ENDING)
-        if step.isascii() and step.isdigit() and 0 < int(step) < below:
-            found.append((int(step), file))
-    return max(found, default=None)
+        name, _, step = file.name.removesuffix(STATE_ENDING).rpartition(".")
+        if step.isascii() and step.isdigit() and int(step) > 0:
+            found.setdefault(name, []).append(int(step))
+    return found
 
 
 def write_checkpoint(file: Path, about: Mapping[str, Any], payload: bytes) -> None:
