@@ -252,7 +252,7 @@ class FusedCohort:
         """Set up the compiled step, if one is to be."""
         wanted = self.configs[0].train.compile
         samples = self.batches.samples * sum(c.train.epochs for c in self.configs)
-        compiles, reason = decision(wanted, self.device, samples, fused=bool(self.model.steps))
+        compiles, reason = decision(wanted, self.device, samples, fused=self.model.program is not None)
         self.notes |= {"compiled": compiles, "compiled_reason": reason}
         if compiles:
             self.compiled = (compiled(self._measure, self.device), compiled(self.optimizer.update, self.device))
@@ -273,8 +273,12 @@ class FusedCohort:
             len(self.batches.rows),
             self.batches.shape,
             self.device,
-            fuse=self.device.type == "cpu" and first.train.precision == "fp32" and first.train.compile != "on",
+            batch=self.batches.batch_size if self._may_fuse() else None,
         )
+
+    def _may_fuse(self) -> bool:
+        train = self.configs[0].train
+        return self.device.type == "cpu" and train.precision == "fp32" and train.compile != "on"
 
     def _on_meta(self) -> nn.Module:
         first = self.configs[0]
@@ -294,7 +298,7 @@ class FusedCohort:
             "batches": len(self.batches.rows),
             "stacked": self.model.stacked,
             "stacked_reason": self.model.reason,
-            "fused": bool(self.model.steps),
+            "fused": self.model.program is not None,
             "fused_reason": "; ".join(self.model.unfused) or None,
         }
 

@@ -16,36 +16,12 @@
  * Scratch buffers are static and their margins are never written: they stay zero.
  * Compiled without -ffast-math: a NaN or infinity must reach the outputs of its member.
  */
-#include <math.h>
-#include <stdint.h>
-#include <string.h>
-
-#if defined(__AVX512F__)
-#include <immintrin.h>
-#define VL 16
-#define ACC 24 /* vector registers spent on sums; the rest hold operands */
-#elif defined(__AVX__)
-#define VL 8
-#define ACC 12
-#else
-#define VL 4
-#define ACC 12
-#endif
-typedef float V __attribute__((vector_size(4 * VL), may_alias));
-typedef float U __attribute__((vector_size(4 * VL), aligned(4), may_alias)); /* the same, unaligned */
-
-typedef int32_t I __attribute__((vector_size(4 * VL)));
+#include "activations.h"
 
 #define UP(n, m) (((n) + (m) - 1) / (m) * (m))
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
 #define PICK(n, a, b) (UP(n, a) <= UP(n, b) ? (a) : (b))              /* block size that pads n least, first wins */
 #define BLOCK8(n) PICK(n, PICK(n, 8, 7), PICK(n, PICK(n, 6, 5), PICK(n, PICK(n, 4, 3), PICK(n, 2, 1))))
 #define BLOCK4(n) PICK(n, PICK(n, 4, 3), PICK(n, 2, 1))
-#define UNROLL _Pragma("GCC unroll 64")
-#define KEEPS_Z (ACT >= 5)
-#define FLOATS(name, n) float name[n] __attribute__((aligned(64)))
-#define INLINE static inline __attribute__((always_inline))
 
 enum {
     OH = (H + 2 * PAD - KH) / CS + 1, OW = (W + 2 * PAD - KW) / CS + 1, /* convolution */
@@ -109,115 +85,6 @@ INLINE Scratch *own_scratch(void) {
     Scratch *mem = &scratch;
     __asm__("" : "+r"(mem)); /* hides where it came from, or the compiler looks it up in the innermost loops again */
     return mem;
-}
-
-/* ---- activations: scalar code that the compiler vectorises, but for the sigmoid, where it left half the speed ---- */
-
-INLINE V sigmoid(V z) { /* 1 / (1 + e^-z), 2 ulp for |z| < 80; NaN passes through */
-    const V zero = {0}, magic = zero + (12582912.0f + 127.0f); /* 1.5 * 2^23: adding it rounds; 127: exponent bias */
-#if VL == 16
-    V x = (V)_mm512_max_ps((__m512)(zero - 80.0f), _mm512_min_ps((__m512)(zero + 80.0f), (__m512)-z));
-#else
-    V x = -z;
-    x = (V)(((I)x & ~(x > 80.0f)) | ((I)(zero + 80.0f) & (x > 80.0f)));
-    x = (V)(((I)x & ~(x < -80.0f)) | ((I)(zero - 80.0f) & (x < -80.0f)));
-#endif
-    V shifted = x * 1.44269504f + magic, n = shifted - magic;
-    V r = (x - n * 0.693359375f) + n * 2.12194440e-4f; /* |r| <= ln(2) / 2; e^r by Chebyshev interpolation */
-    V p = zero + 1.3941163250e-3f;
-    p = p * r + 8.3691868789e-3f;
-    p = p * r + 4.1666352231e-2f;
-    p = p * r + 1.6666504907e-1f;
-    p = p * r + 5.0000000473e-1f;
-    p = p * r + 1.0f;
-    p = p * r + 1.0f;
-    V d = p * (V)((I)shifted << 23) + 1.0f;
-#if VL == 16
-    V y = (V)_mm512_rcp14_ps((__m512)d); /* and a step of Newton's method: a division costs more than all else here */
-    return y + y * (1.0f - d * y);
-#else
-    return 1.0f / d;
-#endif
-}
-
-INLINE float expo(float x) { /* Cephes expf, 1 ulp, up to |x| = 80; NaN passes through */
-    x = x > 80.0f ? 80.0f : x;
-    x = x < -80.0f ? -80.0f : x;
-    float shifted = x * 1.44269504f + 12582912.0f, n = shifted - 12582912.0f; /* 1.5 * 2^23: rounds to an integer */
-    float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-    float p = 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * r * r + r + 1.0f;
-    int32_t bits;
-    memcpy(&bits, &shifted, 4);
-    bits = (int32_t)((uint32_t)bits << 23) + 0x3f800000;
-    float scale;
-    memcpy(&scale, &bits, 4);
-    return p * scale;
-}
-
-INLINE float tanh_(float x) {
-    float s = x * x; /* Cephes tanhf: polynomial near zero, where 1 - 2 / (e^2x + 1) cancels */
-    float p = -5.70498872745e-3f;
-    p = p * s + 2.06390887954e-2f;
-    p = p * s - 5.37397155531e-2f;
-    p = p * s + 1.33314422036e-1f;
-    p = p * s - 3.33332819422e-1f;
-    float near = p * s * x + x, far = 1.0f - 2.0f / (expo(2.0f * x) + 1.0f);
-    return s < 0.390625f ? near : far;
-}
-
-INLINE float erf_(float x) { /* Abramowitz and Stegun 7.1.26, absolute error 1.5e-7 */
-    float a = fabsf(x), t = 1.0f / (1.0f + 0.3275911f * a);
-    float p = 1.061405429f;
-    p = p * t - 1.453152027f;
-    p = p * t + 1.421413741f;
-    p = p * t - 0.284496736f;
-    p = p * t + 0.254829592f;
-    float r = 1.0f - p * t * expo(-a * a);
-    return x < 0.0f ? -r : r;
-}
-
-INLINE float silu(float z) {
-    float c = z < -80.0f ? -80.0f : z; /* beyond, expo grows no more and the quotient would */
-    return c / (1.0f + expo(-c)) + (z - z); /* an infinity must not get lost */
-}
-
-INLINE float act(float z) {
-    switch (ACT) {
-    case 2: return tanh_(z);
-    case 3: return z < 0.0f ? 0.0f : z;
-    case 4: return z < 0.0f ? 0.01f * z : z;
-    case 5: return 0.5f * z * (1.0f + erf_(0.70710678f * z));
-    case 6: return silu(z);
-    default: return z;
-    }
-}
-
-INLINE float gelu_slope(float z) {
-    float c = z > 13.0f ? 13.0f : z < -13.0f ? -13.0f : z; /* beyond, the second term vanishes, but expo does not */
-    return 0.5f * (1.0f + erf_(0.70710678f * z)) + c * 0.39894228f * expo(-0.5f * c * c);
-}
-
-INLINE float silu_slope(float z) {
-    float c = z < -80.0f ? -80.0f : z, s = 1.0f / (1.0f + expo(-c));
-    return s * (1.0f + c * (1.0f - s)) + (z - z);
-}
-
-INLINE float slope(float a) { /* derivative, from what z holds after the forward pass: act(z), or z itself */
-    switch (ACT) {
-    case 1: return a * (1.0f - a);
-    case 2: return 1.0f - a * a;
-    case 3: return a <= 0.0f ? 0.0f : 1.0f;
-    case 4: return a <= 0.0f ? 0.01f : 1.0f;
-    case 5: return gelu_slope(a);
-    case 6: return silu_slope(a);
-    default: return 1.0f;
-    }
 }
 
 /* ---- packing ---- */

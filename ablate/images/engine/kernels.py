@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import platform
-import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ablate.images.engine.kernel_cache import library
+from ablate.images.engine.compiler import compile_source
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda z: z,
@@ -230,42 +228,12 @@ def _build(spec: BlockSpec) -> tuple[Block | None, str | None]:
     if reason is not None:
         return None, reason
     try:
-        built = Block(spec, _compile(spec.macros()))
+        built = Block(spec, compile_source(_SOURCE, spec.macros()))
         reason = _wrong(built)
     except (OSError, subprocess.SubprocessError, RuntimeError) as error:
         output = getattr(error, "stderr", None)
         return None, f"{type(error).__name__}: {error}" + (f"\n{output}" if output else "")
     return (built, None) if reason is None else (None, reason)
-
-
-def _compile(macros: dict[str, int]) -> Path:
-    """Return the shared object for `macros`, compiled unless the cache holds it."""
-    compiler, version, cpu = _toolchain()
-    flags = ["-O3", "-std=gnu11", "-fPIC", "-shared", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
-    flags += ["-fno-predictive-commoning"]  # keeps scalars of the next round in registers that the sums need
-    flags += ["-march=native", "-mprefer-vector-width=512"] if platform.machine() in ("x86_64", "AMD64") else []
-    flags += [f"-D{name}={value}" for name, value in macros.items()]
-    key = "\0".join([_SOURCE.read_text(encoding="utf-8"), *flags, compiler, version, cpu])
-
-    def build(target: Path) -> None:
-        command = [compiler, *flags, str(_SOURCE), "-o", str(target), "-lm"]
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
-
-    return library(key, build)
-
-
-@functools.cache
-def _toolchain() -> tuple[str, str, str]:
-    """Return compiler, its version and what identifies the processor. Raises RuntimeError without a compiler."""
-    compiler = next((found for name in ("cc", "gcc", "clang") if (found := shutil.which(name))), None)
-    if compiler is None:
-        raise RuntimeError("no C compiler (cc, gcc or clang) on the PATH")
-    done = subprocess.run([compiler, "--version"], check=True, capture_output=True, text=True, timeout=60)
-    cpu = platform.processor() + platform.machine()
-    if (info := Path("/proc/cpuinfo")).exists():
-        wanted = ("model name", "flags", "Features")  # -march=native depends on the flags; the rest varies (MHz)
-        cpu += "".join(sorted({line for line in info.read_text().splitlines() if line.startswith(wanted)}))
-    return compiler, done.stdout, cpu
 
 
 def _wrong(built: Block) -> str | None:

@@ -5,7 +5,7 @@ by their number of dimensions:
 
 - ``[B, K*C, H, W]`` and, flattened, ``[B, K*F]``: torch's own layers apply unchanged wherever channels do not mix;
 - ``[K, B, F]``: after a linear layer;
-- ``[K, B, C, H, W]``: between the fused blocks of :mod:`ablate.images.engine.blocks`.
+- ``[K, B, C, H, W]``: between the units of :mod:`ablate.images.engine.graph`.
 
 An input that members share has a leading or channel factor of 1, or of the number of distinct batches, instead of K.
 """

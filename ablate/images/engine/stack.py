@@ -1,8 +1,8 @@
 """K members' networks as one, by a swap of leaf layers: the network's own code runs unchanged on stacked activations.
 
 A network qualifies if its layers with parameters have a stacked form (:mod:`ablate.images.engine.layers`) and
-nothing else mixes channels. Whether that holds is not argued but tried: before training, a stacked forward pass is
-compared with the members'.
+nothing else mixes channels, or if it has a fused form on the CPU (:mod:`ablate.images.engine.graph`), where anything
+may. Whether that holds is not argued but tried: before training, a stacked forward pass is compared with the members'.
 """
 
 import copy
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ablate.images.engine.blocks import Step, fused_steps
+from ablate.images.engine.graph import Program, fused
 from ablate.images.engine.layers import (
     StackedBatchNorm,
     StackedConv2d,
@@ -67,10 +67,10 @@ class StackedModel(nn.Module):
         super().__init__()
         self.body, self.members = body, members
         self.stacked, self.shares_input, self.reason = stacked, shares_input, reason
-        self.steps: Sequence[Step] = ()
-        """The fused form of ``body`` (:mod:`ablate.images.engine.blocks`), where there is one."""
+        self.program: Program | None = None
+        """The fused form of ``body`` (:mod:`ablate.images.engine.graph`), where there is one."""
         self.unfused: Sequence[str] = ()
-        """Why there is none, or which of its convolutions have none."""
+        """Why there is none, or which of its layers have none."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs of all members.
@@ -83,11 +83,9 @@ class StackedModel(nn.Module):
         """
         if not self.shares_input:
             x = spread(x, self.members)
-        if not self.steps:
+        if self.program is None:
             return features(self.body(x.transpose(0, 1).flatten(1, 2)), self.members)
-        for step in self.steps:
-            x = step(x)
-        return features(x, self.members)
+        return features(self.program(x), self.members)
 
     @property
     def noisy(self) -> dict[str, NoisyLayer]:
@@ -139,7 +137,7 @@ def stack(
     image: tuple[int, int, int],
     device: torch.device,
     *,
-    fuse: bool,
+    batch: int | None,
 ) -> StackedModel:
     """Stack K networks, or wrap the only one if it has no stacked form.
 
@@ -150,7 +148,7 @@ def stack(
         inputs: R, distinct batches that the members will see; K is a multiple of it.
         image: Channels, height and width of an input.
         device: Where the members are trained.
-        fuse: Whether fused CPU blocks may be used.
+        batch: Samples of a step, for which its fused form on the CPU is made; None: it has none.
 
     Returns:
         The members' network, holding their initial parameters.
@@ -173,10 +171,11 @@ def stack(
             reason=None,
         )
         _fill(model, initial, rates)
-        reason = _difference(model, template, initial, x)
+        if batch is not None:
+            _fuse(model, template, initial, x, batch)
+        if model.program is None:
+            reason = _difference(model, template, initial, x)
         if reason is None:
-            if fuse:
-                _fuse(model, template, initial, x)
             return model.train()
     if len(initial) > 1:
         raise UnstackableError(reason)
@@ -249,10 +248,12 @@ def _difference(
     return None
 
 
-def _fuse(model: StackedModel, template: nn.Module, initial: Sequence[Mapping[str, Tensor]], x: Tensor) -> None:
-    model.steps, model.unfused = fused_steps(template, model.body, x[0])
-    if model.steps and (difference := _difference(model, template, initial, x)) is not None:
-        model.steps, model.unfused = (), [difference]
+def _fuse(
+    model: StackedModel, template: nn.Module, initial: Sequence[Mapping[str, Tensor]], x: Tensor, batch: int
+) -> None:
+    model.program, model.unfused = fused(template, model.body, x[0], batch)
+    if model.program is not None and (difference := _difference(model, template, initial, x)) is not None:
+        model.program, model.unfused = None, [difference]
 
 
 def _device(template: nn.Module) -> torch.device:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ablate.images.engine import kernels
+from ablate.images.engine import compiler, kernels
 from ablate.images.engine.kernels import BlockSpec, block, reference, unavailable_reason
 
 LENET = [
@@ -188,7 +188,7 @@ def test_unsupported_shapes_have_a_reason(spec, reason):
 @pytest.fixture
 def fresh(monkeypatch, tmp_path):
     """Forget what is compiled and use an empty cache folder."""
-    caches = (kernels._build, kernels._toolchain)
+    caches = (kernels._build, compiler._toolchain)
     for cache in caches:
         cache.cache_clear()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -211,17 +211,18 @@ def test_with_a_compiler_that_fails(fresh, monkeypatch):
 
 
 def test_a_miscompiled_kernel_is_refused(fresh, monkeypatch):
-    source = kernels._SOURCE.read_text()
-    assert "a * (1.0f - a)" in source
+    source, header = kernels._SOURCE.read_text(), compiler._HEADER.read_text()
+    assert "a * (1.0f - a)" in header
     monkeypatch.setattr(kernels, "_SOURCE", fresh / "wrong.c")
-    (fresh / "wrong.c").write_text(source.replace("a * (1.0f - a)", "a"))
+    (fresh / "wrong.c").write_text(source)
+    (fresh / compiler._HEADER.name).write_text(header.replace("a * (1.0f - a)", "a"))
     assert block(LENET[0]) is None
     assert "differs from torch" in unavailable_reason(LENET[0])
 
 
 @pytest.mark.parametrize("kept", [0, 100, 0.5, 0.9, None])
 def test_a_damaged_library_is_built_again(fresh, kept):
-    compiled = kernels._compile(LENET[0].macros())
+    compiled = compiler.compile_source(kernels._SOURCE, LENET[0].macros())
     sound = compiled.read_bytes()
     if kept is None:
         damaged = b"not a library"

@@ -10,8 +10,8 @@ from torch.func import functional_call
 
 from ablate.images.config import AlexNet, FashionMNIST, LeNet, Train
 from ablate.images.data import Images
-from ablate.images.engine import blocks, compiling, train
 from ablate.images.engine import cohort as cohort_module
+from ablate.images.engine import compiling, graph, train
 from ablate.images.engine.init import initial_parameters
 from ablate.images.engine.stack import StackedModel, UnstackableError, stack
 from ablate.images.engine.streams import stream
@@ -27,7 +27,7 @@ def members_of(template: nn.Module) -> list[dict[str, Tensor]]:
 
 
 def stacked(template: nn.Module, image: tuple[int, int, int], inputs: int, fuse: bool = False) -> StackedModel:
-    return stack(template, members_of(template), [0.0] * K, inputs, image, CPU, fuse=fuse)
+    return stack(template, members_of(template), [0.0] * K, inputs, image, CPU, batch=64 if fuse else None)
 
 
 def check(template: nn.Module, image: tuple[int, int, int], inputs: int, fuse: bool = False) -> None:
@@ -114,16 +114,16 @@ def test_a_perceptron_stacks(inputs: int) -> None:
 @pytest.mark.parametrize("model", [LeNet(), LeNet(pooling="mixed", activation="silu"), LeNet(pool_size=1)])
 def test_fused_blocks_are_used_for_lenet(model: LeNet) -> None:
     template = build(model, 1, (28, 28), 10)
-    assert stacked(template, (1, 28, 28), 1, fuse=True).steps
+    assert stacked(template, (1, 28, 28), 1, fuse=True).program is not None
     check(build(model, 1, (28, 28), 10), (1, 28, 28), 2, fuse=True)
 
 
-def test_large_filters_run_without_a_kernel_beside_fused_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "LARGEST_FILTERS", 1_000)
+def test_large_filters_run_by_the_library_s_convolution_beside_fused_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graph, "LARGEST_FILTERS", 1_000)
     template = build(LeNet(), 1, (28, 28), 10)
     model = stacked(template, (1, 28, 28), 1, fuse=True)
-    assert model.steps
-    assert list(model.unfused) == ["conv2: more than 1000 weights, too many for the cache"]
+    assert model.program is not None
+    assert not model.unfused
     check(build(LeNet(), 1, (28, 28), 10), (1, 28, 28), 2, fuse=True)
 
 

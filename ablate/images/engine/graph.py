@@ -1,0 +1,510 @@
+"""The fused form of a network on the CPU: its graph, cut into compiled units and what torch does between them.
+
+The network is traced once with ``torch.fx``. Units are found along the graph: a convolution with the batch norm,
+addition, activation and pool that follow it. All else runs as the network's code says, with the members as more
+samples. Values are ``[K, B, ...]``, or ``[R, B, ...]`` as long as members share their input.
+"""
+
+import operator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, fx, nn
+
+from ablate.images.engine import kernels, tails
+from ablate.images.engine.layers import StackedBatchNorm, StackedConv2d, StackedLayer, spread
+from ablate.images.networks.layers import MixedPool2d
+
+LARGEST_FILTERS = 2**18
+"""Numbers in a convolution's weight up to which there is a block of our own kernels: beyond, they leave the cache."""
+
+FEW_CHANNELS = 16
+"""Input channels below which a block is faster than a tail after oneDNN's convolution, whatever the batch."""
+
+BLOCK_WORK = 25_000_000
+"""Multiply-adds of a member's convolution in a step up to which a block, one call for all members, is faster,
+whatever the channels. Both measured on two AVX2 cores, 19 shapes at batches of 2 and 64."""
+
+TAIL_WORK = 3_000_000
+"""Multiply-adds of a member and unit in a step from which tails pay: they are called member by member. Measured there
+with two to seven units at batches of 2 to 64; below, layers stacked in torch's operations are faster."""
+
+Values = dict[str, Any]
+Step = Callable[[Values], Any]
+_RANDOM = {F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout, F.rrelu}
+_ADDITIONS = {operator.add, operator.iadd, torch.add, "add", "add_"}
+_ACTIVATIONS = {
+    torch.relu: "relu",
+    F.relu: "relu",
+    F.relu_: "relu",
+    "relu": "relu",
+    "relu_": "relu",
+    torch.sigmoid: "sigmoid",
+    F.sigmoid: "sigmoid",
+    "sigmoid": "sigmoid",
+    torch.tanh: "tanh",
+    F.tanh: "tanh",
+    "tanh": "tanh",
+}
+
+
+class UnfusedError(Exception):
+    """A network has no fused form; the message says why."""
+
+
+class Program:
+    """A traced network as a list of steps for all its members.
+
+    Args:
+        steps: Each with the name of its value and the names that no later step needs.
+        source: Name of the input.
+        result: Name of the output.
+    """
+
+    def __init__(self, steps: list[tuple[str, Step, tuple[str, ...]]], source: str, result: str) -> None:
+        self._steps, self._source, self._result = steps, source, result
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Outputs of all members, ``[K, B, classes]`` (K may be 1 less shared inputs), of ``[R, B, C, H, W]``."""
+        values: Values = {self._source: x}
+        for name, step, dead in self._steps:
+            values[name] = step(values)
+            for each in dead:
+                del values[each]
+        return _joined(values[self._result])
+
+
+def fused(template: nn.Module, body: nn.Module, x: Tensor, batch: int) -> tuple[Program | None, list[str]]:
+    """Find the fused form of a stacked network.
+
+    Args:
+        template: One member's network, in evaluation mode.
+        body: The same with stacked layers.
+        x: One input ``[B, C, H, W]`` of the template, for the sizes of its maps.
+        batch: Samples of a step, on which it depends what is faster.
+
+    Returns:
+        The program, or None where no convolution or batch norm of maps has a unit; and what has none, and why.
+    """
+    try:
+        graph = _traced(template)
+        return _Fusion(template, body, graph, _shapes(template, graph, x), batch).program()
+    except UnfusedError as error:
+        return None, [str(error)]
+
+
+def _traced(template: nn.Module) -> fx.Graph:
+    graphs = []
+    for training in (True, False):
+        template.train(training)
+        try:
+            graphs.append(_Tracer().trace(template))
+        except Exception as error:  # whatever a network's own code raises when it meets a symbol
+            raise UnfusedError(f"cannot be traced: {str(error).splitlines()[0] if str(error) else error!r}") from None
+        finally:
+            template.eval()
+    if str(graphs[0]) != str(graphs[1]):
+        raise UnfusedError("is another network in training than in evaluation")
+    for node in graphs[0].nodes:
+        if node.op == "call_function" and node.target in _RANDOM:
+            raise UnfusedError(f"draws random numbers outside of layers ({node.target.__name__})")
+        if node.op == "get_attr" and isinstance(_attribute(template, node.target), nn.Parameter):
+            raise UnfusedError(f"uses the parameter {node.target} outside of its layer")
+    if sum(node.op == "placeholder" for node in graphs[0].nodes) != 1:
+        raise UnfusedError("takes more than one input")
+    return graphs[0]
+
+
+class _Tracer(fx.Tracer):
+    """Looks into modules that have others inside; the project's own layers are leaves, as torch's are."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return super().is_leaf_module(m, module_qualified_name) or next(m.children(), None) is None
+
+
+class _Shapes(fx.Interpreter):
+    """Runs a graph and keeps the shapes of its tensors."""
+
+    def __init__(self, template: nn.Module, graph: fx.Graph) -> None:
+        super().__init__(template, graph=graph)
+        self.shapes = dict[str, tuple[int, ...]]()
+
+    def run_node(self, n: fx.Node) -> Any:
+        value = super().run_node(n)
+        if isinstance(value, Tensor):
+            self.shapes[n.name] = tuple(value.shape)
+        return value
+
+
+def _shapes(template: nn.Module, graph: fx.Graph, x: Tensor) -> dict[str, tuple[int, ...]]:
+    interpreter = _Shapes(template, graph)
+    with torch.no_grad():
+        interpreter.run(x)
+    return interpreter.shapes
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """Nodes that become one step; ``last`` gives its value."""
+
+    first: fx.Node
+    last: fx.Node
+    spec: tails.TailSpec
+    conv: fx.Node | None = None
+    norm: fx.Node | None = None
+    other: fx.Node | None = None
+
+
+class _Fusion:
+    def __init__(
+        self, template: nn.Module, body: nn.Module, graph: fx.Graph, shapes: dict[str, tuple[int, ...]], batch: int
+    ) -> None:
+        self.template, self.body, self.graph, self.shapes, self.batch = template, body, graph, shapes, batch
+        self.has_tails, self.tails_pay = False, False
+        self.inside = set[fx.Node]()
+        """The nodes of all units so far."""
+        self.reasons = list[str]()
+
+    def program(self) -> tuple[Program | None, list[str]]:
+        units = dict[fx.Node, _Unit]()
+        for node in self.graph.nodes:
+            if node not in self.inside and (unit := self._unit(node)) is not None:
+                self.inside.update(self._nodes(unit))
+                units[unit.last] = unit
+        if not units:
+            return None, self.reasons or ["no convolution"]
+        self.has_tails = any(unit.norm is not None or unit.other is not None for unit in units.values())
+        self.tails_pay = sum(map(self._work, units.values())) >= TAIL_WORK * len(units)
+        named, source, result = list[tuple[fx.Node, Step]](), "", ""
+        for node in self.graph.nodes:
+            if node.op == "placeholder":
+                source = node.name
+            elif node.op == "output":
+                (value,) = node.args
+                if not isinstance(value, fx.Node):
+                    raise UnfusedError("returns something else than one tensor")
+                result = value.name
+            elif node in units:
+                named.append((node, self._unit_step(units[node])))
+            elif node not in self.inside:
+                named.append((node, self._plain_step(node)))
+        return Program(list(_with_dead(named, units, result)), source, result), self.reasons
+
+    def _nodes(self, unit: _Unit) -> Iterator[fx.Node]:
+        node = unit.first
+        while True:
+            yield node
+            if node is unit.last:
+                return
+            (node,) = node.users
+
+    def _layer(self, node: fx.Node) -> nn.Module | None:
+        return self.template.get_submodule(str(node.target)) if node.op == "call_module" else None
+
+    def _unit(self, node: fx.Node) -> _Unit | None:
+        """The longest unit that begins at a node, or None."""
+        layer = self._layer(node)
+        shape = self.shapes.get(node.name, ())
+        if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d) or len(shape) != 4:
+            return None
+        if isinstance(layer, nn.Conv2d) and (layer.padding_mode != "zeros" or isinstance(layer.padding, str)):
+            self.reasons.append(f"{node.target}: no kernel for other than plain zero padding")
+            return None
+        unit = self._start(node)
+        while len(unit.last.users) == 1:
+            following = next(iter(unit.last.users))
+            longer = None if following in self.inside else self._longer(unit, following)
+            if longer is None or longer.spec.unsupported() is not None:
+                break
+            unit = longer
+        while (reason := tails.unavailable_reason(unit.spec)) is not None:
+            if unit.last is node:
+                self.reasons.append(f"{node.target}: {reason}")
+                return None
+            unit = self._shorter(unit)
+        return unit
+
+    def _shorter(self, unit: _Unit) -> _Unit:
+        """Without its last node: what a wrong or missing kernel leaves."""
+        nodes = list(self._nodes(unit))[:-1]
+        shorter = self._start(nodes[0])
+        for node in nodes[1:]:
+            longer = self._longer(shorter, node)
+            assert longer is not None
+            shorter = longer
+        return shorter
+
+    def _start(self, node: fx.Node) -> _Unit:
+        _, channels, height, width = self.shapes[node.name]
+        unit = _Unit(node, node, tails.TailSpec(channels, height, width))
+        conv = isinstance(self._layer(node), nn.Conv2d)
+        return replace(unit, conv=node) if conv else replace(unit, norm=node)
+
+    def _longer(self, unit: _Unit, node: fx.Node) -> _Unit | None:
+        """The unit with one node more, or None if that is none that fits."""
+        spec, layer, shape = unit.spec, self._layer(node), self.shapes.get(node.name, ())
+        if spec.pool != "none":
+            return None
+        if isinstance(layer, nn.Identity):
+            return replace(unit, last=node)
+        plain = spec.activation == "identity"
+        if plain and not spec.adds and unit.norm is None and isinstance(layer, nn.BatchNorm2d):
+            return replace(unit, last=node, norm=node)
+        if plain and not spec.adds and node.target in _ADDITIONS and not node.kwargs and len(node.args) == 2:
+            other = node.args[1] if node.args[0] is unit.last else node.args[0]
+            if isinstance(other, fx.Node) and other is not unit.last and self.shapes.get(other.name) == shape:
+                return replace(unit, last=node, other=other, spec=replace(spec, adds=True))
+            return None
+        if plain and (name := _activation(node, layer)) is not None:
+            return replace(unit, last=node, spec=replace(spec, activation=name))
+        pooled = _pooled(spec, layer)
+        return None if pooled is None else replace(unit, last=node, spec=pooled)
+
+    def _unit_step(self, unit: _Unit) -> Step:
+        return self._block_step(unit) or self._tail_step(unit)
+
+    def _work(self, unit: _Unit) -> int:
+        """Multiply-adds of a member's convolution in a step."""
+        if unit.conv is None:
+            return 0
+        _, _, height, width = self.shapes[unit.conv.name]
+        weight = cast(nn.Conv2d, self._layer(unit.conv)).weight
+        return self.batch * weight.numel() * height * width
+
+    def _tail_step(self, unit: _Unit) -> Step:
+        if not self.tails_pay:
+            raise UnfusedError(f"batches of {self.batch}, too small to train its units member by member")
+        built = tails.tail(unit.spec)
+        assert built is not None
+        (source,) = (unit.conv or cast(fx.Node, unit.norm)).args
+        x_name, other = cast(fx.Node, source).name, None if unit.other is None else unit.other.name
+        conv = None if unit.conv is None else cast(StackedConv2d, self.body.get_submodule(str(unit.conv.target)))
+        norm = None if unit.norm is None else cast(StackedBatchNorm, self.body.get_submodule(str(unit.norm.target)))
+        settings = None
+        if unit.conv is not None:
+            single = cast(nn.Conv2d, self._layer(unit.conv))
+            padding = cast(tuple[int, ...], single.padding)
+            settings = tails.Convolution(single.stride, padding, single.dilation, single.groups)
+
+        def step(values: Values) -> _Maps:
+            x = _parted(values[x_name])
+            if norm is not None and conv is None and len(x) < norm.members:
+                x = _parted(spread(torch.stack(x), norm.members))
+            found = built(
+                x,
+                None if other is None else _parted(values[other]),
+                settings,
+                None if conv is None else conv.weight,
+                None if conv is None else conv.bias,
+                None if norm is None else _normalisation(norm),
+            )
+            return _Maps(found)
+
+        return step
+
+    def _block_step(self, unit: _Unit) -> Step | None:
+        """A step of our own convolution kernels, where they are the faster ones."""
+        if unit.conv is None or unit.norm is not None or unit.spec.adds or unit.spec.pool_padding:
+            return None
+        single = cast(nn.Conv2d, self._layer(unit.conv))
+        source = cast(fx.Node, unit.conv.args[0])
+        square = single.stride[0] == single.stride[1] and single.padding[0] == single.padding[1]
+        if single.groups > 1 or single.dilation != (1, 1) or not square or single.weight.numel() > LARGEST_FILTERS:
+            return None
+        if self.tails_pay and not self._block_is_faster(unit, single):
+            return None
+        spec = kernels.BlockSpec(
+            in_channels=single.in_channels,
+            out_channels=single.out_channels,
+            kernel=(single.kernel_size[0], single.kernel_size[1]),
+            height=self.shapes[source.name][2],
+            width=self.shapes[source.name][3],
+            padding=int(single.padding[0]),
+            stride=single.stride[0],
+            activation=unit.spec.activation,
+            pool=unit.spec.pool,
+            pool_window=unit.spec.pool_window,
+            pool_stride=unit.spec.pool_stride,
+        )
+        if (block := kernels.block(spec)) is None:
+            return None
+        layer, name = cast(StackedConv2d, self.body.get_submodule(str(unit.conv.target))), source.name
+
+        def step(values: Values) -> Tensor:
+            x = _joined(values[name])
+            return block(x[0] if len(x) == 1 else spread(x, layer.members), layer.weight, layer.bias)
+
+        return step
+
+    def _block_is_faster(self, unit: _Unit, single: nn.Conv2d) -> bool:
+        if unit.spec.pool == "none" and self.has_tails:
+            return False  # large maps in another layout than its neighbours'
+        pixel = self.shapes[cast(fx.Node, unit.conv).name][2:] == (1, 1)
+        return single.in_channels < FEW_CHANNELS or self._work(unit) < BLOCK_WORK or pixel
+
+    def _plain_step(self, node: fx.Node) -> Step:
+        """What torch does: a stacked layer, or anything else with the members as more samples."""
+        if node.op == "get_attr":
+            value = _attribute(self.body, str(node.target))
+            return lambda values: _Constant(value)
+        if node.op == "call_module":
+            layer = self.body.get_submodule(str(node.target))
+            if isinstance(layer, StackedLayer):
+                (source,) = node.args
+                name = cast(fx.Node, source).name
+                return lambda values: layer(_joined(values[name]))
+            function: Callable[..., Any] = layer
+        elif node.op == "call_method":
+            # a map with channels last has another order in memory than its code expects
+            function = getattr(Tensor, "reshape" if node.target == "view" else str(node.target))
+        else:
+            function = cast(Callable[..., Any], node.target)
+
+        def step(values: Values) -> Any:
+            def value(argument: fx.Node) -> Any:
+                return values[argument.name]
+
+            return _as_samples(function, fx.map_arg(node.args, value), fx.map_arg(node.kwargs, value))
+
+        return step
+
+
+@dataclass(frozen=True)
+class _Maps:
+    """A value as one tensor ``[B, ...]`` for each member, or for each distinct input."""
+
+    tensors: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class _Constant:
+    """A tensor that has no samples."""
+
+    value: Any
+
+
+def _joined(value: Any) -> Tensor:
+    return torch.stack(value.tensors) if isinstance(value, _Maps) else cast(Tensor, value)
+
+
+def _parted(value: Any) -> tuple[Tensor, ...]:
+    return value.tensors if isinstance(value, _Maps) else cast(Tensor, value).unbind(0)
+
+
+def _as_samples(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """Call a function that knows one member's samples only: for each member, or once with those of all."""
+    found = list[Any]()
+    fx.node.map_aggregate((args, kwargs), found.append)
+    values = [value for value in found if isinstance(value, _Maps | Tensor)]
+    if not values:
+        return function(*args, **kwargs)
+    members = max(len(v.tensors if isinstance(v, _Maps) else v) for v in values)
+    if any(isinstance(value, _Maps) for value in values):
+        return _of_each(function, args, kwargs, members)
+    samples = cast(Tensor, values[0]).shape[1]
+
+    def flat(argument: Any) -> Any:
+        if isinstance(argument, _Constant):
+            return argument.value
+        return spread(argument, members).flatten(0, 1) if isinstance(argument, Tensor) else argument
+
+    def parted(value: Any) -> Any:
+        if isinstance(value, Tensor) and value.dim() > 0 and len(value) == members * samples:
+            return torch.unflatten(value, 0, (members, samples))
+        return value
+
+    result = function(*fx.node.map_aggregate(args, flat), **fx.node.map_aggregate(kwargs, flat))
+    return fx.node.map_aggregate(result, parted)
+
+
+def _of_each(function: Callable[..., Any], args: Any, kwargs: Any, members: int) -> Any:
+    results = list[Any]()
+    for k in range(members):
+
+        def own(argument: Any, k: int = k) -> Any:
+            if isinstance(argument, _Constant):
+                return argument.value
+            if not isinstance(argument, _Maps | Tensor):
+                return argument
+            tensors = _parted(argument)
+            return tensors[k * len(tensors) // members]
+
+        results.append(function(*fx.node.map_aggregate(args, own), **fx.node.map_aggregate(kwargs, own)))
+    if isinstance(results[0], Tensor) and results[0].dim() > 0:
+        return _Maps(tuple(results))
+    if isinstance(results[0], Tensor | list | tuple | dict):
+        raise UnfusedError("a function between layers returns something else than one tensor")
+    return results[0]
+
+
+def _normalisation(norm: StackedBatchNorm) -> tails.Normalisation:
+    return tails.Normalisation(
+        norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.eps, norm.momentum, norm.training
+    )
+
+
+def _with_dead(
+    named: list[tuple[fx.Node, Step]], units: dict[fx.Node, _Unit], result: str
+) -> Iterator[tuple[str, Step, tuple[str, ...]]]:
+    """Name every step, and the values that it is the last to need."""
+    needed = {result}
+    found = list[tuple[str, Step, tuple[str, ...]]]()
+    for node, step in reversed(named):
+        unit = units.get(node)
+        if unit is None:
+            inputs = list(node.all_input_nodes)
+        else:
+            inputs = [*(unit.conv or cast(fx.Node, unit.norm)).all_input_nodes, *([unit.other] if unit.other else [])]
+        dead = tuple(dict.fromkeys(i.name for i in inputs if i.name not in needed))
+        needed.update(i.name for i in inputs)
+        found.append((node.name, step, dead))
+    return reversed(found)
+
+
+def _activation(node: fx.Node, layer: nn.Module | None) -> str | None:
+    """The name of a unit's activation, or None."""
+    match layer:
+        case None:
+            found = _ACTIVATIONS.get(node.target) if node.op in ("call_function", "call_method") else None
+            return found if len(node.args) == 1 and set(node.kwargs) <= {"inplace"} else None
+        case nn.LeakyReLU():
+            return "leaky_relu" if layer.negative_slope == 0.01 else None
+        case nn.GELU():
+            return "gelu" if layer.approximate == "none" else None
+    names = {nn.Sigmoid: "sigmoid", nn.Tanh: "tanh", nn.ReLU: "relu", nn.SiLU: "silu"}
+    return names.get(type(layer))
+
+
+def _pooled(spec: tails.TailSpec, layer: nn.Module | None) -> tails.TailSpec | None:
+    """``spec`` with the pooling layer that follows; None if it is none that a unit knows."""
+    if isinstance(layer, nn.AdaptiveAvgPool2d):
+        whole = layer.output_size in (1, (1, 1)) and spec.height == spec.width
+        return replace(spec, pool="avg", pool_window=spec.width, pool_stride=spec.width) if whole else None
+    if not isinstance(layer, nn.AvgPool2d | nn.MaxPool2d | MixedPool2d):
+        return None
+    padding = 0 if isinstance(layer, MixedPool2d) else layer.padding
+    sizes = [_single(value) for value in (layer.kernel_size, layer.stride, padding)]
+    dilated = isinstance(layer, nn.MaxPool2d) and layer.dilation not in (1, (1, 1))
+    if None in sizes or dilated or (isinstance(layer, nn.AvgPool2d) and layer.divisor_override is not None):
+        return None
+    window, stride, around = cast(list[int], sizes)
+    if layer.ceil_mode and any((size + 2 * around - window) % stride for size in (spec.height, spec.width)):
+        return None  # windows that stick out
+    kind = {nn.AvgPool2d: "avg", nn.MaxPool2d: "max", MixedPool2d: "mixed"}[type(layer)]
+    return replace(spec, pool=kind, pool_window=window, pool_stride=stride, pool_padding=around)
+
+
+def _single(value: Any) -> int | None:
+    """One number for both sides, or None."""
+    if isinstance(value, tuple):
+        return value[0] if len(set(value)) == 1 else None
+    return value if isinstance(value, int) else None
+
+
+def _attribute(module: nn.Module, path: str) -> Any:
+    for name in path.split("."):
+        module = getattr(module, name)
+    return module

@@ -1,0 +1,430 @@
+"""What follows a convolution on the CPU: batch norm, an added map, activation and pool in two passes over memory.
+
+The convolutions themselves are oneDNN's, member by member with channels last: on the machines measured they run at the
+speed of a large matrix product there, where torch's batch norm, activation and pooling, one pass or more each, take
+most of a step. The C source beside this module is compiled for every shape at first use, as that of
+:mod:`ablate.images.engine.kernels`; where that fails, `tail` returns None and `unavailable_reason` says why.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ablate.images.engine.compiler import compile_source
+from ablate.images.engine.kernels import ACTIVATIONS, POOLS
+
+LARGEST_MAP = 2**20
+"""Numbers in a sample's map up to which there is a tail: its scratch memory is a few times that."""
+
+EPS = 1e-5
+"""Added to a variance by the reference."""
+
+_SOURCE = Path(__file__).with_name("tails.c")
+
+
+@dataclass(frozen=True)
+class TailSpec:
+    """Shape of a tail; the same for all members.
+
+    Attributes:
+        channels: Of the convolution's output.
+        height: Of the convolution's output, in pixels.
+        width: Of the convolution's output, in pixels.
+        adds: Whether another map of the same shape is added before the activation.
+        activation: A key of `ACTIVATIONS`.
+        pool: One of `POOLS`.
+        pool_window: Height and width of the pool's window (floor mode).
+        pool_stride: Stride of the pool, both ways.
+        pool_padding: Of a max pool, on all four sides.
+    """
+
+    channels: int
+    height: int
+    width: int
+    adds: bool = False
+    activation: str = "identity"
+    pool: str = "none"
+    pool_window: int = 1
+    pool_stride: int = 1
+    pool_padding: int = 0
+
+    def output_size(self) -> tuple[int, int]:
+        """Return height and width of the tail's output."""
+        if self.pool == "none":
+            return self.height, self.width
+        sizes = ((size + 2 * self.pool_padding - self.pool_window) // self.pool_stride + 1 for size in self._size)
+        return next(sizes), next(sizes)
+
+    @property
+    def _size(self) -> tuple[int, int]:
+        return self.height, self.width
+
+    def unsupported(self) -> str | None:
+        """Say why there is no tail of this shape; None if there is one."""
+        if self.activation not in ACTIVATIONS:
+            return f"activation {self.activation!r} is none of {', '.join(ACTIVATIONS)}"
+        if self.pool not in POOLS:
+            return f"pool {self.pool!r} is none of {', '.join(POOLS)}"
+        if self.pool_padding and self.pool != "max":
+            return f"{self.pool} pool with padding"
+        if 2 * self.pool_padding > self.pool_window:
+            return f"pool padding {self.pool_padding} for a window of {self.pool_window}"
+        if min(self.channels, *self.output_size()) < 1:
+            return f"empty output {self.channels} x {self.output_size()}"
+        if self.channels * self.height * self.width > LARGEST_MAP:
+            return f"maps of more than {LARGEST_MAP} numbers"
+        return None
+
+    def macros(self) -> dict[str, int]:
+        """Return the constants that tails.c is compiled with."""
+        pooled = self.pool != "none"
+        return {
+            "C": self.channels,
+            "H": self.height,
+            "W": self.width,
+            "P": self.pool_window if pooled else 1,
+            "S": self.pool_stride if pooled else 1,
+            "PP": self.pool_padding if pooled else 0,
+            "POOL": max(0, POOLS.index(self.pool) - 1),
+            "ACT": list(ACTIVATIONS).index(self.activation),
+            "ADDS": int(self.adds),
+        }
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """Settings of a convolution with weights ``[Cout, Cin / groups, kh, kw]``."""
+
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """A batch norm of K members; its tensors are ``[K, C]``.
+
+    Attributes:
+        scale: None: 1.
+        shift: None: 0.
+        mean: The running one, which changes in training; None: there are none.
+        variance: The running one, as ``mean``.
+        eps: Added to the variance.
+        momentum: Share of the batch in the running statistics.
+        training: Whether the batch's statistics are used, and remembered.
+    """
+
+    scale: Tensor | None
+    shift: Tensor | None
+    mean: Tensor | None
+    variance: Tensor | None
+    eps: float
+    momentum: float
+    training: bool
+
+    @property
+    def of_batch(self) -> bool:
+        """Whether the batch's own statistics are used."""
+        return self.training or self.mean is None
+
+    @property
+    def moves(self) -> bool:
+        """Whether the running statistics follow."""
+        return self.training and self.mean is not None
+
+
+def tail(spec: TailSpec) -> Tail | None:
+    """Return the compiled tail, or None where there is none (see `unavailable_reason`); never raises.
+
+    The first call for a shape compiles, or loads from the cache, and compares the result with torch once.
+    """
+    return _build(spec)[0]
+
+
+def unavailable_reason(spec: TailSpec) -> str | None:
+    """Say why `tail(spec)` is None (shape, compiler, cache folder, a wrong result); None if it is not."""
+    return _build(spec)[1]
+
+
+class Tail:
+    """A compiled tail with the convolution before it, for K members; differentiable. Made by `tail`."""
+
+    def __init__(self, spec: TailSpec, library: Path) -> None:
+        """Load `library`, which was compiled for `spec`."""
+        self.spec = spec
+        loaded = ctypes.CDLL(str(library))
+        pointer, number, real = ctypes.c_void_p, ctypes.c_long, ctypes.c_double
+        self.normalise, self.forward, self.backward = loaded.normalise, loaded.forward, loaded.backward
+        self.normalise.argtypes = [number, *[pointer] * 5, number, number, real, real, *[pointer] * 4]
+        self.forward.argtypes = [number, *[pointer] * 5]
+        self.backward.argtypes = [number, *[pointer] * 7, number, *[pointer] * 4]
+        self.normalise.restype = self.forward.restype = self.backward.restype = None
+
+    def __call__(
+        self,
+        maps: Sequence[Tensor],
+        others: Sequence[Tensor] | None,
+        convolution: Convolution | None,
+        weight: Tensor | None,
+        bias: Tensor | None,
+        normalisation: Normalisation | None,
+    ) -> tuple[Tensor, ...]:
+        """Apply the unit to K members; a member's result does not depend on the others.
+
+        Args:
+            maps: R distinct inputs ``[B, Cin, H, W]``, each for K / R members that follow one another.
+            others: What is added, K or fewer as above, ``[B, Cout, H, W]``; None where the tail adds nothing.
+            convolution: None: the tail is applied to the input itself, with R equal to K.
+            weight: ``[K, Cout, Cin / groups, kh, kw]``; with a convolution.
+            bias: ``[K, Cout]``, or None.
+            normalisation: None: no batch norm.
+
+        Returns:
+            K outputs ``[B, Cout, PH, PW]``, in memory with channels last.
+
+        Raises:
+            ValueError: A tensor's shape, type or device does not fit.
+        """
+        members = len(weight) if weight is not None else len(maps)
+        for tensor in (*maps, *(others or ()), weight, bias):
+            if tensor is not None and (tensor.dtype != torch.float32 or tensor.device.type != "cpu"):
+                raise ValueError(f"need float32 on the CPU, not {tensor.dtype} on {tensor.device}")
+        settings = _Settings(self, convolution, normalisation, members, len(maps))
+        scale, shift = (None, None) if normalisation is None else (normalisation.scale, normalisation.shift)
+        found: tuple[Tensor, ...] = _Function.apply(settings, weight, bias, scale, shift, *maps, *(others or ()))
+        return found
+
+
+@dataclass(frozen=True)
+class _Settings:
+    tail: Tail
+    convolution: Convolution | None
+    normalisation: Normalisation | None
+    members: int
+    inputs: int
+
+    def convolved(self, x: Tensor, weight: Tensor | None, bias: Tensor | None, k: int) -> Tensor:
+        """A member's map, with channels last."""
+        if (c := self.convolution) is None or weight is None:
+            return x
+        own = None if bias is None else bias[k]
+        x, stride = self._read(x, weight)
+        return _channels_last(F.conv2d(x, _channels_last(weight[k]), own, stride, c.padding, c.dilation, c.groups))
+
+    def convolved_backward(
+        self, grad: Tensor, x: Tensor, weight: Tensor | None, k: int, needs_x: bool
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """The gradients of a member's input and weight."""
+        if (c := self.convolution) is None or weight is None:
+            return grad, None
+        read, stride = self._read(x, weight)
+        dx, dw, _ = torch.ops.aten.convolution_backward(
+            *(grad, read, _channels_last(weight[k]), None, stride, c.padding, c.dilation, False, [0, 0], c.groups),
+            (needs_x, True, False),
+        )
+        if dx is not None and read is not x:
+            whole = torch.zeros_like(x)
+            whole[:, :, :: c.stride[0], :: c.stride[1]] = dx
+            return whole, dw
+        return dx, dw
+
+    def _read(self, x: Tensor, weight: Tensor) -> tuple[Tensor, tuple[int, ...]]:
+        """What a convolution reads of its input, and its stride there: of 1x1 filters the stride is taken beforehand.
+
+        That is faster, and oneDNN 3.12 writes beyond its memory in the weight gradient of such a convolution with
+        channels last, a stride and four input channels.
+        """
+        assert self.convolution is not None
+        stride = self.convolution.stride
+        if weight.shape[3:] != (1, 1) or max(stride) == 1 or any(self.convolution.padding):
+            return x, stride
+        return _channels_last(x[:, :, :: stride[0], :: stride[1]]), (1, 1)
+
+    def factors(self, k: int, z: Tensor, factors: Tensor) -> None:
+        """Fill in a member's factors ``[4, K, C]``: mean, inverse deviation, factor and offset of every channel."""
+        if (n := self.normalisation) is None:
+            return
+        given = (_row(t, k) for t in (n.scale, n.shift, n.mean, n.variance))
+        found = (_row(t, k) for t in factors)
+        self.tail.normalise(len(z), z.data_ptr(), *given, n.of_batch, n.moves, n.momentum, n.eps, *found)
+
+
+class _Function(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        settings: _Settings,
+        weight: Tensor | None,
+        bias: Tensor | None,
+        scale: Tensor | None,
+        shift: Tensor | None,
+        *maps: Tensor,
+    ) -> tuple[Tensor, ...]:
+        inputs, others, members = maps[: settings.inputs], maps[settings.inputs :], settings.members
+        inputs, others = tuple(map(_channels_last, inputs)), tuple(map(_channels_last, others))
+        spec = settings.tail.spec
+        factors = torch.zeros(4, members, spec.channels)  # those of no batch norm
+        factors[1:3] = 1.0
+        convolved, outputs = list[Tensor](), list[Tensor]()
+        for k in range(members):  # one after another: a member's map is still in the cache when it is read again
+            z = settings.convolved(_of(inputs, k, members), weight, bias, k)
+            if z.shape[1:] != (spec.channels, spec.height, spec.width):
+                raise ValueError(f"a map of shape {tuple(z.shape)} does not fit {spec}")
+            if bool(others) != spec.adds or (others and _of(others, k, members).shape != z.shape):
+                raise ValueError(f"what is added to a map of shape {tuple(z.shape)} does not fit {spec}")
+            y = _empty(len(z), spec.channels, *spec.output_size())
+            settings.factors(k, z, factors)
+            other = _of(others, k, members).data_ptr() if others else None
+            settings.tail.forward(len(z), z.data_ptr(), _row(factors[2], k), _row(factors[3], k), other, y.data_ptr())
+            convolved.append(z)
+            outputs.append(y)
+        if any(ctx.needs_input_grad):
+            ctx.settings, ctx.convolved, ctx.factors = settings, convolved, factors
+            ctx.has_bias, ctx.has_scale, ctx.has_shift = bias is not None, scale is not None, shift is not None
+            ctx.save_for_backward(weight, *inputs, *others)
+        return tuple(outputs)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        settings: _Settings = ctx.settings
+        tail, members, norm = settings.tail, settings.members, settings.normalisation
+        weight, *maps = ctx.saved_tensors
+        inputs, others = maps[: settings.inputs], maps[settings.inputs :]
+        needs_x = any(ctx.needs_input_grad[5 : 5 + len(inputs)])
+        sums = torch.empty(2, members, tail.spec.channels)
+        grad_weight = None if weight is None else torch.empty_like(weight)
+        of_inputs, of_others = _Sums(len(inputs), members), _Sums(len(others), members)
+        for k, z in enumerate(ctx.convolved):
+            grad, other = _channels_last(grads[k]), _of(others, k, members).data_ptr() if others else None
+            d = torch.empty_like(z)
+            dz = torch.empty_like(z) if others and norm is not None else d
+            mean, inverse, factor, offset = (_row(t, k) for t in ctx.factors)
+            given = (z.data_ptr(), factor, offset, other, grad.data_ptr(), mean, inverse)
+            found = (d.data_ptr(), None if norm is None else dz.data_ptr(), _row(sums[0], k), _row(sums[1], k))
+            tail.backward(len(z), *given, norm is not None and norm.of_batch, *found)
+            of_others.add(k, d)
+            x = _of(inputs, k, members)
+            dx, dw = settings.convolved_backward(dz, x, weight, k, needs_x)
+            of_inputs.add(k, dx)
+            if grad_weight is not None and dw is not None:
+                grad_weight[k] = dw
+        grad_bias = None
+        if ctx.has_bias:  # a batch's own mean takes a bias away again
+            own_mean = norm is not None and norm.of_batch
+            grad_bias = torch.zeros_like(sums[0]) if own_mean else sums[0] * ctx.factors[2]
+        of_scale, of_shift = sums[1] if ctx.has_scale else None, sums[0] if ctx.has_shift else None
+        return None, grad_weight, grad_bias, of_scale, of_shift, *of_inputs.found, *of_others.found
+
+
+class _Sums:
+    """The gradients of maps that members share.
+
+    Args:
+        maps: Distinct ones.
+        members: K, a multiple of that.
+    """
+
+    def __init__(self, maps: int, members: int) -> None:
+        self.found: list[Tensor | None] = [None] * maps
+        self._members = members
+
+    def add(self, k: int, grad: Tensor | None) -> None:
+        """Add that of a member."""
+        if not self.found or grad is None:
+            return
+        place = k * len(self.found) // self._members
+        found = self.found[place]
+        self.found[place] = grad if found is None else found.add_(grad)
+
+
+def _of(maps: Sequence[Tensor], k: int, members: int) -> Tensor:
+    """A member's own of maps that members may share."""
+    return maps[k * len(maps) // members]
+
+
+def _row(tensor: Tensor | None, k: int) -> int | None:
+    """The address of a row of a contiguous matrix of float32."""
+    return None if tensor is None else tensor.data_ptr() + 4 * k * tensor.shape[1]
+
+
+def _empty(samples: int, channels: int, height: int, width: int) -> Tensor:
+    strides = (channels * height * width, 1, channels * width, channels)
+    return torch.empty_strided((samples, channels, height, width), strides)
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    """The same with channels last in memory; strides of a single channel included, as torch tells layouts by them."""
+    samples, channels, height, width = x.shape
+    strides = (channels * height * width, 1, channels * width, channels)
+    if x.stride() == strides:
+        return x
+    return x.permute(0, 2, 3, 1).contiguous().as_strided((samples, channels, height, width), strides)
+
+
+@functools.cache
+def _build(spec: TailSpec) -> tuple[Tail | None, str | None]:
+    reason = spec.unsupported()
+    if reason is not None:
+        return None, reason
+    try:
+        built = Tail(spec, compile_source(_SOURCE, spec.macros()))
+        reason = _wrong(built)
+    except (OSError, subprocess.SubprocessError, RuntimeError) as error:
+        output = getattr(error, "stderr", None)
+        return None, f"{type(error).__name__}: {error}" + (f"\n{output}" if output else "")
+    return (built, None) if reason is None else (None, reason)
+
+
+def _wrong(built: Tail) -> str | None:
+    """Compare output and gradients with torch on random numbers; a miscompiled tail must not train anything."""
+    spec, source = built.spec, torch.Generator().manual_seed(0)
+    options: Any = {"generator": source, "dtype": torch.float32, "device": "cpu"}
+    shape = (2, 3, spec.channels, spec.height, spec.width)
+    inputs = {name: torch.randn(shape, **options) for name in ("input", "other")}
+    inputs |= {name: torch.randn(2, spec.channels, **options) for name in ("scale", "shift")}
+    grad = torch.randn((2, 3, spec.channels, *spec.output_size()), **options)
+
+    def ours(x: Tensor, other: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+        norm = Normalisation(scale, shift, None, None, EPS, 0.1, True)
+        return torch.stack(built(x.unbind(), other.unbind() if spec.adds else None, None, None, None, norm))
+
+    def members(x: Tensor, other: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+        return torch.stack([reference(spec, x[k], other[k], scale[k], shift[k]) for k in range(2)])
+
+    results = []
+    for run in (ours, members):
+        leaves = [tensor.clone().requires_grad_() for tensor in inputs.values()]
+        with torch.enable_grad(), torch.autocast("cpu", enabled=False):
+            y = run(*leaves)
+        results.append([y.detach(), *torch.autograd.grad(y, leaves, grad, allow_unused=True)])
+    for name, found, wanted in zip(("output", *inputs), *results, strict=True):
+        if wanted is None or found is None:
+            continue
+        difference = (found - wanted).abs().max() / wanted.abs().max().clamp_min(1e-3)
+        if not difference < 1e-3:
+            return f"the compiled tail's {name} (gradient) differs from torch's by {difference:.1e}"
+    return None
+
+
+def reference(spec: TailSpec, z: Tensor, other: Tensor | None, scale: Tensor, shift: Tensor) -> Tensor:
+    """Compute one member's tail with torch in training: ``[B, C, H, W]`` -> ``[B, C, PH, PW]``; its definition."""
+    z = F.batch_norm(z, None, None, scale, shift, True, 0.1, EPS)
+    z = ACTIVATIONS[spec.activation](z + other if spec.adds and other is not None else z)
+    if spec.pool == "none":
+        return z
+    window = (spec.pool_window, spec.pool_stride, spec.pool_padding)
+    if spec.pool == "mixed":
+        return 0.5 * (F.avg_pool2d(z, *window) + F.max_pool2d(z, *window))
+    return (F.avg_pool2d if spec.pool == "avg" else F.max_pool2d)(z, *window)
