@@ -12,7 +12,7 @@ from ablate.analyse.errors import AnalysisError
 from ablate.analyse.panel import Panel, diverged_text, make_panel
 from ablate.analyse.power import ALPHA
 from ablate.analyse.results import Best, LevelChance
-from ablate.analyse.sign_flip import least_pairs, pairwise
+from ablate.analyse.sign_flip import least_pairs, pairwise, with_exact
 from ablate.task.metric import Metric
 
 DRAWS = 10_000
@@ -68,7 +68,8 @@ def best_of(panel: Panel, *, seed: int = 0) -> Best:
     n = values.shape[1]
     oriented = values * metric.sign
     shares = _probabilities(oriented, seed)
-    tests = pairwise(oriented, seed=seed)
+    exact = panel.exact[kept]
+    tests = with_exact(pairwise(oriented, seed=seed), exact)
     told = panel.told[np.ix_(kept, kept)]
     tests.p[~told] = 1.0
     others = [np.delete(tests.p[:, row], row) for row in range(len(kept))]
@@ -78,7 +79,7 @@ def best_of(panel: Panel, *, seed: int = 0) -> Best:
             level.label,
             level.order,
             float(mean),
-            None if n < LEAST_FOR_PROBABILITY else float(share),
+            None if n < LEAST_FOR_PROBABILITY or exact.all() else float(share),
             p,
             p > ALPHA,
         )
@@ -93,7 +94,7 @@ def best_of(panel: Panel, *, seed: int = 0) -> Best:
     diverged = int(panel.diverged[kept][:, seeds].sum())
     if diverged:
         warnings.append(diverged_text(panel, diverged))
-    if n < least_pairs(ALPHA, two_sided=False):
+    if n < least_pairs(ALPHA, two_sided=False) and not exact.all():
         warnings.append(f"{n} seeds cannot tell any two levels apart at 5 %: it takes 5.")
     lost = int(np.isfinite(counted[kept]).any(axis=0).sum()) - n
     if lost:

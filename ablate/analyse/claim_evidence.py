@@ -18,7 +18,7 @@ from ablate.analyse.errors import AnalysisError
 from ablate.analyse.panel import Panel
 from ablate.analyse.power import ALPHA
 from ablate.analyse.results import Equivalence
-from ablate.analyse.sign_flip import Pairwise, pairwise
+from ablate.analyse.sign_flip import Pairwise, pairwise, with_exact
 from ablate.analyse.trend import page
 from ablate.task.claim import Claim
 
@@ -65,6 +65,7 @@ class LookedAt:
         if self.panel.diverged[rows].any():
             alone = pairwise(self.panel.values[rows] * sign, margin=-margin, seed=seed)
             tests.p[alone.p.T <= SIDE] = NOTHING
+        tests = with_exact(tests, self.panel.exact[rows], margin)
         tests.p[~self.panel.told[np.ix_(rows, rows)] | ~anew] = NOTHING
         if self.share > 0:
             np.minimum(tests.p / self.share, NOTHING, out=tests.p)

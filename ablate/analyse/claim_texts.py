@@ -11,6 +11,8 @@ def certainty(p: float | None, against: float | None, outcome: Outcome, level: f
     """Say how sure the verdict is; empty where nothing could be tested."""
     if p is None or against is None:
         return ""
+    if (outcome, p) == ("supported", 0.0) or (outcome, against) == ("refuted", 0.0):
+        return " The values are exact: they follow from the settings, whatever the seed."
     if outcome == "supported":
         return f" Were it false, runs would speak for it as clearly in at most {_percent(p)} of studies ({p_text(p)})."
     if outcome == "refuted":

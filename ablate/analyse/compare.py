@@ -157,8 +157,10 @@ def _pair(panel: Panel, complete: _Paired, ended: _Paired, won: Improvement | No
     level, baseline = panel.levels[row], panel.levels[base]
     difference, spread = float(complete.difference[row]), float(complete.sd[row])
     effect = difference / spread if n >= 2 and spread > 0 else None
-    exact = n <= EXACT_UP_TO
+    enumerated, is_exact = n <= EXACT_UP_TO, n > 0 and bool(panel.exact[[row, base]].all())
     diverged, silent = bool(panel.diverged[[row, base]].any()), panel.no_evidence(row, base)
+    tested = not silent and not is_exact
+    alone = Interval(float(complete.low[row]), float(complete.high[row]), CONFIDENCE, "t")
     return Comparison(
         *(panel.study, panel.factor, level.value, level.label, level.order, baseline.value, baseline.label),
         panel.metric.name,
@@ -167,25 +169,25 @@ def _pair(panel: Panel, complete: _Paired, ended: _Paired, won: Improvement | No
         mean=_known(complete.mean[row]),
         baseline_mean=_known(complete.baseline_mean[row]),
         difference=_known(difference),
-        interval=Interval(float(complete.low[row]), float(complete.high[row]), CONFIDENCE, "t") if n >= 2 else None,
+        interval=alone if n >= 2 and not is_exact else None,
         simultaneous=None,
-        p=None if silent else _known(complete.p[row]),
+        p=_known(complete.p[row]) if tested else None,
         p_corrected=None,
-        p_t=_known(complete.p_t[row]) if not silent else None,
-        exact=exact,
-        smallest_p=(2 / 2**n if exact else 1 / (FLIPS + 1)) if n >= 2 else None,
+        p_t=_known(complete.p_t[row]) if tested else None,
+        exact=enumerated,
+        smallest_p=(2 / 2**n if enumerated else 1 / (FLIPS + 1)) if n >= 2 and not is_exact else None,
         effect=effect,
         effect_corrected=effect * hedges_correction(n) if effect is not None and n >= 3 else None,
-        standing="undecided",
+        standing="exact" if is_exact else "undecided",
         needed=None,
-        difference_counting_diverged=_known(ended.difference[row]) if diverged else None,
-        p_counting_diverged=_known(ended.p[row]) if diverged and not silent else None,
+        difference_counting_diverged=_known(ended.difference[row]) if diverged and not is_exact else None,
+        p_counting_diverged=_known(ended.p[row]) if diverged and tested else None,
         divergence=share_test(panel, row, base),
         correlation=_known(complete.correlation[row]),
         pairing=_known(complete.pairing[row]),
-        improvement=None if silent else won,
+        improvement=won if tested else None,
         no_evidence=silent,
-        warnings=panel.warnings + _warnings(panel, row, base, pairs, silent),
+        warnings=panel.warnings + (() if is_exact else _warnings(panel, row, base, pairs, silent)),
     )
 
 
@@ -207,7 +209,7 @@ def _differences(made: Sequence[_Made], *, counting_diverged: bool) -> Floats:
     column = {seed: index for index, seed in enumerate(seeds)}
     differences = np.full((len(made), len(seeds)), np.nan)
     for row, one in enumerate(made):
-        if not one.entry.no_evidence:
+        if not one.entry.no_evidence and one.entry.standing != "exact":
             values = one.panel.counted if counting_diverged else one.panel.values
             differences[row, [column[seed] for seed in one.panel.seeds]] = values[one.row] - values[one.base]
     return differences
@@ -228,7 +230,7 @@ def _corrected(made: Sequence[_Made], metric: Metric, correction: Correction, se
     for row, one in enumerate(made):
         entry, p, p_all = one.entry, _known(complete.p[row]), _known(ended.p[row])
         of_complete = _standing(entry.difference, p, metric)
-        standing = of_complete
+        standing = entry.standing if entry.standing == "exact" else of_complete
         if entry.difference_counting_diverged is not None:
             of_all = _standing(entry.difference_counting_diverged, p_all, metric)
             standing = of_all if of_complete in (of_all, "undecided") else "undecided"
@@ -247,7 +249,7 @@ def _corrected(made: Sequence[_Made], metric: Metric, correction: Correction, se
                 "it has exploded. Their direction is what is tested; its mean and intervals say little.",
             )
         low, high = complete.low[row], complete.high[row]
-        known = entry.n >= 2 and np.isfinite(low)
+        known = entry.n >= 2 and bool(np.isfinite(low))
         result.append(
             replace(
                 entry,

@@ -85,7 +85,7 @@ def describe(
         columns["sampling_sd"] = _sampling(metric, columns["mean"], samples_of(rows, metric), group)
         measured = bool(np.isfinite(values).any())
         columns["warnings"] = [
-            _warnings(n, measured, *of_status)
+            _warnings(n, measured, metric.exact, *of_status)
             for n, *of_status in zip(columns["n"], *(columns[s] for s in STATUSES), strict=True)
         ]
         names = list(columns)
@@ -125,6 +125,9 @@ def _statistics(
         if size >= 2:
             columns["sd"][rows] = sample.std(axis=1, ddof=1)
             columns["interval"][rows] = _intervals(*interval_of(metric, sample), "t")
+            if metric.exact:  # where it is, there is nothing to estimate
+                columns["sd"][rows[np.ptp(sample, axis=1) == 0]] = None
+                columns["interval"][rows[np.ptp(sample, axis=1) == 0]] = None
         if size >= LEAST_FOR_IQM:
             columns["iqm"][rows] = interquartile_mean(sample)
             if uneven.any():
@@ -153,7 +156,9 @@ def _intervals(low: Floats, high: Floats, method: str) -> NDArray[Any]:
     return made
 
 
-def _warnings(n: int, measured: bool, complete: int, diverged: int, failed: int, missing: int) -> tuple[str, ...]:
+def _warnings(
+    n: int, measured: bool, exact: bool, complete: int, diverged: int, failed: int, missing: int
+) -> tuple[str, ...]:
     texts = []
     if diverged + failed + missing:
         counts = {"diverged": diverged, "failed": failed, "missing": missing}
@@ -161,6 +166,6 @@ def _warnings(n: int, measured: bool, complete: int, diverged: int, failed: int,
         texts.append(f"{listed} of {complete + diverged + failed + missing} runs: not in the mean.")
     if measured and n < complete:
         texts.append(f"{complete - n} of {complete} complete run(s) have no finite value: not in the mean.")
-    if n == 1:
+    if n == 1 and not exact:
         texts.append("One run: no spread and no interval.")
     return tuple(texts)

@@ -68,8 +68,11 @@ def equivalence_of(panel: Panel, a: int, b: int, margin: float) -> Equivalence:
         counted = _tests(_differences(panel.counted, a, b), margin)
         p_lower, p_upper, p_against = map(max, (p_lower, p_upper, p_against), counted)
         warnings += (diverged_text(panel, int(panel.diverged[[a, b]].sum())),)
-    silent = panel.no_evidence(a, b)
-    if not silent and np.ptp(differences) == 0:
+    silent, exact = panel.no_evidence(a, b), bool(panel.exact[[a, b]].all())
+    if exact:
+        p_lower = p_upper = 0.0 if abs(differences[0]) <= margin else 1.0
+        p_against = 1.0 - p_upper
+    elif not silent and np.ptp(differences) == 0:
         silent = f"{labels[0]} and {labels[1]} differ by the same number in every seed: without spread no evidence"
     if silent:
         p_lower = p_upper = p_against = 1.0
@@ -85,7 +88,7 @@ def equivalence_of(panel: Panel, a: int, b: int, margin: float) -> Equivalence:
         p=p,
         p_against=p_against,
         equivalent=p <= ALPHA,
-        practically=None if silent else signed_rank(_differences(panel.counted, a, b), margin),
+        practically=None if silent or exact else signed_rank(_differences(panel.counted, a, b), margin),
         warnings=warnings,
     )
 

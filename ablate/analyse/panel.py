@@ -1,7 +1,7 @@
 """One metric of one factor as a matrix of levels by seeds: what every comparison works on."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -64,9 +64,9 @@ class Panel:
 
         A run that diverged is no missing datum but an outcome, and ranks below every finished one. ``worst`` is one
         value for the whole factor, which does not change when two levels are exchanged within a seed: so the sign-flip
-        tests stay exact.
+        tests stay exact. What follows from the setting alone (``exact``) does not become worse by diverging.
         """
-        return np.where(self.diverged, self.worst, self.values)
+        return self.values if self.metric.exact else np.where(self.diverged, self.worst, self.values)
 
     @cached_property
     def idle(self) -> NDArray[np.bool_]:
@@ -92,9 +92,19 @@ class Panel:
         high = np.where(known, self.values, -np.inf).max(axis=1, initial=-np.inf)
         return np.asarray((known.sum(axis=1) >= 2) & (low == high) & ~self.diverged.any(axis=1))
 
+    @cached_property
+    def exact(self) -> NDArray[np.bool_]:
+        """Levels whose value is exact: the metric follows from the setting, and all values are the same; [levels]."""
+        known = np.isfinite(self.values)
+        least, most = (np.where(known, self.values, end) for end in (np.inf, -np.inf))
+        same = least.min(axis=1, initial=np.inf) == most.max(axis=1, initial=-np.inf)
+        return np.asarray(same & self.metric.exact)
+
     def no_evidence(self, a: int, b: int) -> str:
         """Why these rows can show nothing about each other whatever their values, in words; empty: they can."""
         one, other = self.levels[a].label, self.levels[b].label
+        if self.exact[a] and self.exact[b]:
+            return ""
         if self.idle[a] and self.idle[b]:
             return f"no run of {one} or {other} did better than guessing: runs that learned nothing are no evidence"
         if self.constant[a] and self.constant[b]:
@@ -105,7 +115,7 @@ class Panel:
     def told(self) -> NDArray[np.bool_]:
         """Pairs of levels that can show something about each other; [levels, levels]."""
         silent = np.outer(self.idle, self.idle) | np.outer(self.constant, self.constant)
-        return np.asarray(~silent)
+        return np.asarray(~silent | np.outer(self.exact, self.exact))
 
     def index(self, level: Any) -> int:
         """Row of a level given by native value or label.
@@ -225,7 +235,11 @@ class _Layout:
             warnings += (f"{lost} complete run(s) have no finite value: they are in no number here.",)
         arrays = (values, complete, diverged, guessing)
         study = str(rows["study"].iloc[0])
-        return Panel(study, self.factor, metric, self.levels, self.seeds, *arrays, worst, warnings)
+        panel = Panel(study, self.factor, metric, self.levels, self.seeds, *arrays, worst, warnings)
+        if metric.exact and not (panel.exact | ~np.isfinite(values).any(axis=1)).all():
+            text = "It is declared to be exact, but not all seeds of a level gave the same value: levels are tested."
+            panel = replace(panel, warnings=(*warnings, text))
+        return panel
 
 
 def worst_of(metric: Metric, finished: Floats, guess: Floats) -> float:

@@ -15,7 +15,7 @@ from ablate.analyse.signed_rank import Practically
 from ablate.analyse.table import Table
 from ablate.task.claim import Claim
 
-Standing = Literal["better", "worse", "undecided"]
+Standing = Literal["better", "worse", "undecided", "exact"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class LevelSummary:
     iqm: float | None
     """Interquartile mean: the mean without the lowest and the highest quarter of the runs (n >= 4)."""
     sd: float | None
-    """Standard deviation over seeds (n - 1)."""
+    """Standard deviation over seeds (n - 1); None, as the interval is, where the value is exact."""
     minimum: float | None
     maximum: float | None
     interval: Interval | None
@@ -161,7 +161,8 @@ class Comparison:
     standing: Standing
     """Better or worse than the baseline at 5 % for all levels together, in the metric's direction. Where runs diverged
     it is decided with each of them ranked below every finished one, and withheld where the complete pairs say the
-    opposite."""
+    opposite. ``exact``: the metric follows from the setting (:class:`ablate.task.metric.Metric`), and the difference is
+    what it is; there is neither interval nor p."""
     needed: NeededSeeds | None
     """Seeds that would settle an undecided difference of this size (80 % power, 5 % after correction), with a range;
     None: decided, no estimate possible, or more than ``power.MOST_SEEDS``."""

@@ -8,7 +8,7 @@ distribution (Fisher 1935, *The Design of Experiments*, 21;
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -129,6 +129,20 @@ def pairwise(
     shape = (levels, levels)
     counts = known.sum(axis=1).astype(np.int64)
     return Pairwise(p.reshape(shape), mean.reshape(shape), sd.reshape(shape), counts.reshape(shape))
+
+
+def with_exact(tests: Pairwise, exact: NDArray[np.bool_], margin: float = 0.0) -> Pairwise:
+    """The tests with p of 0 or 1 for pairs of levels whose values are exact.
+
+    Args:
+        tests: as :func:`pairwise` gives them, with the same margin.
+        exact: whether a level's value is, [levels].
+        margin: as there.
+    """
+    if not exact.any():
+        return tests
+    known = np.outer(exact, exact) & (tests.n > 0)
+    return replace(tests, p=np.where(known, np.where(tests.difference > margin, 0.0, 1.0), tests.p))
 
 
 def least_pairs(alpha: float, *, two_sided: bool) -> int:

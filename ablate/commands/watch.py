@@ -45,7 +45,7 @@ def snapshot(wanted: StudyRequest) -> dict[str, Any]:
     - ``checkpoints``: of every cohort in training that has left one: how many ``runs``, their ``step`` (called as
       ``step`` says) and ``length``, when it was ``written`` (ISO 8601, UTC), on which ``host``
     - ``standings``: of every level beside the baseline ``study``, ``factor``, ``level``, ``metric``, ``n``,
-      ``difference``, ``standing`` (``better``, ``worse``, ``undecided``)
+      ``difference``, ``standing`` (``better``, ``worse``, ``undecided``, ``exact``)
     - ``verdicts``: of every claim ``study``, ``id``, ``text``, ``outcome``
 
     Args:

@@ -45,8 +45,8 @@ in the middle and without dropout, less that on the validation or test images, b
 COSTS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("parameters", "min", "parameters", low=0.0, axis="parameters", cost=True),
-        Metric("multiply_adds", "min", "multiply-adds", low=0.0, axis="multiply-adds", cost=True),
+        Metric("parameters", "min", "parameters", low=0.0, axis="parameters", cost=True, exact=True),
+        Metric("multiply_adds", "min", "multiply-adds", low=0.0, axis="multiply-adds", cost=True, exact=True),
         Metric("step_ms", "min", "training step", "ms", low=0.0, axis="training step", cost=True),
     )
 }

@@ -6,14 +6,17 @@ import re
 from ablate.task.errors import ConfigError
 from ablate.task.metric import Metric, problem_of_name
 
-_SPEC = re.compile(r"(?P<name>.+?):(?P<goal>max|min)(\[(?P<low>[^\]\[]*?)\.\.(?P<high>[^\]\[]*?)\])?(:(?P<unit>.+))?")
+_SPEC = re.compile(
+    r"(?P<name>.+?):(?P<exact>exact-)?(?P<goal>max|min)(\[(?P<low>[^\]\[]*?)\.\.(?P<high>[^\]\[]*?)\])?(:(?P<unit>.+))?"
+)
 
 
 def parse_metric(text: str, place: str = "--metric ") -> Metric:
     """Turn a declaration into a metric.
 
     Args:
-        text: ``NAME:max`` or ``NAME:min``, then where wanted ``[LOW..HIGH]`` (an end may be left out) and ``:UNIT``.
+        text: ``NAME:max`` or ``NAME:min`` (``exact-max``, ``exact-min``: it follows from the setting, not from the
+            seed), then where wanted ``[LOW..HIGH]`` (an end may be left out) and ``:UNIT``.
         place: Before the text in messages.
 
     Raises:
@@ -33,15 +36,20 @@ def parse_metric(text: str, place: str = "--metric ") -> Metric:
     if problem is not None:
         raise ConfigError(f"{place}{text}: {problem}; rename the column")
     return Metric(
-        name=name, goal="max" if found["goal"] == "max" else "min", unit=found["unit"] or "", low=low, high=high
+        name=name,
+        goal="max" if found["goal"] == "max" else "min",
+        unit=found["unit"] or "",
+        low=low,
+        high=high,
+        exact=found["exact"] is not None,
     )
 
 
 def text_of(metric: Metric) -> str:
-    """The declaration that :func:`parse_metric` turns into a metric of this name, goal, range and unit."""
+    """The declaration that :func:`parse_metric` turns into a metric of this name, goal, range, unit and exactness."""
     low, high = ("" if end is None else repr(end) for end in (metric.low, metric.high))
     span, unit = f"[{low}..{high}]" if low or high else "", f":{metric.unit}" if metric.unit else ""
-    return f"{metric.name}:{metric.goal}{span}{unit}"
+    return f"{metric.name}:{'exact-' if metric.exact else ''}{metric.goal}{span}{unit}"
 
 
 def _end(text: str, end: str | None, place: str) -> float | None:

@@ -53,7 +53,8 @@ def factor_answer(view: StudyView, factor: FactorView, levels: "pd.DataFrame", a
     main = found[view.metric.name]
     if not isinstance(main, _Outcome):
         return f"{factor.title}: {main}." if main else ""
-    others = [other for other in found.values() if isinstance(other, _Outcome) and other.contradicts(main)]
+    tested = [other for other in found.values() if isinstance(other, _Outcome) and not other.metric.exact]
+    others = [other for other in tested if other.contradicts(main)]
     parts = [f"{factor.title}: {main.text()}"]
     parts += [f"By {other.metric.title} the verdict differs: {other.against(main)}." for other in others[:MOST_OTHERS]]
     if len(others) > MOST_OTHERS:
@@ -181,6 +182,8 @@ class _Outcome:
 
     def _standing(self, label: str) -> str:
         standing = self._rows[label]["standing"] if label in self._rows else ""
+        if standing == "exact":
+            return "better" if self._lead(label) > 0 else "worse" if self._lead(label) < 0 else ""
         return standing if isinstance(standing, str) else ""
 
     def _lead(self, label: str) -> float:
@@ -206,6 +209,8 @@ class _Outcome:
     def _certainty(self, label: str) -> str:
         """The interval of a lead, or of how far a level trails, and the seeds behind it."""
         row = self._rows[label]
+        if row["standing"] == "exact":
+            return "exact"
         sign = self.metric.sign if self._lead(label) >= 0 else -self.metric.sign
         low, high = row["difference_low"], row["difference_high"]
         ends = interval(low, high, row["digits"]) if sign > 0 else interval(_minus(high), _minus(low), row["digits"])

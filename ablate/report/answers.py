@@ -33,7 +33,8 @@ def answers(view: StudyView, analysis: "StudyAnalysis", summary: "pd.DataFrame")
     - ``study``, ``question``, ``command`` (what trains and reports it), ``notices``, ``warnings``
     - ``answer``: what :mod:`ablate.report.answer` says, a text a factor; a size in it is how far the level that is
       named leads or trails, never negative, and its interval has the same direction
-    - ``metrics``: by name ``goal`` (``max``: higher is better), ``label``, ``unit``, ``low``, ``high``, ``split``
+    - ``metrics``: by name ``goal`` (``max``: higher is better), ``label``, ``unit``, ``low``, ``high``, ``split``,
+      ``exact`` (it follows from the setting, not from the seed)
     - ``factors``: by dotted path ``label``, ``levels`` and ``best``
     - a level: ``level``, ``label``, ``is_baseline``, ``runs`` (``complete``, ``diverged``, ``failed``, ``missing``,
       ``at_chance``) and ``metrics``
@@ -44,9 +45,9 @@ def answers(view: StudyView, analysis: "StudyAnalysis", summary: "pd.DataFrame")
       negative one is better; all its intervals have the same direction), ``interval`` (95 %, by itself),
       ``simultaneous`` (95 %, of all levels together), ``with_samples`` (95 %, by itself, for other seeds and other
       samples; null where it was not kept which samples runs get right), ``samples`` (their number), ``p`` (by itself),
-      ``p_corrected`` (of all levels together),
-      ``standing`` (``better``, ``worse``, ``undecided``), ``needed`` (seeds that would settle it), ``correlation`` (of
-      runs with the same seed), ``p_better`` (how often a run does better than the baseline's with the same seed),
+      ``p_corrected`` (of all levels together), ``standing`` (``better``, ``worse``, ``undecided``, ``exact``: nothing
+      to test), ``needed`` (seeds that would settle it), ``correlation`` (of runs with the same seed), ``p_better`` (how
+      often a run does better than the baseline's with the same seed),
       ``p_better_interval`` (95 %, by itself), ``e`` and ``told_open_ended`` (evidence that holds whenever seeds are
       added, and whether it tells the level from the baseline, all levels together)
     - ``best``: by metric ``label``, ``indistinguishable`` (labels), ``probability``
@@ -75,6 +76,8 @@ def answers(view: StudyView, analysis: "StudyAnalysis", summary: "pd.DataFrame")
             metric = metrics[one.metric]
             difference = differences.get((one.factor, one.order, one.metric))
             level = levels[one.factor].setdefault(one.order, {**_level(one), "metrics": {}})
+            if level["runs"]["at_chance"] is None:
+                level["runs"]["at_chance"] = one.at_chance
             level["metrics"][one.metric] = _measured(one, metric) | {"difference": _difference(difference, metric)}
     found = {
         "study": view.name,
@@ -128,7 +131,7 @@ def as_data(value: Any) -> Any:
 
 
 def _metric(metric: "Metric") -> dict[str, Any]:
-    fields = {name: getattr(metric, name) for name in ("goal", "unit", "low", "high", "split")}
+    fields = {name: getattr(metric, name) for name in ("goal", "unit", "low", "high", "split", "exact")}
     return {"label": metric.title, **fields}
 
 

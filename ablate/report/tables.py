@@ -1,6 +1,6 @@
 """Tables of a study: the tidy CSV frame, and two sheets a factor that Markdown, LaTeX and the terminal print."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -99,6 +99,8 @@ def wide(view: StudyView, levels: pd.DataFrame) -> pd.DataFrame:
     ]
     place = ["factor", "order"]
     base = levels.drop_duplicates(place).set_index(place, drop=False)
+    if "at_chance" in levels:
+        base["at_chance"] = levels.groupby(place)["at_chance"].first()
     parts = [base[keys]]
     of_metric = {str(name): rows for name, rows in levels.set_index(place).groupby("metric", sort=False)}
     for metric in view.names:
@@ -181,6 +183,8 @@ def explanation(view: StudyView, levels: pd.DataFrame) -> str:
                 f"intervals hold for all levels and looks together ({100 * view.looks.alpha:g} % error); a single look "
                 "has no p."
             )
+        if (levels["standing"] == "exact").any():
+            text += " What is exact follows from the setting, not from the seed: there is nothing to test."
         if levels["p_t"].notna().any():
             text += " p (t) is the paired t test's, where so few seeds can decide nothing."
     if levels["published"].notna().any():
@@ -196,6 +200,12 @@ def by_level(rows: pd.DataFrame) -> list[dict[str, Any]]:
     for row in rows.sort_values("order", kind="stable").to_dict("records"):
         levels.setdefault(row["order"], {})[str(row["metric"])] = row
     return list(levels.values())
+
+
+def counted(level: Mapping[str, Any]) -> Any:
+    """The row of a level, by metric, that its runs are counted by: the first that tells which of them are at chance."""
+    rows = list(level.values())
+    return next((row for row in rows if pd.notna(row["at_chance"])), rows[0])
 
 
 def p_cell(row: Any) -> str:
@@ -227,7 +237,7 @@ def _means(view: StudyView, factor: FactorView, rows: pd.DataFrame) -> Sheet:
     cells, emphasised = [], []
     for i, level in enumerate(by_level(rows)):
         first = level[view.names[0]]
-        line = [str(first["label"]), numbers.count_runs(first)]
+        line = [str(first["label"]), numbers.count_runs(counted(level))]
         for metric in view.names:
             row = level[metric]
             line += [

@@ -10,7 +10,7 @@ from ablate.report.answer import study_answer
 from ablate.report.console import add_column, add_row, output, plain, table
 from ablate.report.findings import published_line
 from ablate.report.summary import analyse_study, summarise
-from ablate.report.tables import BETTER, Sheet, by_level, explanation, heads, p_cell, published_cell, sheets
+from ablate.report.tables import BETTER, Sheet, by_level, counted, explanation, heads, p_cell, published_cell, sheets
 from ablate.report.view import FactorView, StudyView
 from ablate.report.warnings import warnings
 from ablate.task.metric import Metric
@@ -99,7 +99,8 @@ def _stacked_factor(factor: FactorView, metrics: Sequence[Metric], rows: pd.Data
         add_column(made, metric.title)
     for level in by_level(rows):
         first = level[metrics[0].name]
-        cells = [str(first["label"]), "\n".join([numbers.count_runs(first).partition(" (")[0], *numbers.losses(first)])]
+        runs = counted(level)
+        cells = [str(first["label"]), "\n".join([numbers.count_runs(runs).partition(" (")[0], *numbers.losses(runs)])]
         for metric in metrics:
             row = level[metric.name]
             digits = int(row["digits"])

@@ -1,5 +1,6 @@
 """What every task has in common that a table of the user's own project declares: metrics, defaults, steps, code."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -35,12 +36,30 @@ class MetricTable(Fields):
     high: float | None = None
     split: Split | None = None
     axis: str = ""
+    cost: bool = False
+    """Whether it says what a run costs: a figure draws the primary metric against it."""
+    exact: bool = False
+    """Whether it follows from the setting and not from the seed, such as a number of parameters: nothing is tested."""
+    guess: float | None = None
+    """What guessing scores, such as the share of the most frequent class: runs that do no better are at chance, and no
+    evidence. Leave it out where it differs from setting to setting."""
+    samples: Annotated[int, Field(ge=1)] | None = None
+    """Samples on which a share (low 0, high 1) is measured: how far guessing strays by luck is known then."""
 
     @model_validator(mode="after")
     def _is_a_range(self) -> "MetricTable":
-        if self.low is not None and self.high is not None and self.low >= self.high:
-            raise ValueError(f"low = {self.low:g}: must be below high, which is {self.high:g}")
+        low, high = (-math.inf if self.low is None else self.low), (math.inf if self.high is None else self.high)
+        if low >= high:
+            raise ValueError(f"low = {low:g}: must be below high, which is {high:g}")
+        if self.guess is not None and not low <= self.guess <= high:
+            raise ValueError(f"guess = {self.guess:g}: must lie from low to high, {low:g} to {high:g}")
+        if self.samples is not None and self.guess is None:
+            raise ValueError(f"samples = {self.samples}: says how far guessing strays; give guess, too")
         return self
+
+    def metric(self, name: str) -> Metric:
+        """The metric of this name."""
+        return Metric(name, **self.model_dump(exclude={"guess", "samples"}))
 
 
 class TaskTable(Fields):
@@ -102,7 +121,7 @@ class DeclaredTask(ABC):
         if problems:
             raise ConfigError([f"tasks.{name}.metrics: {problem}" for problem in problems])
         self.metrics: Mapping[str, Metric] = {
-            metric: Metric(metric, **described.model_dump()) for metric, described in table.metrics.items()
+            metric: described.metric(metric) for metric, described in table.metrics.items()
         }
         self.default_metrics = tuple(self.metrics)
         self.step = table.step
@@ -199,8 +218,12 @@ class DeclaredTask(ABC):
         return None
 
     def guesses(self, record: Record) -> Mapping[str, Guess]:
-        """See :class:`ablate.task.task.Task`: nothing is known of somebody else's data."""
-        return {}
+        """See :class:`ablate.task.task.Task`: of somebody else's data what the table says is known."""
+        return {
+            name: Guess(metric.guess, metric.samples)
+            for name, metric in self.table.metrics.items()
+            if metric.guess is not None
+        }
 
     def changed_code(self, record: Record) -> str | None:
         """See :class:`ablate.task.task.Task`."""

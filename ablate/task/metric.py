@@ -58,6 +58,9 @@ class Metric:
     cost: bool = False
     """Whether it says what a run costs (parameters, time of a step) rather than what it reaches: a figure draws the
     primary metric against each cost, and others leave costs out."""
+    exact: bool = False
+    """Whether it follows from the setting and not from the seed, such as a number of parameters: levels then differ by
+    exactly what they differ by, and nothing is tested."""
 
     @property
     def title(self) -> str:

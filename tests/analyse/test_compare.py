@@ -8,10 +8,11 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
-from ablate.analyse import AnalysisError, compare
+from ablate.analyse import AnalysisError, best, compare, describe, judge
 from ablate.analyse.family import holm
 from ablate.analyse.max_t import together
 from ablate.images.metrics import METRICS as M
+from ablate.task.claim import Claim
 from ablate.task.metric import Metric
 
 GENERATOR = np.random.default_rng(11)
@@ -206,3 +207,42 @@ def test_a_level_that_explodes_is_worse_and_said_to_have_exploded(make_runs):
     without = compare(runs[runs["label"] != "huge"], metric=M["test_loss"])
     for entry in without:
         assert (found[entry.label].standing, found[entry.label].warnings) == (entry.standing, entry.warnings)
+
+
+def test_what_follows_from_the_setting_is_exact_and_not_tested(make_runs):
+    size = Metric("size", "min", exact=True)
+    values = {"a": [100.0] * 6, "b": [300.0] * 5 + ["diverged"], "c": [100.0] * 6, "d": [90.0] + [None] * 5}
+    runs = make_runs(values, baseline="a", metric="size")
+    found = compare(runs, metric=size)
+    assert [(entry.difference, entry.standing) for entry in found] == [(200, "exact"), (0, "exact"), (-10, "exact")]
+    for entry in found:
+        tested = (entry.interval, entry.simultaneous, entry.p, entry.p_corrected, entry.p_t, entry.improvement)
+        assert tested == (None,) * 6
+        assert (entry.warnings, entry.no_evidence, entry.needed) == ((), "", None)
+    for entry in describe(runs, metrics=[size]).levels:
+        assert (entry.sd, entry.interval) == (None, None)
+    ranked = best(runs[runs["label"] != "d"], metric=size)
+    assert (ranked.indistinguishable, ranked.levels[0].probability) == (("a", "c"), None)
+    claims = {
+        ("better", ("d", "a")): "undecided",  # one pair, of one seed
+        ("better", ("a", "b")): "supported",
+        ("better", ("b", "c")): "refuted",
+        ("equivalent", ("a", "c")): "supported",
+        ("equivalent", ("a", "b")): "refuted",
+    }
+    for (kind, levels), outcome in claims.items():
+        margin = 0.5 if kind == "equivalent" else 0.0
+        claim = Claim("x", "", kind, "optimizer.lr", "size", levels=levels, margin=margin)
+        verdict = judge(runs, claim, [size])
+        assert verdict.outcome == outcome
+        assert ("exact" in verdict.evidence) == (outcome != "undecided")
+        assert not any("without spread" in text for text in verdict.warnings)
+
+
+def test_what_is_declared_exact_and_is_not_is_tested_and_said_to_be(make_runs):
+    size = Metric("size", "min", exact=True)
+    runs = make_runs({"a": [100.0] * 6, "b": [300.0, 301, 302, 303, 300, 300]}, baseline="a", metric="size")
+    (entry,) = compare(runs, metric=size)
+    (plain,) = compare(runs, metric=Metric("size", "min"))
+    assert (entry.standing, entry.p, entry.simultaneous) == (plain.standing, plain.p, plain.simultaneous)
+    assert "declared to be exact" in entry.warnings[0]

@@ -53,6 +53,7 @@ def test_what_a_report_answers_is_what_its_tables_say(results, ablate):
         "low": 0.0,
         "high": 1.0,
         "split": "test",
+        "exact": False,
     }
     ((path, factor),) = study["factors"].items()
     rows = {row["label"]: row for row in csv.DictReader((folder / "table.csv").read_text().splitlines())}

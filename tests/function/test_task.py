@@ -3,9 +3,16 @@
 import sys
 
 import pytest
+from scipy import stats
 
+from ablate.analyse import describe
+from ablate.plan.design import Setting
+from ablate.plan.plan import Plan, Point
+from ablate.plan.study import Study
+from ablate.report.joined_runs import frame_of_runs
 from ablate.task.errors import ConfigError
 from ablate.task.finding import find_task
+from ablate.task.record import Measurement, Record, Result
 
 DECLARED = """
 [tool.ablate.tasks.digits]
@@ -80,6 +87,43 @@ def test_what_a_task_says_of_itself(task):
     assert (run.seed, run.length, run.samples, run.task) == (3, 4, 4, "digits")
     assert run.engine == "ablate.function.engine:FunctionEngine"
     assert "trainer" not in sys.modules  # an untyped function is not imported to plan
+
+
+def test_what_guessing_scores_is_declared_and_marks_runs_that_always_say_one_class(task):
+    sharp = 'metrics.test_acc = {goal = "max", low = 0, high = 1, split = "test", guess = 0.5, samples = 100}\n'
+    size = 'metrics.size = {goal = "min", cost = true, exact = true}\ndefaults = {lr = 0.1}\n'
+    found = task(UNTYPED, sharp + size)
+    assert (found.metrics["size"].cost, found.metrics["size"].exact) == (True, True)
+    shares = {0.1: [0.9, 0.88, 0.91], 0.5: [0.5, 0.5, 0.5], 0.7: [0.72, 0.66, 0.64]}
+    points, records = [], {}
+    study = Study(name="s", task="digits", factors={"lr": tuple(shares)}, metrics=("test_acc",), seeds=(0, 1, 2))
+    for order, (lr, values) in enumerate(shares.items()):
+        setting = Setting("lr", lr, str(lr), order, lr == 0.1, found.parse({"lr": lr}))
+        for seed, value in enumerate(values):
+            run = found.parse({"lr": lr, "seed": seed})
+            points.append(Point(study, setting, run))
+            result = Result("complete", (Measurement(1, {"test_acc": value, "size": 10.0 * order}, 1.0),))
+            records[run.digest] = Record(run.digest, run.identity, result)
+    runs = frame_of_runs(Plan((study,), tuple(points)), records)
+    metrics = [found.metrics[name] for name in ("test_acc", "size")]
+    levels = {(entry.label, entry.metric): entry for entry in describe(runs, metrics=metrics).levels}
+    luck = stats.binom.ppf(0.999, 100, 0.5) / 100
+    expected = [sum(value <= luck for value in values) for values in shares.values()]
+    assert [levels[str(lr), "test_acc"].at_chance for lr in shares] == expected == [0, 3, 1]
+    assert levels["0.5", "size"].at_chance is None
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ("guess = 1.5", r"guess = 1.5: must lie from low to high, 0 to 1"),
+        ("samples = 10", r"samples = 10: says how far guessing strays; give guess, too"),
+        ("guess = 0.5, samples = 0", r"metrics.f1.samples = 0: input should be greater than or equal to 1"),
+    ],
+)
+def test_guessing_that_cannot_be_is_refused(task, keys, message):
+    with pytest.raises(ConfigError, match=message):
+        task(UNTYPED, f'metrics.f1 = {{goal = "max", low = 0, high = 1, {keys}}}\n')
 
 
 def test_defaults_from_a_file(task, write):
