@@ -10,6 +10,7 @@ and its interval has the same direction. In tables a difference is level minus b
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ablate.report.numbers import interval, number, separator
@@ -49,7 +50,7 @@ def study_answer(view: StudyView, levels: "pd.DataFrame", analysis: "StudyAnalys
 
 def factor_answer(view: StudyView, factor: FactorView, levels: "pd.DataFrame", analysis: "StudyAnalysis") -> str:
     """The text about one factor; empty: it has fewer than two levels. Arguments: see :func:`study_answer`."""
-    found = {metric.name: _outcome(factor, metric, levels, analysis) for metric in view.metrics}
+    found = {metric.name: _outcome(view, factor, metric, levels, analysis) for metric in view.metrics}
     main = found[view.metric.name]
     if not isinstance(main, _Outcome):
         return f"{factor.title}: {main}." if main else ""
@@ -64,7 +65,7 @@ def factor_answer(view: StudyView, factor: FactorView, levels: "pd.DataFrame", a
 
 
 def _outcome(
-    factor: FactorView, metric: "Metric", levels: "pd.DataFrame", analysis: "StudyAnalysis"
+    view: StudyView, factor: FactorView, metric: "Metric", levels: "pd.DataFrame", analysis: "StudyAnalysis"
 ) -> "_Outcome | str":
     """What was found of one factor in one metric, or why nothing; empty: the factor has fewer than two levels."""
     own = levels[(levels["factor"] == factor.path) & (levels["metric"] == metric.name)]
@@ -72,8 +73,20 @@ def _outcome(
     if len(rows) < 2:
         return ""
     best = next((b for b in analysis.best if b.factor == factor.path and b.metric == metric.name), None)
-    silent = _silence(rows, best)
-    return silent if silent or best is None else _Outcome(factor, metric, rows, best)
+    if (silent := _silence(rows, best)) or best is None:
+        return silent
+    if view.design == "leave-one-out":  # a level is named by what it lacks
+        names = {label: _without(label, row) for label, row in rows.items()}
+        rows = {names[label]: row for label, row in rows.items()}
+        alike, left_out = ([names[label] for label in found] for found in (best.indistinguishable, best.left_out))
+        best = replace(best, best=names[best.best], indistinguishable=tuple(alike), left_out=tuple(left_out))
+    return _Outcome(factor, metric, rows, best)
+
+
+def _without(label: str, row: Row) -> str:
+    if row["is_baseline"]:
+        return "all parts"
+    return "none of them" if row["level"] == "all" else f"all but {label}"
 
 
 def _silence(rows: Mapping[str, Row], best: "Best | None") -> str:

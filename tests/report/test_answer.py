@@ -23,6 +23,7 @@ def sentence(
     fewer=None,
     metric="test_acc",
     other=None,
+    design="one-at-a-time",
 ):
     """The answer of a study of one factor, and the values of its levels by seed, [levels, seeds].
 
@@ -47,7 +48,7 @@ def sentence(
     numbers = all(isinstance(level, float | int) for level in means)
     levels = tuple(LevelView(level, name(level)) for level in means)
     metrics = (METRICS["test_loss"], METRICS[metric]) if other else (METRICS[metric],)
-    view = StudyView("s", (FactorView(path, levels, label=label, ordered=numbers),), metrics)
+    view = StudyView("s", (FactorView(path, levels, label=label, ordered=numbers),), metrics, design=design)
     runs = pd.DataFrame(rows)
     analysis = analyse_study(view, runs)
     (text,) = study_answer(view, summarise(view, runs, analysis), analysis)
@@ -68,6 +69,16 @@ def test_where_levels_have_unequal_seeds_the_best_mean_is_that_on_the_seeds_they
     best = list(means)[values[:, :10].mean(axis=1).argmax()]
     assert values.mean(axis=1).argmax() == 2 != list(means).index(best)
     assert f" The best mean on the 10 seeds that all levels share is that of {best}, which leads the baseline" in text
+
+
+def test_a_level_of_a_leave_one_out_study_is_named_by_what_it_lacks():
+    means = {"nothing": 0.8, "ReLU": 0.6, "crops": 0.83, "all": 0.5}
+    text, _ = sentence(means, baseline="nothing", path="without", label="without", design="leave-one-out")
+    assert text.startswith(
+        "Without: all but crops is the best in test accuracy: it beats the baseline (all parts) by 0.0"
+    )
+    assert "Worse: all but ReLU and none of them, by 0." in text
+    assert "nothing" not in text
 
 
 def ends_of(text):
