@@ -266,7 +266,7 @@ def _factors(study: Study, plan: Plan, published: "Mapping[tuple[str, str], _Pub
             FactorView(
                 path=path,
                 levels=tuple(LevelView(s.level, s.label) for s in levels),
-                label=study.label(path) if path in study.factors else path,
+                label=study.label(path),
                 family=study.name,
                 unit=UNITS.get(own[0].run.task, {}).get(path, ""),
                 ordered=all(isinstance(s.level, int | float) and not isinstance(s.level, bool) for s in levels),

@@ -7,7 +7,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from ablate.plan.levels import named_as, parse_levels
 from ablate.plan.looks import MAX_SEEDS, Looks
-from ablate.task.claim import parse_claim
+from ablate.task.claim import JOINED, parse_claim
 from ablate.task.errors import ConfigError
 from ablate.task.fields import Fields, Positive, problems_of
 from ablate.task.finding import find_task
@@ -106,8 +106,13 @@ class Study(Fields):
         return self
 
     def label(self, factor: str) -> str:
-        """The factor's name for people."""
-        return self.labels.get(factor, factor.rsplit(".", 1)[-1].replace("_", " "))
+        """The factor's name for people; of factors that are joined, those of all."""
+        if factor in self.labels:
+            return self.labels[factor]
+        parts = factor.split(JOINED)
+        if len(parts) > 1:
+            return JOINED.join(map(self.label, parts))
+        return factor.rsplit(".", 1)[-1].replace("_", " ")
 
 
 def parse_study(name: str, values: Mapping[str, Any]) -> Study:

@@ -9,10 +9,10 @@ import pandas as pd
 from ablate.report.numbers import duration
 from ablate.report.view import StudyView
 
-FIRST = ("project.commit", "project.dirty", "commit", "dirty", "cpu", "gpu", "device", "threads", "host")
+FIRST = ("project.commit", "commit", "dirty", "cpu", "gpu", "device", "threads", "host")
 """Entries of the provenance that come first, in this order."""
 NAMES = {
-    **{"project.commit": "commit", "project.dirty": "changed since that commit"},
+    **{"project.commit": "commit"},
     **{"commit": "ablate's commit", "dirty": "ablate changed since that commit"},
 }
 """What entries are called, where their own names do not say whose they are."""

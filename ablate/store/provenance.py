@@ -59,22 +59,23 @@ def source(package: Path | None = None) -> tuple[str | None, bool | None]:
 
 
 def project(folder: Path | None = None) -> dict[str, Any]:
-    """The commit of the project that somebody studies, and whether tracked files differ from it.
+    """The commit of the project that somebody studies.
+
+    Whether its files differ from that is not asked: git would run what a project's own configuration names (filters, a
+    monitor of files), and a project that was only downloaded may name anything.
 
     Args:
         folder: Folder of the project; None: the working directory.
 
     Returns:
-        ``commit`` and ``dirty``; empty where no file of the folder is tracked by git, or it is a checkout of this
-        program itself.
+        ``commit``; empty where no file of the folder is tracked by git, or it is a checkout of this program itself.
     """
     folder = folder if folder is not None else Path.cwd()
     top = _git(folder, "rev-parse", "--show-toplevel")
     package = Path(ablate.__file__).parent
     if not top or not _git(folder, "ls-files", "--", ".") or (package.is_relative_to(top) and source()[0]):
         return {}
-    changes = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", ".")
-    return {"commit": _git(folder, "rev-parse", "HEAD"), "dirty": bool(changes) if changes is not None else None}
+    return {"commit": _git(folder, "rev-parse", "HEAD")}
 
 
 @cache
@@ -97,7 +98,11 @@ def now() -> str:
 def _git(folder: Path, *arguments: str) -> str | None:
     try:
         done = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=True
+            ["git", "-C", str(folder), "-c", "core.fsmonitor=false", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return None

@@ -69,8 +69,10 @@ def _watch(event: str, arguments: tuple[object, ...]) -> None:
 
 
 def _is_git(event: str, arguments: tuple[object, ...]) -> bool:
-    """Records say of which commit the program is."""
-    return event == "subprocess.Popen" and arguments[0] == "git" and arguments[1][2] == str(ROOT / "ablate")
+    """Records say of which commit program and project are; of the latter by what runs nothing that its git names."""
+    if event != "subprocess.Popen" or arguments[0] != "git":
+        return False
+    return arguments[1][2] == str(ROOT / "ablate") or arguments[1][5] in ("rev-parse", "ls-files")
 
 
 sys.addaudithook(_watch)

@@ -36,13 +36,27 @@ def test_the_project_that_is_studied_has_a_commit_of_its_own(tmp_path):
     git(tmp_path, "commit", "-qm", "first")
     (tmp_path / "results.csv").write_text("not tracked")
     commit = git(tmp_path, "rev-parse", "HEAD")
-    assert project(tmp_path) == {"commit": commit, "dirty": False}
-    (tmp_path / "train.py").write_text("changed")
-    assert project(tmp_path) == {"commit": commit, "dirty": True}
+    assert project(tmp_path) == {"commit": commit}
     other = tmp_path / "other"
     other.mkdir()
     assert project(other) == {}, "nothing of it is tracked"
     assert project(Path(__file__).parents[2]) == {}, "that of this program is said anyway"
+
+
+def test_nothing_runs_that_a_project_s_own_git_names(tmp_path):
+    (tmp_path / "train.py").write_text("")
+    (tmp_path / ".gitattributes").write_text("*.py filter=theirs\n")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "first")
+    canary = tmp_path / "canary"
+    git(tmp_path, "config", "core.fsmonitor", f"touch {canary}; false")
+    git(tmp_path, "config", "filter.theirs.clean", f"touch {canary}; cat")
+    (tmp_path / "train.py").write_text("changed")
+    assert project(tmp_path)
+    assert not canary.exists()
+    git(tmp_path, "status")
+    assert canary.exists(), "the commands that it does not use would"
 
 
 def test_without_git(tmp_path, monkeypatch):
