@@ -10,9 +10,8 @@ PIP := $(BIN)/pip install -q --disable-pip-version-check
 DEBIAN_DATA := /usr/share/datasets/fashion-mnist
 APT := DEBIAN_FRONTEND=noninteractive apt-get
 RESULTS ?= outputs
-# Where there is no NVIDIA driver, PyTorch's build for the CPU does: PyPI's for Linux brings 4 GB of CUDA. TORCH_INDEX=
-# takes PyPI's in any case; so does a machine from which the index cannot be reached.
-TORCH_INDEX ?= $(if $(shell command -v nvidia-smi),,https://download.pytorch.org/whl/cpu)
+# PyPI's PyTorch for Linux brings 4 GB of CUDA; https://download.pytorch.org/whl/cpu is the index of builds without.
+TORCH_INDEX ?=
 
 .PHONY: demo pages check-pages docs reference test test-all lint data bench clean
 
@@ -57,7 +56,7 @@ bench: $(VENV)/.developed data
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(if $(TORCH_INDEX),-$(PIP) --retries 1 --timeout 20 --index-url $(TORCH_INDEX) torch torchvision)
+	$(if $(TORCH_INDEX),$(PIP) --index-url $(TORCH_INDEX) torch torchvision)
 	$(PIP) -e .
 	touch $@
 
