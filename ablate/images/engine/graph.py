@@ -5,7 +5,9 @@ addition, activation and pool that follow it. All else runs as the network's cod
 samples. Values are ``[K, B, ...]``, or ``[R, B, ...]`` as long as members share their input.
 """
 
+import copy
 import operator
+import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -94,18 +96,21 @@ def fused(template: nn.Module, body: nn.Module, x: Tensor, batch: int) -> tuple[
         return _Fusion(template, body, graph, _shapes(template, graph, x), batch).program()
     except UnfusedError as error:
         return None, [str(error)]
+    except Exception as error:  # whatever a network's own code raises where it meets what it does not expect
+        return None, [f"has no fused form: {type(error).__name__}: {error}"]
 
 
 def _traced(template: nn.Module) -> fx.Graph:
     graphs = []
     for training in (True, False):
-        template.train(training)
+        traced = copy.deepcopy(template).train(training)
+        before = _python_state(traced)
         try:
-            graphs.append(_Tracer().trace(template))
-        except Exception as error:  # whatever a network's own code raises when it meets a symbol
+            graphs.append(_Tracer().trace(traced))
+        except Exception as error:  # the same, when it meets a symbol
             raise UnfusedError(f"cannot be traced: {str(error).splitlines()[0] if str(error) else error!r}") from None
-        finally:
-            template.eval()
+        if _python_state(traced) != before:
+            raise UnfusedError("draws random numbers or counts in its own code, which a trace would freeze")
     if str(graphs[0]) != str(graphs[1]):
         raise UnfusedError("is another network in training than in evaluation")
     for node in graphs[0].nodes:
@@ -116,6 +121,15 @@ def _traced(template: nn.Module) -> fx.Graph:
     if sum(node.op == "placeholder" for node in graphs[0].nodes) != 1:
         raise UnfusedError("takes more than one input")
     return graphs[0]
+
+
+def _python_state(network: nn.Module) -> tuple[object, ...]:
+    """What a network's own code may draw from, and count in."""
+    own = [
+        [(name, value) for name, value in vars(layer).items() if isinstance(value, int | float | str | tuple | None)]
+        for layer in network.modules()
+    ]
+    return random.getstate(), torch.get_rng_state().numpy().tobytes(), own
 
 
 class _Tracer(fx.Tracer):
@@ -201,6 +215,10 @@ class _Fusion:
                 return
             (node,) = node.users
 
+    def _is_single(self, node: fx.Node) -> bool:
+        """Whether a layer is used once: a norm that is used again must see its batches in their order."""
+        return [other.target for other in self.graph.nodes if other.op == node.op].count(node.target) == 1
+
     def _layer(self, node: fx.Node) -> nn.Module | None:
         return self.template.get_submodule(str(node.target)) if node.op == "call_module" else None
 
@@ -208,7 +226,7 @@ class _Fusion:
         """The longest unit that begins at a node, or None."""
         layer = self._layer(node)
         shape = self.shapes.get(node.name, ())
-        if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d) or len(shape) != 4:
+        if type(layer) not in (nn.Conv2d, nn.BatchNorm2d) or len(shape) != 4 or not self._is_single(node):
             return None
         if isinstance(layer, nn.Conv2d) and (layer.padding_mode != "zeros" or isinstance(layer.padding, str)):
             self.reasons.append(f"{node.target}: no kernel for other than plain zero padding")
@@ -248,12 +266,13 @@ class _Fusion:
         spec, layer, shape = unit.spec, self._layer(node), self.shapes.get(node.name, ())
         if spec.pool != "none":
             return None
-        if isinstance(layer, nn.Identity):
+        if type(layer) is nn.Identity:
             return replace(unit, last=node)
         plain = spec.activation == "identity"
-        if plain and not spec.adds and unit.norm is None and isinstance(layer, nn.BatchNorm2d):
+        if plain and not spec.adds and unit.norm is None and type(layer) is nn.BatchNorm2d and self._is_single(node):
             return replace(unit, last=node, norm=node)
-        if plain and not spec.adds and node.target in _ADDITIONS and not node.kwargs and len(node.args) == 2:
+        adds = node.op in ("call_function", "call_method") and node.target in _ADDITIONS
+        if plain and not spec.adds and adds and not node.kwargs and len(node.args) == 2:
             other = node.args[1] if node.args[0] is unit.last else node.args[0]
             if isinstance(other, fx.Node) and other is not unit.last and self.shapes.get(other.name) == shape:
                 return replace(unit, last=node, other=other, spec=replace(spec, adds=True))
@@ -356,6 +375,8 @@ class _Fusion:
                 (source,) = node.args
                 name = cast(fx.Node, source).name
                 return lambda values: layer(_joined(values[name]))
+            if next(layer.buffers(), None) is not None:
+                raise UnfusedError(f"{node.target}: {type(layer).__name__} has statistics that members would share")
             function: Callable[..., Any] = layer
         elif node.op == "call_method":
             # a map with channels last has another order in memory than its code expects
@@ -435,9 +456,11 @@ def _of_each(function: Callable[..., Any], args: Any, kwargs: Any, members: int)
         results.append(function(*fx.node.map_aggregate(args, own), **fx.node.map_aggregate(kwargs, own)))
     if isinstance(results[0], Tensor) and results[0].dim() > 0:
         return _Maps(tuple(results))
-    if isinstance(results[0], Tensor | list | tuple | dict):
+    inside = list[Any]()
+    fx.node.map_aggregate(results, inside.append)
+    if any(isinstance(value, Tensor) for value in inside) or any(result != results[0] for result in results):
         raise UnfusedError("a function between layers returns something else than one tensor")
-    return results[0]
+    return results[0]  # a size
 
 
 def _normalisation(norm: StackedBatchNorm) -> tails.Normalisation:
@@ -466,25 +489,25 @@ def _with_dead(
 
 def _activation(node: fx.Node, layer: nn.Module | None) -> str | None:
     """The name of a unit's activation, or None."""
-    match layer:
-        case None:
-            found = _ACTIVATIONS.get(node.target) if node.op in ("call_function", "call_method") else None
-            return found if len(node.args) == 1 and set(node.kwargs) <= {"inplace"} else None
-        case nn.LeakyReLU():
-            return "leaky_relu" if layer.negative_slope == 0.01 else None
-        case nn.GELU():
-            return "gelu" if layer.approximate == "none" else None
+    if layer is None:
+        found = _ACTIVATIONS.get(node.target) if node.op in ("call_function", "call_method") else None
+        return found if len(node.args) == 1 and set(node.kwargs) <= {"inplace"} else None
+    if type(layer) is nn.LeakyReLU:
+        return "leaky_relu" if layer.negative_slope == 0.01 else None
+    if type(layer) is nn.GELU:
+        return "gelu" if layer.approximate == "none" else None
     names = {nn.Sigmoid: "sigmoid", nn.Tanh: "tanh", nn.ReLU: "relu", nn.SiLU: "silu"}
     return names.get(type(layer))
 
 
 def _pooled(spec: tails.TailSpec, layer: nn.Module | None) -> tails.TailSpec | None:
     """``spec`` with the pooling layer that follows; None if it is none that a unit knows."""
-    if isinstance(layer, nn.AdaptiveAvgPool2d):
+    if type(layer) is nn.AdaptiveAvgPool2d:
         whole = layer.output_size in (1, (1, 1)) and spec.height == spec.width
         return replace(spec, pool="avg", pool_window=spec.width, pool_stride=spec.width) if whole else None
-    if not isinstance(layer, nn.AvgPool2d | nn.MaxPool2d | MixedPool2d):
+    if type(layer) not in (nn.AvgPool2d, nn.MaxPool2d, MixedPool2d):
         return None
+    layer = cast(nn.MaxPool2d, layer)
     padding = 0 if isinstance(layer, MixedPool2d) else layer.padding
     sizes = [_single(value) for value in (layer.kernel_size, layer.stride, padding)]
     dilated = isinstance(layer, nn.MaxPool2d) and layer.dilation not in (1, (1, 1))

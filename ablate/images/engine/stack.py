@@ -6,6 +6,7 @@ may. Whether that holds is not argued but tried: before training, a stacked forw
 """
 
 import copy
+import random
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
@@ -229,23 +230,82 @@ def _fill(model: StackedModel, initial: Sequence[Mapping[str, Tensor]], rates: S
 def _difference(
     model: StackedModel, template: nn.Module, initial: Sequence[Mapping[str, Tensor]], x: Tensor
 ) -> str | None:
-    """Why the stacked outputs are not the members' (dropout off), or None."""
+    """Why the stacked outputs are not the members', in evaluation and in training (noise off), or None."""
     try:
-        outputs = model.eval()(x)
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        return f"a stacked forward pass fails: {str(error).splitlines()[0]}"
-    if x.device.type == "meta":
-        return None
-    shared = len(initial) // len(x)
-    for k, values in enumerate(initial):
-        moved = {name: value.to(x.device) for name, value in values.items()}
-        single = functional_call(template, moved, (x[k // shared],))
-        if outputs[k].shape != single.shape:
-            return f"stacked outputs of shape {tuple(outputs[k].shape)}, not {tuple(single.shape)}"
-        worst = (outputs[k] - single).abs().max() / single.abs().max()
+        if x.device.type == "meta":
+            model.eval()(x)
+            return None
+        return _compared(model.eval(), template, [dict(values) for values in initial], x) or _in_training(
+            model, template, initial, x
+        )
+    except Exception as error:  # whatever a network's own code raises where it meets what it does not expect
+        return f"a stacked forward pass fails: {str(error).splitlines()[0] if str(error) else error!r}"
+
+
+def _compared(model: StackedModel, single: nn.Module, states: Sequence[dict[str, Tensor]], x: Tensor) -> str | None:
+    """Why outputs differ from those of a network in each member's state, whose statistics may move; or None."""
+    outputs, shared = model(x), len(states) // len(x)
+    for k, state in enumerate(states):
+        moved = {name: value.to(x.device) for name, value in state.items()}
+        own = functional_call(single, moved, (x[k // shared],))
+        state.update(moved)
+        if outputs[k].shape != own.shape:
+            return f"stacked outputs of shape {tuple(outputs[k].shape)}, not {tuple(own.shape)}"
+        worst = (outputs[k] - own).abs().max() / own.abs().max()
         if worst > TOLERANCE:  # not so for NaN: weights that overflow are the run's own affair
             return f"stacked outputs differ from the members' own by {float(worst):.1e}"
     return None
+
+
+def _in_training(
+    model: StackedModel, template: nn.Module, initial: Sequence[Mapping[str, Tensor]], x: Tensor
+) -> str | None:
+    """The same over two batches in training and one in evaluation after them, with parameters that hide nothing.
+
+    A layer that begins at zero hides what comes before it: parameters are the initial ones and noise. Afterwards the
+    model is as it was.
+    """
+    single, source = copy.deepcopy(template), torch.Generator().manual_seed(1)
+    statistics = {name: buffer.clone() for name, buffer in template.named_buffers()}
+    states = [
+        {name: _shaken(value, source).to(x.device) for name, value in values.items()}
+        | {name: value.clone() for name, value in statistics.items()}
+        for values in initial
+    ]
+    kept, drawn = {name: buffer.clone() for name, buffer in model.body.named_buffers()}, _global_draws()
+    try:
+        for k, state in enumerate(states):
+            model.load(k, state)
+        for module in (model, single):
+            _train_without_noise(module)
+        reason = _compared(model, single, states, x) or _compared(model, single, states, x.flip(-1))
+        reason = reason or _compared(model.eval(), single.eval(), states, x)
+        if reason is None and _global_draws() != drawn:
+            reason = "draws random numbers outside of the layers that are known to"
+        return None if reason is None else f"in training: {reason}"
+    finally:
+        for k, values in enumerate(initial):
+            model.load(k, values)
+        for name, buffer in model.body.named_buffers():
+            buffer.copy_(kept[name])
+
+
+def _shaken(value: Tensor, source: torch.Generator) -> Tensor:
+    noise = torch.randn(value.shape, generator=source, dtype=torch.float64).to(value)
+    spread = value.std(unbiased=False) if value.numel() else value.new_zeros(())
+    return value + 0.1 * torch.where(spread > 0, spread, 1.0) * noise
+
+
+def _train_without_noise(module: nn.Module) -> None:
+    module.train()
+    for layer in module.modules():
+        if isinstance(layer, NoisyLayer) or issubclass(STACKED.get(type(layer), StackedLayer), NoisyLayer):
+            layer.eval()
+
+
+def _global_draws() -> tuple[bytes, object]:
+    """What the generators are at that a network's own code may draw from."""
+    return torch.get_rng_state().numpy().tobytes(), random.getstate()
 
 
 def _fuse(

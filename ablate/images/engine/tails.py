@@ -255,6 +255,8 @@ class _Settings:
         """Fill in a member's factors ``[4, K, C]``: mean, inverse deviation, factor and offset of every channel."""
         if (n := self.normalisation) is None:
             return
+        if n.of_batch and z.numel() == z.shape[1]:
+            raise ValueError(f"expected more than 1 value a channel in training, not a map of shape {tuple(z.shape)}")
         given = (_row(t, k) for t in (n.scale, n.shift, n.mean, n.variance))
         found = (_row(t, k) for t in factors)
         self.tail.normalise(len(z), z.data_ptr(), *given, n.of_batch, n.moves, n.momentum, n.eps, *found)

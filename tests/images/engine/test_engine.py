@@ -211,16 +211,15 @@ def test_a_schedule_may_be_zero_and_a_rate_too(data: FashionMNIST, images: Image
 def test_a_model_that_cannot_be_stacked_is_trained_member_by_member(
     data: FashionMNIST, images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Halves(nn.Module):
-        """Mixes channels where no stacked layer sees it."""
+    class Turned(nn.Module):
+        """Mixes samples, and members with them where these are only more samples."""
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return x.flip(1)
+            return x.flip(0)
 
     def build(*_: Any) -> nn.Module:
-        return nn.Sequential(
-            nn.Conv2d(1, 4, 5, 2), Halves(), nn.ReLU(), nn.Dropout(0.1), nn.Flatten(), nn.Linear(4 * 12 * 12, 10)
-        )
+        maps = [nn.Conv2d(1, 4, 5, 2), nn.ReLU(), nn.Dropout(0.1), nn.Flatten()]
+        return nn.Sequential(*maps, nn.Linear(4 * 12 * 12, 8), Turned(), nn.Linear(8, 10))
 
     monkeypatch.setattr(cohort_module, "build", build)
     configs = [run_of(data, seed, epochs=1, lr=0.1, model=LeNet(dropout=0.1)) for seed in (0, 1)]
