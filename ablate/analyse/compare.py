@@ -243,7 +243,7 @@ def _corrected(made: Sequence[_Made], metric: Metric, correction: Correction, se
                 f"Cannot be decided with {entry.n} seeds, however large the difference: needs {needs}. The paired t "
                 "test's p stands beside it, which takes differences to be normal and decides nothing.",
             )
-        if huge[row]:
+        if huge[row] and standing != "better":
             warnings += (
                 f"All differences of this level are more than {HUGE:.0f} times as large as is usual here, and scatter: "
                 "it has exploded. Their direction is what is tested; its mean and intervals say little.",

@@ -131,7 +131,7 @@ def stated_after(study: Study, plan: Plan, folder: Path) -> dict[str, int]:
     """
     if study.looks is None:
         return {}
-    files = [held for _, held in _looks_at(plan, folder)]
+    files = [held for _, held in _looks_at(plan, folder, own=True)]
     found = {claim.id: min((_after(claim, held) for held in files), default=0) for claim in claims_of(plan)}
     return {name: look for name, look in found.items() if look}
 
@@ -156,8 +156,11 @@ def _claim_digest(claim: "Claim") -> str:
     return digest_of({key: value for key, value in asdict(claim).items() if key not in ("id", "text")})
 
 
-def _looks_at(plan: Plan, folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """What is written down, in this or another folder, of each study whose levels are those of the plan."""
+def _looks_at(plan: Plan, folder: Path, own: bool = False) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """What is written down, in this or another folder, of each study whose levels are those of the plan.
+
+    With ``own``, what is in this folder counts in any case: who adds a level has seen the others.
+    """
     settings = _settings_digest(plan)
     for file in sorted(folder.parent.glob(f"*/{FILE}")):
         try:
@@ -168,7 +171,7 @@ def _looks_at(plan: Plan, folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]
                 raise ValueError
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise ConfigError(f"{file}: is damaged; it holds at which numbers of seeds a study is looked at") from None
-        if same:
+        if same or (own and file.parent == folder):
             yield file, held
 
 

@@ -113,7 +113,8 @@ class _Outcome:
         compared = [label for label in rows if label != self._baseline and not _absent(rows[label]["difference"])]
         self._better = [label for label in compared if self._standing(label) == "better"]
         self._worse = [label for label in compared if self._standing(label) == "worse"]
-        self._open = [label for label in compared if label not in (*self._better, *self._worse)]
+        self._equal = [label for label in compared if rows[label]["standing"] == "exact" and not self._lead(label)]
+        self._open = [label for label in compared if label not in (*self._better, *self._worse, *self._equal)]
         ranked = [int(row["n"]) for label, row in rows.items() if label not in best.left_out]
         shared = f" on the {best.n} seeds that all levels share" if set(ranked) != {best.n} else ""
         self._best_mean = f"The best mean{shared} is that of {best.best}"
@@ -145,6 +146,9 @@ class _Outcome:
         worse = f"Worse: {self._names(self._worse)}, {self._by(self._worse)}" if self._worse else ""
         if self._better:
             return [*self._some_better(), worse, f"Undecided: {self._names(self._open)}" if self._open else ""]
+        if self._equal and not self._open:
+            equal = f"{self._names(self._equal)} and the baseline ({self._baseline}) are equal in {self.metric.title}"
+            return [equal, worse]
         return [*self._none_better(), worse] if self._open else self._all_worse()
 
     def _without_baseline(self) -> list[str]:

@@ -84,8 +84,13 @@ def what_matters(view: StudyView, levels: "pd.DataFrame", runs: "pd.DataFrame") 
 
 def _most(rows: list[dict[Any, Any]], sign: float, standing: str) -> tuple[float, dict[Any, Any]]:
     """The largest difference in one direction, decided ones before others, and its row."""
-    row = max(rows, key=lambda one: (one["standing"] == standing, sign * float(one["difference"])))
-    return sign * float(row["difference"]), row
+
+    def rank(row: dict[Any, Any]) -> tuple[bool, float]:
+        size = sign * float(row["difference"])
+        return row["standing"] == standing or (row["standing"] == "exact" and size > 0), size
+
+    row = max(rows, key=rank)
+    return rank(row)[1], row
 
 
 def _what_is_decided(matters: list[Matter]) -> str:
@@ -99,7 +104,9 @@ def _what_is_decided(matters: list[Matter]) -> str:
 def _effect(row: Mapping[Any, Any]) -> Effect:
     digits = int(row["digits"])
     ends = interval(row["difference_low"], row["difference_high"], digits)
-    return Effect(str(row["label"]), signed(row["difference"], digits), ends, row["standing"] in ("better", "worse"))
+    return Effect(
+        str(row["label"]), signed(row["difference"], digits), ends, row["standing"] in ("better", "worse", "exact")
+    )
 
 
 def _of_grid(view: StudyView, factor: FactorView, runs: "pd.DataFrame") -> Matters | None:

@@ -160,6 +160,10 @@ def test_a_claim_that_is_stated_or_changed_after_a_look_is_marked_for_good(with_
     made = json.loads(file.read_text())["made"]
     assert late(stating({**best, "text": "In other words."})) == {}
     assert late(stating({**best, "margin": 0.001}, rise)) == {"kernel-best": made, "kernel-rise": made}
+    changed = stating({**best, "margin": 0.001})
+    fewer = tuple(point for point in changed.plan.points if point.setting.label != "4")
+    assert len(fewer) < len(changed.plan.points)
+    assert late(replace(changed, plan=replace(changed.plan, points=fewer))) == {"kernel-best": made}, "other levels"
 
     _, said = trainer.sweep(stating(best, rise), tmp_path)
     assert said[0] == f"study kernel_size: claim kernel-rise was stated or changed after look {made}, and is marked so"

@@ -48,3 +48,12 @@ def test_where_nothing_is_decided_it_is_said():
     assert [one.name for one in factors] == ["b", "a"]
     assert note.startswith("Nothing is decided: no factor is shown to matter.")
     assert ranked(undecided | {"c": [(-0.1, "worse")]})[1].startswith("No factor is shown to gain anything.")
+
+
+def test_what_is_exact_is_decided():
+    factors, note = ranked({"width": [(0.0, "exact"), (0.5, "exact")], "depth": [(0.0, "exact"), (-0.2, "exact")]})
+    assert [(one.name, one.best and one.best.level, one.worst and one.worst.level) for one in factors] == [
+        ("width", "1", None),
+        ("depth", None, "1"),
+    ]
+    assert note.startswith("Differences in")
