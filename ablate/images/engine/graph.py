@@ -5,9 +5,7 @@ addition, activation and pool that follow it. All else runs as the network's cod
 samples. Values are ``[K, B, ...]``, or ``[R, B, ...]`` as long as members share their input.
 """
 
-import copy
 import operator
-import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -18,6 +16,8 @@ from torch import Tensor, fx, nn
 
 from ablate.images.engine import kernels, tails
 from ablate.images.engine.layers import StackedBatchNorm, StackedConv2d, StackedLayer, spread
+from ablate.images.engine.program import Constant, Maps, Program, Step, Values, as_samples, joined, parted_maps
+from ablate.images.engine.traces import UnfusedError, attribute, shapes_of, traced
 from ablate.images.networks.layers import MixedPool2d
 
 LARGEST_FILTERS = 2**18
@@ -34,9 +34,6 @@ TAIL_WORK = 3_000_000
 """Multiply-adds of a member and unit in a step from which tails pay: they are called member by member. Measured there
 with two to seven units at batches of 2 to 64; below, layers stacked in torch's operations are faster."""
 
-Values = dict[str, Any]
-Step = Callable[[Values], Any]
-_RANDOM = {F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout, F.rrelu}
 _ADDITIONS = {operator.add, operator.iadd, torch.add, "add", "add_"}
 _ACTIVATIONS = {
     torch.relu: "relu",
@@ -53,32 +50,6 @@ _ACTIVATIONS = {
 }
 
 
-class UnfusedError(Exception):
-    """A network has no fused form; the message says why."""
-
-
-class Program:
-    """A traced network as a list of steps for all its members.
-
-    Args:
-        steps: Each with the name of its value and the names that no later step needs.
-        source: Name of the input.
-        result: Name of the output.
-    """
-
-    def __init__(self, steps: list[tuple[str, Step, tuple[str, ...]]], source: str, result: str) -> None:
-        self._steps, self._source, self._result = steps, source, result
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Outputs of all members, ``[K, B, classes]`` (K may be 1 less shared inputs), of ``[R, B, C, H, W]``."""
-        values: Values = {self._source: x}
-        for name, step, dead in self._steps:
-            values[name] = step(values)
-            for each in dead:
-                del values[each]
-        return _joined(values[self._result])
-
-
 def fused(template: nn.Module, body: nn.Module, x: Tensor, batch: int) -> tuple[Program | None, list[str]]:
     """Find the fused form of a stacked network.
 
@@ -92,72 +63,12 @@ def fused(template: nn.Module, body: nn.Module, x: Tensor, batch: int) -> tuple[
         The program, or None where no convolution or batch norm of maps has a unit; and what has none, and why.
     """
     try:
-        graph = _traced(template)
-        return _Fusion(template, body, graph, _shapes(template, graph, x), batch).program()
+        graph = traced(template)
+        return _Fusion(template, body, graph, shapes_of(template, graph, x), batch).program()
     except UnfusedError as error:
         return None, [str(error)]
     except Exception as error:  # whatever a network's own code raises where it meets what it does not expect
         return None, [f"has no fused form: {type(error).__name__}: {error}"]
-
-
-def _traced(template: nn.Module) -> fx.Graph:
-    graphs = []
-    for training in (True, False):
-        traced = copy.deepcopy(template).train(training)
-        before = _python_state(traced)
-        try:
-            graphs.append(_Tracer().trace(traced))
-        except Exception as error:  # the same, when it meets a symbol
-            raise UnfusedError(f"cannot be traced: {str(error).splitlines()[0] if str(error) else error!r}") from None
-        if _python_state(traced) != before:
-            raise UnfusedError("draws random numbers or counts in its own code, which a trace would freeze")
-    if str(graphs[0]) != str(graphs[1]):
-        raise UnfusedError("is another network in training than in evaluation")
-    for node in graphs[0].nodes:
-        if node.op == "call_function" and node.target in _RANDOM:
-            raise UnfusedError(f"draws random numbers outside of layers ({node.target.__name__})")
-        if node.op == "get_attr" and isinstance(_attribute(template, node.target), nn.Parameter):
-            raise UnfusedError(f"uses the parameter {node.target} outside of its layer")
-    if sum(node.op == "placeholder" for node in graphs[0].nodes) != 1:
-        raise UnfusedError("takes more than one input")
-    return graphs[0]
-
-
-def _python_state(network: nn.Module) -> tuple[object, ...]:
-    """What a network's own code may draw from, and count in."""
-    own = [
-        [(name, value) for name, value in vars(layer).items() if isinstance(value, int | float | str | tuple | None)]
-        for layer in network.modules()
-    ]
-    return random.getstate(), torch.get_rng_state().numpy().tobytes(), own
-
-
-class _Tracer(fx.Tracer):
-    """Looks into modules that have others inside; the project's own layers are leaves, as torch's are."""
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return super().is_leaf_module(m, module_qualified_name) or next(m.children(), None) is None
-
-
-class _Shapes(fx.Interpreter):
-    """Runs a graph and keeps the shapes of its tensors."""
-
-    def __init__(self, template: nn.Module, graph: fx.Graph) -> None:
-        super().__init__(template, graph=graph)
-        self.shapes = dict[str, tuple[int, ...]]()
-
-    def run_node(self, n: fx.Node) -> Any:
-        value = super().run_node(n)
-        if isinstance(value, Tensor):
-            self.shapes[n.name] = tuple(value.shape)
-        return value
-
-
-def _shapes(template: nn.Module, graph: fx.Graph, x: Tensor) -> dict[str, tuple[int, ...]]:
-    interpreter = _Shapes(template, graph)
-    with torch.no_grad():
-        interpreter.run(x)
-    return interpreter.shapes
 
 
 @dataclass(frozen=True)
@@ -308,19 +219,19 @@ class _Fusion:
             padding = cast(tuple[int, ...], single.padding)
             settings = tails.Convolution(single.stride, padding, single.dilation, single.groups)
 
-        def step(values: Values) -> _Maps:
-            x = _parted(values[x_name])
+        def step(values: Values) -> Maps:
+            x = parted_maps(values[x_name])
             if norm is not None and conv is None and len(x) < norm.members:
-                x = _parted(spread(torch.stack(x), norm.members))
+                x = parted_maps(spread(torch.stack(x), norm.members))
             found = built(
                 x,
-                None if other is None else _parted(values[other]),
+                None if other is None else parted_maps(values[other]),
                 settings,
                 None if conv is None else conv.weight,
                 None if conv is None else conv.bias,
                 None if norm is None else _normalisation(norm),
             )
-            return _Maps(found)
+            return Maps(found)
 
         return step
 
@@ -353,7 +264,7 @@ class _Fusion:
         layer, name = cast(StackedConv2d, self.body.get_submodule(str(unit.conv.target))), source.name
 
         def step(values: Values) -> Tensor:
-            x = _joined(values[name])
+            x = joined(values[name])
             return block(x[0] if len(x) == 1 else spread(x, layer.members), layer.weight, layer.bias)
 
         return step
@@ -367,14 +278,14 @@ class _Fusion:
     def _plain_step(self, node: fx.Node) -> Step:
         """What torch does: a stacked layer, or anything else with the members as more samples."""
         if node.op == "get_attr":
-            value = _attribute(self.body, str(node.target))
-            return lambda values: _Constant(value)
+            value = attribute(self.body, str(node.target))
+            return lambda values: Constant(value)
         if node.op == "call_module":
             layer = self.body.get_submodule(str(node.target))
             if isinstance(layer, StackedLayer):
                 (source,) = node.args
                 name = cast(fx.Node, source).name
-                return lambda values: layer(_joined(values[name]))
+                return lambda values: layer(joined(values[name]))
             if next(layer.buffers(), None) is not None:
                 raise UnfusedError(f"{node.target}: {type(layer).__name__} has statistics that members would share")
             function: Callable[..., Any] = layer
@@ -388,79 +299,9 @@ class _Fusion:
             def value(argument: fx.Node) -> Any:
                 return values[argument.name]
 
-            return _as_samples(function, fx.map_arg(node.args, value), fx.map_arg(node.kwargs, value))
+            return as_samples(function, fx.map_arg(node.args, value), fx.map_arg(node.kwargs, value))
 
         return step
-
-
-@dataclass(frozen=True)
-class _Maps:
-    """A value as one tensor ``[B, ...]`` for each member, or for each distinct input."""
-
-    tensors: tuple[Tensor, ...]
-
-
-@dataclass(frozen=True)
-class _Constant:
-    """A tensor that has no samples."""
-
-    value: Any
-
-
-def _joined(value: Any) -> Tensor:
-    return torch.stack(value.tensors) if isinstance(value, _Maps) else cast(Tensor, value)
-
-
-def _parted(value: Any) -> tuple[Tensor, ...]:
-    return value.tensors if isinstance(value, _Maps) else cast(Tensor, value).unbind(0)
-
-
-def _as_samples(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    """Call a function that knows one member's samples only: for each member, or once with those of all."""
-    found = list[Any]()
-    fx.node.map_aggregate((args, kwargs), found.append)
-    values = [value for value in found if isinstance(value, _Maps | Tensor)]
-    if not values:
-        return function(*args, **kwargs)
-    members = max(len(v.tensors if isinstance(v, _Maps) else v) for v in values)
-    if any(isinstance(value, _Maps) for value in values):
-        return _of_each(function, args, kwargs, members)
-    samples = cast(Tensor, values[0]).shape[1]
-
-    def flat(argument: Any) -> Any:
-        if isinstance(argument, _Constant):
-            return argument.value
-        return spread(argument, members).flatten(0, 1) if isinstance(argument, Tensor) else argument
-
-    def parted(value: Any) -> Any:
-        if isinstance(value, Tensor) and value.dim() > 0 and len(value) == members * samples:
-            return torch.unflatten(value, 0, (members, samples))
-        return value
-
-    result = function(*fx.node.map_aggregate(args, flat), **fx.node.map_aggregate(kwargs, flat))
-    return fx.node.map_aggregate(result, parted)
-
-
-def _of_each(function: Callable[..., Any], args: Any, kwargs: Any, members: int) -> Any:
-    results = list[Any]()
-    for k in range(members):
-
-        def own(argument: Any, k: int = k) -> Any:
-            if isinstance(argument, _Constant):
-                return argument.value
-            if not isinstance(argument, _Maps | Tensor):
-                return argument
-            tensors = _parted(argument)
-            return tensors[k * len(tensors) // members]
-
-        results.append(function(*fx.node.map_aggregate(args, own), **fx.node.map_aggregate(kwargs, own)))
-    if isinstance(results[0], Tensor) and results[0].dim() > 0:
-        return _Maps(tuple(results))
-    inside = list[Any]()
-    fx.node.map_aggregate(results, inside.append)
-    if any(isinstance(value, Tensor) for value in inside) or any(result != results[0] for result in results):
-        raise UnfusedError("a function between layers returns something else than one tensor")
-    return results[0]  # a size
 
 
 def _normalisation(norm: StackedBatchNorm) -> tails.Normalisation:
@@ -525,9 +366,3 @@ def _single(value: Any) -> int | None:
     if isinstance(value, tuple):
         return value[0] if len(set(value)) == 1 else None
     return value if isinstance(value, int) else None
-
-
-def _attribute(module: nn.Module, path: str) -> Any:
-    for name in path.split("."):
-        module = getattr(module, name)
-    return module

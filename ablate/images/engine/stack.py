@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ablate.images.engine.graph import Program, fused
+from ablate.images.engine.graph import fused
 from ablate.images.engine.layers import (
     StackedBatchNorm,
     StackedConv2d,
@@ -26,6 +26,7 @@ from ablate.images.engine.layers import (
     spread,
 )
 from ablate.images.engine.noisy_layers import NoisyLayer, StackedDropout, StackedStochasticPool
+from ablate.images.engine.program import Program
 from ablate.images.networks.layers import StochasticPool2d
 from ablate.images.networks.lenet_1998 import RbfOutput, TableConv2d
 
