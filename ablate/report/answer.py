@@ -186,6 +186,8 @@ class _Outcome:
         return [told, f"{self._best_mean}; next to it, {near} {self._against_baseline(near)}"]
 
     def _all_worse(self) -> list[str]:
+        if not self._worse:
+            return [f"no other level has runs to compare with the baseline ({self._baseline})"]
         near = max(self._worse, key=self._lead)
         behind, metric = self._by([near]), self.metric.title
         if len(self._rows) == 2:

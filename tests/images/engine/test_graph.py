@@ -16,6 +16,13 @@ from ablate.images.engine.stack import StackedModel, UnstackableError, stack
 CPU = torch.device("cpu")
 K = 4
 
+pytestmark = pytest.mark.slow  # on trial: see ablate.images.engine.graph.TAILS
+
+
+@pytest.fixture(autouse=True)
+def tails_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ABLATE_TAILS", "on")
+
 
 class Residual(nn.Module):
     """A block as torchvision's: the shortcut is computed last, the addition in place."""
@@ -170,7 +177,7 @@ def test_members_are_those_of_the_network_s_own_code(name: str, inputs: int) -> 
 def test_small_batches_run_in_torch_s_operations() -> None:
     model, _ = fused(NETWORKS["residual"](), 4, batch=2)
     assert model.program is None
-    assert "batches of 2, too small" in " ".join(model.unfused)
+    assert "batches of 2 are too small" in " ".join(model.unfused)
     plain = nn.Sequential(nn.Conv2d(2, 6, 3), nn.ReLU(), nn.Flatten(), nn.Linear(726, 3))
     assert fused(plain, 4, batch=2)[0].program is not None  # blocks are one call for all members
 

@@ -118,7 +118,9 @@ def test_fused_blocks_are_used_for_lenet(model: LeNet) -> None:
     check(build(model, 1, (28, 28), 10), (1, 28, 28), 2, fuse=True)
 
 
+@pytest.mark.slow
 def test_large_filters_run_by_the_library_s_convolution_beside_fused_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(graph.TAILS, "on")
     monkeypatch.setattr(graph, "LARGEST_FILTERS", 1_000)
     template = build(LeNet(), 1, (28, 28), 10)
     model = stacked(template, (1, 28, 28), 1, fuse=True)

@@ -30,6 +30,8 @@ CONVOLUTIONS = [
 NORMS = ["none", "batch", "running"]
 EPS, MOMENTUM = 1e-3, 0.3
 
+pytestmark = pytest.mark.slow  # on trial: see ablate.images.engine.graph.TAILS
+
 
 def built(spec: TailSpec) -> Tail:
     compiled = tail(spec)
