@@ -243,7 +243,7 @@ class _Settings:
         """What a convolution reads of its input, and its stride there: of 1x1 filters the stride is taken beforehand.
 
         That is faster, and oneDNN 3.12 writes beyond its memory in the weight gradient of such a convolution with
-        channels last, a stride and four input channels.
+        channels last, a stride and few input channels (seen with four and five).
         """
         assert self.convolution is not None
         stride = self.convolution.stride
