@@ -1,6 +1,6 @@
 """A network of somebody's own: cohorts beside its own eager loop, in one run.
 
-    ABLATE_TAILS=on python -m benchmarks.network --out results/benchmarks/network.md
+    python -m benchmarks.network --out results/benchmarks/network.md
 
 The residual network and the colour pictures of ``examples/network`` (or of a copy: ``--project``), with the settings of
 its study. The eager loop is what everybody writes: the same module, torch.optim.SGD, the pictures as floats in memory,
@@ -24,7 +24,6 @@ import torch
 
 from ablate.images.data import Images, load
 from ablate.images.engine.cohort import FusedCohort
-from ablate.images.engine.graph import TAILS
 from ablate.images.engine.kernels import keep_freed_memory
 from ablate.images.run import RunConfig, parse_run
 from ablate.report.files import write_text
@@ -47,8 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _options(arguments)
     given = sys.argv[1:] if arguments is None else arguments
-    tails = [f"{TAILS}=on"] if os.environ.get(TAILS) == "on" else []
-    command = " ".join([*tails, shlex.join(["python", "-m", "benchmarks.network", *given])])
+    command = shlex.join(["python", "-m", "benchmarks.network", *given])
     facts, out = machine(), options.out.resolve() if options.out is not None else None
     os.chdir(options.project)  # its pyproject.toml declares the parts
     torch.set_num_threads(options.threads)

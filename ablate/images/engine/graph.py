@@ -6,7 +6,6 @@ samples. Values are ``[K, B, ...]``, or ``[R, B, ...]`` as long as members share
 """
 
 import operator
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -20,10 +19,6 @@ from ablate.images.engine.layers import StackedBatchNorm, StackedConv2d, Stacked
 from ablate.images.engine.program import Constant, Maps, Program, Step, Values, as_samples, joined, parted_maps
 from ablate.images.engine.traces import UnfusedError, attribute, shapes_of, traced
 from ablate.images.networks.layers import MixedPool2d
-
-TAILS = "ABLATE_TAILS"
-"""Environment variable that must be ``on`` for oneDNN's convolutions with compiled tails. They are on trial: in one of
-the full runs of the tests a process that had used them was aborted, and what did it was not found."""
 
 LARGEST_FILTERS = 2**18
 """Numbers in a convolution's weight up to which there is a block of our own kernels: beyond, they leave the cache."""
@@ -93,22 +88,19 @@ class _Fusion:
         self, template: nn.Module, body: nn.Module, graph: fx.Graph, shapes: dict[str, tuple[int, ...]], batch: int
     ) -> None:
         self.template, self.body, self.graph, self.shapes, self.batch = template, body, graph, shapes, batch
-        self.has_tails, self.tails_pay, self.tails_on = False, False, os.environ.get(TAILS) == "on"
+        self.has_tails = self.tails_pay = False
         self.inside = set[fx.Node]()
         """The nodes of all units so far."""
         self.reasons = list[str]()
 
     def program(self) -> tuple[Program | None, list[str]]:
-        units = dict[fx.Node, _Unit]()
-        for node in self.graph.nodes:
-            if node not in self.inside and (unit := self._unit(node)) is not None:
-                self.inside.update(self._nodes(unit))
-                units[unit.last] = unit
+        units = self._units()
+        self.has_tails = any(unit.norm is not None or unit.other is not None for unit in units.values())
+        self.tails_pay = bool(units) and sum(map(self._work, units.values())) >= TAIL_WORK * len(units)
+        if self.tails_pay:
+            units = self._units()  # as far as there are kernels for them
         if not units:
             return None, self.reasons or ["no convolution"]
-        self.has_tails = any(unit.norm is not None or unit.other is not None for unit in units.values())
-        large = sum(map(self._work, units.values())) >= TAIL_WORK * len(units)
-        self.tails_pay = large and self.tails_on
         named, source, result = list[tuple[fx.Node, Step]](), "", ""
         for node in self.graph.nodes:
             if node.op == "placeholder":
@@ -123,6 +115,16 @@ class _Fusion:
             elif node not in self.inside:
                 named.append((node, self._plain_step(node)))
         return Program(list(_with_dead(named, units, result)), source, result), self.reasons
+
+    def _units(self) -> dict[fx.Node, _Unit]:
+        """The graph's units by the nodes that give their values."""
+        self.inside, self.reasons = set(), []
+        units = dict[fx.Node, _Unit]()
+        for node in self.graph.nodes:
+            if node not in self.inside and (unit := self._unit(node)) is not None:
+                self.inside.update(self._nodes(unit))
+                units[unit.last] = unit
+        return units
 
     def _nodes(self, unit: _Unit) -> Iterator[fx.Node]:
         node = unit.first
@@ -155,7 +157,9 @@ class _Fusion:
             if longer is None or longer.spec.unsupported() is not None:
                 break
             unit = longer
-        while self.tails_on and (reason := tails.unavailable_reason(unit.spec)) is not None:
+        while self.tails_pay and self._block_step(unit) is None:
+            if (reason := tails.unavailable_reason(unit.spec)) is None:
+                break
             if unit.last is node:
                 self.reasons.append(f"{node.target}: {reason}")
                 return None
@@ -212,9 +216,7 @@ class _Fusion:
 
     def _tail_step(self, unit: _Unit) -> Step:
         if not self.tails_pay:
-            raise UnfusedError(
-                f"{TAILS} is not on, or batches of {self.batch} are too small for units member by member"
-            )
+            raise UnfusedError(f"batches of {self.batch} are too small for units member by member")
         built = tails.tail(unit.spec)
         assert built is not None
         (source,) = (unit.conv or cast(fx.Node, unit.norm)).args

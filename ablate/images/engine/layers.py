@@ -88,7 +88,8 @@ class StackedConv2d(StackedLayer):
             inputs = self.members
         weight, bias = self.weight.flatten(0, 1), None if self.bias is None else self.bias.flatten()
         groups = inputs * self.groups
-        return F.conv2d(x, weight, bias, self.stride, self.padding, self.dilation, groups)
+        # with channels last, oneDNN 3.12 writes beyond its memory where a stride meets 1x1 filters (see tails.py)
+        return F.conv2d(x.contiguous(), weight, bias, self.stride, self.padding, self.dilation, groups)
 
 
 class StackedLinear(StackedLayer):

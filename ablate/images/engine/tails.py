@@ -276,7 +276,7 @@ class _Function(torch.autograd.Function):
         inputs, others, members = maps[: settings.inputs], maps[settings.inputs :], settings.members
         inputs, others = tuple(map(_channels_last, inputs)), tuple(map(_channels_last, others))
         spec = settings.tail.spec
-        factors = torch.zeros(4, members, spec.channels)  # those of no batch norm
+        factors = torch.zeros(4, members, spec.channels, dtype=torch.float32)  # those of no batch norm
         factors[1:3] = 1.0
         convolved, outputs = list[Tensor](), list[Tensor]()
         for k in range(members):  # one after another: a member's map is still in the cache when it is read again
@@ -305,7 +305,7 @@ class _Function(torch.autograd.Function):
         weight, *maps = ctx.saved_tensors
         inputs, others = maps[: settings.inputs], maps[settings.inputs :]
         needs_x = any(ctx.needs_input_grad[5 : 5 + len(inputs)])
-        sums = torch.empty(2, members, tail.spec.channels)
+        sums = torch.empty(2, members, tail.spec.channels, dtype=torch.float32)
         grad_weight = None if weight is None else torch.empty_like(weight)
         of_inputs, of_others = _Sums(len(inputs), members), _Sums(len(others), members)
         for k, z in enumerate(ctx.convolved):
@@ -363,7 +363,7 @@ def _row(tensor: Tensor | None, k: int) -> int | None:
 
 def _empty(samples: int, channels: int, height: int, width: int) -> Tensor:
     strides = (channels * height * width, 1, channels * width, channels)
-    return torch.empty_strided((samples, channels, height, width), strides)
+    return torch.empty_strided((samples, channels, height, width), strides, dtype=torch.float32)
 
 
 def _channels_last(x: Tensor) -> Tensor:

@@ -16,13 +16,6 @@ from ablate.images.engine.stack import StackedModel, UnstackableError, stack
 CPU = torch.device("cpu")
 K = 4
 
-pytestmark = pytest.mark.slow  # on trial: see ablate.images.engine.graph.TAILS
-
-
-@pytest.fixture(autouse=True)
-def tails_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ABLATE_TAILS", "on")
-
 
 class Residual(nn.Module):
     """A block as torchvision's: the shortcut is computed last, the addition in place."""

@@ -30,8 +30,6 @@ CONVOLUTIONS = [
 NORMS = ["none", "batch", "running"]
 EPS, MOMENTUM = 1e-3, 0.3
 
-pytestmark = pytest.mark.slow  # on trial: see ablate.images.engine.graph.TAILS
-
 
 def built(spec: TailSpec) -> Tail:
     compiled = tail(spec)
@@ -179,3 +177,12 @@ def test_what_does_not_fit_is_refused_and_never_read():
 def test_shapes_without_a_tail_say_why(spec, reason):
     assert tail(spec) is None
     assert reason in (unavailable_reason(spec) or "")
+
+
+def test_the_default_type_of_new_tensors_does_not_matter():
+    spec = TailSpec(3, 4, 5, True, "silu")  # of this test alone: what was found wrong once stays so in a process
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert tail(spec) is not None, unavailable_reason(spec)
+    finally:
+        torch.set_default_dtype(torch.float32)
