@@ -8,6 +8,7 @@ rule with weights), and whichever levels were left out on the way: leaving out l
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from ablate.analyse.results import Equivalence
 from ablate.analyse.sign_flip import Pairwise, pairwise, with_exact
 from ablate.analyse.trend import page
 from ablate.task.claim import Claim
+from ablate.task.numbers import decimals
 
 SIDE = ALPHA / 2
 """Level of the test for a claim, and of the test against it."""
@@ -79,6 +81,7 @@ class Evidence:
         self.looks, self.claim, self._seed, self.alpha = looks, claim, seed, alpha
         self.panel = panel = looks[-1].panel
         self.sign, self.counted, self.title = panel.metric.sign, panel.counted, panel.metric.title
+        self.unit = panel.metric.unit_after
 
     @property
     def side(self) -> float:
@@ -149,6 +152,17 @@ class Evidence:
         known = np.isfinite(self.counted[rows])
         sums = np.where(known, self.counted[rows], 0).sum(axis=1)
         return np.where(known.any(axis=1), sums / np.maximum(known.sum(axis=1), 1), np.nan)
+
+    def is_exact(self, *rows: int) -> bool:
+        """Whether the values of these rows follow from their settings, so that no seed is to be named."""
+        return bool(self.panel.exact[list(rows)].all())
+
+    @cached_property
+    def digits(self) -> int:
+        """Decimals of the metric's numbers, as many as tables have."""
+        rows = range(len(self.panel.levels))
+        known = [row[np.isfinite(row)] for row in self.counted]
+        return decimals(self.means(list(rows)), [row.std(ddof=1) for row in known if len(row) > 1])
 
     def label(self, row: int) -> str:
         """A level's printed form."""

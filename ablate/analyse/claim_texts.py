@@ -1,5 +1,6 @@
 """How a verdict on a claim is put in words."""
 
+import math
 from collections.abc import Sequence
 
 from ablate.analyse.courses import ClaimLook, Outcome
@@ -46,7 +47,9 @@ def p_text(value: float) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %" if share >= 0.0001 else "0.01 %"
+    """A share as people say it, rounded up, as what it stands behind is a bound."""
+    tenths = math.ceil(round(1000 * share, 6))
+    return f"{tenths / 10:g} %" if share >= 0.0001 else "0.01 %"
 
 
 def course_text(course: Sequence[ClaimLook], end: str) -> str:

@@ -40,6 +40,7 @@ from ablate.analyse.results import Verdict
 from ablate.analyse.sign_flip import Pairwise, least_pairs
 from ablate.analyse.uneven import UNEVEN
 from ablate.task.claim import Claim
+from ablate.task.numbers import interval, number, signed, spread
 
 
 def judge(runs: pd.DataFrame, claim: Claim, metrics: Metrics, *, seed: int = 0, alpha: float = ALPHA) -> Verdict:
@@ -258,14 +259,16 @@ def _equivalent(evidence: Evidence) -> _Finding:
         return _Finding(rows, str(error), "At least two seeds complete at every level.", n, None, None)
     worst = max(found, key=lambda entry: entry.p)
     wrong = min(1.0, len(found) * min(entry.p_against for entry in found))
+    i, j = pairs[found.index(worst)]
+    ends = interval(worst.interval.low, worst.interval.high, evidence.digits)
+    of_seeds = "" if evidence.is_exact(rows[i], rows[j]) else f" over {worst.n} seeds, 90 % interval {ends}"
     text = (
-        f"In {evidence.title} {worst.a} minus {worst.b} is {worst.difference:+.4f} over {worst.n} seeds, 90 % interval "
-        f"[{worst.interval.low:+.4f}, {worst.interval.high:+.4f}], which would have to lie within ±{margin:g}"
+        f"In {evidence.title} {worst.a} minus {worst.b} is {signed(worst.difference, evidence.digits)}{evidence.unit}"
+        f"{of_seeds}, which would have to lie within ±{margin:g}"
     )
     if worst.practically is not None:
         text += f"; that they are practically the same has a probability of {probable(worst.practically.same)}"
         text += " (Bayesian signed rank)"
-    i, j = pairs[found.index(worst)]
     room = margin - abs(worst.difference)
     spread = float(tests.sd[i, j])
     goal, power = ("show it", 0.9) if room > 0 else ("refute it", 0.8)
@@ -290,12 +293,11 @@ def _monotone(evidence: Evidence) -> _Finding:
     n = int(counts.min())
     i, j = max(steps, key=lambda step: float(tests.p[step[1], step[0]]))
     means = ", ".join(
-        f"{evidence.label(row)}: {mean:.4f}" for row, mean in zip(rows, evidence.means(rows), strict=True)
+        f"{number(mean, evidence.digits)} at {evidence.label(row)}"
+        for row, mean in zip(rows, evidence.means(rows), strict=True)
     )
     weakest = f"{evidence.label(rows[i])} to {evidence.label(rows[j])}"
-    text = (
-        f"Mean {evidence.title} along the levels is {means}; the least certain step is {weakest}{_over_pairs(counts)}"
-    )
+    text = f"The mean {evidence.title} is {means}; the least certain step is {weakest}{_over_pairs(counts)}"
     return _Finding(
         rows,
         text,
@@ -306,15 +308,17 @@ def _monotone(evidence: Evidence) -> _Finding:
 
 
 def _pair_text(evidence: Evidence, rows: list[int], tests: Pairwise, i: int, j: int) -> str:
-    means = evidence.means([rows[i], rows[j]])
+    first, second = (number(mean, evidence.digits) for mean in evidence.means([rows[i], rows[j]]))
     a, b = evidence.label(rows[i]), evidence.label(rows[j])
     n, lead = int(tests.n[i, j]), float(tests.difference[i, j])
     if not n:
         return f"{a} and {b} have no seed in common"
-    half = f" ± {half_width(n, float(tests.sd[i, j])):.4f}" if n >= 2 else ""
     verb = "leads" if lead >= 0 else "trails"
-    text = f"{a} {verb} {b} by {abs(lead):.4f}{half} over {n} paired seeds"
-    return f"{text} ({means[0]:.4f} against {means[1]:.4f})"
+    exact = evidence.is_exact(rows[i], rows[j])
+    half = half_width(n, float(tests.sd[i, j])) if n >= 2 and not exact else None
+    of_seeds = "" if exact else f" over {n} paired seeds"
+    by = f"{spread(abs(lead), half, evidence.digits)}{evidence.unit}{of_seeds}"
+    return f"{a} {verb} {b} by {by} ({first} against {second})"
 
 
 def _over_pairs(counts: NDArray[np.int64]) -> str:

@@ -98,7 +98,7 @@ def _json(records: Sequence[Record]) -> None:
 
 def _table(records: Sequence[Record]) -> None:
     from ablate.report.console import add_column, add_row, output, table
-    from ablate.report.numbers import number
+    from ablate.task.numbers import number
 
     shown = default_metrics(task_name_of(record.config) for record in records)
     made = table(box=None, pad_edge=False)

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ablate.report.numbers import interval, number, separator
 from ablate.report.view import FactorView, StudyView
+from ablate.task.numbers import interval, number, separator
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,6 +109,7 @@ class _Outcome:
         self.metric, self._factor, self._rows, self._best = metric, factor, rows, best
         baselines = [label for label, row in rows.items() if row["is_baseline"]]
         self._baseline = baselines[0] if len(baselines) == 1 else ""
+        self._named = "the baseline" if self._baseline == "baseline" else f"the baseline ({self._baseline})"
         self._alike = [label for label in rows if label in best.indistinguishable]
         compared = [label for label in rows if label != self._baseline and not _absent(rows[label]["difference"])]
         self._better = [label for label in compared if self._standing(label) == "better"]
@@ -133,11 +134,12 @@ class _Outcome:
 
     def against(self, other: "_Outcome") -> str:
         """What it decides where it contradicts another metric."""
-        parts = []
+        parts: list[str] = []
         for labels, verb in ((self._better, "better"), (self._worse, "worse")):
             if unlike := [label for label in labels if other._standing(label) != self._standing(label)]:
-                of, verb = f"than the baseline ({self._baseline})", f"{'is' if len(unlike) == 1 else 'are'} {verb}"
-                parts.append(f"{self._names(unlike)} {verb} {of} {self._by(unlike)}")
+                of = "" if parts else " than the baseline"
+                is_verb = f"{'is' if len(unlike) == 1 else 'are'} {verb}"
+                parts.append(f"{self._names(unlike)} {is_verb}{of} {self._by(unlike)}")
         return "; ".join(parts) or f"the best is {self._best.best}, not {other._best.best}"
 
     def _found(self) -> list[str]:
@@ -147,14 +149,16 @@ class _Outcome:
         if self._better:
             return [*self._some_better(), worse, f"Undecided: {self._names(self._open)}" if self._open else ""]
         if self._equal and not self._open:
-            equal = f"{self._names(self._equal)} and the baseline ({self._baseline}) are equal in {self.metric.title}"
+            equal = f"{self._names(self._equal)} and {self._named} are equal in {self.metric.title}"
             return [equal, worse]
         return [*self._none_better(), worse] if self._open else self._all_worse()
 
     def _without_baseline(self) -> list[str]:
         best, row = self._best.best, self._row
         ends = interval(row["interval_low"], row["interval_high"], row["digits"])
-        mean = f"{number(row['mean'], row['digits'])} (95 % interval {ends}, {_seeds(row['n'])})"
+        mean = (
+            f"{number(row['mean'], row['digits'])}{self.metric.unit_after} (95 % interval {ends}, {_seeds(row['n'])})"
+        )
         if len(self._alike) == 1:
             return [f"{best} is the best in {self.metric.title}, with a mean of {mean}"]
         return [f"which of {self._rivals()} is the best in {self.metric.title} is open", f"{self._best_mean}, {mean}"]
@@ -162,12 +166,10 @@ class _Outcome:
     def _some_better(self) -> list[str]:
         best, better, rivals = self._best.best, self._better, len(self._alike) > 1
         if better == [best] and not rivals and len(self._rows) > 2:
-            told = f"{best} is the best in {self.metric.title}: it beats the baseline ({self._baseline}) "
+            told = f"{best} is the best in {self.metric.title}: it beats {self._named} "
             return [told + self._by(better)]
         verb = "beats" if len(better) == 1 else "beat"
-        told = (
-            f"{self._names(better)} {verb} the baseline ({self._baseline}) in {self.metric.title}, {self._by(better)}"
-        )
+        told = f"{self._names(better)} {verb} {self._named} in {self.metric.title}, {self._by(better)}"
         if len(self._rows) == 2:
             return [told]
         which = self._best_mean if rivals else f"The best is {best}"
@@ -178,21 +180,21 @@ class _Outcome:
         best, metric = self._best.best, self.metric.title
         near = best if best in self._open else max(self._open, key=self._lead)
         if len(self._rows) == 2:
-            told = f"whether {near} or the baseline ({self._baseline}) is better in {metric} is open"
+            told = f"whether {near} or {self._named} is better in {metric} is open"
             return [f"{told}: {near} {self._against_baseline(near)}"]
-        told = f"no level is shown to beat the baseline ({self._baseline}) in {metric}"
+        told = f"no level is shown to beat {self._named} in {metric}"
         if near == best:
             return [told, f"{self._best_mean}, which {self._against_baseline(best)}"]
         return [told, f"{self._best_mean}; next to it, {near} {self._against_baseline(near)}"]
 
     def _all_worse(self) -> list[str]:
         if not self._worse:
-            return [f"no other level has runs to compare with the baseline ({self._baseline})"]
+            return [f"no other level has runs to compare with {self._named}"]
         near = max(self._worse, key=self._lead)
         behind, metric = self._by([near]), self.metric.title
         if len(self._rows) == 2:
-            return [f"the baseline ({self._baseline}) beats {near} in {metric}, {behind}"]
-        told = f"the baseline ({self._baseline}) is the best in {metric}: every other level is worse"
+            return [f"{self._named} beats {near} in {metric}, {behind}"]
+        told = f"{self._named} is the best in {metric}: every other level is worse"
         return [f"{told}, the nearest, {near}, {behind}"]
 
     @property
@@ -219,11 +221,11 @@ class _Outcome:
 
     def _by(self, labels: Sequence[str], more: str = "") -> str:
         """How far levels lead the baseline, or how far they trail it: never negative, nor against its interval."""
-        digits = self._rows[labels[0]]["digits"]
+        digits, unit = self._rows[labels[0]]["digits"], self.metric.unit_after
         sizes = [number(size, digits) for size in sorted(abs(self._lead(label)) for label in labels)]
         if len(labels) == 1:
-            return f"by {sizes[0]} ({self._certainty(labels[0])}{more})"
-        return f"by {sizes[0]}" if sizes[0] == sizes[-1] else f"by {sizes[0]} to {sizes[-1]}"
+            return f"by {sizes[0]}{unit} ({self._certainty(labels[0])}{more})"
+        return f"by {sizes[0]}{unit}" if sizes[0] == sizes[-1] else f"by {sizes[0]} to {sizes[-1]}{unit}"
 
     def _certainty(self, label: str) -> str:
         """The interval of a lead, or of how far a level trails, and the seeds behind it."""
@@ -238,17 +240,26 @@ class _Outcome:
     def _rivals(self) -> str:
         """The levels among which the best is."""
         every = len(self._alike) == len(self._rows) + len(self._best.left_out) > 2
-        return f"the {len(self._alike)} levels" if every else self._names(self._alike)
+        if every or not self._are_listed(self._alike):
+            return f"{'the ' if every else ''}{len(self._alike)} levels"
+        return self._names(self._alike)
 
     def _names(self, labels: Sequence[str]) -> str:
         """Levels as words: a run of neighbours on an axis by its ends."""
-        places = [list(self._rows).index(label) for label in labels if label in self._rows]
-        if self._factor.ordered and len(labels) > 2 and places == list(range(places[0], places[0] + len(labels))):
+        if self._are_neighbours(labels):
             return f"{labels[0]} to {labels[-1]}"
-        if len(labels) > (MOST_NAMED if separator(labels) == ", " else MOST_COMBINED):
-            first = self._best.best if self._best.best in labels else labels[0]
-            return f"{first} and {len(labels) - 1} other levels"
+        if not self._are_listed(labels):
+            return f"{len(labels)} of the {len(self._rows)} levels"
         return separator(labels).join(labels[:-1]) + " and " + labels[-1] if len(labels) > 1 else labels[0]
+
+    def _are_neighbours(self, labels: Sequence[str]) -> bool:
+        places = [list(self._rows).index(label) for label in labels if label in self._rows]
+        return self._factor.ordered and len(labels) > 2 and places == list(range(places[0], places[0] + len(labels)))
+
+    def _are_listed(self, labels: Sequence[str]) -> bool:
+        """Whether a sentence names all of these levels, rather than how many they are."""
+        most = MOST_NAMED if separator(labels) == ", " else MOST_COMBINED
+        return len(labels) <= most or self._are_neighbours(labels)
 
     def _edge(self) -> list[str]:
         """Where the best, or a level that may be, lies at the end of what was tried."""

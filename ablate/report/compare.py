@@ -4,11 +4,11 @@ Every setting in every metric, each metric over all settings together, and the s
 one family of differences, B minus A, paired by seed and tested together (:mod:`ablate.analyse.max_t`): two sides that
 differ by chance alone are called changed in at most 5 % of comparisons, however many settings there are. A change that
 is too small to be seen at any one setting, but is there at all of them, is seen over all. Runs of both sides that ended
-otherwise are a change by themselves.
+otherwise are a change by themselves, and so is another value of what is exact (``Metric.exact``), which is not tested.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,10 +23,24 @@ NOT_COMPARED = ("config.seed", "config.engine")
 """Fields of a configuration that are not compared: what pairs the runs, and what an upgrade changes."""
 STATUSES = ("complete", "diverged", "failed", "stopped", "missing")
 COLUMNS = (
-    *("setting", "metric", "a_n", "a_lost", "a_mean", "a_sd", "b_n", "b_lost", "b_mean", "b_sd"),
+    *(
+        "setting",
+        "factor",
+        "level",
+        "metric",
+        "exact",
+        "a_n",
+        "a_lost",
+        "a_mean",
+        "a_sd",
+        "b_n",
+        "b_lost",
+        "b_mean",
+        "b_sd",
+    ),
     *("pairs", "ended_otherwise", "identical", "difference", "difference_low", "difference_high", "p", "standing"),
 )
-POOLED = ("metric", "settings", "seeds", "difference", "difference_low", "difference_high", "p", "standing")
+POOLED = ("metric", "exact", "settings", "seeds", "difference", "difference_low", "difference_high", "p", "standing")
 LOST = Metric("not_complete", "min", label="share of runs not complete", low=0.0, high=1.0)
 """What is compared of how runs ended."""
 ALPHA = 0.05
@@ -48,9 +62,9 @@ class RunComparison:
 
     @property
     def outcome(self) -> Literal["identical", "changed", "undecided"]:
-        """Whether B is another than A: runs ended otherwise, or a difference is beyond chance."""
+        """Whether B is another than A: runs ended otherwise, or a difference is exact or beyond chance."""
         told = {*self.settings["standing"], *self.pooled["standing"]}
-        if self.otherwise or told & {"better", "worse"}:
+        if self.otherwise or told & {"better", "worse", "exact"}:
             return "changed"
         same = self.settings["identical"].sum() == self.settings["pairs"].sum()
         alone = (self.settings["pairs"] == 0).groupby(self.settings["setting"]).all().any()
@@ -68,11 +82,13 @@ def compare_runs(a: pd.DataFrame, b: pd.DataFrame, metrics: Sequence[Metric]) ->
         metrics: What may be compared; those that both frames have measured are.
 
     Returns:
-        Its ``settings`` has a row a setting and metric, those of ``a`` first: number, mean and standard deviation of
-        the complete runs of each side, and in words what became of its other runs; ``pairs`` (seeds complete on both),
-        ``identical`` (of these, those with exactly the same value), ``ended_otherwise`` (seeds of both that did),
+        Its ``settings`` has a row a setting and metric, those of ``a`` first: ``factor`` and ``level`` where they are
+        matched by, ``exact`` (the values follow from the setting, not from the seed); number, mean and standard
+        deviation of the complete runs of each side, and in words what became of its other runs; ``pairs`` (seeds
+        complete on both), ``identical`` (of these, those with exactly the same value), ``ended_otherwise`` (seeds of
+        both that did),
         ``difference`` with its simultaneous 95 % interval, ``p`` (of all together) and ``standing`` (of ``b``). NaN
-        where a side has no such setting.
+        where a side has no such setting; what is exact has neither interval nor p.
 
     Raises:
         ValueError: A frame has neither levels nor configurations.
@@ -90,15 +106,21 @@ def compare_runs(a: pd.DataFrame, b: pd.DataFrame, metrics: Sequence[Metric]) ->
     rows, differences = [], []
     for key in settings:
         for metric in shared:
-            row, of_seeds = _row(sides[0].get(key, empty), sides[1].get(key, empty), metric)
-            rows.append({"setting": labels[key], "metric": metric.name, "ended_otherwise": _otherwise(ends[key])} | row)
+            row, of_seeds, is_exact = _row(sides[0].get(key, empty), sides[1].get(key, empty), metric)
+            place = {"setting": labels[key], **_level(sides, key, by_level)}
+            told = {"metric": metric.name, "exact": is_exact, "ended_otherwise": _otherwise(ends[key])}
+            rows.append(place | told | row)
             differences.append(of_seeds)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     of_metric = [[d for d, row in zip(differences, rows, strict=True) if row["metric"] == m.name] for m in shared]
     lost = [(pair["b"] != "complete").astype(float) - (pair["a"] != "complete").astype(float) for pair in ends.values()]
     over_all = [_over_settings(part) for part in (*of_metric, lost)]
+    paired = [row for row in rows if row["pairs"]]
+    exact = [m.exact and all(row["exact"] for row in paired if row["metric"] == m.name) for m in shared] + [False]
     matrix = pd.concat([*differences, *over_all], axis=1).T.to_numpy(dtype=np.float64, copy=True)
-    matrix[(np.nan_to_num(matrix) == 0).all(axis=1)] = np.nan  # what is the same needs no test
+    matrix[(np.nan_to_num(matrix) == 0).all(axis=1) | [*table["exact"], *exact]] = (
+        np.nan
+    )  # what is the same, or exact, needs no test
     found = correct(matrix, "max-t")
     by_name = {metric.name: metric for metric in shared}
     count = len(rows)
@@ -106,6 +128,7 @@ def compare_runs(a: pd.DataFrame, b: pd.DataFrame, metrics: Sequence[Metric]) ->
     pooled = pd.DataFrame(
         {
             "metric": [*(metric.name for metric in shared), LOST.name],
+            "exact": exact,
             "settings": [sum(bool(len(d)) for d in part) for part in (*of_metric, lost)],
             "seeds": [len(d) for d in over_all],
             "difference": [d.mean() for d in over_all],
@@ -157,6 +180,12 @@ def _labels(left: pd.DataFrame, right: pd.DataFrame, settings: Sequence[str], by
     return {key: ", ".join(p for p in parts if p not in common) or "the same setting" for key, parts in fields.items()}
 
 
+def _level(sides: Sequence[Mapping[Any, pd.DataFrame]], key: str, by_level: bool) -> dict[str, Any]:
+    """The factor and the native level of a setting; None where settings are matched by their configuration."""
+    there = next((side[key].iloc[0] for side in sides if key in side), None)
+    return {name: there.get(name) if by_level and there is not None else None for name in ("factor", "level")}
+
+
 def _ends(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
     """How the runs of one setting ended, a row a seed that ended on both sides."""
     sides = {}
@@ -170,8 +199,8 @@ def _otherwise(ends: pd.DataFrame) -> int:
     return int((ends["a"] != ends["b"]).sum())
 
 
-def _row(a: pd.DataFrame, b: pd.DataFrame, metric: Metric) -> "tuple[dict[str, Any], pd.Series[float]]":
-    """One setting in one metric, and its differences by seed."""
+def _row(a: pd.DataFrame, b: pd.DataFrame, metric: Metric) -> "tuple[dict[str, Any], pd.Series[float], bool]":
+    """One setting in one metric, its differences by seed, and whether they are exact: from the setting alone."""
     result: dict[str, Any] = {}
     values = {}
     for side, frame in (("a", a), ("b", b)):
@@ -188,7 +217,8 @@ def _row(a: pd.DataFrame, b: pd.DataFrame, metric: Metric) -> "tuple[dict[str, A
     seeds = values["a"].index.intersection(values["b"].index)
     differences = values["b"].loc[seeds] - values["a"].loc[seeds]
     same = int((values["a"].loc[seeds] == values["b"].loc[seeds]).sum())
-    return result | {"pairs": len(seeds), "identical": same, "difference": differences.mean()}, differences
+    is_exact = metric.exact and len(seeds) > 0 and all(side.nunique() == 1 for side in values.values())
+    return result | {"pairs": len(seeds), "identical": same, "difference": differences.mean()}, differences, is_exact
 
 
 def _over_settings(differences: "Sequence[pd.Series[float]]") -> "pd.Series[float]":
@@ -220,6 +250,8 @@ def _standing(row: Any, metric: Metric) -> str:
 
 
 def _told(row: Any, metric: Metric) -> str:
+    if row["exact"] and row["difference"]:
+        return "exact"
     if not row["p"] <= ALPHA:
         return "undecided" if row["difference"] else "identical"
     return "better" if metric.is_better(row["difference"], 0.0) else "worse"

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
-from ablate.report import numbers
+from ablate.report.answers import as_data
 from ablate.report.compare import LOST, STATUSES, RunComparison
 from ablate.report.console import ENDLESS, output, plain
 from ablate.report.tables import Sheet, sheet_markdown
+from ablate.task import numbers
 from ablate.task.metric import Metric
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ def agreement(found: RunComparison) -> str:
             parts.append(f"{row['metric']} is {row['standing']} over all settings (difference {difference} {ends}).")
     for metric, rows in table.groupby("metric", sort=False):
         counts = rows["standing"].value_counts()
+        if counts.get("exact"):
+            parts.append(f"{metric} is exact and another in {counts['exact']} of {len(rows)} settings.")
         told = [f"{word} in {counts[word]}" for word in ("better", "worse") if counts.get(word)]
         if told:
             parts.append(f"{metric} is {' and '.join(told)} of {len(rows)} settings.")
@@ -69,7 +71,7 @@ def least_seeds() -> int:
 def comparison_markdown(found: RunComparison, metrics: Sequence[Metric], names: tuple[str, str] = ("A", "B")) -> str:
     """A comparison as Markdown, one table a metric."""
     parts = [f"## {sheet.title}\n\n{sheet_markdown(sheet)}" for sheet in _sheets(found, metrics, names)]
-    return "\n\n".join([*parts, _explanation(names), agreement(found)]) + "\n"
+    return "\n\n".join([*parts, _explanation(found, names), agreement(found)]) + "\n"
 
 
 def print_comparison(
@@ -93,12 +95,26 @@ def print_comparison(
         whole = sheet_table(sheet)
         fits = console.measure(whole, options=console.options.update(width=ENDLESS)).maximum <= console.width
         console.print(whole if fits else sheet_table(_stacked(sheet, {names[1], *BELOW})))
-    console.print(plain(_explanation(names), "dim"))
+    console.print(plain(_explanation(found, names), "dim"))
     console.print(plain(agreement(found), "bold"))
 
 
 def comparison_json(found: RunComparison) -> dict[str, Any]:
-    """All of a comparison as JSON data; null where there is no number."""
+    """All of a comparison as JSON data; null where there is no number.
+
+    - ``a``, ``b``: what is compared
+    - ``outcome``: ``identical``, ``changed``, ``undecided``; ``says``: the same in words
+    - ``ended``: by side how many runs ended in which way; ``ended_otherwise``: runs of both sides that did
+    - ``pooled``: of each metric over all settings together, and of the share of runs that did not complete,
+      ``metric``, ``exact``, ``settings``, ``seeds``, ``difference`` (B minus A), ``difference_low`` and
+      ``difference_high`` (95 %, of all differences together), ``p``, ``standing`` (of B)
+    - ``settings``: of each setting in each metric ``setting``, ``factor`` and ``level`` (null where settings are
+      matched by their whole configuration), ``metric``, ``exact``; of either side (``a_n`` and so on) ``n``, ``lost``
+      (what became of its other runs), ``mean``, ``sd``; ``pairs``, ``ended_otherwise``, ``identical`` (numbers of
+      seeds), and the same of the difference
+    - ``standing``: ``better``, ``worse``, ``undecided``, ``identical``, ``exact`` (another value that follows from the
+      setting: nothing to test), ``ended otherwise``, ``not in both``
+    """
     return {
         "outcome": found.outcome,
         "says": agreement(found),
@@ -111,13 +127,8 @@ def comparison_json(found: RunComparison) -> dict[str, Any]:
 
 def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as JSON data."""
-    return [
-        {
-            str(name): None if value != value else value.item() if isinstance(value, np.generic) else value
-            for name, value in row.items()
-        }
-        for row in table.to_dict("records")
-    ]
+    rows: list[dict[str, Any]] = as_data(table.to_dict("records"))
+    return rows
 
 
 def _sheets(found: RunComparison, metrics: Sequence[Metric], names: tuple[str, str]) -> Iterator[Sheet]:
@@ -180,13 +191,15 @@ def _difference(row: Any, digits: int) -> tuple[str, str, str]:
 
 def _side(row: Any, side: str, digits: int) -> str:
     runs = ", ".join([str(row[f"{side}_n"]), *([row[f"{side}_lost"]] if row[f"{side}_lost"] else [])])
-    return f"{numbers.spread(row[f'{side}_mean'], row[f'{side}_sd'], digits)} ({runs})"
+    sd = None if row["exact"] else row[f"{side}_sd"]
+    return f"{numbers.spread(row[f'{side}_mean'], sd, digits)} ({runs})"
 
 
-def _explanation(names: tuple[str, str]) -> str:
+def _explanation(found: RunComparison, names: tuple[str, str]) -> str:
+    exact = " What is exact follows from the setting, not from the seed: there is nothing to test."
     return (
         "Mean ± standard deviation (complete runs). "
         f"Differences are {names[1]} minus {names[0]} over the seeds that are complete on both sides; p and 95 % "
         "intervals are of all differences together, those over all settings among them (joint sign flips, max-T); "
         "identical counts seeds with exactly the same value."
-    )
+    ) + exact * bool(found.settings["exact"].any())

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ablate.report.numbers import separator
+from ablate.task.numbers import separator
 from ablate.task.printable import one_line, printable
 
 if TYPE_CHECKING:

@@ -60,7 +60,7 @@ def level_curves(
         name = cut(label) if index % every == 0 else None
         ax.plot(rows["step"], rows["mean"], color=color, lw=1.0, marker=marker, label=name)
     _step_axis(ax, means, step)
-    ax.set_ylabel(cut(metric.title))
+    ax.set_ylabel(cut(f"{metric.title} ({metric.unit})" if metric.unit_after else metric.title))
     return ax
 
 

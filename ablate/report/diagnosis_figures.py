@@ -32,14 +32,17 @@ def confusion_drawing(counts: NDArray[np.int64], classes: Sequence[str]) -> Draw
         counts: ``[classes, classes]``: rows are true classes, columns predicted ones.
         classes: Their names.
     """
+    from matplotlib import colormaps
+
     figure = _figure(look.WIDTH)
     ax = figure.subplots()
     with np.errstate(invalid="ignore"):
         shares = np.nan_to_num(counts / counts.sum(axis=1, keepdims=True))
-    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="none")
+    colors = colormaps["Blues"]
+    ax.imshow(shares, cmap=colors, vmin=0, vmax=1, interpolation="none")
     if len(classes) <= MOST_NUMBERS:
         for row, column in np.argwhere(counts > 0).tolist():
-            ink = "white" if shares[row, column] > 0.55 else look.INK
+            ink = look.ink_on(colors(shares[row, column]))
             ax.text(column, row, str(counts[row, column]), ha="center", va="center", fontsize=5.5, color=ink)
     if len(classes) <= MOST_NAMES:
         names = [cut(name, 14) for name in classes]

@@ -4,9 +4,9 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from ablate.report.metric_axes import within_difference
-from ablate.report.numbers import NONE, decimals, interval, number, signed
 from ablate.report.view import FactorView
 from ablate.task.metric import Metric
+from ablate.task.numbers import NONE, decimals, interval, number, signed
 
 if TYPE_CHECKING:
     from ablate.analyse import StudyAnalysis

@@ -26,6 +26,11 @@ INK, MUTED, RULE, CARD = "#1b1f24", "#5f6b7a", "#d9dee5", "#fffffe"
 """Text and axes, secondary text, grid, background of markers: the page swaps them for its own colours."""
 DARK = "#11161c"
 """Marks upon bars."""
+PAPER, PRINT = "#ffffff", "#000000"
+"""Text on dark and on light cells: the page, light or dark, leaves both as they are."""
+LUMINANCE, AS_FAR_FROM_BOTH = (0.2126, 0.7152, 0.0722), 0.179
+"""Relative luminance by linear red, green and blue, and that of a cell on which black and white are read as well
+(Web Content Accessibility Guidelines 2.1)."""
 BLUE, VERMILION, GREEN, ORANGE, SKY, PURPLE = "#0072b2", "#d55e00", "#009e73", "#e69f00", "#56b4e9", "#cc79a7"
 CYCLE = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY)
 
@@ -126,6 +131,13 @@ def lighter(color: str, share: float = 0.5) -> str:
     return "#" + "".join(f"{round(int(color[i : i + 2], 16) * (1 - share) + 255 * share):02x}" for i in (1, 3, 5))
 
 
+def ink_on(color: Sequence[float]) -> str:
+    """The ink, black or white, that is read best on a cell of this colour (red, green, blue, each of 0 to 1)."""
+    linear = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in color[:3])
+    bright = sum(share * part for share, part in zip(LUMINANCE, linear, strict=True))
+    return PRINT if bright > AS_FAR_FROM_BOTH else PAPER
+
+
 def across(entries: Sequence[Any], columns: int) -> list[Any]:
     """Reorder a legend's entries, which matplotlib fills column by column, so that they read row by row."""
     rows = -(-len(entries) // columns)
@@ -181,7 +193,8 @@ def inline_svg(vector: bytes, name: str, alt: str) -> str:
         alt: What the figure shows, for those who do not see it.
 
     Returns:
-        Markup; ``alt`` is escaped.
+        Markup; ``alt`` is escaped. Where colours stand for values, or a picture is shown, its class is ``as-it-is``: a
+        dark page lifts the colours of all others.
     """
     from markupsafe import escape
 
@@ -190,6 +203,7 @@ def inline_svg(vector: bytes, name: str, alt: str) -> str:
     text = vector.decode()
     size = re.search(r'viewBox="([^"]*)"', text)
     text = text[text.index("<svg") :]
+    has_values = '<g id="QuadMesh' in text or "<image " in text
     text = re.sub(r"\s*<(metadata|defs)>\s*<(rdf|style).*?</\1>", "", text, flags=re.DOTALL)
     text = re.sub(r"\s*<!--.*?-->", "", text, flags=re.DOTALL)
     text = re.sub(r'<g id="patch_1">.*?</g>', "", text, count=1, flags=re.DOTALL)
@@ -198,6 +212,7 @@ def inline_svg(vector: bytes, name: str, alt: str) -> str:
     for color, replacement in _page_colors().items():
         text = text.replace(color, replacement)
     head = f'<svg xmlns:xlink="http://www.w3.org/1999/xlink" role="img" aria-label="{escape(printable(alt))}"'
+    head += ' class="as-it-is"' if has_values else ""
     return re.sub(r"<svg [^>]*>", lambda _: f'{head} viewBox="{size.group(1) if size else ""}">', text, count=1)
 
 

@@ -13,9 +13,9 @@ import pandas as pd
 
 from ablate.report.figure_style import CARD, DARK, INK, MUTED, VERMILION, Stroke, colors, lighter, strokes
 from ablate.report.metric_axes import axis_label, within
-from ablate.report.numbers import MINUS
 from ablate.report.view import FactorView
 from ablate.task.metric import Metric
+from ablate.task.numbers import MINUS
 from ablate.task.printable import printable
 
 if TYPE_CHECKING:

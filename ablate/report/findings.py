@@ -3,8 +3,8 @@
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from ablate.report.numbers import number, probability, separator
 from ablate.report.view import FactorView, StudyView
+from ablate.task.numbers import number, p_value, separator
 
 if TYPE_CHECKING:
     from ablate.analyse import Best, StudyAnalysis
@@ -23,9 +23,9 @@ def tally(analysis: "StudyAnalysis") -> str:
         return text
     kept = sum(verdict.decided_with_others for verdict in analysis.verdicts)
     if kept == decided:
-        held = "that also holds" if kept == 1 else f"all {kept} also hold"
+        held = {1: "that also holds", 2: "both also hold"}.get(kept, f"all {kept} also hold")
     else:
-        held = f"{kept} of the {decided} decided also hold"
+        held = f"{kept or 'none'} of the {decided} decided also hold{'s' if kept < 2 else ''}"
     return f"{text} Each is tested at 5 % by itself; {held} at 5 % for all {total} together (Holm)."
 
 
@@ -59,7 +59,7 @@ def factor_findings(view: StudyView, factor: FactorView, analysis: "StudyAnalysi
             p = min(trend.p_rising, trend.p_falling)
             result.append(
                 f"Along its levels {metric} {verb} on the whole (Kendall's τ {number(trend.tau, 2)}, "
-                f"Page's test p {probability(p)})."
+                f"Page's test, {p_value(p)})."
             )
     return result
 
@@ -81,11 +81,11 @@ def _best(best: "Best", metric: str) -> str:
     others = [label for label in best.indistinguishable if label != best.best]
     chances = {level.label: level.probability for level in best.levels}
     chance = chances[best.best]
-    sure = "" if chance is None else f", with a probability of {_percent(chance)}"
+    sure = "" if chance is None else f"; it is the best with a probability of {_percent(chance)}"
     ranked = f" of {len(best.levels)} levels with {best.n} seeds in common" if best.left_out else ""
-    text = f"Best mean {metric}{ranked}: {best.best}{sure}."
+    text = f"{best.best} has the best mean {metric}{ranked}{sure}."
     if others:
-        text += f" Not to be told from it: {separator(others).join(others)}."
+        text += f" Not told apart from it: {separator(others).join(others)}."
     elif len(best.levels) > 1:
         ranked = " ranked" if best.left_out else ""
         text += f" All other levels{ranked} are worse, each by itself; the table corrects for all of them together."

@@ -10,9 +10,9 @@ from ablate.report.axis_limits import limits
 from ablate.report.figure_style import BLUE, CARD, INK, MUTED, VERMILION
 from ablate.report.figures import cut
 from ablate.report.metric_axes import within_difference
-from ablate.report.numbers import signed
 from ablate.report.view import StudyView
 from ablate.task.metric import Metric
+from ablate.task.numbers import signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 VERDICT_COLORS = {"better": BLUE, "worse": VERMILION}
 ROW = 0.155
 """Height of a row, in inches."""
+ROOM = 0.3
+"""Share of the axis that an arrow at its edge takes with its number."""
 
 
 def forest(levels: pd.DataFrame, view: StudyView, metric: Metric | None = None, ax: "Axes | None" = None) -> "Axes":
@@ -43,7 +45,7 @@ def forest(levels: pd.DataFrame, view: StudyView, metric: Metric | None = None, 
     ends = (end for name in ("difference_low", "difference_high") for end in within_difference(metric, shown[name]))
     low, high = limits([0.0, *shown["difference"], *ends])
     margin = 0.06 * (high - low) or 0.01
-    ax.set_xlim(low - margin, high + margin)
+    ax.set_xlim(*_with_room(low - margin, high + margin, shown["difference"]))
     y, ticks, names = 0.0, [], []
     for factor in view.factors:
         rows = _rows(levels, factor.path, metric)
@@ -67,6 +69,15 @@ def forest(levels: pd.DataFrame, view: StudyView, metric: Metric | None = None, 
     left, right = ("worse", "better") if metric.goal == "max" else ("better", "worse")
     ax.set_xlabel(f"difference in {cut(metric.title, 48)}\n← {left}        {right} →")
     return ax
+
+
+def _with_room(low: float, high: float, differences: "pd.Series[float]") -> tuple[float, float]:
+    """Limits that leave room before the line at 0 for numbers that are written at an edge."""
+    if (differences < low).any():
+        low = min(low, -ROOM / (1 - ROOM) * high)
+    if (differences > high).any():
+        high = max(high, -ROOM / (1 - ROOM) * low)
+    return low, high
 
 
 def forest_height(levels: pd.DataFrame, view: StudyView, metric: Metric | None = None) -> float:

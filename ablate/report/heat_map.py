@@ -7,19 +7,18 @@ import numpy as np
 import pandas as pd
 
 from ablate.report.axis_limits import limits
+from ablate.report.figure_style import PRINT, ink_on
 from ablate.report.figures import cut
-from ablate.report.numbers import number
 from ablate.report.view import FactorView
 from ablate.task.claim import JOINED
 from ablate.task.metric import Metric
+from ablate.task.numbers import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_WRITTEN = 8
 """Columns up to which cells carry their number; wider grids have a scale of colours instead."""
-PAPER, PRINT = "#ffffff", "#000000"
-"""Text on dark and on light cells: the page, light or dark, leaves both as they are."""
 
 
 def is_heat_map(factor: FactorView) -> bool:
@@ -109,6 +108,5 @@ def _parts(factor: FactorView, label: str) -> list[str]:
 
 
 def _write(ax: "Axes", x: int, y: int, mean: float, digits: int, color: Any) -> None:
-    light = color is None or 0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2] > 0.55
     style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 6.5, "zorder": 4}
-    ax.text(x + 0.5, y + 0.5, number(mean, digits), color=PRINT if light else PAPER, **style)
+    ax.text(x + 0.5, y + 0.5, number(mean, digits), color=PRINT if color is None else ink_on(color), **style)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ablate.report.answer import study_answer
-from ablate.report.numbers import NONE, count_runs, interval, number, signed
 from ablate.report.view import StudyView
+from ablate.task.numbers import NONE, count_runs, interval, number, signed
 
 if TYPE_CHECKING:
     from ablate.analyse import StudyAnalysis

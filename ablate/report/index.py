@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ablate.analyse import StudyAnalysis
 
 SUMMARY, SEARCH = "summary.json", "search.html"
+ROOM = 260
+"""Characters of an answer that the index shows."""
 MOST_SENTENCES = 2
 """Sentences of a study's answer that the index repeats."""
 HEADS = (
@@ -99,7 +101,7 @@ def _entry(summary: dict[str, Any], folder: str) -> dict[str, Any]:
     """A row of the table."""
     from urllib.parse import quote
 
-    from ablate.report.numbers import NONE, count_runs, duration, losses
+    from ablate.task.numbers import NONE, count_runs, duration, losses
 
     runs, published = summary["runs"], summary["published"]
     checked = published["inside"] + published["outside"]
@@ -107,7 +109,7 @@ def _entry(summary: dict[str, Any], folder: str) -> dict[str, Any]:
         "name": folder,
         "href": f"{quote(folder)}/report.html",
         "question": summary["question"],
-        "answer": summary.get("answer", [])[:MOST_SENTENCES],
+        "answer": [_in_short(text) for text in summary.get("answer", [])[:MOST_SENTENCES]],
         "further": max(0, len(summary.get("answer", [])) - MOST_SENTENCES),
         "count": count_runs(runs).partition(" (")[0],
         "losses": losses(runs),
@@ -118,3 +120,11 @@ def _entry(summary: dict[str, Any], folder: str) -> dict[str, Any]:
         "cost": duration(summary["seconds"]),
         "seconds": summary["seconds"],
     }
+
+
+def _in_short(text: str) -> str:
+    """The first sentences of an answer, as many as a row has room for: the study's page has all of it."""
+    sentences = text.split(". ")
+    lengths = [len(". ".join(sentences[:count])) for count in range(1, len(sentences) + 1)]
+    kept = max(1, sum(length <= ROOM for length in lengths))
+    return text if kept == len(sentences) else f"{'. '.join(sentences[:kept])}. …"

@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from ablate.report import numbers
 from ablate.report.file_names import unique_names
 from ablate.report.tables import OUTSIDE, by_level, outside, published_cell
 from ablate.report.view import FactorView, StudyView
+from ablate.task import numbers
 from ablate.task.metric import Metric
 from ablate.task.printable import one_line
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from ablate.report.numbers import duration
 from ablate.report.view import StudyView
+from ablate.task.numbers import duration
 
 FIRST = ("project.commit", "commit", "dirty", "cpu", "gpu", "device", "threads", "host")
 """Entries of the provenance that come first, in this order."""
@@ -89,11 +89,16 @@ def provenance(records: pd.DataFrame) -> list[tuple[str, list[str]]]:
     order = sorted(columns, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))
     entries = [(NAMES.get(name, name), _values(columns[name])) for name in order if name not in ("prefix_of",)]
     entries += [
-        (label, [str(getattr(times[name], how)())])
+        (label, [_minute(str(getattr(times[name], how)()))])
         for label, name, how in (("first start", "started", "min"), ("last end", "ended", "max"))
         if name in times and len(times[name])
     ]
     return [(name, values) for name, values in entries if values]
+
+
+def _minute(text: str) -> str:
+    """A time in UTC as people write it; another text as it is."""
+    return f"{text[:10]} {text[11:16]} UTC" if text.endswith("+00:00") and text[10:11] == "T" else text
 
 
 def _values(column: "pd.Series[Any]") -> list[str]:

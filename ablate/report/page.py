@@ -17,6 +17,7 @@ from ablate.report.tables import explanation
 from ablate.report.view import FactorView, StudyView
 from ablate.report.warnings import warnings
 from ablate.report.what_matters import what_matters
+from ablate.task.claim import JOINED
 from ablate.task.printable import printable
 
 if TYPE_CHECKING:
@@ -195,10 +196,11 @@ def _facts(view: StudyView, runs: pd.DataFrame) -> list[dict[str, Any]]:
     unique = runs.drop_duplicates("digest")
     counts = unique["status"].value_counts()
     settings = runs.drop_duplicates(["factor", "order"])
+    factors = sum(len(factor.path.split(JOINED)) for factor in view.factors)
     facts = [
         {"text": view.design, "lost": False},
-        {"text": _count(len(view.factors), "factor"), "lost": False},
-        {"text": _count(len(settings), "level"), "lost": False},
+        {"text": _count(factors, "factor"), "lost": False},
+        {"text": _count(len(settings), "level" if factors == len(view.factors) else "combination"), "lost": False},
         {"text": _count(runs["seed"].nunique(), "seed"), "lost": False},
         {"text": f"{_count(int(counts.get('complete', 0)), 'run')} complete", "lost": False},
     ]

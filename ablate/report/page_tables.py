@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from ablate.report import numbers
 from ablate.report.axis_limits import limits
 from ablate.report.tables import better_cell, outside, p_cell
 from ablate.report.view import FactorView, StudyView
+from ablate.task import numbers
 from ablate.task.metric import Metric
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 from ablate.report import figure_style as look
 from ablate.report.files import write_bytes, write_csv, write_text
-from ablate.report.numbers import MINUS, NONE
 from ablate.report.page import render, template_text
 from ablate.report.search_figures import search_drawings
 from ablate.report.write import picture_of
+from ablate.task.numbers import MINUS, NONE
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ablate.report.metric_axes import within, within_difference
-from ablate.report.numbers import decimals, interval, number
 from ablate.report.view import FactorView, StudyView
+from ablate.task.numbers import decimals, interval, number
 
 if TYPE_CHECKING:
     from ablate.analyse import Published, StudyAnalysis

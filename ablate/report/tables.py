@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ablate.report import numbers
 from ablate.report.answer import study_answer
 from ablate.report.evidence import other_samples
 from ablate.report.findings import published_line
 from ablate.report.view import FactorView, StudyView
 from ablate.report.warnings import warnings
+from ablate.task import numbers
 from ablate.task.printable import one_line
 
 if TYPE_CHECKING:

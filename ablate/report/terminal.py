@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ablate.report import numbers
 from ablate.report.answer import study_answer
 from ablate.report.console import add_column, add_row, output, plain, table
 from ablate.report.findings import published_line
@@ -13,6 +12,7 @@ from ablate.report.summary import analyse_study, summarise
 from ablate.report.tables import BETTER, Sheet, by_level, counted, explanation, heads, p_cell, published_cell, sheets
 from ablate.report.view import FactorView, StudyView
 from ablate.report.warnings import warnings
+from ablate.task import numbers
 from ablate.task.metric import Metric
 
 if TYPE_CHECKING:
@@ -110,9 +110,10 @@ def _stacked_factor(factor: FactorView, metrics: Sequence[Metric], rows: pd.Data
             if row["uneven"]:
                 lines.append(row["uneven"])
             if pd.notna(row.get("difference")):
-                lines.append(f"Δ {numbers.signed(row['difference'], digits)}")
-                lines.append(f"p {p_cell(row)}")
-                lines.append(f"{BETTER} {numbers.number(row['p_better'], 2)}")
+                lines.append(" ".join(["Δ", numbers.signed(row["difference"], digits), str(row["standing"] or "")]))
+                if row["standing"] != "exact":
+                    lines.append(f"p {p_cell(row)}")
+                    lines.append(f"{BETTER} {numbers.number(row['p_better'], 2)}")
             if pd.notna(row["published"]):
                 lines.append(f"published {published_cell(row)}")
             cells.append("\n".join(lines))

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ablate.report.numbers import separator
 from ablate.report.view import StudyView
+from ablate.task.numbers import separator
 
 if TYPE_CHECKING:
     from ablate.analyse import StudyAnalysis

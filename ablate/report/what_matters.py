@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ablate.report.numbers import NONE, decimals, interval, signed
 from ablate.report.view import FactorView, StudyView
+from ablate.task.numbers import NONE, decimals, interval, signed
 
 if TYPE_CHECKING:
     import pandas as pd

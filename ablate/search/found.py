@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from ablate.plan.baseline import Baseline, Change
 from ablate.plan.compose import sources
 from ablate.plan.design import label_of
-from ablate.report.numbers import decimals, number
-from ablate.report.numbers import interval as bracketed
 from ablate.search.proof import Confirmed, best_settings, changes_of
 from ablate.search.request import SearchRequest
 from ablate.search.space import Params
 from ablate.search.trials import values_of
 from ablate.task.errors import ConfigError
 from ablate.task.identity import flatten
+from ablate.task.numbers import decimals, number
+from ablate.task.numbers import interval as bracketed
 from ablate.task.run import Run
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def answer(
     for entry in proven:
         if entry.label == setting.label and entry.confirmed is not None:
             said += f" On {entry.n} fresh seeds it is {number(entry.confirmed, digits)}"
-            said += f" {bracketed(*entry.interval, digits)}." if entry.interval is not None else "."
+            said += f" (95 % interval {bracketed(*entry.interval, digits)})." if entry.interval is not None else "."
     winners = [start.name for start in starts if start.won]
     if winners:
         return (said, f"It is a setting that the search was given: {' and '.join(winners)}. No proposed one beats it.")

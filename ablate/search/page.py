@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ablate.plan.design import label_of
-from ablate.report.numbers import NONE, decimals, number, signed
-from ablate.report.numbers import interval as bracketed
 from ablate.report.search_figures import factor_label
 from ablate.report.search_page import Finding, Grid, SearchView
 from ablate.search.budget import WORK
@@ -17,6 +15,8 @@ from ablate.search.searcher import amount
 from ablate.search.trial import PROBLEM, STATUS, VALUES
 from ablate.search.trials import best_trials, values_of
 from ablate.search.understand import Understanding, understand
+from ablate.task.numbers import NONE, decimals, number, signed
+from ablate.task.numbers import interval as bracketed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MOST_FOUND, MOST_INTERACTIONS = 10, 10
 """Rows of the tables of settings and interactions."""
+LEAST_SHARE = 0.0005
+"""Of an interaction that is listed: less is printed as 0.0 %."""
 
 
 def search_view(
@@ -179,7 +181,7 @@ def _importance(learnt: Understanding) -> Grid:
 def _interactions(learnt: Understanding) -> Grid | None:
     if not learnt.interactions:
         return None
-    shown = learnt.interactions[:MOST_INTERACTIONS]
+    shown = [i for i in learnt.interactions[:MOST_INTERACTIONS] if i.share >= LEAST_SHARE]
     rows = tuple((f"{factor_label(i.first)} x {factor_label(i.second)}", _share(i.share)) for i in shown)
     note = (
         "What two factors explain together beyond what each explains alone: share of the variance of a random forest "
@@ -200,7 +202,8 @@ def _spending(order: SearchRequest, study: "Study", counts: Mapping[str, int]) -
 
 
 def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else label_of(value)
+    """A value as labels print it, a number with four digits."""
+    return label_of(float(f"{value:.4g}") if isinstance(value, float) else value)
 
 
 def _share(value: float | None) -> str:

@@ -16,6 +16,7 @@ from ablate.plan.study import Study
 from ablate.search.request import SearchRequest, under
 from ablate.search.trials import best_trials
 from ablate.task.metric import Metric
+from ablate.task.numbers import decimals, interval, signed
 from ablate.task.searching import ProofProtocol
 
 if TYPE_CHECKING:
@@ -145,19 +146,21 @@ class Additivity:
         Args:
             title: What the metric is called.
         """
-        parts = ", ".join(f"{name} {gain:+.4f}" for name, gain in self.alone.items())
         total = math.fsum(self.alone.values())
+        digits = decimals([self.together, total])
+        parts = ", ".join(f"{signed(gain, digits)} ({name})" for name, gain in self.alone.items())
         if self.interval is None:
             verdict = "one seed cannot say whether they add up"
         elif self.interval[0] <= 0.0 <= self.interval[1]:
             verdict = "no departure from adding up can be told from noise"
         else:
             verdict = "they do not add up: together they are " + ("more" if self.interaction > 0 else "less")
-        interval = f" [{self.interval[0]:+.4f}, {self.interval[1]:+.4f}]" if self.interval is not None else ""
+        ends = "" if self.interval is None else f"95 % interval {interval(*self.interval, digits)}, "
+        seeds = "1 seed" if self.n == 1 else f"{self.n} seeds"
         return (
-            f"The changes of {self.setting}, each alone, gain {parts} in {title}, in sum {total:+.4f}; together "
-            f"they gain {self.together:+.4f}, a difference of {self.interaction:+.4f}{interval} over {self.n} seeds: "
-            f"{verdict}."
+            f"Each by itself, the changes of {self.setting} move the {title} by {parts}, in sum by "
+            f"{signed(total, digits)}; together they move it by {signed(self.together, digits)}, which is "
+            f"{signed(self.interaction, digits)} from the sum ({ends}{seeds}): {verdict}."
         )
 
 

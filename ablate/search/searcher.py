@@ -34,6 +34,7 @@ from ablate.search.trial import (
     tell,
 )
 from ablate.store import Owner, Store
+from ablate.task import numbers
 from ablate.task.errors import ConfigError
 from ablate.task.metric import Metric
 from ablate.task.record import StopRule
@@ -326,7 +327,8 @@ class Searcher:
                 means = {number: sum(values) / len(values) for number, values in ranked.items()}
                 pick = max if self.search.higher_is_better else min
                 number = pick(means, key=lambda n: means[n])
-                best = f"; best: trial {number} with {self.search.metric} {means[number]:.4f}"
+                digits = numbers.decimals(means.values())
+                best = f"; best: trial {number} with {self.search.metric} {numbers.number(means[number], digits)}"
         purse = self.purse
         spent = f"spent {amount(purse.spent())} of {amount(purse.total)} {purse.unit}"
         self.say(f"{len(batch)} settings: {ended}{best}; {spent}")

@@ -78,6 +78,11 @@ class Metric:
         kind = self.axis or self.title
         return f"{kind} ({self.unit})" if self.unit and self.unit != kind else kind
 
+    @property
+    def unit_after(self) -> str:
+        """What stands behind its numbers in a sentence: a blank and the unit; of a fraction nothing."""
+        return "" if self.unit in ("", "fraction") else f" {self.unit}"
+
     def is_better(self, a: float, b: float) -> bool:
         """Say whether ``a`` is strictly better than ``b``."""
         return a > b if self.goal == "max" else a < b

@@ -5,8 +5,10 @@ from statsmodels.stats.multitest import multipletests
 
 from ablate import analyse
 from ablate.analyse import AnalysisError
+from ablate.analyse.claim_texts import certainty
 from ablate.images.metrics import METRICS as M
 from ablate.task.claim import parse_claim
+from ablate.task.metric import Metric
 
 ACC = M["test_acc"]
 SHAPE = {1: 0.60, 2: 0.70, 3: 0.80, 4: 0.70, 5: 0.60}
@@ -200,3 +202,20 @@ def test_equal_values_need_a_margin_not_seeds(make_runs):
 def test_a_claim_about_something_else_is_an_error(make_runs, stated, message):
     with pytest.raises(AnalysisError, match=message):
         judge(make_runs(noisy(SHAPE)), stated)
+
+
+def test_numbers_have_the_digits_of_their_metric_and_its_unit(make_runs):
+    rare, many = {1: [2e-6, 3e-6] * 3, 2: [4e-6, 5e-6] * 3}, {1: [20_000.0, 20_010.0] * 3, 2: [19_000.0, 19_010.0] * 3}
+    small = judge(make_runs(rare), claim("better", [2, 1])).evidence
+    assert small.startswith("In test accuracy 2 leads 1 by 0.000002000")
+    large = judge(make_runs(many), claim("equivalent", [1, 2], margin=2000)).evidence
+    assert large.startswith("In test accuracy 1 minus 2 is +1000.0 over 6 seeds, 90 % interval [1000.0, 1000.0], which")
+    loss = Metric("test_acc", "max", unit="nats")
+    assert " nats over 6 paired seeds" in analyse.judge(make_runs(rare), claim("better", [2, 1]), [loss]).evidence
+    swapped = judge(make_runs(many), claim("equivalent", [2, 1], margin=2000)).evidence
+    assert "2 minus 1 is \u22121000.0 over 6 seeds, 90 % interval [\u22121000.0, \u22121000.0]" in swapped
+
+
+@pytest.mark.parametrize(("p", "share"), [(1 / 1024, "0.1 %"), (1 / 256, "0.4 %"), (1 / 64, "1.6 %"), (0.01, "1 %")])
+def test_a_share_of_studies_is_a_bound_that_people_can_say(p, share):
+    assert f"in at most {share} of studies (p = " in certainty(p, 1.0, "supported", 0.025)

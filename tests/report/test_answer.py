@@ -170,7 +170,8 @@ def test_another_metric_that_decides_otherwise_is_told_and_one_that_agrees_is_no
     means = {0.1: 0.8, 0.3: 0.8, 0.9: 0.7}
     text, _ = sentence(means, baseline=0.1, sd=0.01, other={0.1: 0.5, 0.3: 0.4, 0.9: 0.9})
     *_, other = text.split(". By ")
-    assert other.startswith("test loss the verdict differs: 0.3 is better than the baseline (0.1) by 0.10")
+    assert other.startswith("test loss the verdict differs: 0.3 is better than the baseline by 0.10")
+    assert " nats (95 % interval [" in other
     assert "0.9" not in other, "worse by both"
     text, _ = sentence(means, baseline=0.1, sd=0.01, other={0.1: 0.5, 0.3: 0.5, 0.9: 0.9})
     assert "verdict" not in text
@@ -183,6 +184,23 @@ def test_without_a_baseline_the_means_are_told():
         f"Kind: a is the best in test accuracy, with a mean of 0.8000 "
         f"(95 % interval [{low:.4f}, {high:.4f}], 10 seeds)."
     )
+
+
+def test_many_combinations_are_counted_and_few_levels_are_named():
+    means = {(lr, batch): 0.7 + lr / 10 - batch / 1000 for lr in (0.1, 0.5, 0.9) for batch in (32, 64, 128)}
+    text, _ = sentence(means, baseline=(0.5, 64), path="optimizer.lr x train.batch_size", label="rate and batch")
+    assert text.startswith(
+        "Rate and batch: lr 0.5, batch 32; lr 0.9, batch 32 and lr 0.9, batch 64 beat the baseline (lr 0.5, batch 64) "
+    ), text
+    assert " Worse: 5 of the 9 levels, by 0.0" in text
+    assert "other levels" not in text
+    alike, _ = sentence(dict.fromkeys(means, 0.8), path="optimizer.lr x train.batch_size", sd=0.05, label="both")
+    assert alike.startswith("Both: which of the 9 levels is the best in test accuracy is open.")
+
+
+def test_a_level_called_baseline_is_not_named_twice():
+    text, _ = sentence({"baseline": 0.7, "best 1": 0.9}, baseline="baseline", label="setting")
+    assert text.startswith("Setting: best 1 beats the baseline in test accuracy, by 0.2"), text
 
 
 def test_a_combination_at_an_edge_names_the_part_that_is():

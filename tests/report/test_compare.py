@@ -10,6 +10,7 @@ from scipy import stats
 from ablate.analyse import max_t
 from ablate.images.metrics import METRICS
 from ablate.report import compare_runs, comparison_json, comparison_markdown, print_comparison
+from ablate.task.metric import Metric
 
 ALL = list(METRICS.values())
 
@@ -119,3 +120,31 @@ def test_two_sides_of_one_kind_are_called_changed_in_at_most_five_percent(make_s
         sides = [runs.assign(test_acc=generator.normal(0.8, 0.01, len(runs))) for _ in "ab"]
         changed += compare_runs(*sides, [METRICS["test_acc"]]).outcome == "changed"
     assert changed <= stats.binom.ppf(0.9999, 100, 0.05)
+
+
+def test_what_is_exact_is_compared_and_not_tested(make_study):
+    """A number of parameters follows from the setting: no interval, no p, no other difference pays for it."""
+    exact = Metric("parameters", "min", exact=True, low=0.0)
+    runs = make_study(["model.kernel_size"], seeds=8).runs.assign(parameters=61_706.0)
+    noise = np.random.default_rng(0).normal(0, 0.01, len(runs))
+    changed = runs.assign(test_acc=runs["test_acc"] + noise)
+    changed.loc[changed["label"] == "3", "parameters"] = 61_000.0
+    alone = compare_runs(runs, changed, [METRICS["test_acc"]])
+    found = compare_runs(runs, changed, [METRICS["test_acc"], exact])
+    rows = found.settings[found.settings["metric"] == "parameters"].set_index("level")
+    assert rows["standing"].to_dict() == {3: "exact", 4: "identical", 5: "identical"}
+    assert rows.loc[3, "difference"] == -706
+    assert rows[["p", "difference_low", "difference_high"]].isna().all(axis=None)
+    pooled = found.pooled.set_index("metric").loc["parameters"]
+    assert (pooled["standing"], pooled["difference"]) == ("exact", pytest.approx(-706 / 3))
+    assert np.isnan([pooled["p"], pooled["difference_low"]]).all()
+    same = found.settings[found.settings["metric"] == "test_acc"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(same, alone.settings)
+    assert found.outcome == "changed"
+    text = comparison_markdown(found, [METRICS["test_acc"], exact])
+    assert "| 61706 (8) | 61000 (8) | \u2212706 | \u2013 | \u2013 | 0 of 8 | exact |" in text
+    assert "parameters is exact and another in 1 of 3 settings." in text
+    level = comparison_json(found)["settings"][0]
+    assert (level["factor"], level["level"]) == ("model.kernel_size", 3)
+    random = changed.assign(parameters=runs["parameters"] + 1000 * noise)
+    assert set(compare_runs(runs, random, [exact]).settings["exact"]) == {False}, "declared, but it is not"

@@ -1,11 +1,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import colormaps
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from ablate.analyse.spans import spans
 from ablate.images.metrics import METRICS
-from ablate.report import FactorView, LevelView
+from ablate.report import FactorView, LevelView, figure_style
 from ablate.report.heat_map import heat_map, is_heat_map
 
 ACC = METRICS["test_acc"]
@@ -54,3 +56,20 @@ def test_the_span_of_a_factor_is_that_of_its_means_over_the_other():
     assert (batch.best, batch.worst) == (64, 32)
     assert batch.difference == pytest.approx(values[:, 1].mean() - values[:, 0].mean())
     assert spans(pd.DataFrame(rows[8:]), ACC, PATH) == (), "a combination is missing"
+
+
+def test_numbers_are_read_on_every_cell_and_a_dark_page_leaves_the_colours_alone():
+    """Contrast by the formula of the Web Content Accessibility Guidelines, at least 4.5 as they ask for."""
+
+    def luminance(color):
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in color]
+        return float(np.dot((0.2126, 0.7152, 0.0722), linear))
+
+    for color in colormaps["viridis"](np.linspace(0, 1, 100))[:, :3]:
+        ink = luminance(to_rgb(figure_style.ink_on(color)))
+        low, high = sorted((ink, luminance(color)))
+        assert (high + 0.05) / (low + 0.05) >= 4.5
+    figure = Figure()
+    figure.subplots().pcolormesh(np.eye(3))
+    assert 'class="as-it-is"' in figure_style.inline_svg(figure_style.svg(figure, "map"), "map", "A map.")
+    assert "as-it-is" not in figure_style.inline_svg(figure_style.svg(Figure(), "plain"), "plain", "Nothing.")

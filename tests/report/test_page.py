@@ -88,6 +88,11 @@ def test_figures_have_names_and_headings_can_be_focused(outline):
     assert len([tag for tag, _ in outline.elements if tag == "button"]) == len(heads) + 2
 
 
+def test_a_telephone_shows_difference_and_standing_before_it_is_scrolled(page):
+    table = page.partition('<table class="sortable">')[2].partition("</thead>")[0]
+    assert re.findall(r"<button[^>]*>([^<]*)", table)[1:4] == ["difference", "standing", "95 % interval"]
+
+
 def test_verdicts_come_before_tables_and_the_forest_before_them(page):
     places = [page.index(f'id="{name}"') for name in ("forest", "verdicts", "factor-1", "curves", "lost", "cost")]
     assert places == sorted(places)

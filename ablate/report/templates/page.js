@@ -125,9 +125,11 @@
     low -= pad; high += pad;
     const x = (e) => (last === first ? (left + right) / 2 : left + ((e - first) / (last - first)) * (right - left));
     const y = (v) => bottom - ((v - low) / (high - low)) * (bottom - top);
-    for (const v of ticks(low, high, 6)) {
+    const marks = ticks(low, high, 6);
+    const digits = Math.min(8, Math.max(...marks.map((v) => (String(v).split(".")[1] ?? "").length)));
+    for (const v of marks) {
       make("line", { class: "grid", x1: left, x2: right, y1: y(v), y2: y(v) }, svg);
-      make("text", { x: left - 8, y: y(v) + 4, "text-anchor": "end" }, svg, v);
+      make("text", { x: left - 8, y: y(v) + 4, "text-anchor": "end" }, svg, String(v).includes("e") ? v : v.toFixed(digits));
     }
     for (const e of ticks(first, Math.max(last, first + 1), Math.min(10, width / 60)).filter((e) => Number.isInteger(e) && e <= last)) {
       make("text", { x: x(e), y: bottom + 17, "text-anchor": "middle" }, svg, e);

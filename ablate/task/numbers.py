@@ -80,6 +80,12 @@ def probability(value: Any) -> str:
     return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
+def p_value(value: Any) -> str:
+    """A p value in a sentence, with its name: ``p = 0.015``."""
+    text = probability(value)
+    return f"p < {text[1:]}" if text.startswith("<") else f"p = {text}"
+
+
 def printed(value: Any) -> str:
     """A published number as it was printed: no digits added."""
     return NONE if _absent(value) else f"{float(value):.10g}".replace("-", MINUS)

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from ablate.report import numbers
+from ablate.task import numbers
 
 
 @pytest.mark.parametrize(
