@@ -1,15 +1,14 @@
 """What a report has to know of a study, made from its file and its plan."""
 
-import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ablate.commands.declared import default_identity, metrics_of, step_of
+from ablate.commands.published_tables import PublishedTable, published_table, read_table
 from ablate.plan.compose import Source
-from ablate.plan.design import MAX_SETTINGS, Levels, is_same, label_of
+from ablate.plan.design import Levels, is_same, label_of
 from ablate.plan.plan import Plan, make_plan
-from ablate.plan.sources import sweep_file
 from ablate.plan.study import Published, Study
 from ablate.task.claim import JOINED, Claim, parse_claim
 from ablate.task.errors import ConfigError
@@ -18,8 +17,6 @@ from ablate.task.metric import Metric
 from ablate.task.run import Run
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from ablate.analyse.sequential import Looks
     from ablate.report.view import FactorView, StudyView
 
@@ -35,9 +32,6 @@ UNITS: Mapping[str, Mapping[str, str]] = {
     }
 }
 """Units of factors whose levels lie on an axis, by task."""
-
-MOST_COLUMNS = 20
-"""Most problems of a faulty table that are told."""
 
 LIBRARIES: Mapping[str, tuple[str, ...]] = {"images": ("torch", "torchvision")}
 """The packages that carry out a task's runs and whose versions records keep."""
@@ -62,7 +56,7 @@ def view_of(study: Study, plan: Plan, *, command: str, estimate: float | None = 
 
     parts = [s for s in plan.studies if s.factors]
     published = {
-        (s.name, p.factor): _published(s, p, plan)
+        (s.name, p.factor): published_table(s, p, plan)
         for s in parts
         for p in s.published
         if not s.changed and _has_levels(s, p, plan)
@@ -140,16 +134,12 @@ def _table_problems(study: Study, plan: Plan | None) -> list[str]:
     for published in study.published:
         try:
             if plan is None:
-                published_table(published.table, _metrics_in_tables(study))
+                read_table(study, published.table)
             elif _has_levels(study, published, plan):
-                _published(study, published, plan)
+                published_table(study, published, plan)
         except ConfigError as error:
             problems += [f"study {study.name}: published: {problem}" for problem in error.problems]
     return problems
-
-
-def _metrics_in_tables(study: Study) -> list[str]:
-    return [metric.name for metric in metrics_of([study.task])]
 
 
 def claims_of(plan: Plan) -> "tuple[Claim, ...]":
@@ -254,7 +244,7 @@ def differences(config: Run) -> dict[str, Any]:
     }
 
 
-def _factors(study: Study, plan: Plan, published: "Mapping[tuple[str, str], _PublishedTable]") -> "list[FactorView]":
+def _factors(study: Study, plan: Plan, published: Mapping[tuple[str, str], PublishedTable]) -> "list[FactorView]":
     from ablate.report.view import FactorView, LevelView
 
     views = []
@@ -276,76 +266,3 @@ def _factors(study: Study, plan: Plan, published: "Mapping[tuple[str, str], _Pub
             )
         )
     return views
-
-
-@dataclass(frozen=True)
-class _PublishedTable:
-    stated: Published
-    means: "pd.DataFrame"
-    """``label`` (of the study's level) and metrics."""
-    left_out: str
-    """Which rows match no level; empty: none."""
-
-
-def _published(study: Study, stated: Published, plan: Plan) -> _PublishedTable:
-    """A published table with the labels of the study's levels, its rows matched to them by value.
-
-    Raises:
-        ConfigError: The table is missing or malformed, is of no factor, or two of its rows are one level.
-    """
-    levels = plan.levels(study, stated.factor)
-    if not levels.settings:
-        factors = ", ".join(study.factors) or "(none of its own)"
-        raise ConfigError(f"{stated.table}: factor = {stated.factor!r}: is no factor of this study; they are {factors}")
-    table = published_table(stated.table, _metrics_in_tables(study))
-    rows: dict[str, list[str]] = {}
-    left = []
-    for text in table["label"]:
-        setting = levels.meant(text) or levels.meant(_number(text))
-        if setting is None:
-            left.append(text)
-        else:
-            rows.setdefault(setting.label, []).append(text)
-    twice = [f"{' and '.join(texts)} are one level, {label}" for label, texts in rows.items() if len(texts) > 1]
-    if twice:
-        raise ConfigError([f"{stated.table}: {problem}" for problem in twice])
-    own = {text: label for label, (text,) in rows.items()}
-    means = table[table["label"].isin(list(own))].assign(label=lambda frame: frame["label"].map(own))
-    said = f"In {stated.table} (published), {', '.join(left)} {'is' if len(left) == 1 else 'are'} no level of "
-    return _PublishedTable(stated, means.reset_index(drop=True), f"{said}{study.label(stated.factor)}" if left else "")
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def published_table(name: str, metrics: Sequence[str]) -> "pd.DataFrame":
-    """A published table: ``label`` and metrics, NaN where nothing was printed.
-
-    Args:
-        name: CSV file below a folder of study files; its first column holds the labels of levels.
-        metrics: Names that its other columns may have.
-
-    Raises:
-        ConfigError: The file is missing or is no such table.
-    """
-    import pandas as pd
-
-    file = sweep_file(name)
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as lines:
-            _, *columns = next(csv.reader(lines), [""])
-        unknown = [column for column in columns if column not in metrics]
-        if unknown or not columns or len(set(columns)) < len(columns):
-            wrong = ", ".join((unknown or columns)[:MOST_COLUMNS]) or "(none)"
-            raise ValueError(f"columns {wrong} are no metrics, each once; allowed are {', '.join(metrics)}")
-        table = pd.read_csv(file, dtype={0: str}, compression=None)
-        if len(table) > MAX_SETTINGS:
-            raise ValueError(f"has {len(table):,} rows; at most {MAX_SETTINGS:,}")
-        table = table.rename(columns={table.columns[0]: "label"}).astype({"label": str})
-        return table.astype(dict.fromkeys(columns, float))
-    except (ValueError, csv.Error) as error:
-        raise ConfigError(f"{file}: is no published table: {error}") from None

@@ -1,7 +1,7 @@
 """The images that runs train on: found and verified without torch, loaded once as 8-bit tensors on the device.
 
 ``Images``, ``load``, ``split``, ``class_counts`` and ``prepare`` bring torch with them when they are first asked for;
-all else does not.
+all else does not. What opens pictures is imported when it is needed, too: plans know data sets by their names alone.
 """
 
 from importlib import import_module
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from ablate.images.config import ImageData
 from ablate.images.data.describe import data_config, describe, lines
-from ablate.images.data.fingerprint import content_digest
 from ablate.images.data.sources import source
 
 if TYPE_CHECKING:
+    from ablate.images.data.fingerprint import content_digest
     from ablate.images.data.images import Images, class_counts, load, prepare, split
 
 __all__ = [
@@ -83,4 +83,6 @@ def fetch(config: ImageData) -> Path:
 def __getattr__(name: str) -> Any:
     if name in ("Images", "class_counts", "load", "prepare", "split"):
         return getattr(import_module("ablate.images.data.images"), name)
+    if name == "content_digest":
+        return getattr(import_module("ablate.images.data.fingerprint"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,26 +1,27 @@
-"""What every data source offers, in numpy: so that looking for data and verifying it needs no torch."""
+"""What every data source offers, in numpy: so that verifying data needs no torch, and looking for it not even numpy."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, eq=False)
 class Arrays:
     """A data set as it is stored: 8-bit images ``[N, channels, height, width]`` and labels ``[N]`` (int64)."""
 
-    train_images: NDArray[np.uint8]
-    train_labels: NDArray[np.int64]
-    test_images: NDArray[np.uint8]
-    test_labels: NDArray[np.int64]
+    train_images: "NDArray[np.uint8]"
+    train_labels: "NDArray[np.int64]"
+    test_images: "NDArray[np.uint8]"
+    test_labels: "NDArray[np.int64]"
     classes: tuple[str, ...]
     """Name of each label."""
-    val_images: NDArray[np.uint8] | None = None
+    val_images: "NDArray[np.uint8] | None" = None
     """A validation part that the data set itself keeps apart; None: it has none."""
-    val_labels: NDArray[np.int64] | None = None
+    val_labels: "NDArray[np.int64] | None" = None
 
 
 class Source(Protocol):

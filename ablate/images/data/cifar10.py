@@ -6,14 +6,15 @@ import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from ablate.images.data.arrays import Arrays
 from ablate.images.data.published_source import PublishedSet, PublishedSource
 from ablate.task.errors import ConfigError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 LARGEST_BATCH = 64 * 1024 * 1024
 """Bytes; the published files have 31 million."""
@@ -68,6 +69,8 @@ class Cifar10Source(PublishedSource):
 
     def arrays(self, paths: Sequence[Path], remedy: str) -> Arrays:
         """See :meth:`ablate.images.data.published_source.PublishedSource.arrays`."""
+        import numpy as np
+
         batches = [file for file in self.published.files if isinstance(file, Batch)]
         read = [_read(path, batch, remedy) for path, batch in zip(paths, batches, strict=True)]
         (*train, (test_images, test_labels)) = read
@@ -87,8 +90,10 @@ class _Unpickler(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-def _read(path: Path, batch: Batch, remedy: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _read(path: Path, batch: Batch, remedy: str) -> "tuple[NDArray[np.uint8], NDArray[np.int64]]":
     """Images ``[N, 3, 32, 32]`` and labels ``[N]`` of one file; nothing of it is used before its hash is right."""
+    import numpy as np
+
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST_BATCH + 1)

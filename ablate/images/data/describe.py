@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from ablate.images.config import Cifar10, FashionMNIST, ImageData, ImageFolder, Mnist
 from ablate.images.data.picture_names import shown
 from ablate.images.data.sources import source
-from ablate.images.data.survey import Finding
 from ablate.task.errors import ConfigError
 from ablate.task.fields import problems_of
 
@@ -123,6 +122,8 @@ def _folder_lines(description: Mapping[str, Any]) -> list[str]:
             named = [f"{n:,} {name}" for name, n in list(description[key].items())[:MOST_KINDS]]
             more = len(description[key]) - len(named)
             text.append(f"  {title}: {', '.join(named)}{f' and {more:,} more' if more else ''}")
+    from ablate.images.data.survey import Finding
+
     for title, key in (("left out", "left_out"), ("converted", "converted"), ("notes", "remarks")):
         if description[key]:
             text.append(f"  {title}:")

@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ablate.images.config import ImageData, ImageFolder
 from ablate.images.config.data import Found, PublishedData
-from ablate.images.data.declared import DeclaredSource
-from ablate.images.data.fingerprint import content_digest
-from ablate.images.data.image_folder import FolderSource
-from ablate.images.data.layout import Layout
 from ablate.images.data.sources import published_set
 from ablate.images.parts import DeclaredData
 from ablate.task.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ablate.images.data.layout import Layout
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,14 @@ def facts(config: ImageData) -> DataFacts:
             and ``test_fraction``.
     """
     if isinstance(config, ImageFolder):
+        from ablate.images.data.image_folder import FolderSource
+
         layout = FolderSource(config).checked_layout()
         counts = {part: layout.counts(part) for part in layout.parts}
         classes = layout.classes
     elif isinstance(config, DeclaredData):
+        from ablate.images.data.declared import DeclaredSource
+
         source = DeclaredSource(config)
         counts, classes = source.checked_counts(), source.classes
     elif isinstance(config, PublishedData):
@@ -78,6 +82,9 @@ def prepared(configs: Iterable[ImageData]) -> list[ImageData]:
     problems: dict[str, None] = {}
     for config in configs:
         if isinstance(config, ImageFolder):
+            from ablate.images.data.fingerprint import content_digest
+            from ablate.images.data.image_folder import FolderSource
+
             root = str(config.root)
             key = (root, config.test_fraction)
             try:
@@ -96,6 +103,8 @@ def prepared(configs: Iterable[ImageData]) -> list[ImageData]:
             found = _found(counts, len(layout.classes))
             config = config.model_copy(update={"content": content, "found": found})
         elif isinstance(config, DeclaredData):
+            from ablate.images.data.declared import DeclaredSource
+
             same = config.model_dump_json(
                 exclude={"found", "train_size", "test_size", "val_size", "protocol", "split_seed"}
             )

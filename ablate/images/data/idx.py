@@ -11,11 +11,13 @@ import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from ablate.task.errors import ConfigError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class IdxFile:
         return f"SHA-256 {self.sha256}"
 
 
-def read_idx(path: Path, file: IdxFile, remedy: str) -> NDArray[np.uint8]:
+def read_idx(path: Path, file: IdxFile, remedy: str) -> "NDArray[np.uint8]":
     """Read and verify an IDX file of unsigned bytes.
 
     Args:
@@ -49,6 +51,8 @@ def read_idx(path: Path, file: IdxFile, remedy: str) -> NDArray[np.uint8]:
     Raises:
         ConfigError: Names the file, what is wrong with it and the remedy.
     """
+    import numpy as np
+
     expected = _header_size(file) + math.prod(file.shape)
     try:
         # No more than is wanted is ever read, whatever a header or a compressed file promises. The byte beyond it shows

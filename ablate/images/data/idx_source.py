@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ablate.images.data.arrays import Arrays
 from ablate.images.data.idx import IdxFile, read_idx
 from ablate.images.data.published_source import PublishedSet, PublishedSource
@@ -35,6 +33,8 @@ class IdxSource(PublishedSource):
 
     def arrays(self, paths: Sequence[Path], remedy: str) -> Arrays:
         """See :meth:`ablate.images.data.published_source.PublishedSource.arrays`."""
+        import numpy as np
+
         files = [file for file in self.published.files if isinstance(file, IdxFile)]
         contents = [read_idx(path, file, remedy) for path, file in zip(paths, files, strict=True)]
         train_images, train_labels, test_images, test_labels = contents

@@ -89,7 +89,9 @@ def test_a_runs_cost_counts_the_images_that_it_trains_on(photos):
 
 def test_a_folder_is_looked_at_once_for_all_that_have_it_in_common(photos, monkeypatch):
     looked = Counter()
-    monkeypatch.setattr("ablate.images.data.facts.content_digest", lambda root, _: looked.update([root]) or "0" * 64)
+    monkeypatch.setattr(
+        "ablate.images.data.fingerprint.content_digest", lambda root, _: looked.update([root]) or "0" * 64
+    )
     configs = [ImageFolder(root=str(photos), stored=size) for size in (8, 16, 32)] + [FashionMNIST()]
     ready = prepared(configs)
     assert looked == {str(photos): 1}
