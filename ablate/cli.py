@@ -59,6 +59,10 @@ _as_data = click.option(
     "--json", "as_json", is_flag=True, help="Answers as data on standard output, all else on standard error."
 )
 
+_with_pdf = click.option(
+    "--pdf", "with_pdf", is_flag=True, help="Figures as PDF, too; those that are there are kept up to date anyway."
+)
+
 
 def _split(words: Sequence[str]) -> list[str]:
     """Studies and overrides as the arguments of ``ablate run``."""
@@ -160,7 +164,8 @@ def studies(overrides: tuple[str, ...], as_json: bool, everything: bool) -> None
 
 @_study_command()
 @_as_data
-def report(words: tuple[str, ...], as_json: bool) -> None:
+@_with_pdf
+def report(words: tuple[str, ...], as_json: bool, with_pdf: bool) -> None:
     """Write tables, figures and a page of studies into results/STUDY/, from records alone."""
     from ablate.commands.studies import order, report_studies
 
@@ -169,9 +174,9 @@ def report(words: tuple[str, ...], as_json: bool) -> None:
         if wanted.is_search:
             from ablate.search.command import report_arguments
 
-            report_arguments(_split(words), as_json=as_json)
+            report_arguments(_split(words), as_json=as_json, with_pdf=with_pdf)
             return
-        report_studies(wanted, as_json=as_json)
+        report_studies(wanted, as_json=as_json, with_pdf=with_pdf)
 
 
 @_study_command()
@@ -251,6 +256,7 @@ def compare(a: str, b: str, form: str | None) -> None:
 @click.option("--study", type=click.Path(path_type=Path), help="Study file with question, labels, claims, remarks.")
 @click.option("--name", help="Name of the report's folder. Default: the table's.")
 @click.option("--results", type=click.Path(path_type=Path), default=Path("results"), help="Folder of all reports.")
+@_with_pdf
 def judge(table: Path, **options: Any) -> None:
     """Judge a table of results that somebody else made: intervals, verdicts, figures and a page.
 

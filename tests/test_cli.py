@@ -78,7 +78,7 @@ def test_a_study_from_file_to_figures(ablate):
         "figures",
     }
     assert {p.name for p in out.iterdir()} == expected
-    assert {p.suffix for p in (out / "figures").iterdir()} == {".pdf", ".png", ".svg"}
+    assert {p.suffix for p in (out / "figures").iterdir()} == {".json", ".png", ".svg"}
     assert {p.name for p in ablate.folder.iterdir()} == {"results", "sweeps"}, "no litter"
     rows = list(csv.DictReader(io.StringIO((out / "runs.csv").read_text())))
     assert sorted((row["config.optimizer.lr"], row["config.seed"]) for row in rows) == [

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from ablate.analyse.power import ALPHA
 from ablate.task.metric import Metric
@@ -65,7 +65,7 @@ def _span(name: str, by_value: pd.DataFrame, shown: dict[str, object], sign: flo
     n, interval = len(paired), None
     if n > 1:
         pairs = len(values) * (len(values) - 1) // 2
-        half = stats.t.ppf(1 - ALPHA / 2 / pairs, n - 1) * paired.std(ddof=1) / np.sqrt(n)
+        half = float(special.stdtrit(n - 1, 1 - ALPHA / 2 / pairs)) * paired.std(ddof=1) / np.sqrt(n)
         interval = (float(paired.mean() - half), float(paired.mean() + half))
     best, worst = (shown[str(by_value.index[row])] for row in (top, bottom))
     return Span(name, best, worst, float(paired.mean()), interval, n)

@@ -48,6 +48,8 @@ class JudgeLaunch:
     """Study file with a question, labels, claims and remarks."""
     guesses: tuple[str, ...] = ()
     """What guessing scores: ``METRIC=VALUE``, or ``METRIC=VALUE:SAMPLES``."""
+    with_pdf: bool = False
+    """Figures are written as PDF, too."""
 
 
 def judge_command(table: Path, **options: Any) -> None:
@@ -115,7 +117,8 @@ def judge_table(request: JudgeRequest, launch: JudgeLaunch) -> None:
     notes = (*found.notes, *study.notes, *text.notes)
     try:
         view = _view(name, found, study, request, text, notes, claims)
-        _write(view, frame_of_study(name, found, study, records, request.metrics), records, request.metrics, table, out)
+        runs = frame_of_study(name, found, study, records, request.metrics)
+        _write(view, runs, records, request.metrics, table, out, with_pdf=launch.with_pdf)
     except AnalysisError as error:
         raise ConfigError(str(error).splitlines()) from None
 
@@ -172,6 +175,8 @@ def _write(
     metrics: Sequence[Metric],
     table: RawTable,
     out: Path,
+    *,
+    with_pdf: bool,
 ) -> None:
     from ablate.report import analyse_study, print_report, write_index, write_report
     from ablate.report.files import write_text
@@ -192,6 +197,7 @@ def _write(
         records=frames,
         save_records=lambda folder: write_folder(folder, held),
         analysis=analysis,
+        with_pdf=with_pdf,
     )
     origin = {
         "table": _relative(table.path, out),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,6 @@ from ablate.task.errors import ConfigError
 from ablate.task.printable import printable
 
 if TYPE_CHECKING:
-    from ablate.report.page import Picture
     from ablate.store import Store
     from ablate.task.record import Record
 
@@ -88,45 +88,52 @@ def print_studies(wanted: StudyRequest) -> None:
             print_report(view, frame_of_runs(part, records))
 
 
-def report_studies(wanted: StudyRequest, *, as_json: bool = False) -> None:
+def report_studies(wanted: StudyRequest, *, as_json: bool = False, with_pdf: bool = False) -> None:
     """Write the reports of studies, and an index over all that lie in the results folder.
 
     Args:
         wanted: What a command line asks for.
         as_json: Print answers as data as well; see :mod:`ablate.commands.answers`.
+        with_pdf: Write figures as PDF, too.
     """
     records = records_of(wanted.plan, wanted.launch)
     check_records(wanted, records)
     wanted = replace(wanted, plan=counted_plan(wanted.plan, records))
     with said_aside(as_json):
-        _write_reports(wanted, records)
+        _write_reports(wanted, records, with_pdf=with_pdf)
     if as_json:
         print_json({"studies": study_answers(wanted, records)})
 
 
-def _write_reports(wanted: StudyRequest, records: "dict[str, Record]") -> None:
+def _write_reports(wanted: StudyRequest, records: "dict[str, Record]", *, with_pdf: bool) -> None:
+    """Write reports, several at a time; those of unions after their parts, whose figures they take over."""
     from ablate.report import write_index
+    from ablate.report.processes import in_processes
 
-    drawn = dict[str, "list[Picture]"]()
-    for study in wanted.plan.studies:
+    def write(study: Study) -> int:
         out, command = wanted.folder(study.name), wanted.command(study.name, "sweep", "report")
         notices = looked_at(study, wanted.plan.of(study), out)
         if study.name in wanted.folders:
             notices += (f"It is study {study.name} with {' '.join(wanted.words.changes)}.",)
-            print(
-                printable(f"study {study.name} is changed by the command line: it goes to {out}, not to its own folder")
-            )
         files = write_study(
-            study,
-            wanted.plan.of(study),
-            records,
-            out,
-            drawn,
+            *(study, wanted.plan.of(study), records, out),
             results=Path(wanted.launch.results),
             command=command,
             notices=notices,
+            beside=[wanted.folder(name) for name in study.includes],
+            with_pdf=with_pdf,
         )
-        print(printable(f"{out}: {len(files)} files; read {out / 'report.html'} first"))
+        return len(files)
+
+    parts, unions = ([s for s in wanted.plan.studies if bool(s.includes) is is_union] for is_union in (False, True))
+    for together in (parts, *([union] for union in unions)):
+        written = in_processes([partial(write, study) for study in together])
+        for study, files in zip(together, written, strict=True):
+            out = wanted.folder(study.name)
+            if study.name in wanted.folders:
+                changed = f"study {study.name} is changed by the command line: it goes to {out}, not to its own folder"
+                print(printable(changed))
+            print(printable(f"{out}: {files} files; read {out / 'report.html'} first"))
     print(f"{write_index(Path(wanted.launch.results))}: all studies")
 
 
@@ -206,11 +213,12 @@ def write_study(
     plan: Plan,
     records: "dict[str, Record]",
     out: Path,
-    drawn: "dict[str, list[Picture]] | None" = None,
     *,
     results: Path,
     command: str,
     notices: Sequence[str] = (),
+    beside: Sequence[Path] = (),
+    with_pdf: bool = False,
     **found_by: Any,
 ) -> list[Path]:
     """Write the report of one study; records that lie in its folder already are kept, whatever the study asks for now.
@@ -220,10 +228,11 @@ def write_study(
         plan: Its part of a plan.
         records: The records by digest.
         out: The report's folder.
-        drawn: Figures that studies of one command share; see :func:`ablate.report.write_report`.
         results: Folder of all results, where diagnoses of single runs lie, too.
         command: What trains the study and rebuilds the report.
         notices: What a reader has to know before all numbers.
+        beside: Folders of studies whose figures may be taken over.
+        with_pdf: Write figures as PDF, too.
         found_by: ``origin`` and ``search_page`` of :class:`ablate.report.StudyView`, for the proof of a search.
 
     Raises:
@@ -257,7 +266,8 @@ def write_study(
         out,
         records=frames,
         save_records=lambda folder: write_folder(folder, kept),
-        drawn=drawn,
+        beside=beside,
+        with_pdf=with_pdf,
         diagnoses=found_diagnoses(results, out, [run.digest for run in plan.runs]),
     )
 

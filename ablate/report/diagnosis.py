@@ -12,7 +12,7 @@ from ablate.task.errors import ConfigError
 
 if TYPE_CHECKING:
     from ablate.report.drawings import Drawing
-    from ablate.report.page import Picture
+    from ablate.report.pictures import Picture
 
 FOLDER = "diagnoses"
 """The diagnoses' folder in the folder of results."""
@@ -59,7 +59,7 @@ def write_diagnosis(
         classes: A row a class: ``name``, ``support`` and, as text, ``precision``, ``recall`` and ``f1``.
     """
     from ablate.report.page import render
-    from ablate.report.write import picture_of
+    from ablate.report.pictures import picture_of
 
     files, pictures = [], []
     with look.styled():
@@ -88,7 +88,7 @@ def found_diagnoses(results: Path, study: Path, digests: Sequence[str]) -> list[
     Raises:
         ConfigError: One is damaged.
     """
-    from ablate.report.page import Picture
+    from ablate.report.pictures import Picture
 
     found = []
     for digest in digests:
@@ -103,7 +103,7 @@ def found_diagnoses(results: Path, study: Path, digests: Sequence[str]) -> list[
             for figure in kept["figures"]:
                 vector = (folder / "figures" / f"{figure['name']}.svg").read_bytes()
                 inline = look.inline_svg(vector, f"{digest[:SHOWN]}-{figure['name']}", figure["alt"])
-                pictures.append(Picture(figure["name"], "", figure["title"], inline, vector, b"", b""))
+                pictures.append(Picture(figure["name"], "", figure["title"], figure["alt"], inline, vector, b""))
             up = "../" * len(study.relative_to(results).parts)
             href = f"{up}{FOLDER}/{digest[:SHOWN]}/{PAGE}"
             found.append(Found(href, kept["title"], tuple(kept["sentences"]), tuple(_marked(pictures))))

@@ -1,8 +1,9 @@
 """Whole figures from single axes: one for each kind of metric, one legend, sized for one column."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -54,28 +55,32 @@ class Drawing:
     figure: "Figure"
 
 
-def study_drawings(view: StudyView, levels: pd.DataFrame) -> list[Drawing]:
-    """The figures of a whole study: the forest plot, where there are several differences.
+Drawer = Callable[[], Drawing]
+"""Draws one figure."""
+
+
+def study_drawers(view: StudyView, levels: pd.DataFrame) -> list[Drawer]:
+    """What draws the figures of a whole study: the forest plot, where there are several differences.
 
     Args:
         view: The study.
         levels: The levels from :func:`ablate.report.summary.summarise`.
     """
-    return [_forest(view, levels)] if has_forest(view, levels) else []
+    return [partial(_forest, view, levels)] if has_forest(view, levels) else []
 
 
-def factor_drawings(subject: Subject) -> Iterator[Drawing]:
-    """The figures of a factor, levels before curves, one after the other (so that only one is held at a time).
+def factor_drawers(subject: Subject) -> list[Drawer]:
+    """What draws the figures of a factor, levels before curves; they may be drawn one at a time, anywhere.
 
     Args:
         subject: The subject from :func:`ablate.report.factor_figures_data.subjects`.
     """
-    yield _heat_map(subject) if is_heat_map(subject.factor) else _levels(subject)
+    drawers: list[Drawer] = [partial(_heat_map if is_heat_map(subject.factor) else _levels, subject)]
     if far_levels(subject):
-        yield _levels(subject, close=True)
+        drawers.append(partial(_levels, subject, close=True))
     if subject.costs:
-        yield _against_costs(subject)
-    yield from _curves(subject)
+        drawers.append(partial(_against_costs, subject))
+    return [*drawers, *_curves(subject)]
 
 
 def has_forest(view: StudyView, levels: pd.DataFrame) -> bool:
@@ -205,17 +210,15 @@ def _against_costs(subject: Subject) -> Drawing:
     )
 
 
-def _curves(subject: Subject) -> Iterator[Drawing]:
+def _curves(subject: Subject) -> list[Drawer]:
     if subject.curves.empty:
-        return
+        return []
     if sets_length(subject):
         complete = set(subject.runs.loc[subject.runs["status"] == "complete", "label"])
         names = unique_names([level.label for level in subject.factor.levels])
-        for level in subject.factor.levels[-MOST_PAGES:]:
-            if level.label in complete:
-                yield _metric_curves(subject, level.label, names[level.label])
-    elif subject.curves["step"].nunique() > 1:
-        yield _level_curves(subject)
+        longest = [level.label for level in subject.factor.levels[-MOST_PAGES:] if level.label in complete]
+        return [partial(_metric_curves, subject, label, names[label]) for label in longest]
+    return [partial(_level_curves, subject)] if subject.curves["step"].nunique() > 1 else []
 
 
 def sets_length(subject: Subject) -> bool:

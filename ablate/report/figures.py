@@ -238,9 +238,13 @@ def _complete(runs: pd.DataFrame, factor: FactorView, metric: str, label: str) -
 
 
 def _dots(ax: "Axes", runs: pd.DataFrame, factor: FactorView, metric: str, place: dict[str, float], color: str) -> None:
-    for label, x in place.items():
-        values = _complete(runs, factor, metric, label)
-        ax.scatter(np.full(len(values), x), values, s=3, color=color, alpha=0.45, linewidths=0, zorder=3)
+    """The complete runs of all levels at once: a collection a level takes most of the time of a figure."""
+    rows = runs[(runs["factor"] == factor.path) & (runs["status"] == "complete") & runs["label"].isin(list(place))]
+    order = {label: index for index, label in enumerate(place)}
+    rows = rows.assign(order=rows["label"].map(order)).sort_values(["order", "seed"])
+    x, y = rows["label"].map(place).to_numpy(dtype=float), rows[metric].to_numpy(dtype=float)
+    known = np.isfinite(y)
+    ax.scatter(x[known], y[known], s=3, color=color, alpha=0.45, linewidths=0, zorder=3)
 
 
 def _crosses(ax: "Axes", x: np.ndarray, published: np.ndarray, color: str = INK) -> None:

@@ -13,6 +13,7 @@ from ablate.report.evidence import further_evidence
 from ablate.report.explorer import explorer_data, script_json
 from ablate.report.findings import factor_findings, published_line, tally
 from ablate.report.origin import LostRun, cost, lost_runs, provenance
+from ablate.report.pictures import Picture
 from ablate.report.tables import explanation
 from ablate.report.view import FactorView, StudyView
 from ablate.report.warnings import warnings
@@ -30,23 +31,6 @@ MOST_LOST = 200
 """Lost runs that the page lists."""
 MOST_TRACEBACKS = 20
 """Different tracebacks that the page shows."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure in all its forms."""
-
-    name: str
-    factor: str
-    title: str
-    svg: str
-    """Markup, as it stands in the page."""
-    vector: bytes
-    """An SVG file."""
-    printed: bytes
-    """A PDF file, as wide as a column of a paper."""
-    pixels: bytes
-    """A PNG file."""
 
 
 @dataclass(frozen=True)

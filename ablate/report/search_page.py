@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ablate.report import figure_style as look
-from ablate.report.files import write_bytes, write_csv, write_text
+from ablate.report.files import write_csv, write_text
 from ablate.report.page import render, template_text
+from ablate.report.pictures import picture_of, write_pictures
 from ablate.report.search_figures import search_drawings
-from ablate.report.write import picture_of
 from ablate.task.numbers import MINUS, NONE
 
 if TYPE_CHECKING:
@@ -91,7 +91,15 @@ class Column:
     kind: Literal["text", "number"]
 
 
-def write_search(view: SearchView, study: "Study", trials: "pd.DataFrame", dump: str, out: Path) -> list[Path]:
+def write_search(
+    view: SearchView,
+    study: "Study",
+    trials: "pd.DataFrame",
+    dump: str,
+    out: Path,
+    *,
+    with_pdf: bool = False,
+) -> list[Path]:
     """Write a search's page, figures and trials; the same input gives the same bytes.
 
     Args:
@@ -100,6 +108,7 @@ def write_search(view: SearchView, study: "Study", trials: "pd.DataFrame", dump:
         trials: The same as a table.
         dump: The same as JSON, from which they can be restored.
         out: The study's folder, made where needed.
+        with_pdf: Write each figure as PDF, too; those that are there are kept up to date in any case.
 
     Returns:
         The files; the page comes last.
@@ -113,12 +122,10 @@ def write_search(view: SearchView, study: "Study", trials: "pd.DataFrame", dump:
     pictures = []
     with look.styled():
         for drawing in search_drawings(study, view.factors, view.measures, view.starting):
-            picture = picture_of(drawing)
+            is_there = (out / "figures" / f"{drawing.name}.pdf").exists()
+            picture = picture_of(drawing, with_pdf=with_pdf or is_there)
             pictures.append(replace(picture, svg=Markup(picture.svg)))
-            figure = out / "figures" / picture.name
-            files.append(write_bytes(figure.with_suffix(".svg"), picture.vector))
-            files.append(write_bytes(figure.with_suffix(".pdf"), picture.printed))
-            files.append(write_bytes(figure.with_suffix(".png"), picture.pixels))
+    files += write_pictures(pictures, out / "figures")
     page = render(
         "search.html",
         view=view,

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     from ablate.analyse import StudyAnalysis
     from ablate.report.diagnosis import Found
-    from ablate.report.drawings import Drawing
-    from ablate.report.page import Picture
 
 
 def write_report(
@@ -24,7 +22,8 @@ def write_report(
     records: "tuple[pd.DataFrame, pd.DataFrame]",
     save_records: Callable[[Path], object] | None = None,
     analysis: "StudyAnalysis | None" = None,
-    drawn: "dict[str, list[Picture]] | None" = None,
+    beside: Sequence[Path] = (),
+    with_pdf: bool = False,
     diagnoses: "Sequence[Found]" = (),
 ) -> list[Path]:
     """Write everything that a study shows; the same input gives the same bytes.
@@ -38,8 +37,9 @@ def write_report(
         save_records: Writes ``runs.csv`` and ``curves.csv`` into an empty folder, from where they are moved into
             place, in a form from which records can be restored; None: the frames of ``records`` are written.
         analysis: The analysis of ``runs``, where the caller has it already; None: made here.
-        drawn: Figures by what they show; those of other studies are taken from here and new ones put in. A study and
-            a union that includes it share most of theirs, and drawing is what takes the time. None: nothing is shared.
+        beside: Folders of studies whose figures may be taken over: a study and a union that includes it share most of
+            theirs.
+        with_pdf: Write each figure as PDF, too; those that are there are kept up to date in any case.
         diagnoses: The diagnoses of runs of the study, from :func:`ablate.report.diagnosis.found_diagnoses`.
 
     Returns:
@@ -49,11 +49,12 @@ def write_report(
         AnalysisError: The study file claims something about a level that the study does not have.
         OSError: ``out`` cannot be written.
     """
-    from ablate.report.files import write_bytes, write_csv, write_folder, write_text
+    from ablate.report.files import write_csv, write_folder, write_text
     from ablate.report.index import study_summary
     from ablate.report.latex import latex_tables
     from ablate.report.methods import methods_files
     from ablate.report.page import render_page
+    from ablate.report.pictures import study_pictures, write_kept, write_pictures
     from ablate.report.summary import analyse_study, summarise
     from ablate.report.tables import markdown, sheets, wide
 
@@ -68,48 +69,14 @@ def write_report(
         *(write_text(out / name, text) for name, text in methods_files(view, runs, records[0], analysis).items()),
     ]
     names = [path.name for path in files]
-    pictures = _pictures(view, levels, runs, curves, {} if drawn is None else drawn)
-    for picture in pictures:
-        files.append(write_bytes(out / "figures" / f"{picture.name}.svg", picture.vector))
-        files.append(write_bytes(out / "figures" / f"{picture.name}.pdf", picture.printed))
-        files.append(write_bytes(out / "figures" / f"{picture.name}.png", picture.pixels))
+    folders = [folder / "figures" for folder in (out, *beside)]
+    drawn = study_pictures(view, levels, runs, curves, folders, with_pdf=with_pdf)
+    pictures = [picture for of_subject in drawn.values() for picture in of_subject]
+    files += [*write_pictures(pictures, folders[0]), write_kept(drawn, folders[0])]
     page = render_page(view, runs, curves, records, levels, analysis, pictures, names, diagnoses)
     files.append(write_text(out / "report.html", page))
     files.append(write_text(out / "summary.json", study_summary(view, runs, records, levels, analysis)))
     return files
-
-
-def _pictures(
-    view: StudyView,
-    levels: "pd.DataFrame",
-    runs: "pd.DataFrame",
-    curves: "pd.DataFrame",
-    drawn: "dict[str, list[Picture]]",
-) -> "list[Picture]":
-    """The figures of the study, then those of each factor that are not drawn yet or were drawn for another study."""
-    from ablate.report import figure_style as look
-    from ablate.report.drawings import factor_drawings, study_drawings
-    from ablate.report.factor_figures_data import subjects
-
-    with look.styled():
-        pictures = [picture_of(drawing) for drawing in study_drawings(view, levels)]
-        for subject in subjects(view, levels, runs, curves):
-            if subject.key not in drawn:
-                drawn[subject.key] = [picture_of(drawing) for drawing in factor_drawings(subject)]
-            pictures += drawn[subject.key]
-    return pictures
-
-
-def picture_of(drawing: "Drawing") -> "Picture":
-    """A drawing in all its forms; call it within :func:`ablate.report.figure_style.styled`."""
-    from ablate.report import figure_style as look
-    from ablate.report.page import Picture
-
-    look.settle(drawing.figure)
-    vector = look.svg(drawing.figure, drawing.name)
-    inline = look.inline_svg(vector, drawing.name, drawing.alt)
-    forms = vector, look.pdf(drawing.figure), look.png(drawing.figure)
-    return Picture(drawing.name, drawing.factor, drawing.title, inline, *forms)
 
 
 def _save_frames(folder: Path, records: "tuple[pd.DataFrame, pd.DataFrame]") -> None:

@@ -50,22 +50,23 @@ def search_arguments(arguments: Sequence[str], *, quiet: bool = False, as_json: 
     _report(order, trials_of(order) if study.trials else study, as_json=as_json)
 
 
-def report_arguments(arguments: Sequence[str], *, as_json: bool = False) -> None:
+def report_arguments(arguments: Sequence[str], *, as_json: bool = False, with_pdf: bool = False) -> None:
     """Write a search's report and say what it found; trains nothing.
 
     Args:
         arguments: As for :func:`search_arguments`.
         as_json: As there.
+        with_pdf: Write figures as PDF, too.
     """
     order = search_request(arguments)
-    _report(order, trials_of(order), as_json=as_json)
+    _report(order, trials_of(order), as_json=as_json, with_pdf=with_pdf)
 
 
-def _report(order: SearchRequest, study: "Study", *, as_json: bool) -> None:
+def _report(order: SearchRequest, study: "Study", *, as_json: bool, with_pdf: bool = False) -> None:
     from ablate.search.answers import search_answers
 
     with said_aside(as_json):
-        for line in write_search_report(order, study):
+        for line in write_search_report(order, study, with_pdf=with_pdf):
             print(printable(line))
     if as_json:
         print_json(search_answers(order, study, _proofs(order, study)))
@@ -201,7 +202,7 @@ def place_of(order: SearchRequest, study: str) -> str:
     return f"{study}{order.suffix}"
 
 
-def write_search_report(order: SearchRequest, study: "Study") -> list[str]:
+def write_search_report(order: SearchRequest, study: "Study", *, with_pdf: bool = False) -> list[str]:
     """Write the reports of the proof, and the search's own page and records beside them.
 
     The records are those of the runs that the search has trained, parts of stopped ones among them; ``ablate merge
@@ -235,6 +236,7 @@ def write_search_report(order: SearchRequest, study: "Study") -> list[str]:
             results=results,
             command=order.command,
             origin=search_sentences(order, study),
+            with_pdf=with_pdf,
             search_page=f"../{quote(place_of(order, order.study.name))}/{PAGE}",
         )
         reports[f"{part.name} ({protocol.name})"] = f"../{place_of(order, part.name)}/report.html"
@@ -243,7 +245,8 @@ def write_search_report(order: SearchRequest, study: "Study") -> list[str]:
     view = search_view(order, study, proofs, findings, reports)
     out = results / place_of(order, order.study.name)
     _keep_other_trials(order, out / "trials.json")
-    files = write_search(view, study, frame_of_trials(study, order.search, order.work.unit), dump_trials(study), out)
+    trials = frame_of_trials(study, order.search, order.work.unit)
+    files = write_search(view, study, trials, dump_trials(study), out, with_pdf=with_pdf)
     _write_trained(order, study, out / "trained")
     write_index(results)
     return [*view.answer, *map(str, view.findings), f"{out}: {len(files)} files; read {files[-1]} first"]

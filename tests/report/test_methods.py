@@ -187,7 +187,7 @@ def test_a_pdf_is_as_wide_as_a_column(make_study, tmp_path):
     from ablate.report import write_report
 
     study = make_study(["model.pooling"], seeds=3)
-    files = write_report(study.view, study.runs, study.curves, tmp_path, records=study.records)
+    files = write_report(study.view, study.runs, study.curves, tmp_path, records=study.records, with_pdf=True)
     pdfs = [path.read_bytes() for path in files if path.suffix == ".pdf"]
     assert len(pdfs) == sum(path.suffix == ".png" for path in files) > 0
     for content in pdfs:

@@ -4,8 +4,8 @@ import optuna
 import pytest
 
 from ablate.report import figure_style as look
+from ablate.report.pictures import picture_of
 from ablate.report.search_figures import search_drawings
-from ablate.report.write import picture_of
 
 
 def drawings_of(study, names, measures=("val_acc",), starts=None):

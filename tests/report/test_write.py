@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -36,22 +37,91 @@ def test_the_same_records_give_the_same_bytes(nasty_study, nasty_report, tmp_pat
         assert first.read_bytes() == second.read_bytes(), first.name
 
 
-def test_a_union_takes_over_the_figures_of_its_parts(make_study, tmp_path, monkeypatch):
+@pytest.fixture
+def drawn(monkeypatch):
+    """Figures that were drawn, by this process alone."""
+    made = []
+    monkeypatch.setattr("ablate.report.processes.cores", lambda: 1)
+    monkeypatch.setattr(look, "png", lambda figure, draw=look.png: made.append(figure) or draw(figure))
+    return made
+
+
+def contents(files):
+    return {path.name: path.read_bytes() for path in files}
+
+
+def test_a_union_takes_over_the_figures_of_its_parts(make_study, tmp_path, drawn):
     part = make_study(["model.kernel_size"], seeds=3, name="part")
     union = make_study(["model.kernel_size", "model.activation"], seeds=3, name="union")
     alone = write(union, tmp_path / "alone")
-    made = []
-    monkeypatch.setattr(look, "png", lambda figure, draw=look.png: made.append(figure) or draw(figure))
-    drawn = {}
-    write(part, tmp_path / "part", drawn=drawn)
-    (of_part,) = drawn.values()
-    assert len(made) == len(of_part) + 1, "and the forest plot, which is a study's own"
-    made.clear()
-    shared = write(union, tmp_path / "union", drawn=drawn)
-    pictures = [path for path in shared if path.suffix == ".png"]
-    assert len(made) == len(pictures) - len(of_part), "none is drawn twice"
-    assert len(drawn) == 2
-    assert [path.read_bytes() for path in shared] == [path.read_bytes() for path in alone]
+    every = len(drawn)
+    assert every == sum(path.suffix == ".png" for path in alone)
+    of_part = write(part, tmp_path / "part")
+    drawn.clear()
+    shared = write(union, tmp_path / "union", beside=[tmp_path / "part"])
+    assert len(drawn) == every - sum("kernel_size" in path.name and path.suffix == ".png" for path in of_part)
+    assert contents(shared) == contents(alone)
+
+
+def test_what_is_there_is_not_drawn_again_but_what_changed_is(make_study, tmp_path, drawn):
+    study = make_study(["model.kernel_size"], seeds=3)
+    first = write(study, tmp_path)
+    before, every = contents(first), len(drawn)
+    drawn.clear()
+    assert contents(write(study, tmp_path)) == before
+    assert not drawn
+    vector = next(path for path in first if path.suffix == ".svg" and path.name != "forest.svg")
+    vector.with_suffix(".png").write_bytes(b"another")
+    assert contents(write(study, tmp_path)) == before
+    assert len(drawn) == every - 1, "all of a factor, but not the forest plot"
+    drawn.clear()
+    (tmp_path / "figures" / ".drawn.json").write_text("[]")
+    assert contents(write(study, tmp_path)) == before
+    assert len(drawn) == every
+    runs = study.runs.assign(test_acc=study.runs["test_acc"] - 0.01)
+    other = contents(write(replace_runs(study, runs), tmp_path))
+    assert {name for name in other if name.endswith(".png") and other[name] != before[name]}
+    assert set(other) == set(before)
+
+
+def replace_runs(study, runs):
+    return SimpleNamespace(view=study.view, runs=runs, curves=study.curves, records=study.records)
+
+
+def test_a_pdf_is_written_when_it_is_asked_for_and_then_kept_up_to_date(make_study, tmp_path, drawn):
+    study = make_study(["model.pooling"], seeds=3)
+    write(study, tmp_path)
+    figures = tmp_path / "figures"
+    assert not list(figures.glob("*.pdf"))
+    files = write(study, tmp_path, with_pdf=True)
+    pdfs = {path.stem: path.read_bytes() for path in files if path.suffix == ".pdf"}
+    assert set(pdfs) == {path.stem for path in figures.glob("*.png")}
+    runs = study.runs.assign(test_acc=study.runs["test_acc"] - 0.01)
+    write(replace_runs(study, runs), tmp_path)
+    assert {name for name in pdfs if (figures / f"{name}.pdf").read_bytes() != pdfs[name]}
+
+
+def test_processes_draw_what_one_alone_draws(make_study, tmp_path):
+    """In a process of its own: one with threads, as those of a test run in parallel are, is not copied."""
+    code = """
+import os, sys
+from ablate.report import processes
+from ablate.report.processes import in_processes
+processes.cores = lambda: 3
+def fails_in_a_helper(mine=os.getpid()):
+    assert os.getpid() == mine
+    return "mine"
+def slow(): import time; time.sleep(0.2); return os.getpid()
+found = in_processes([lambda i=i: (i, b"x" * 300_000) for i in range(20)] + [fails_in_a_helper] * 3)
+assert found == [(i, b"x" * 300_000) for i in range(20)] + ["mine"] * 3
+assert len(set(in_processes([slow] * 6))) == 3
+try:
+    in_processes([slow, slow, lambda: 1 / 0])
+except ZeroDivisionError:
+    print("raised")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "raised\n"
 
 
 @pytest.mark.parametrize("column", ["test_acc", "status"])
