@@ -22,7 +22,7 @@ from ablate.plan.keeping import check_keeps
 from ablate.plan.plan import Plan
 from ablate.plan.prefixes import find_prefixes, read_off
 from ablate.store import FINAL, open_store, shown
-from ablate.store.provenance import collect
+from ablate.store.provenance import host
 from ablate.task.run import Run
 from ablate.task.searching import unit_of_work
 
@@ -50,7 +50,7 @@ def outlook(wanted: StudyRequest) -> dict[str, Any]:
         reported = final_in(Path(launch.results), {run.digest for run in plan.runs} - held)
         lacking = [run for run in plan.runs if run.digest not in held | reported]
         readable = read_off(lacking, store.along(run.trajectory for run in lacking))
-        known = store.speeds(collect()["host"])
+        known = store.speeds(host())
         shown_by = {study.name: prospects(plan, study.name, store) for study in plan.studies if study.factors}
         outdated = trained_before([run for run in lacking if run.digest not in readable], store)
         doubtful = changed_under_their_version([run for run in plan.runs if run.digest in held], store)

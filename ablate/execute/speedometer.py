@@ -7,7 +7,7 @@ from ablate.execute.ledger import Flight, samples_of
 from ablate.execute.sizing import Probe
 from ablate.plan.cohorts import Cohort
 from ablate.store import Speed, Store
-from ablate.store.provenance import collect, now
+from ablate.store.provenance import host, now
 from ablate.task.record import Record
 from ablate.task.run import Run
 
@@ -21,7 +21,7 @@ class Speedometer:
     """
 
     def __init__(self, store: Store, device: str) -> None:
-        self._store, self._device, self._host = store, device, collect()["host"]
+        self._store, self._device, self._host = store, device, host()
         self.known = Speeds(store.speeds(self._host), device)
 
     def seconds(self, cohort: Cohort) -> float | None:

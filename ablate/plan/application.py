@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-
 from ablate.plan.baseline import Change, not_carried_over, option_name
 from ablate.task.identity import flatten
 from ablate.task.run import Run
@@ -130,13 +128,13 @@ class ApplicationComposer:
         """The options of a configuration group; none: it is no group."""
         return self._task.groups.get(group, ())
 
-    def compose(self, choices: Sequence[str] = ()) -> DictConfig:
-        """The configuration with some overrides, links followed.
+    def compose(self, choices: Sequence[str] = ()) -> dict[str, Any]:
+        """The configuration with some overrides as plain nested data, links followed.
 
         Raises:
             ConfigError: In the words of Hydra.
         """
-        return OmegaConf.create(dict(self._task.compose(choices).values))
+        return dict(self._task.compose(choices).values)
 
     def owns(self, key: str) -> bool:
         """Whether a word of the command line about this key is about the configuration."""

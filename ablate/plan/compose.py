@@ -9,7 +9,7 @@ from typing import Any
 from ablate.plan.application import ApplicationBaseline, ApplicationComposer
 from ablate.plan.baseline import Baseline, problems_of_values
 from ablate.plan.command_line import TASK, Overrides, parse_command_line, parse_overrides, sort_overrides, values_of
-from ablate.plan.configuration import Composer, changed, to_plain, unknown
+from ablate.plan.configuration import Composer, changed, unknown
 from ablate.plan.launch import LAUNCH_KEYS, PREFIX, Launch, split_launch
 from ablate.plan.links import has_links, resolve_links
 from ablate.plan.study import Study, parse_study
@@ -165,7 +165,7 @@ class _Composing:
         def own_values(group: str, option: str) -> Mapping[str, Any]:
             _check_option(group, option, composer)
             others = [choice for choice in choices if choice.partition("=")[0].lstrip("+~") != group]
-            found: Any = to_plain(composer.compose([*others, f"{group}={option}"]))
+            found: Any = composer.compose([*others, f"{group}={option}"])
             if file is None:
                 # Without a study, what the command line says it says of every run.
                 found = changed(found, [o for o in overrides.fields if _is_of(group, o.key_or_group)])
@@ -232,7 +232,7 @@ def _stated(
     What a file changes in a group belongs to the option that it has there: where the command line chooses another
     option, that one brings its own values.
     """
-    values = to_plain(composer.compose(choices))
+    values = composer.compose(choices)
     if file is None:
         return values, ()
     own, notes = _own_values(file, composer, values), list[str]()

@@ -28,7 +28,7 @@ class Composer:
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
-        self._composed: dict[tuple[str, ...], DictConfig] = {}
+        self._composed: dict[tuple[str, ...], dict[str, Any]] = {}
         self._chosen: dict[tuple[str, ...], dict[str, str]] = {}
         self._options: dict[str, tuple[str, ...]] = {}
 
@@ -41,22 +41,19 @@ class Composer:
                 self._options[group] = tuple(loader.get_group_options(group)) if _is_path(group) else ()
         return self._options[group]
 
-    def compose(self, choices: Sequence[str] = ()) -> DictConfig:
-        """The configuration, links kept.
+    def compose(self, choices: Sequence[str] = ()) -> dict[str, Any]:
+        """The configuration as plain nested data, links kept as text.
 
         Args:
             choices: Hydra's overrides that choose options.
 
         Returns:
-            A copy, closed to unknown keys.
+            A copy.
 
         Raises:
             ConfigError: An option does not exist, or the files are faulty.
         """
-        key = tuple(choices)
-        if key not in self._composed:
-            self._composed[key] = self._compose(key)
-        return copy.deepcopy(self._composed[key])
+        return copy.deepcopy(self._kept(tuple(choices)))
 
     def chosen(self, choices: Sequence[str] = ()) -> dict[str, str]:
         """The option that each configuration group has with these choices.
@@ -64,17 +61,22 @@ class Composer:
         Raises:
             ConfigError: As for :meth:`compose`.
         """
-        self.compose(choices)
+        self._kept(tuple(choices))
         return dict(self._chosen.get(tuple(choices), {}))
 
     @cached_property
     def roots(self) -> frozenset[str]:
         """The keys at the top of the configuration as it is without any choice."""
-        return frozenset(map(str, self.compose()))
+        return frozenset(self._kept(()))
 
     def owns(self, key: str) -> bool:
         """Whether a word of the command line about this key is about the configuration."""
         return key in self.roots or bool(self.options(key))
+
+    def _kept(self, choices: tuple[str, ...]) -> dict[str, Any]:
+        if choices not in self._composed:
+            self._composed[choices] = to_plain(self._compose(choices))
+        return self._composed[choices]
 
     def _compose(self, choices: tuple[str, ...]) -> DictConfig:
         configuration = self._configuration
@@ -90,8 +92,6 @@ class Composer:
                 self._chosen[choices] = {str(group): str(option) for group, option in chosen}
                 with open_dict(composed):
                     del composed["hydra"]
-        OmegaConf.set_readonly(composed, False)
-        OmegaConf.set_struct(composed, True)
         return composed
 
     @contextmanager

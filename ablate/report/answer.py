@@ -30,6 +30,12 @@ MOST_COMBINED = 3
 MOST_OTHERS = 2
 """Further metrics whose other verdicts are told; of more only the names."""
 
+COLUMNS = (
+    *("label", "level", "order", "is_baseline", "complete", "n", "mean", "at_chance", "interval_low", "interval_high"),
+    *("difference", "difference_low", "difference_high", "standing", "pairs", "needed", "digits"),
+)
+"""What is read of a level."""
+
 Row = Mapping[Any, Any]
 """One level in one metric, as :func:`ablate.report.summary.summarise` has it."""
 
@@ -68,7 +74,8 @@ def _outcome(
     view: StudyView, factor: FactorView, metric: "Metric", levels: "pd.DataFrame", analysis: "StudyAnalysis"
 ) -> "_Outcome | str":
     """What was found of one factor in one metric, or why nothing; empty: the factor has fewer than two levels."""
-    own = levels[(levels["factor"] == factor.path) & (levels["metric"] == metric.name)]
+    is_own = (levels["factor"] == factor.path) & (levels["metric"] == metric.name)
+    own = levels.loc[is_own, list(COLUMNS)]
     rows = {str(row["label"]): row for row in own.sort_values("order", kind="stable").to_dict("records")}
     if len(rows) < 2:
         return ""

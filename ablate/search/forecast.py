@@ -17,7 +17,7 @@ from ablate.search.searcher import amount
 from ablate.search.settings import Search
 from ablate.search.start import LEAST_SECONDS, workers_of
 from ablate.store import FINAL, Store, open_store, shown
-from ablate.store.provenance import collect
+from ablate.store.provenance import host
 from ablate.task.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def search_outlook(order: SearchRequest) -> dict[str, Any]:
     known = known_trials(order)
     digests = {digest for trial in known.trials for digest in runs_of(trial)} if known is not None else set()
     with open_store(launch.store_location, read_only=True) as store:
-        speeds = Speeds(store.speeds(collect()["host"]), speed_device(orders, launch.executor))
+        speeds = Speeds(store.speeds(host()), speed_device(orders, launch.executor))
         proof = _proof(order, known, store, speeds, workers)
         held = set(store.status_of(digests))
         measured = fmean(speeds.measured(run, 10, True) is not None for run in order.examples)

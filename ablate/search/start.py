@@ -13,7 +13,7 @@ from ablate.search.request import SearchRequest
 from ablate.search.searcher import Searcher, amount
 from ablate.search.storage import Direction, open_study
 from ablate.store import Owner, Store, open_store
-from ablate.store.provenance import collect
+from ablate.store.provenance import host
 from ablate.task.errors import ConfigError
 from ablate.task.executor import WorkerSettings
 from ablate.task.run import Run
@@ -80,7 +80,7 @@ def make_purse(order: SearchRequest, store: Store, study: "Study") -> Purse:
     device = speed_device(workers, order.launch.executor)
 
     def seconds(run: Run) -> tuple[float, bool]:
-        speeds = Speeds(store.speeds(collect()["host"]), device)
+        speeds = Speeds(store.speeds(host()), device)
         is_guess = speeds.measured(run, 10, True) is None
         return speeds.seconds(run, run.samples) / len(workers), is_guess
 

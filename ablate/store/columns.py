@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from ablate.store.tasks import Tasks
@@ -14,6 +15,9 @@ FIRST_METRICS = ("train_loss", "train_acc", "val_loss", "val_acc", "test_loss", 
 
 CONFIG, PROVENANCE = "config.", "provenance."
 """Beginnings of columns that come from nested mappings."""
+
+KEPT = 20_000
+"""Names and cells of which is known what they say: the records of a study have nearly all of them in common."""
 
 _FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 """What a spreadsheet may take for the beginning of a formula; the last four are the full-width forms."""
@@ -48,7 +52,7 @@ def flat(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
     In a name, a dot or a backslash has a backslash before it, and a control character becomes ``\u`` and its number.
     """
     for name, value in nested.items():
-        path = prefix + _ODD.sub(lambda odd: f"\\u{ord(odd[0]):04x}", re.sub(r"([.\\])", r"\\\1", name))
+        path = prefix + _escape(name)
         if isinstance(value, Mapping) and value:
             yield from flat(value, f"{path}.")
         else:
@@ -63,7 +67,7 @@ def nested(paths: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for path, value in paths:
-        *parents, name = (_ESCAPED.sub(_plain, part) for part in _split(path))
+        *parents, name = _parts(path)
         place = found
         for parent in parents:
             place = place.setdefault(parent, {})
@@ -90,10 +94,27 @@ def cell(column: str, value: Any) -> str:
 
 def value_of(text: str) -> Any:
     """What :func:`cell` was given."""
+    if text.startswith(("[", "{")):  # may hold what a caller changes
+        return json.loads(text) if _is_json(text) else text
+    return _scalar(text)
+
+
+@lru_cache(maxsize=KEPT)
+def _scalar(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
         return text
+
+
+@lru_cache(maxsize=KEPT)
+def _escape(name: str) -> str:
+    return _ODD.sub(lambda odd: f"\\u{ord(odd[0]):04x}", re.sub(r"([.\\])", r"\\\1", name))
+
+
+@lru_cache(maxsize=KEPT)
+def _parts(path: str) -> tuple[str, ...]:
+    return tuple(_ESCAPED.sub(_plain, part) for part in _split(path))
 
 
 def _plain(escaped: "re.Match[str]") -> str:
@@ -111,6 +132,7 @@ def _split(path: str) -> list[str]:
             return parts
 
 
+@lru_cache(maxsize=KEPT)
 def _is_json(text: str) -> bool:
     try:
         json.loads(text)

@@ -36,7 +36,7 @@ def collect() -> dict[str, Any]:
         "dirty": dirty,
         **({"project": found} if (found := project()) else {}),
         "versions": versions,
-        "host": socket.gethostname(),
+        "host": host(),
         "cpu": cpu(),
         "cores": os.cpu_count(),
     }
@@ -76,6 +76,11 @@ def project(folder: Path | None = None) -> dict[str, Any]:
     if not top or not _git(folder, "ls-files", "--", ".") or (package.is_relative_to(top) and source()[0]):
         return {}
     return {"commit": _git(folder, "rev-parse", "HEAD")}
+
+
+def host() -> str:
+    """The name of this machine; all of :func:`collect` would ask git, which takes as long as a plan of many runs."""
+    return socket.gethostname()
 
 
 @cache

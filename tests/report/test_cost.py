@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from ablate.images.metrics import METRICS
 from ablate.report import FactorView, LevelView, StudyView
 from ablate.report.cost import against_cost, costs_of
-from ablate.report.drawings import factor_drawings
+from ablate.report.drawings import factor_drawers
 from ablate.report.factor_figures_data import subjects
 from ablate.report.summary import summarise
 
@@ -62,7 +62,7 @@ def test_a_study_with_costs_has_the_figure_and_none_of_its_other_figures_shows_t
     curves = runs[["digest", *NAMES, "seconds"]].assign(step=1)
     (subject,) = subjects(view, levels, runs, curves)
     assert [metric.name for metric in subject.costs] == ["parameters", "seconds"]
-    drawings = {drawing.name: drawing for drawing in factor_drawings(subject)}
+    drawings = {drawing.name: drawing for drawing in (draw() for draw in factor_drawers(subject))}
     assert list(drawings) == ["model-levels", "model-cost"]
     assert "against parameters" in drawings["model-cost"].alt
     assert "arameters" not in drawings["model-levels"].alt

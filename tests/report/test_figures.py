@@ -11,7 +11,7 @@ from matplotlib.text import Text
 from ablate.images.metrics import METRICS
 from ablate.report import FactorView, LevelView
 from ablate.report.curves import level_curves, mean_curves, metric_curves
-from ablate.report.drawings import factor_drawings, far_levels, study_drawings
+from ablate.report.drawings import factor_drawers, far_levels, study_drawers
 from ablate.report.factor_figures_data import subjects
 from ablate.report.figure_style import colors, settle, styled
 from ablate.report.figures import bars, lines, positions, rows, scale
@@ -175,9 +175,9 @@ def test_no_text_of_a_figure_overlaps_another_or_leaves_the_page(make_study):
 
 def _drawings(study, levels):
     with styled():
-        yield from study_drawings(study.view, levels)
+        yield from (draw() for draw in study_drawers(study.view, levels))
         for subject in subjects(study.view, levels, study.runs, study.curves):
-            yield from factor_drawings(subject)
+            yield from (draw() for draw in factor_drawers(subject))
 
 
 def _texts(figure):
