@@ -30,7 +30,7 @@ def records_in(results: Path, digests: Collection[str]) -> "dict[str, Record]":
         ConfigError: A report that holds one of them is damaged.
     """
     from ablate.store import FINAL
-    from ablate.store.frames import read_folder
+    from ablate.store.csv_files import read_folder
 
     wanted, found = set(digests), dict[str, "Record"]()
     for folder in folders(results):
@@ -54,7 +54,7 @@ def all_in(results: Path) -> "list[Record]":
     Raises:
         ConfigError: A report is damaged.
     """
-    from ablate.store.frames import read_folder
+    from ablate.store.csv_files import read_folder
 
     return [record for folder in folders(results) if digests_of(folder) - {""} for record in read_folder(folder)]
 
@@ -88,7 +88,7 @@ def take_up(store: "Store", results: Path, digests: Collection[str]) -> dict[Pat
         ConfigError: A report that holds one of them is damaged, or the store cannot be written.
     """
     from ablate.store import FINAL
-    from ablate.store.frames import read_folder
+    from ablate.store.csv_files import read_folder
 
     lacking = {digest for digest in digests} - {
         digest for digest, status in store.status_of(digests).items() if status in FINAL
@@ -114,7 +114,7 @@ def with_kept(folder: Path, records: "Sequence[Record]") -> "list[Record]":
         ConfigError: What lies there is damaged, and writing would lose it.
     """
     from ablate.store import FINAL
-    from ablate.store.frames import read_folder
+    from ablate.store.csv_files import read_folder
 
     if not (folder / RUNS).is_file():
         return list(records)

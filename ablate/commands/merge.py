@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ablate.plan.compose import launch_of
 from ablate.store import open_store, shown
-from ablate.store.frames import read_folder
+from ablate.store.csv_files import read_folder
 
 
 def merge_folders(folders: Sequence[Path], location: str | None) -> None:

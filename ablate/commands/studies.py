@@ -76,16 +76,12 @@ def named(studies: Sequence[str], overrides: Sequence[str]) -> list[str]:
 
 def print_studies(wanted: StudyRequest) -> None:
     """Print each study's table in the terminal."""
-    from ablate.commands.study_view import view_of
-    from ablate.report import print_report
-    from ablate.report.joined_runs import frame_of_runs
+    from ablate.commands.printed_studies import print_study
 
     records = records_of(wanted.plan, wanted.launch)
     for study in wanted.plan.studies:
         if study.factors:
-            part = wanted.plan.of(study)
-            view = with_stated(view_of(study, part, command=""), study, part, wanted.folder(study.name))
-            print_report(view, frame_of_runs(part, records))
+            print_study(study, wanted.plan.of(study), records, wanted.folder(study.name))
 
 
 def report_studies(wanted: StudyRequest, *, as_json: bool = False, with_pdf: bool = False) -> None:

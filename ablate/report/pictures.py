@@ -9,11 +9,11 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache, partial
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ablate.report.code_digest import code_digest
 from ablate.report.processes import in_processes
 from ablate.report.view import StudyView
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ablate.report.drawings import Drawing
+
+STAGES, PACKAGES = ("task", "analyse", "report"), ("matplotlib", "numpy", "pandas", "scipy")
+"""What draws, and what it computes and draws with."""
 
 KEPT = ".drawn.json"
 """The file that says of what the figures beside it were drawn."""
@@ -198,17 +201,7 @@ def _forest_key(view: StudyView, levels: "pd.DataFrame") -> str:
 
 
 def _key(*words: Any) -> str:
-    return _digest(json.dumps([*words, _code()]).encode())
-
-
-@cache
-def _code() -> str:
-    """A digest of what draws: this package's code, that of the numbers that figures compute, and matplotlib."""
-    package = Path(__file__).parents[1]
-    content = hashlib.sha256(f"matplotlib {version('matplotlib')}".encode())
-    for file in sorted(file for stage in ("report", "analyse", "task") for file in (package / stage).glob("*.py")):
-        content.update(file.read_bytes())
-    return content.hexdigest()
+    return _digest(json.dumps([*words, code_digest(STAGES, PACKAGES)]).encode())
 
 
 def _digest(content: bytes) -> str:

@@ -116,7 +116,7 @@ def take_up_trained(order: SearchRequest, store: "Store", *, quiet: bool = False
         ConfigError: The report is damaged, or the store cannot be written.
     """
     from ablate.commands.kept_records import RUNS, digests_of
-    from ablate.store.frames import read_folder
+    from ablate.store.csv_files import read_folder
 
     folder = Path(order.launch.results) / place_of(order, order.study.name) / "trained"
     if not (folder / RUNS).is_file():

@@ -42,7 +42,7 @@ def searched(tmp_path_factory):
 @pytest.fixture(scope="module")
 def reported(searched):
     """The lines that are printed after the report of that search has been written."""
-    return write_search_report(*searched)
+    return write_search_report(*searched, with_pdf=True)
 
 
 def test_every_training_is_a_run_of_the_store(searched):
