@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ablate.images.engine.kernel_cache import library
 
-_HEADER = Path(__file__).with_name("activations.h")
+_HEADERS = sorted(Path(__file__).parent.glob("*.h"))
 
 
 def compile_source(source: Path, macros: dict[str, int]) -> Path:
@@ -31,7 +31,7 @@ def compile_source(source: Path, macros: dict[str, int]) -> Path:
     flags += ["-fno-predictive-commoning"]  # keeps scalars of the next round in registers that the sums need
     flags += ["-march=native", "-mprefer-vector-width=512"] if platform.machine() in ("x86_64", "AMD64") else []
     flags += [f"-D{name}={value}" for name, value in macros.items()]
-    texts = [file.read_text(encoding="utf-8") for file in (source, _HEADER)]
+    texts = [file.read_text(encoding="utf-8") for file in (source, *_HEADERS)]
 
     def build(target: Path) -> None:
         command = [compiler, *flags, str(source), "-o", str(target), "-lm"]

@@ -17,6 +17,7 @@ from torch import Tensor, fx, nn
 from ablate.images.engine import kernels, tails
 from ablate.images.engine.layers import StackedBatchNorm, StackedConv2d, StackedLayer, spread
 from ablate.images.engine.program import Constant, Maps, Program, Step, Values, as_samples, joined, parted_maps
+from ablate.images.engine.stem import StemSpec, stem
 from ablate.images.engine.traces import UnfusedError, attribute, shapes_of, traced
 from ablate.images.networks.layers import MixedPool2d
 
@@ -157,7 +158,7 @@ class _Fusion:
             if longer is None or longer.spec.unsupported() is not None:
                 break
             unit = longer
-        while self.tails_pay and self._block_step(unit) is None:
+        while self.tails_pay and self._own_step(unit) is None:
             if (reason := tails.unavailable_reason(unit.spec)) is None:
                 break
             if unit.last is node:
@@ -204,7 +205,11 @@ class _Fusion:
         return None if pooled is None else replace(unit, last=node, spec=pooled)
 
     def _unit_step(self, unit: _Unit) -> Step:
-        return self._block_step(unit) or self._tail_step(unit)
+        return self._own_step(unit) or self._tail_step(unit)
+
+    def _own_step(self, unit: _Unit) -> Step | None:
+        """A step of our own convolutions, where they are the faster ones."""
+        return self._block_step(unit) or self._stem_step(unit)
 
     def _work(self, unit: _Unit) -> int:
         """Multiply-adds of a member's convolution in a step."""
@@ -278,6 +283,22 @@ class _Fusion:
             return block(x[0] if len(x) == 1 else spread(x, layer.members), layer.weight, layer.bias)
 
         return step
+
+    def _stem_step(self, unit: _Unit) -> Step | None:
+        """The network's first convolution with its batch norm, whose input needs no gradient."""
+        if not self.tails_pay or unit.conv is None or unit.norm is None or unit.spec.adds:
+            return None
+        single, source = cast(nn.Conv2d, self._layer(unit.conv)), cast(fx.Node, unit.conv.args[0])
+        if source.op != "placeholder" or single.groups > 1 or single.dilation != (1, 1):
+            return None
+        _, channels, height, width = self.shapes[source.name]
+        kernel, stride, padding = cast(Any, (single.kernel_size, single.stride, single.padding))
+        built = stem(StemSpec(unit.spec, channels, height, width, kernel, stride, padding))
+        if built is None:
+            return None
+        name, conv = source.name, cast(StackedConv2d, self.body.get_submodule(str(unit.conv.target)))
+        norm = cast(StackedBatchNorm, self.body.get_submodule(str(unit.norm.target)))
+        return lambda values: Maps(built(values[name], conv.weight, conv.bias, _normalisation(norm)))
 
     def _block_is_faster(self, unit: _Unit, single: nn.Conv2d) -> bool:
         if unit.spec.pool == "none" and self.has_tails:

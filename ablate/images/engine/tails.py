@@ -220,7 +220,7 @@ class _Settings:
             return x
         own = None if bias is None else bias[k]
         x, stride = self._read(x, weight)
-        return _channels_last(F.conv2d(x, _channels_last(weight[k]), own, stride, c.padding, c.dilation, c.groups))
+        return channels_last(F.conv2d(x, channels_last(weight[k]), own, stride, c.padding, c.dilation, c.groups))
 
     def convolved_backward(
         self, grad: Tensor, x: Tensor, weight: Tensor | None, k: int, needs_x: bool
@@ -230,7 +230,7 @@ class _Settings:
             return grad, None
         read, stride = self._read(x, weight)
         dx, dw, _ = torch.ops.aten.convolution_backward(
-            *(grad, read, _channels_last(weight[k]), None, stride, c.padding, c.dilation, False, [0, 0], c.groups),
+            *(grad, read, channels_last(weight[k]), None, stride, c.padding, c.dilation, False, [0, 0], c.groups),
             (needs_x, True, False),
         )
         if dx is not None and read is not x:
@@ -249,7 +249,7 @@ class _Settings:
         stride = self.convolution.stride
         if weight.shape[3:] != (1, 1) or max(stride) == 1 or any(self.convolution.padding):
             return x, stride
-        return _channels_last(x[:, :, :: stride[0], :: stride[1]]), (1, 1)
+        return channels_last(x[:, :, :: stride[0], :: stride[1]]), (1, 1)
 
     def factors(self, k: int, z: Tensor, factors: Tensor) -> None:
         """Fill in a member's factors ``[4, K, C]``: mean, inverse deviation, factor and offset of every channel."""
@@ -274,7 +274,7 @@ class _Function(torch.autograd.Function):
         *maps: Tensor,
     ) -> tuple[Tensor, ...]:
         inputs, others, members = maps[: settings.inputs], maps[settings.inputs :], settings.members
-        inputs, others = tuple(map(_channels_last, inputs)), tuple(map(_channels_last, others))
+        inputs, others = tuple(map(channels_last, inputs)), tuple(map(channels_last, others))
         spec = settings.tail.spec
         factors = torch.zeros(4, members, spec.channels, dtype=torch.float32)  # those of no batch norm
         factors[1:3] = 1.0
@@ -285,7 +285,7 @@ class _Function(torch.autograd.Function):
                 raise ValueError(f"a map of shape {tuple(z.shape)} does not fit {spec}")
             if bool(others) != spec.adds or (others and _of(others, k, members).shape != z.shape):
                 raise ValueError(f"what is added to a map of shape {tuple(z.shape)} does not fit {spec}")
-            y = _empty(len(z), spec.channels, *spec.output_size())
+            y = empty_map(len(z), spec.channels, *spec.output_size())
             settings.factors(k, z, factors)
             other = _of(others, k, members).data_ptr() if others else None
             settings.tail.forward(len(z), z.data_ptr(), _row(factors[2], k), _row(factors[3], k), other, y.data_ptr())
@@ -309,7 +309,7 @@ class _Function(torch.autograd.Function):
         grad_weight = None if weight is None else torch.empty_like(weight)
         of_inputs, of_others = _Sums(len(inputs), members), _Sums(len(others), members)
         for k, z in enumerate(ctx.convolved):
-            grad, other = _channels_last(grads[k]), _of(others, k, members).data_ptr() if others else None
+            grad, other = channels_last(grads[k]), _of(others, k, members).data_ptr() if others else None
             d = torch.empty_like(z)
             dz = torch.empty_like(z) if others and norm is not None else d
             mean, inverse, factor, offset = (_row(t, k) for t in ctx.factors)
@@ -356,18 +356,24 @@ def _of(maps: Sequence[Tensor], k: int, members: int) -> Tensor:
     return maps[k * len(maps) // members]
 
 
+def rows(tensors: Sequence[Tensor], k: int) -> list[int | None]:
+    """Return the addresses of member k's rows of contiguous matrices of float32."""
+    return [_row(tensor, k) for tensor in tensors]
+
+
 def _row(tensor: Tensor | None, k: int) -> int | None:
     """The address of a row of a contiguous matrix of float32."""
     return None if tensor is None else tensor.data_ptr() + 4 * k * tensor.shape[1]
 
 
-def _empty(samples: int, channels: int, height: int, width: int) -> Tensor:
+def empty_map(samples: int, channels: int, height: int, width: int) -> Tensor:
+    """Return memory for a map ``[samples, channels, height, width]`` with channels last."""
     strides = (channels * height * width, 1, channels * width, channels)
     return torch.empty_strided((samples, channels, height, width), strides, dtype=torch.float32)
 
 
-def _channels_last(x: Tensor) -> Tensor:
-    """The same with channels last in memory; strides of a single channel included, as torch tells layouts by them."""
+def channels_last(x: Tensor) -> Tensor:
+    """Return a map with channels last, strides of a single channel included: torch tells layouts by them."""
     samples, channels, height, width = x.shape
     strides = (channels * height * width, 1, channels * width, channels)
     if x.stride() == strides:
