@@ -82,8 +82,8 @@ def compare_runs(a: pd.DataFrame, b: pd.DataFrame, metrics: Sequence[Metric]) ->
         metrics: What may be compared; those that both frames have measured are.
 
     Returns:
-        Its ``settings`` has a row a setting and metric, those of ``a`` first: ``factor`` and ``level`` where they are
-        matched by, ``exact`` (the values follow from the setting, not from the seed); number, mean and standard
+        Its ``settings`` has a row a setting and metric, those of ``a`` first: ``factor`` and ``level`` where a side has
+        levels, ``exact`` (the values follow from the setting, not from the seed); number, mean and standard
         deviation of the complete runs of each side, and in words what became of its other runs; ``pairs`` (seeds
         complete on both), ``identical`` (of these, those with exactly the same value), ``ended_otherwise`` (seeds of
         both that did),
@@ -107,7 +107,7 @@ def compare_runs(a: pd.DataFrame, b: pd.DataFrame, metrics: Sequence[Metric]) ->
     for key in settings:
         for metric in shared:
             row, of_seeds, is_exact = _row(sides[0].get(key, empty), sides[1].get(key, empty), metric)
-            place = {"setting": labels[key], **_level(sides, key, by_level)}
+            place = {"setting": labels[key], **_level(sides, key)}
             told = {"metric": metric.name, "exact": is_exact, "ended_otherwise": _otherwise(ends[key])}
             rows.append(place | told | row)
             differences.append(of_seeds)
@@ -180,10 +180,10 @@ def _labels(left: pd.DataFrame, right: pd.DataFrame, settings: Sequence[str], by
     return {key: ", ".join(p for p in parts if p not in common) or "the same setting" for key, parts in fields.items()}
 
 
-def _level(sides: Sequence[Mapping[Any, pd.DataFrame]], key: str, by_level: bool) -> dict[str, Any]:
-    """The factor and the native level of a setting; None where settings are matched by their configuration."""
-    there = next((side[key].iloc[0] for side in sides if key in side), None)
-    return {name: there.get(name) if by_level and there is not None else None for name in ("factor", "level")}
+def _level(sides: Sequence[Mapping[Any, pd.DataFrame]], key: str) -> dict[str, Any]:
+    """The factor and the native level of a setting, by the side that has levels; None: neither has."""
+    there = (side[key].iloc[0] for side in sides if key in side and "level" in side[key])
+    return {name: None for name in ("factor", "level")} | {n: row[n] for row in there for n in ("factor", "level")}
 
 
 def _ends(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:

@@ -108,8 +108,8 @@ def comparison_json(found: RunComparison) -> dict[str, Any]:
     - ``pooled``: of each metric over all settings together, and of the share of runs that did not complete,
       ``metric``, ``exact``, ``settings``, ``seeds``, ``difference`` (B minus A), ``difference_low`` and
       ``difference_high`` (95 %, of all differences together), ``p``, ``standing`` (of B)
-    - ``settings``: of each setting in each metric ``setting``, ``factor`` and ``level`` (null where settings are
-      matched by their whole configuration), ``metric``, ``exact``; of either side (``a_n`` and so on) ``n``, ``lost``
+    - ``settings``: of each setting in each metric ``setting``, ``factor`` and ``level`` (null where neither side
+      is a study), ``metric``, ``exact``; of either side (``a_n`` and so on) ``n``, ``lost``
       (what became of its other runs), ``mean``, ``sd``; ``pairs``, ``ended_otherwise``, ``identical`` (numbers of
       seeds), and the same of the difference
     - ``standing``: ``better``, ``worse``, ``undecided``, ``identical``, ``exact`` (another value that follows from the

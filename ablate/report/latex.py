@@ -48,6 +48,9 @@ GREEK = frozenset(
 HEAD = r"% needs \usepackage{booktabs,array}"
 LONGEST, NARROW = 14, "1.5cm"
 """Letters of a level's name up to which it stands on one line, and the width of the column where it does not."""
+COLUMN = 56
+"""Letters of a row that fit a column of 3.3 inches, in ``\\footnotesize`` of a paper at 10 pt."""
+LOST = ("diverged", "failed", "missing")
 ANY = r'\providecommand{\anychar}[1]{\ifdefined\Umathchar\char"#1\relax\else U+#1\fi}'
 """A character that pdfLaTeX does not know is printed by its number there, by itself in XeLaTeX and LuaLaTeX."""
 
@@ -99,40 +102,72 @@ def _letter(c: str) -> str:
 def _table(view: StudyView, factor: FactorView, metric: Metric, levels: Sequence[Mapping[str, Any]], index: int) -> str:
     """One factor in one metric: level, mean ± sd, published, difference with its interval; bold is told apart."""
     compared, published = (any(pd.notna(row[name]) for row in levels) for name in ("difference", "published"))
-    counts = sorted({int(row["n"]) for row in levels})
-    lost = any(row["diverged"] or row["failed"] or row["missing"] for row in levels)
-    runs = len(counts) > 1 or lost
-    longest = max(len(str(row["label"])) for row in levels)
-    heads = [escape(factor.name), *["runs"] * runs, r"mean $\pm$ sd", *["publ."] * published]
-    heads += [r"difference [95\,\%]"] * compared
+    runs = len({int(row["n"]) for row in levels}) > 1 or any(row[name] for row in levels for name in LOST)
+    longest, exact = max(len(str(row["label"])) for row in levels), _are_exact(levels)
+    heads = [
+        _head(factor.name, longest),
+        *["runs"] * runs,
+        "value" if exact else r"mean $\pm$ sd",
+        *["publ."] * published,
+    ]
+    heads += ["difference" if exact else r"difference [95\,\%]"] * compared
     kinds = ("l" if longest <= LONGEST else r">{\raggedright\arraybackslash}p{" + NARROW + "}") + "r" * (len(heads) - 1)
+    texts = [_texts(row, runs=runs, published=published) for row in levels]
+    changes = [_change(row) if compared else ("", "") for row in levels]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    widths[0] = min(widths[0], LONGEST)
+    beside = sum(widths) + max(len(" ".join(change)) for change in changes) <= COLUMN
     lines = [
         r"\begin{table}",
         r"  \centering\footnotesize\setlength{\tabcolsep}{2pt}",
         rf"  \caption{{{_caption(view, factor, metric, levels, compared)}}}",
         rf"  \label{{tab:{_plain(view.name)}-{_plain(metric.name)}-{index}}}",
+        r"  \smallskip",
         rf"  \begin{{tabular}}{{@{{}}{kinds}@{{}}}}",
         r"    \toprule",
         "    " + " & ".join(heads) + r" \\",
         r"    \midrule",
     ]
-    for row in levels:
-        digits = int(row["digits"])
-        cells = [escape(str(row["label"]))]
-        cells += [escape(numbers.count_runs(row).partition(" (")[0])] * runs
-        cells += [escape(numbers.spread(row["mean"], row["sd"], digits))]
-        cells += [escape(published_cell(row))] * published
-        if compared:
-            change = escape(numbers.signed(row["difference"], digits))
-            told = isinstance(row["standing"], str) and row["standing"] in ("better", "worse")
-            ends = escape(numbers.interval(row["difference_low"], row["difference_high"], digits))
-            change = rf"\textbf{{{change}}}" if told else change
-            cells += [
-                r"\multicolumn{1}{c}{(baseline)}" if row["is_baseline"] else f"{change} {ends.removeprefix('{}')}"
-            ]
-        lines.append("    " + " & ".join(cells) + r" \\")
+    for row, cells, (change, ends) in zip(levels, texts, changes, strict=True):
+        told = isinstance(row["standing"], str) and row["standing"] in ("better", "worse")
+        first, last = escape(change), escape(ends).removeprefix("{}")
+        shown = [rf"\textbf{{{first}}}" if told else first, last]
+        if compared and row["is_baseline"]:
+            shown = [r"\multicolumn{1}{c}{(baseline)}", ""]
+        line = [*map(escape, cells), *[" ".join(filter(None, shown[: 1 + beside]))] * compared]
+        lines.append("    " + " & ".join(line) + r" \\")
+        if shown[1] and not beside:
+            lines.append("    " + "& " * len(cells) + "{}" + shown[1] + r" \\")
     lines += [r"    \bottomrule", r"  \end{tabular}", r"\end{table}"]
     return "\n".join(lines)
+
+
+def _are_exact(levels: Sequence[Mapping[str, Any]]) -> bool:
+    standings = [row["standing"] for row in levels if not row["is_baseline"]]
+    return bool(standings) and set(standings) == {"exact"}
+
+
+def _head(name: str, longest: int) -> str:
+    """The name of the factor, a word a line where it is longer than its levels' names."""
+    words = r"\\".join(escape(word) for word in name.split())
+    return escape(name) if len(name) <= longest else rf"\shortstack[l]{{{words}}}"
+
+
+def _texts(row: Mapping[str, Any], *, runs: bool, published: bool) -> list[str]:
+    """What stands before the difference."""
+    cells = [str(row["label"]), *[numbers.count_runs(row).partition(" (")[0]] * runs]
+    return [
+        *cells,
+        numbers.spread(row["mean"], row["sd"], row["digits"]),
+        *[published_cell(row).replace(" ", "")] * published,
+    ]
+
+
+def _change(row: Mapping[str, Any]) -> tuple[str, str]:
+    """The difference and its interval, or that it is exact."""
+    change = numbers.signed(row["difference"], row["digits"])
+    ends = numbers.interval(row["difference_low"], row["difference_high"], row["digits"])
+    return change, "(exact)" if row["standing"] == "exact" else ends
 
 
 def _caption(
@@ -140,8 +175,11 @@ def _caption(
 ) -> str:
     counts = sorted({int(row["n"]) for row in levels})
     seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    text = f"{metric.title[:1].upper()}{metric.title[1:]} by {factor.name} (study {view.name}): mean and standard "
-    text += f"deviation over {seeds} seeds"
+    unit = f" ({metric.unit})" if metric.unit_after else ""
+    text = f"{metric.title[:1].upper()}{metric.title[1:]}{unit} by {factor.name} (study {view.name})"
+    if _are_exact(levels):
+        return escape(f"{text}: it follows from the setting, not from the seed; difference from the baseline.")
+    text += f": mean and standard deviation over {seeds} seeds"
     if compared:
         text += "; difference from the baseline, paired by seed, with its 95 % interval of all levels together"
         text += "; bold: told from it at 5 %"

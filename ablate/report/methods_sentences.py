@@ -115,6 +115,10 @@ def _measures(view: StudyView) -> Iterator[Sentence]:
     others = [metric.title for metric in view.metrics if metric != view.metric]
     more = f"; {', '.join(others)} {'is' if len(others) == 1 else 'are'} reported beside it" if others else ""
     yield (f"The primary measure is {view.metric.title} ({better} is better){more}.",)
+    if exact := [metric.title for metric in view.metrics if metric.exact]:
+        one = len(exact) == 1
+        follows = f"{'follows' if one else 'follow'} from the setting and not from the seed"
+        yield (f"{', '.join(exact)} {follows}, and {'is' if one else 'are'} compared without a test.",)
 
 
 def _levels(view: StudyView, analysis: "StudyAnalysis") -> Iterator[Sentence]:

@@ -60,6 +60,15 @@ def test_runs_files_are_matched_by_configuration(make_study):
     assert table["standing"].tolist() == ["identical", "identical", "not in both"]
 
 
+def test_a_study_beside_a_file_of_runs_has_its_native_levels(make_study):
+    study = make_study(["model.kernel_size"], seeds=2)
+    runs = study.runs.assign(**{"config.size": study.runs["level"], "config.seed": study.runs["seed"]})
+    found = compare_runs(runs, runs.drop(columns=["factor", "level", "label"]), [METRICS["test_acc"]])
+    assert [(row["factor"], row["level"]) for row in comparison_json(found)["settings"]] == [
+        ("model.kernel_size", size) for size in (3, 4, 5)
+    ]
+
+
 def test_what_cannot_be_matched_is_refused():
     with pytest.raises(ValueError, match="to match the runs by"):
         compare_runs(pd.DataFrame({"digest": [], "status": []}), pd.DataFrame({"digest": [], "status": []}), ALL)

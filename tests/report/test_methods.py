@@ -50,6 +50,14 @@ def test_it_counts_what_the_study_has(make_study, seeds):
     assert ("from 8 runs on" in text) == (seeds >= 8)
 
 
+def test_what_is_exact_is_said_not_to_be_tested(make_study):
+    study = make_study(["model.kernel_size"], seeds=2)
+    assert "without a test" not in body(study)
+    metrics = tuple(replace(metric, exact=metric.name == "train_acc") for metric in study.view.metrics)
+    text = body(study, metrics=metrics)
+    assert "train accuracy follows from the setting and not from the seed, and is compared without a test." in text
+
+
 def test_one_seed_has_neither_interval_nor_test(make_study):
     text = body(make_study(["optimizer.lr"], seeds=1))
     assert "Every level has 1 seed (0)" in text

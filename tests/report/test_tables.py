@@ -1,5 +1,6 @@
 import io
 import math
+import re
 import shutil
 import subprocess
 
@@ -116,6 +117,22 @@ def test_latex_has_a_cell_a_column(study):
     assert text.count("{") == text.count("}")
 
 
+def test_latex_puts_intervals_below_where_numbers_are_long_and_none_where_they_are_exact(make_study):
+    study = make_study(["optimizer.lr"])
+    levels = summarise(study.view, study.runs)
+    (short, *_), (long, *_) = (latex_tables(study.view, levels.assign(digits=n)).values() for n in (4, 9))
+    assert short.count(r"\\") == 2 + len(study.view.factors[0].levels)  # a head of two words, and a row a level
+    assert long.count(r"\\") == 1 + 2 * len(study.view.factors[0].levels)
+    assert re.search(r"\n *(& )+\{\}\[[^&]*\] \\\\", long)
+    assert r"\shortstack[l]{learning\\rate}" in short
+    exact = levels.assign(standing="exact", difference_low=np.nan, difference_high=np.nan)
+    text = next(iter(latex_tables(study.view, exact).values()))
+    assert " & value & publ. & difference " in text
+    assert "it follows from the setting, not from the seed" in text
+    assert "(exact)" in text
+    assert "95" not in text.partition(r"\midrule")[0]
+
+
 @pytest.mark.parametrize("width", [80, 240])
 def test_the_terminal_shows_every_number_at_any_width(study, width):
     out = io.StringIO()
@@ -165,7 +182,7 @@ def test_a_latex_table_fits_a_column_of_a_paper(make_study, tmp_path):
     for name, text in latex_tables(study.view, summarise(study.view, study.runs)).items():
         (tmp_path / "table.tex").write_text(text, encoding="utf-8")
         geometry = r"\usepackage[textwidth=3.3in]{geometry}\usepackage{booktabs,array}"
-        paper = rf"\documentclass[9pt]{{extarticle}}{geometry}\begin{{document}}\input{{table}}\end{{document}}"
+        paper = rf"\documentclass[10pt]{{article}}{geometry}\begin{{document}}\input{{table}}\end{{document}}"
         (tmp_path / "paper.tex").write_text(paper, encoding="utf-8")
         command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
