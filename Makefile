@@ -53,6 +53,7 @@ data: $(VENV)/.installed
 
 bench: $(VENV)/.developed data
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.own_networks --out results/benchmarks/own_networks.md
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -19,13 +19,15 @@ ENSEMBLE = 10
 
 @dataclass(frozen=True)
 class Contender:
-    """A loop at one batch size, with so many models a process, threads a process, and processes."""
+    """A loop at one batch size, with so many models a process, threads a process, and processes, on one network."""
 
     loop: str
     batch: int
     models: int = 1
     threads: int = 1
     processes: int = 1
+    network: str = "lenet"
+    """A key of :data:`benchmarks.networks.NETWORKS`."""
 
     @property
     def ours(self) -> bool:

@@ -12,10 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ablate.images.config import LeNet, Train
+from ablate.images.config import Train
 from ablate.images.data import Images
 from ablate.images.engine.init import initial_parameters
-from ablate.images.networks import build
 from benchmarks.clock import Clock
 from benchmarks.contenders import (
     COMPILED,
@@ -34,8 +33,11 @@ from benchmarks.contenders import (
     VMAP_COMPILED,
     Contender,
 )
+from benchmarks.networks import NETWORKS
 
 LR = 0.9
+OTHER_LR = 0.01
+"""With networks other than the article's."""
 PEAK_SIZE = 2048
 """Rows and columns of the matrices whose product is the machine's peak."""
 
@@ -83,13 +85,13 @@ def make(contender: Contender, images: Images, seconds: float) -> Loop:
         case loop if loop in (TEXTBOOK, TEXTBOOK_WORKERS):
             return Textbook(batch, images, loaders=0 if loop == TEXTBOOK else LOADERS)
         case loop if loop in (EAGER, COMPILED):
-            return InMemory(batch, images, compiled=compiled)
+            return InMemory(batch, images, compiled=compiled, network=contender.network)
         case loop if loop in (VMAP, VMAP_COMPILED):
             return Vmap(batch, images, models, compiled=compiled)
         case loop if loop in (GROUPED, GROUPED_COMPILED):
             return Grouped(batch, images, models, compiled=compiled)
         case loop if loop in (OURS, OURS_OWN):
-            return CohortSteps(batch, images, models, shared=loop == OURS)
+            return CohortSteps(batch, images, models, shared=loop == OURS, network=contender.network)
         case loop if loop == OURS_TRAIN:
             return TrainCalls(batch, images, models, seconds)
         case loop if loop == PEAK:
@@ -100,14 +102,14 @@ def make(contender: Contender, images: Images, seconds: float) -> Loop:
 class InMemory(Loop):
     """Images as one float tensor, batches by indexing, ``torch.optim.SGD``; compiled: forward, loss and backward."""
 
-    def __init__(self, batch: int, images: Images, *, compiled: bool) -> None:
+    def __init__(self, batch: int, images: Images, *, compiled: bool, network: str = "lenet") -> None:
         super().__init__(batch, images)
-        self.model, self.compiled = lenet(0), compiled
+        self.model, self.compiled, self.lr = initial(network, 0), compiled, rate(network)
         self.sums = torch.zeros(2)
 
     def steps(self) -> Iterator[float]:
         """See :class:`Loop`."""
-        model, optimizer = self.model, torch.optim.SGD(self.model.parameters(), lr=LR)
+        model, optimizer = self.model.train(), torch.optim.SGD(self.model.parameters(), lr=self.lr)
 
         def measure(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
             outputs = model(x)
@@ -133,7 +135,7 @@ class Vmap(Loop):
 
     def __init__(self, batch: int, images: Images, models: int, *, compiled: bool) -> None:
         super().__init__(batch, images)
-        members = [lenet(k) for k in range(models)]
+        members = [initial("lenet", k) for k in range(models)]
         parameters, _ = torch.func.stack_module_state(members)
         self.models, self.compiled, self.base = models, compiled, members[0].to("meta")
         self.parameters = {name: p.detach() for name, p in parameters.items()}
@@ -168,7 +170,7 @@ class Grouped(Loop):
 
     def __init__(self, batch: int, images: Images, models: int, *, compiled: bool) -> None:
         super().__init__(batch, images)
-        members = [dict(lenet(k).named_parameters()) for k in range(models)]
+        members = [dict(initial("lenet", k).named_parameters()) for k in range(models)]
         self.models, self.compiled = models, compiled
         self.parameters = {name: torch.stack([m[name].detach() for m in members]) for name in members[0]}
         self.sums = torch.zeros(2, models)
@@ -220,10 +222,15 @@ class MatrixProduct(Loop):
             yield 2.0 * PEAK_SIZE**3
 
 
-def lenet(seed: int) -> nn.Module:
-    """The article's network with the initial weights that our engine gives a seed."""
-    model = build(LeNet(), 1, (28, 28), 10)
-    model.load_state_dict(initial_parameters(model, Train(), seed))
+def rate(network: str) -> float:
+    """The learning rate of a network of :data:`benchmarks.networks.NETWORKS`."""
+    return LR if network == "lenet" else OTHER_LR
+
+
+def initial(network: str, seed: int) -> nn.Module:
+    """A network with the initial weights that our engine gives a seed."""
+    model = NETWORKS[network].build(1, (28, 28), 10)
+    model.load_state_dict(initial_parameters(model, Train(), seed), strict=False)
     return model
 
 

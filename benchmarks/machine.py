@@ -37,18 +37,17 @@ def described(facts: Mapping[str, Any]) -> str:
     )
 
 
-def flop_per_sample() -> int:
-    """Floating-point operations of a training sample of the article's LeNet, convolutions and linear layers alone.
+def flop_per_sample(network: str = "lenet") -> int:
+    """Floating-point operations of a training sample of 28x28 pixels, convolutions and linear layers alone.
 
     A multiply-add counts as two. Backward takes twice the forward's, less the gradient by the input of the first layer,
     which nobody needs.
     """
     from torch import Tensor, nn
 
-    from ablate.images.config import LeNet
-    from ablate.images.networks import build
+    from benchmarks.networks import NETWORKS
 
-    model, products = build(LeNet(), 1, (28, 28), 10).to("meta"), list[int]()
+    model, products = NETWORKS[network].build(1, (28, 28), 10).eval().to("meta"), list[int]()
 
     def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         # Each output is a sum of as many products as one filter or one row of the matrix has weights.

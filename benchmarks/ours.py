@@ -8,19 +8,28 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ablate.images.config import FashionMNIST, Train
+from ablate.images.config import SGD, FashionMNIST, Train
 from ablate.images.data import Images
 from ablate.images.engine import train
 from ablate.images.engine.cohort import FusedCohort
 from ablate.images.run import RunConfig
 from benchmarks.clock import Clock
-from benchmarks.loops import Loop
+from benchmarks.loops import Loop, rate
+from benchmarks.networks import NETWORKS
 
 CPU = torch.device("cpu")
 
 
-def runs(batch: int, models: int, *, shared: bool, epochs: int = 10, train_size: int | None = None) -> list[RunConfig]:
-    """Runs of the article's baseline that are one cohort.
+def runs(
+    batch: int,
+    models: int,
+    *,
+    shared: bool,
+    epochs: int = 10,
+    train_size: int | None = None,
+    network: str = "lenet",
+) -> list[RunConfig]:
+    """Runs of the article's baseline, or of another network, that are one cohort.
 
     Args:
         batch: Images a step.
@@ -29,9 +38,12 @@ def runs(batch: int, models: int, *, shared: bool, epochs: int = 10, train_size:
             own, as the seeds of one level do.
         epochs: Of each.
         train_size: First training images to use; None: all.
+        network: A key of :data:`benchmarks.networks.NETWORKS`.
     """
     return [
         RunConfig(
+            model=NETWORKS[network],
+            optimizer=SGD(lr=rate(network)),
             data=FashionMNIST(train_size=train_size),
             train=Train(batch_size=batch, epochs=epochs),
             seed=0 if shared else k,
@@ -43,10 +55,11 @@ def runs(batch: int, models: int, *, shared: bool, epochs: int = 10, train_size:
 class CohortSteps(Loop):
     """Training alone: the engine's own epoch, left as soon as the clock stops and gone on with at the next call."""
 
-    def __init__(self, batch: int, images: Images, models: int, *, shared: bool) -> None:
+    def __init__(self, batch: int, images: Images, models: int, *, shared: bool, network: str = "lenet") -> None:
         super().__init__(batch, images)
         size = len(images.train_labels)
-        self.cohort = FusedCohort(runs(batch, models, shared=shared, train_size=size), images, CPU)
+        members = runs(batch, models, shared=shared, train_size=size, network=network)
+        self.cohort = FusedCohort(members, images, CPU)
         epoch = self.cohort.batches.epoch
         self._batches = (batch for number in itertools.count() for batch in epoch(number))
 

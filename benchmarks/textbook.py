@@ -10,7 +10,7 @@ from torchvision.datasets import FashionMNIST, VisionDataset
 from torchvision.transforms import ToTensor
 
 from ablate.images.data import Images
-from benchmarks.loops import LR, Loop, lenet
+from benchmarks.loops import LR, Loop, initial
 
 
 class Textbook(Loop):
@@ -27,7 +27,7 @@ class Textbook(Loop):
     def __init__(self, batch: int, images: Images, loaders: int) -> None:
         super().__init__(batch, images)
         self.loaders, self.lead_steps = loaders, 1 + 4 * loaders  # empties the queue of batches fetched ahead
-        self.model = lenet(0)
+        self.model = initial("lenet", 0)
         self.loss = float("nan")
 
     def steps(self) -> Iterator[float]:
