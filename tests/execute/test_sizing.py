@@ -46,6 +46,7 @@ def test_no_size_is_tried_that_memory_would_not_hold():
 
 def test_short_work_and_known_shapes_are_not_measured():
     assert Sizing(runs(4, 2, epochs=1, train_size=1000), known(), 2).next() is None
+    assert Sizing(runs(3, 8, epochs=3), known(), 2).next() is None, "the demo, which ends in a few minutes"
     assert Sizing(runs(4, 2, epochs=1, train_size=1000), known(), 2, measure_all=True).next() is not None
     assert Sizing(runs(18, 2), known(m10=5000.0), 2).next() is None
 
