@@ -18,8 +18,8 @@ MEMORY_SHARE = 0.5
 """Share of the machine's memory for the cohorts of all workers together."""
 
 WORTH_SECONDS = 450.0
-"""Shapes whose runs take one core less than so long, by what is known or guessed, are not measured: that takes 7 to 20 s
-during which nothing is trained, and the size that is found is seldom more than 5 % faster than the default."""
+"""Shapes whose runs take one core less than so long, by what is known or guessed, are not measured: that takes 7 to 20
+seconds during which nothing is trained, and the size that is found is seldom more than 5 % faster than the default."""
 
 PROBE_SECONDS = 1.0
 """How long the steps of one measurement take."""
