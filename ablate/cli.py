@@ -102,7 +102,7 @@ def init(kind: str | None, folder: Path) -> None:
         init_command(kind, folder)
 
 
-@_study_command()
+@_study_command(short_help="Train what the run store lacks of studies; resumes by itself.")
 @_as_data
 @click.option("--fail-fast", is_flag=True, help="Leave off at the first run that fails.")
 @click.option(
@@ -126,7 +126,7 @@ def sweep(words: tuple[str, ...], as_json: bool, fail_fast: bool, max_hours: flo
         train_arguments(_split(words), as_json=as_json, limits=Limits(fail_fast, max_hours))
 
 
-@_study_command()
+@_study_command(short_help="Show what would be trained and what it would cost.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 @click.option("--measure", is_flag=True, help="First measure, for a minute or two, how fast this machine trains it.")
 def plan(words: tuple[str, ...], as_json: bool, measure: bool) -> None:
@@ -148,7 +148,7 @@ def plan(words: tuple[str, ...], as_json: bool, measure: bool) -> None:
         print(json.dumps(found, indent=2)) if as_json else print_outlook(found)
 
 
-@main.command()
+@main.command(short_help="List every study with what is there of it.")
 @click.argument("overrides", nargs=-1, shell_complete=complete_override)
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 @click.option("--all", "everything", is_flag=True, help="Also those of the package of which nothing is there.")
@@ -162,7 +162,7 @@ def studies(overrides: tuple[str, ...], as_json: bool, everything: bool) -> None
         print(json.dumps(found, indent=2)) if as_json else print_studies(found, everything=everything)
 
 
-@_study_command()
+@_study_command(short_help="Write tables, figures and a page of studies from records.")
 @_as_data
 @_with_pdf
 def report(words: tuple[str, ...], as_json: bool, with_pdf: bool) -> None:
@@ -179,7 +179,7 @@ def report(words: tuple[str, ...], as_json: bool, with_pdf: bool) -> None:
         report_studies(wanted, as_json=as_json, with_pdf=with_pdf)
 
 
-@_study_command()
+@_study_command(short_help="Search for the best setting; prove it on fresh seeds.")
 @_as_data
 def search(words: tuple[str, ...], as_json: bool) -> None:
     """Search a study's space for the best setting (resumes by itself), prove it on fresh seeds, write the report."""
@@ -189,7 +189,7 @@ def search(words: tuple[str, ...], as_json: bool) -> None:
         search_arguments(_split(words), as_json=as_json)
 
 
-@_study_command()
+@_study_command(short_help="Show how far studies are, wherever they are trained.")
 @click.option("--json", "as_json", is_flag=True, help="One look, machine-readable.")
 @click.option(
     "--serve",
@@ -208,7 +208,7 @@ def watch(words: tuple[str, ...], as_json: bool, port: int | None) -> None:
         watch_studies(order(_split(words)), as_json=as_json, port=port)
 
 
-@_study_command()
+@_study_command(short_help="Write the records of studies for another tool.")
 @click.option(
     "--to", "form", required=True, type=click.Choice(["csv", "parquet", "tensorboard", "mlflow", "wandb-offline"])
 )
@@ -222,7 +222,7 @@ def export(words: tuple[str, ...], form: str, out: Path | None) -> None:
         export_studies(order(_split(words)), form, out)
 
 
-@main.command()
+@main.command(short_help="Compare two studies, stores or runs.csv files.")
 @click.argument("a")
 @click.argument("b")
 @click.option("--markdown", "form", flag_value="markdown", help="As Markdown.")
@@ -240,7 +240,7 @@ def compare(a: str, b: str, form: str | None) -> None:
         sys.exit(CHANGED)
 
 
-@main.command()
+@main.command(short_help="Judge a table of results that somebody else made.")
 @click.argument("table", type=click.Path(path_type=Path))
 @click.option("--factor", "-f", "factors", multiple=True, required=True, help="Column of levels; NAME:text for texts.")
 @click.option("--seed", "-s", required=True, help="Column of seeds.")
@@ -269,7 +269,7 @@ def judge(table: Path, **options: Any) -> None:
         judge_command(table, **options)
 
 
-@main.command()
+@main.command(short_help="Train all studies of the article and write all reports.")
 @click.argument("overrides", nargs=-1, shell_complete=complete_override)
 def reproduce(overrides: tuple[str, ...]) -> None:
     """Train all studies of the article and write all reports; resumes by itself."""
@@ -279,7 +279,7 @@ def reproduce(overrides: tuple[str, ...]) -> None:
         reproduce_article(overrides)
 
 
-@main.command()
+@main.command(short_help="List the records of the run store.")
 @click.argument("overrides", nargs=-1, shell_complete=complete_override)
 @click.option("--study", "-s", shell_complete=complete_study, help="Only the runs of this study.")
 @click.option("--status", type=click.Choice(["complete", "diverged", "failed"]), help="Only runs that ended so.")
@@ -293,7 +293,7 @@ def runs(overrides: tuple[str, ...], study: str | None, status: str | None, form
         list_runs(overrides, study, status, form)
 
 
-@main.command()
+@main.command(short_help="Read records back from reports into the run store.")
 @click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--store", help="SQLite file or URL; default: ABLATE_STORE, else results/ablate.db.")
 def merge(folders: tuple[Path, ...], store: str | None) -> None:
@@ -304,7 +304,7 @@ def merge(folders: tuple[Path, ...], store: str | None) -> None:
         merge_folders(folders, store)
 
 
-@main.command()
+@main.command(short_help="Fetch or verify a data set and say where it lies.")
 @click.argument("name", required=False, type=click.Choice(["fashion_mnist", "mnist", "cifar10", "image_folder"]))
 @click.argument("fields", nargs=-1)
 @click.option("--root", help="Folder that holds the files.")
@@ -319,7 +319,7 @@ def data(name: str | None, fields: tuple[str, ...], root: str | None) -> None:
         print_data(name or "fashion_mnist", root, fields)
 
 
-@main.command()
+@main.command(short_help="Print the layers of a network, shapes and parameter counts.")
 @click.argument("overrides", nargs=-1, shell_complete=complete_override)
 def model(overrides: tuple[str, ...]) -> None:
     """Print the layers of a network with shapes and parameter counts (model=alexnet, model.channels=[8,16])."""
@@ -329,7 +329,7 @@ def model(overrides: tuple[str, ...]) -> None:
         print_model(overrides)
 
 
-@main.command()
+@main.command(short_help="Print what a run's network sees in pictures.")
 @click.argument("run")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--results", type=click.Path(path_type=Path), default=Path("results"), help="Folder of results.")
@@ -345,7 +345,7 @@ def predict(run: str, files: tuple[Path, ...], results: Path, as_json: bool) -> 
         predict_pictures(run, files, results, as_json=as_json)
 
 
-@main.command()
+@main.command(short_help="Show why a run's network errs.")
 @click.argument("run")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--against", help="A run of another level: both look at the same pictures, at all seeds that are kept.")
@@ -367,7 +367,7 @@ def diagnose(run: str, files: tuple[Path, ...], results: Path, as_json: bool, **
         diagnose_command(run, Wanted(files=files, **wanted), results, as_json=as_json)
 
 
-@main.command()
+@main.command(short_help="List the tasks and parts there are, and whether they load.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 def plugins(as_json: bool) -> None:
     """List the tasks and parts there are: built in, of installed packages, and of this folder's pyproject.toml.

@@ -15,7 +15,7 @@ from ablate.task.printable import printable
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SECONDS = Metric("seconds", "min", "seconds a run", "s", low=0.0, axis="seconds a run", cost=True)
+SECONDS = Metric("seconds", "min", "time of a run", "s", low=0.0, axis="time of a run", cost=True)
 """Measured of every run: training and evaluation, its share of a cohort."""
 
 
@@ -46,7 +46,7 @@ def against_cost(
     Returns:
         The axes, the cost's logarithmic where it spans a factor of ten or more.
     """
-    from matplotlib.ticker import EngFormatter, NullFormatter
+    from matplotlib.ticker import EngFormatter, FuncFormatter, NullFormatter
 
     if ax is None:
         from matplotlib import pyplot
@@ -70,7 +70,8 @@ def against_cost(
     if positive and len(positive) == len(means) and max(positive) >= 10 * min(positive):
         ax.set_xscale("log")
         ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.xaxis.set_major_formatter(EngFormatter(sep=""))
+    # 5k parameters, but 0.005 s: what has a unit takes no prefix, which would stand beside another.
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}") if cost.unit_after else EngFormatter(sep=""))
     ax.set_xlabel(printable(axis_label([cost])))
     ax.set_ylabel(printable(axis_label([metric])))
     return ax

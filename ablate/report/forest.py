@@ -67,7 +67,8 @@ def forest(levels: pd.DataFrame, view: StudyView, metric: Metric | None = None, 
     ax.spines["left"].set_visible(False)
     ax.locator_params(axis="x", nbins=5)
     left, right = ("worse", "better") if metric.goal == "max" else ("better", "worse")
-    ax.set_xlabel(f"difference in {cut(metric.title, 48)}\n← {left}        {right} →")
+    unit = f" ({metric.unit})" if metric.unit_after else ""
+    ax.set_xlabel(f"difference in {cut(metric.title, 48)}{unit}\n← {left}        {right} →")
     return ax
 
 

@@ -92,10 +92,12 @@ def printed(value: Any) -> str:
 
 
 def duration(seconds: Any) -> str:
-    """Seconds as people say them: ``48 s``, ``12 min``, ``3 h 05 min``; of none at all, nothing is known."""
+    """Seconds as people say them: ``3.1 ms``, ``48 s``, ``12 min``, ``3 h 05 min``; of none, nothing is known."""
     value = 0.0 if _absent(seconds) else float(seconds)
     if value == 0:
         return NONE
+    if value < 0.1:
+        return f"{1000 * value:.2g} ms"
     if value < 10:
         return f"{value:.1f} s"
     if value < 120:

@@ -27,6 +27,13 @@ def test_every_command_has_one_or_two():
     assert {len(lines) for lines in EXAMPLES.values()} == {2}
 
 
+def test_the_list_of_commands_cuts_no_sentence():
+    text = main.get_help(click.Context(main, info_name="ablate", max_content_width=80, terminal_width=80))
+    listed = text.partition("Commands:\n")[2].splitlines()
+    assert len(listed) == len(main.commands)
+    assert all(line.endswith(".") and not line.endswith("...") for line in listed)
+
+
 @pytest.mark.parametrize("command", main.commands)
 def test_the_help_ends_with_them_and_fits_80_columns(command):
     if command == "run":  # Hydra's own flags, this text among them

@@ -67,7 +67,7 @@ def test_a_study_with_costs_has_the_figure_and_none_of_its_other_figures_shows_t
     assert "against parameters" in drawings["model-cost"].alt
     assert "arameters" not in drawings["model-levels"].alt
     labels = [ax.get_xlabel() for ax in drawings["model-cost"].figure.axes]
-    assert labels == ["parameters", "seconds a run (s)"]
+    assert labels == ["parameters", "time of a run (s)"]
 
 
 def test_a_study_without_costs_has_none():

@@ -39,9 +39,22 @@ def test_a_p_value(value, text):
     assert numbers.probability(value) == text
 
 
+@pytest.mark.parametrize(("value", "text"), [(0.0004, "p < 0.001"), (0.0123, "p = 0.012")])
+def test_a_p_value_in_a_sentence(value, text):
+    assert numbers.p_value(value) == text
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(1.26, "1.3 s"), (47.6, "48 s"), (725, "12 min"), (11_100, "3 h 05 min"), (None, "\u2013"), (0.0, "\u2013")],
+    [
+        (0.0031, "3.1 ms"),
+        (1.26, "1.3 s"),
+        (47.6, "48 s"),
+        (725, "12 min"),
+        (11_100, "3 h 05 min"),
+        (None, "\u2013"),
+        (0.0, "\u2013"),
+    ],
 )
 def test_a_duration(seconds, text):
     assert numbers.duration(seconds) == text
