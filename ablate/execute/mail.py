@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 
 from ablate.store.plain_results import plain_record, record_of
 from ablate.store.provenance import collect, now
+from ablate.task.checkpoint import LOOK_SECONDS
 from ablate.task.executor import (
     Answer,
     CheckpointWritten,
@@ -52,9 +53,6 @@ POLL_SECONDS = (0.05, 1.0)
 
 STEP_SECONDS = 1.0
 """Seconds between two reports of progress."""
-
-LOOK_SECONDS = 0.25
-"""Seconds between two looks whether to leave off."""
 
 PATIENCE_SECONDS = 900.0
 """How long a worker tries to write what it has trained while the folder cannot be written."""

@@ -21,7 +21,7 @@ from ablate.execute.progress import Progress
 from ablate.execute.sizing import Sizing, members_by
 from ablate.execute.speedometer import Speedometer
 from ablate.execute.summary import Interrupted, Summary
-from ablate.execute.unmeasured_runs import Doubts
+from ablate.execute.unmeasured_runs import DeclaredMetrics
 from ablate.plan.cohorts import Cohort, cohort_of, default_members, form_cohorts
 from ablate.plan.prefixes import find_prefixes, read_off
 from ablate.store import Owner, Store, StoreUnavailable
@@ -95,7 +95,7 @@ class Sweep:
         self.next_poll = self.next_display = 0.0
         self.end_of_grace: float | None = None
         self.checkpoints = SweepCheckpoints(checkpoints, stops, progress.say)
-        self.keeper, self.doubts = Keeper(store, self.owner), Doubts(store)
+        self.keeper, self.declared = Keeper(store, self.owner), DeclaredMetrics(store)
         self.store_is_gone = False
         store.wait_only_while(lambda: not interrupts.asked)
 
@@ -329,7 +329,7 @@ class Sweep:
     ) -> None:
         """Write the records of a cohort, and of the shorter runs taken from its members."""
         flight = self.ledger.flights[worker]
-        self.doubts.check(flight.assignment.cohort.runs, results)
+        self.declared.check(flight.assignment.cohort.runs, results)
         trained, derived = self.keeper.take(worker, flight, results, hardware)
         self.ledger.land(worker, trained)
         self.keeper.save(flight.assignment.digests)

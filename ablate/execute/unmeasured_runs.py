@@ -8,7 +8,7 @@ from ablate.task.record import LACKS, Result
 from ablate.task.run import Run
 
 
-class Doubts:
+class DeclaredMetrics:
     """Believes a declaration as soon as one run has measured all of it, in this sweep or an earlier one.
 
     Args:

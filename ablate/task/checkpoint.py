@@ -29,7 +29,7 @@ STATE_ENDING = ".state"
 LONGEST_LINE = 2**22
 """Bytes of a file's first line."""
 LOOK_SECONDS = 0.25
-"""Between two looks whether a checkpoint is wanted."""
+"""Between two looks of a worker whether a checkpoint is wanted, or it is to leave off."""
 WORTH_SECONDS = 10.0
 """Work that is kept before a worker leaves off; less is soon done again."""
 

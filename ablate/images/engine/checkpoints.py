@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from ablate.images.engine.cohort import FusedCohort, Part
+from ablate.images.engine.cohort import FusedCohort, PartialEpoch
 from ablate.images.engine.layers import StackedLayer
 from ablate.images.engine.random_states import random_states, set_random_states
 from ablate.task.checkpoint import Checkpoints, DamagedError
@@ -33,7 +33,7 @@ PLAIN = "plain"
 
 
 @dataclass(frozen=True)
-class Standing:
+class CohortProgress:
     """What a cohort has come to, beside its tensors; filled while it trains."""
 
     digests: Sequence[str]
@@ -53,20 +53,22 @@ class CohortCheckpoints:
         checkpoints: The worker's; None: there are none.
         content: Names the cohort; see :func:`ablate.task.checkpoint.content_of`.
         cohort: Not trained yet.
-        standing: The same cohort's.
+        progress: The same cohort's.
     """
 
-    def __init__(self, checkpoints: Checkpoints | None, content: str, cohort: FusedCohort, standing: Standing) -> None:
+    def __init__(
+        self, checkpoints: Checkpoints | None, content: str, cohort: FusedCohort, progress: CohortProgress
+    ) -> None:
         self._checkpoints, self._content = checkpoints, content
-        self._cohort, self._standing = cohort, standing
+        self._cohort, self._progress = cohort, progress
         self._resumed: list[int] = []
         """Epochs after which it was gone on with."""
         self._seconds = 0.0
         """Spent on the epoch under way before it was cut off."""
         self._begun = time.perf_counter()
 
-    def resume(self) -> Part | None:
-        """Bring the cohort and its standing to where its checkpoint is, if there is a sound one.
+    def resume(self) -> PartialEpoch | None:
+        """Bring the cohort and its progress to where its checkpoint is, if there is a sound one.
 
         Returns:
             The part of an epoch that has been trained; None: a new epoch begins.
@@ -92,7 +94,7 @@ class CohortCheckpoints:
         self._begun, self._seconds = time.perf_counter() - self._seconds, 0.0
         return self._begun
 
-    def after_step(self, part: Callable[[], Part]) -> None:
+    def after_step(self, part: Callable[[], PartialEpoch]) -> None:
         """A step of an epoch has been trained: a place to leave off."""
         if self._checkpoints is not None and self._checkpoints.is_due():
             self._write(part())
@@ -102,21 +104,21 @@ class CohortCheckpoints:
         if self._checkpoints is not None and self._cohort.members and self._checkpoints.is_due():
             self._write(None)
 
-    def _write(self, part: Part | None) -> None:
+    def _write(self, part: PartialEpoch | None) -> None:
         assert self._checkpoints is not None
-        cohort, standing = self._cohort, self._standing
-        left = {k: standing.results[i] for k, i in enumerate(standing.members) if i in standing.results}
+        cohort, progress = self._cohort, self._progress
+        left = {k: progress.results[i] for k, i in enumerate(progress.members) if i in progress.results}
         plain = {
             "members": cohort.members,
             "epoch": cohort.epoch,
             "step": part.step if part is not None else None,
             "seconds": time.perf_counter() - self._begun if part is not None else 0.0,
             "resumed": self._resumed,
-            "curves": [[[m.step, dict(m.values), m.seconds] for m in standing.curves[i]] for i in standing.members],
+            "curves": [[[m.step, dict(m.values), m.seconds] for m in progress.curves[i]] for i in progress.members],
             "results": {k: [result.status, dict(result.notes)] for k, result in left.items()},
         }
         about = {
-            "runs": list(standing.digests),
+            "runs": list(progress.digests),
             "step": cohort.epoch,
             "content": self._content,
             "version": code_version(),
@@ -131,17 +133,17 @@ class CohortCheckpoints:
             ValueError, KeyError, TypeError: It does not.
         """
         members, left = plain["members"], [int(k) for k in plain["results"]]
-        if sorted([*members, *left]) != list(range(len(self._standing.members))) or not members:
+        if sorted([*members, *left]) != list(range(len(self._progress.members))) or not members:
             raise ValueError("its members are others")
-        if len(plain["curves"]) != len(self._standing.members):
+        if len(plain["curves"]) != len(self._progress.members):
             raise ValueError("its curves are those of others")
         for name, (tensor, is_stacked) in state_of(self._cohort).items():
             shape = (len(members), *tensor.shape[1:]) if is_stacked else tuple(tensor.shape)
             if (tuple(tensors[name].shape), tensors[name].dtype) != (shape, tensor.dtype):
                 raise ValueError(f"{name} is {tensors[name].dtype} {tuple(tensors[name].shape)}, not {shape}")
 
-    def _restore(self, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> Part | None:
-        cohort, standing = self._cohort, self._standing
+    def _restore(self, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> PartialEpoch | None:
+        cohort, progress = self._cohort, self._progress
         cohort.keep([cohort.members.index(k) for k in plain["members"]])
         cohort.epoch = plain["epoch"]
         with torch.no_grad():
@@ -149,17 +151,17 @@ class CohortCheckpoints:
                 tensor.copy_(tensors[name])
         self._resumed, self._seconds = [*plain["resumed"], cohort.epoch], plain["seconds"]
         cohort.notes["resumed"] = self._resumed
-        for i, curve in zip(standing.members, plain["curves"], strict=True):
-            standing.curves[i] += [Measurement(*measured) for measured in curve]
+        for i, curve in zip(progress.members, plain["curves"], strict=True):
+            progress.curves[i] += [Measurement(*measured) for measured in curve]
         for k, (status, notes) in plain["results"].items():
-            i = standing.members[int(k)]
-            standing.results[i] = Result(status, tuple(standing.curves[i]), notes=notes)
+            i = progress.members[int(k)]
+            progress.results[i] = Result(status, tuple(progress.curves[i]), notes=notes)
         states = {name.removeprefix("random."): t for name, t in tensors.items() if name.startswith("random.")}
         if plain["step"] is None:
             set_random_states(states, cohort.device)
             return None
         noise = [t for name, t in sorted(tensors.items()) if name.startswith("noise.")]
-        return Part(plain["step"], tensors["sums"], noise, lambda: set_random_states(states, cohort.device))
+        return PartialEpoch(plain["step"], tensors["sums"], noise, lambda: set_random_states(states, cohort.device))
 
 
 def state_of(cohort: FusedCohort) -> dict[str, tuple[Tensor, bool]]:
@@ -174,7 +176,7 @@ def state_of(cohort: FusedCohort) -> dict[str, tuple[Tensor, bool]]:
     return found
 
 
-def _tensors(cohort: FusedCohort, part: Part | None) -> dict[str, Tensor]:
+def _tensors(cohort: FusedCohort, part: PartialEpoch | None) -> dict[str, Tensor]:
     found = {name: tensor for name, (tensor, _) in state_of(cohort).items()}
     found |= {f"random.{name}": state for name, state in random_states(cohort.device).items()}
     if part is not None:

@@ -31,7 +31,7 @@ Update = Callable[..., None]
 
 
 @dataclass(frozen=True)
-class Part:
+class PartialEpoch:
     """Where an epoch stands of which some steps have been trained."""
 
     step: int
@@ -44,7 +44,7 @@ class Part:
     """This is called before the next step."""
 
 
-AfterStep = Callable[[Callable[[], Part]], None]
+AfterStep = Callable[[Callable[[], PartialEpoch]], None]
 """Called with what tells where the epoch stands."""
 
 
@@ -81,7 +81,7 @@ class FusedCohort:
     def train_epoch(
         self,
         steps: int | None = None,
-        part: Part | None = None,
+        part: PartialEpoch | None = None,
         after_step: AfterStep | None = None,
     ) -> Tensor:
         """Train one epoch; reads nothing back from the device.
@@ -303,5 +303,5 @@ class FusedCohort:
         }
 
 
-def _part(step: int, sums: Tensor, drawing: Sequence[torch.Generator]) -> Part:
-    return Part(step, sums, [generator.get_state() for generator in drawing])
+def _part(step: int, sums: Tensor, drawing: Sequence[torch.Generator]) -> PartialEpoch:
+    return PartialEpoch(step, sums, [generator.get_state() for generator in drawing])

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from ablate.images.data import Images, class_counts
-from ablate.images.engine.checkpoints import CohortCheckpoints, Standing
+from ablate.images.engine.checkpoints import CohortCheckpoints, CohortProgress
 from ablate.images.engine.cohort import FusedCohort
 from ablate.images.engine.end_states import begins_at, go_on, keep_state
 from ablate.images.engine.further_metrics import further_guesses
@@ -153,8 +153,8 @@ def _train_cohort(
     configs, stops = work.configs, work.stops
     cohort = FusedCohort([configs[i] for i in members], work.images, work.device)
     own_metrics = OwnMetrics(cohort)
-    standing = Standing([configs[i].digest for i in members], members, curves, results)
-    saved = CohortCheckpoints(work.checkpoints, work.content(members), cohort, standing)
+    progress = CohortProgress([configs[i].digest for i in members], members, curves, results)
+    saved = CohortCheckpoints(work.checkpoints, work.content(members), cohort, progress)
     part = saved.resume()
     checkpoints = work.checkpoints
     if checkpoints is not None and not cohort.epoch and part is None and begins_at(checkpoints, configs[members[0]]):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ablate.images.engine.cohort import AfterStep, FusedCohort, Part
+from ablate.images.engine.cohort import AfterStep, FusedCohort, PartialEpoch
 from ablate.images.metrics import COSTS, GAP
 
 
@@ -27,7 +27,7 @@ class OwnMetrics:
         if "multiply_adds" in self.costs:
             self.costs["multiply_adds"] = float(sum(layer.multiply_adds for layer in cohort.layers()))
 
-    def train_epoch(self, part: Part | None = None, after_step: AfterStep | None = None) -> Tensor:
+    def train_epoch(self, part: PartialEpoch | None = None, after_step: AfterStep | None = None) -> Tensor:
         """Train an epoch of the cohort, timed where that is wanted (which waits for the device at its end).
 
         The one thread of a worker on the CPU is timed by its processor time, which another program on the core does
