@@ -10,9 +10,9 @@ and its interval has the same direction. In tables a difference is level minus b
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ablate.report.findings import lacks, named_by_lack
 from ablate.report.view import FactorView, StudyView
 from ablate.task.numbers import interval, number, separator
 
@@ -83,17 +83,9 @@ def _outcome(
     if (silent := _silence(rows, best)) or best is None:
         return silent
     if view.design == "leave-one-out":  # a level is named by what it lacks
-        names = {label: _without(label, row) for label, row in rows.items()}
-        rows = {names[label]: row for label, row in rows.items()}
-        alike, left_out = ([names[label] for label in found] for found in (best.indistinguishable, best.left_out))
-        best = replace(best, best=names[best.best], indistinguishable=tuple(alike), left_out=tuple(left_out))
+        rows = {lacks(label, row["level"]): row for label, row in rows.items()}
+        best = named_by_lack(best, factor)
     return _Outcome(factor, metric, rows, best)
-
-
-def _without(label: str, row: Row) -> str:
-    if row["is_baseline"]:
-        return "all parts"
-    return "none of them" if row["level"] == "all" else f"all but {label}"
 
 
 def _silence(rows: Mapping[str, Row], best: "Best | None") -> str:

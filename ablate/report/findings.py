@@ -1,6 +1,7 @@
 """Sentences that say what the analysis found."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ablate.report.view import FactorView, StudyView
@@ -46,7 +47,11 @@ def published_line(analysis: "StudyAnalysis") -> str:
 def factor_findings(view: StudyView, factor: FactorView, analysis: "StudyAnalysis") -> list[str]:
     """Best level and trend of a factor in the primary metric."""
     name, metric = view.metric.name, view.metric.title
-    result = [_best(best, metric) for best in analysis.best if best.factor == factor.path and best.metric == name]
+    result = [
+        _best(named_by_lack(best, factor) if view.design == "leave-one-out" else best, metric)
+        for best in analysis.best
+        if best.factor == factor.path and best.metric == name
+    ]
     result += _course(factor, analysis)
     peaked = any(
         verdict.outcome == "supported"
@@ -62,6 +67,23 @@ def factor_findings(view: StudyView, factor: FactorView, analysis: "StudyAnalysi
                 f"Page's test, {p_value(p)})."
             )
     return result
+
+
+def named_by_lack(best: "Best", factor: FactorView) -> "Best":
+    """The best level of a leave-one-out study with levels named by what they lack: ``all but dropout``."""
+    names = {level.label: lacks(level.label, level.value) for level in factor.levels}
+    return replace(
+        best,
+        best=names[best.best],
+        indistinguishable=tuple(names[label] for label in best.indistinguishable),
+        left_out=tuple(names[label] for label in best.left_out),
+        levels=tuple(replace(level, label=names[level.label]) for level in best.levels),
+    )
+
+
+def lacks(label: str, level: object) -> str:
+    """What a level of a leave-one-out study is called in a sentence."""
+    return {"nothing": "all parts", "all": "none of them"}.get(str(level), f"all but {label}")
 
 
 def _course(factor: FactorView, analysis: "StudyAnalysis") -> list[str]:
@@ -85,7 +107,7 @@ def _best(best: "Best", metric: str) -> str:
     ranked = f" of {len(best.levels)} levels with {best.n} seeds in common" if best.left_out else ""
     text = f"{best.best} has the best mean {metric}{ranked}{sure}."
     if others:
-        text += f" Not told apart from it: {separator(others).join(others)}."
+        text += f" Tests do not tell it apart from {separator(others).join(others)}."
     elif len(best.levels) > 1:
         ranked = " ranked" if best.left_out else ""
         text += f" All other levels{ranked} are worse, each by itself; the table corrects for all of them together."

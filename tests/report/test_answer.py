@@ -1,13 +1,17 @@
 """The answer, a few sentences a factor: what it says follows from the numbers that the study was made of."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
+from ablate.analyse.results import Best, LevelChance
 from ablate.images.metrics import METRICS
 from ablate.report import FactorView, LevelView, StudyView
 from ablate.report.answer import study_answer
+from ablate.report.findings import factor_findings
 from ablate.report.summary import analyse_study, summarise
 
 
@@ -79,6 +83,22 @@ def test_a_level_of_a_leave_one_out_study_is_named_by_what_it_lacks():
     )
     assert "Worse: all but ReLU and none of them, by 0." in text
     assert "nothing" not in text
+
+
+def test_the_section_of_a_leave_one_out_study_names_levels_alike():
+    labels = {"nothing": "nothing (baseline)", "ReLU": "ReLU", "crops": "crops"}
+    factor = FactorView("without", tuple(LevelView(*level) for level in labels.items()))
+    view = StudyView("s", (factor,), (METRICS["test_acc"],), design="leave-one-out")
+    chances = tuple(
+        LevelChance(value, label, order, 0.8, 0.9 if value == "crops" else 0.05, 1.0, value != "ReLU")
+        for order, (value, label) in enumerate(labels.items())
+    )
+    best = Best("s", "without", "test_acc", 6, chances, "crops", ("nothing (baseline)", "crops"))
+    found = SimpleNamespace(best=(best,), comparisons=(), verdicts=(), trends=())
+    assert factor_findings(view, factor, found) == [
+        "all but crops has the best mean test accuracy; it is the best with a probability of 90 %. "
+        "Tests do not tell it apart from all parts."
+    ]
 
 
 def ends_of(text):
