@@ -45,9 +45,10 @@ def decimals(means: Iterable[Any], spreads: Iterable[Any] = ()) -> int:
     typical = median(sizes) if sizes else 1.0
     if 0.05 <= typical < 10:
         return DIGITS
-    wanted = [3 - math.floor(math.log10(typical))]
     deviations = _sizes(spreads)
-    wanted += [1 - math.floor(math.log10(median(deviations)))] if deviations else []
+    wanted = [1 - math.floor(math.log10(median(deviations)))] if deviations else []
+    if not deviations or typical > median(deviations):  # else they lie about 0, and the spread says what counts
+        wanted.append(3 - math.floor(math.log10(typical)))
     return min(max(0, *wanted), 15)
 
 

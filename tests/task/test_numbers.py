@@ -64,3 +64,18 @@ def test_lost_runs_are_counted_beside_the_mean():
     row = {"complete": 7, "diverged": 2, "failed": 1, "missing": 0, "at_chance": 1}
     assert numbers.count_runs(row) == "7 of 10 (2 diverged, 1 failed, 1 at chance)"
     assert numbers.count_runs(row | {"complete": 10, "diverged": 0, "failed": 0, "at_chance": math.nan}) == "10"
+
+
+@pytest.mark.parametrize(
+    ("means", "spreads", "digits"),
+    [
+        ([0.8, 0.9], [0.01], 4),
+        ([12.34, 15.0], [], 2),
+        ([12.34, 15.0], [0.002], 4),
+        ([2e-6, 3e-6], [1e-7], 9),
+        ([0.0014, -0.0016], [0.0079], 4),  # about 0: the spread says what counts
+        ([61_706.0], [0.0], 0),
+    ],
+)
+def test_about_four_digits_count(means, spreads, digits):
+    assert numbers.decimals(means, spreads) == digits
