@@ -75,7 +75,7 @@ def test_the_report_says_what_was_found_what_was_luck_and_what_mattered(searched
         "Found and confirmed",
         "What mattered",
         "Budget",
-        "The changes of article, each alone",
+        "Each by itself, the changes of article move the test accuracy by ",
     ):
         assert text in page
     assert "The best setting found reaches a higher test accuracy than the baseline." in page
