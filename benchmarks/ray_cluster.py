@@ -13,8 +13,9 @@ from pathlib import Path
 
 from benchmarks.slurm_cluster import free_ports
 
-OPEN = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
-"""Environment: Ray would have a token where it has left one in this user's home before, and only then."""
+OPEN = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
+"""Environment: Ray would have a token where it has left one in this user's home before, and only then; and its workers
+are 15 nicer than others, which starves them on a machine that does more."""
 
 
 class Nodes:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ablate.store import open_store
+from benchmarks.executors import what_counts
 
 ROOT = Path(__file__).parents[2]
 
@@ -51,14 +52,6 @@ def sweep(folder, words):
     with open_store(str(folder / results / "ablate.db"), read_only=True) as store:
         records = {record.digest: what_counts(record) for record in store.all()}
     return records, [line for line in done.stdout.splitlines() if " ± " in line or " [" in line]
-
-
-def what_counts(record):
-    """All but how long it took, and where."""
-    result = record.result
-    curves = [(point.step, sorted(point.values.items())) for point in result.curves]
-    notes = {name: note for name, note in result.notes.items() if not name.endswith("seconds")}
-    return repr((record.config, result.status, curves, result.guesses, notes))
 
 
 @pytest.fixture(scope="module")
