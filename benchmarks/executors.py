@@ -72,7 +72,7 @@ def main() -> int:
 
 Made by `{command}`, on {described(machine())}
 
-The same study, each time with an empty store. Records are compared by configuration, status, every point of every
+The same study, each time with a store of its own. Records are compared by configuration, status, every point of every
 curve, guesses and notes; what is left out are times, places and how many runs were trained together. Tables are
 compared as data (`ablate report --json`).
 
