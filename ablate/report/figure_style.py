@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ablate.report.viridis import viridis
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -119,11 +121,7 @@ def colors(count: int, *, ordered: bool) -> list[str]:
     """
     if not ordered and count <= len(CYCLE):
         return list(CYCLE[:count])
-    from matplotlib import colormaps
-    from matplotlib.colors import to_hex
-
-    scale = colormaps["viridis"]
-    return [to_hex(scale(0.2 + 0.68 * i / max(count - 1, 1))) for i in range(count)]
+    return [viridis(0.2 + 0.68 * i / max(count - 1, 1)) for i in range(count)]
 
 
 def lighter(color: str, share: float = 0.5) -> str:

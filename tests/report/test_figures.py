@@ -17,6 +17,7 @@ from ablate.report.figure_style import colors, settle, styled
 from ablate.report.figures import bars, lines, positions, rows, scale
 from ablate.report.forest import forest
 from ablate.report.summary import summarise
+from ablate.report.viridis import viridis
 
 TEST = METRICS["test_acc"]
 ACCURACIES = [METRICS["train_acc"], TEST]
@@ -190,3 +191,12 @@ def _texts(figure):
                 if not low <= tick.get_loc() <= high or not tick.label1.get_visible():
                     hidden.add(tick.label1)
     return [t for t in figure.findobj(Text) if t.get_text().strip() and t.get_visible() and t not in hidden]
+
+
+def test_the_scale_of_colours_is_that_of_matplotlib():
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    scale = colormaps["viridis"]
+    places = [i / 999 for i in range(1000)]
+    assert [viridis(place) for place in places] == [to_hex(scale(place)) for place in places]
