@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.commands", description=__doc__)
     parser.add_argument("--repeats", type=int, default=5, help="of every command (default: 5)")
     parser.add_argument("--no-demo", dest="demo", action="store_false", help="leave the demo's start out")
+    parser.add_argument("--patience", type=float, default=600.0, help="most seconds of that start (default: 600)")
     parser.add_argument("--out", type=Path, default=Path("results/benchmarks"), help="folder (default: %(default)s)")
     options = parser.parse_args(arguments)
     facts = machine()
@@ -87,10 +88,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             took = [timed(command, folder) for _ in range(options.repeats)]
             rows.append(row(command, took))
             print(json.dumps(rows[-1]), file=sys.stderr)
-    start = demo_start() if options.demo else {}
-    text = table(rows, start, facts, options.repeats)
+    facts |= {"load_after": round(os.getloadavg()[0], 2)}
+    for start in ({}, demo_start(options.patience)) if options.demo else ({},):
+        text = table(rows, start, facts, options.repeats)
+        write_text(options.out / "commands.md", text)
     print(text)
-    print(f"wrote {write_text(options.out / 'commands.md', text)}", file=sys.stderr)
+    print(f"wrote {options.out / 'commands.md'}", file=sys.stderr)
     return 0
 
 
@@ -145,8 +148,12 @@ def row(command: Command, took: Sequence[Took]) -> dict[str, Any]:
     }
 
 
-def demo_start(patience: float = 600.0) -> dict[str, float]:
-    """Seconds from the demo's command, nothing compiled or measured before, until runs train and until a record."""
+def demo_start(patience: float) -> dict[str, float | None]:
+    """Seconds from the demo's command, nothing compiled or measured before, until runs train and until a record.
+
+    Args:
+        patience: Seconds after which it is ended; None stands for what did not come so soon.
+    """
     with tempfile.TemporaryDirectory(prefix="ablate-bench-") as place:
         store = Path(place) / "results" / "ablate.db"
         cold = {"XDG_CACHE_HOME": f"{place}/cache", "TORCHINDUCTOR_CACHE_DIR": f"{place}/inductor"}
@@ -159,21 +166,22 @@ def demo_start(patience: float = 600.0) -> dict[str, float]:
             stderr=subprocess.DEVNULL,
         )
         try:
-            seen = {
-                name: _until(lambda table=table: _count(store, table) > 0, process, patience) - start
-                for name, table in (("first runs in training", "leases"), ("first record", "records"))
-            }
+            end = start + patience
+            training = _until(lambda: _count(store, "leases") > 0, process, end)
+            record = _until(lambda: _count(store, "records") > 0, process, end)
         finally:
             process.terminate()
             process.wait()
-        return seen
+        times = {"first runs in training": training, "first record": record}
+        return {name: None if at is None else at - start for name, at in times.items()}
 
 
-def _until(is_so: Callable[[], bool], process: "subprocess.Popen[bytes]", patience: float) -> float:
-    end = time.perf_counter() + patience
+def _until(is_so: Callable[[], bool], process: "subprocess.Popen[bytes]", end: float) -> float | None:
     while not is_so():
-        if process.poll() is not None or time.perf_counter() > end:
-            raise RuntimeError(f"ablate {' '.join(DEMO)} did not get so far")
+        if process.poll() is not None:
+            raise RuntimeError(f"ablate {' '.join(DEMO)} ended with exit code {process.returncode}")
+        if time.perf_counter() > end:
+            return None
         time.sleep(0.05)
     return time.perf_counter()
 
@@ -188,7 +196,9 @@ def _count(store: Path, table: str) -> int:
         return 0
 
 
-def table(rows: Sequence[dict[str, Any]], start: dict[str, float], facts: dict[str, Any], repeats: int) -> str:
+def table(
+    rows: Sequence[dict[str, Any]], start: Mapping[str, float | None], facts: dict[str, Any], repeats: int
+) -> str:
     """The table with the machine and what was measured."""
     parts = [
         "# Whole commands",
@@ -199,9 +209,13 @@ def table(rows: Sequence[dict[str, Any]], start: dict[str, float], facts: dict[s
         markdown(pd.DataFrame(rows), 2),
     ]
     if start:
-        said = ", ".join(f"{name} after {seconds:.1f} s" for name, seconds in start.items())
+        said = ", ".join(
+            f"{name} after {seconds:.1f} s" if seconds is not None else f"{name} not so soon"
+            for name, seconds in start.items()
+        )
         parts.append(f"`ablate {' '.join(DEMO)}` where nothing was compiled or measured before: {said}.")
-    return "\n\n".join([*parts, described(facts)]) + "\n"
+    after = f"Load average after the commands: {facts['load_after']}."
+    return "\n\n".join([*parts, f"{described(facts)} {after}"]) + "\n"
 
 
 def environment() -> dict[str, str]:

@@ -14,6 +14,7 @@ FACTS = {
     "dirty": False,
     "date": "today",
     "load_before": 0.1,
+    "load_after": 0.2,
 }
 
 
@@ -21,9 +22,9 @@ def test_a_row_holds_medians_and_what_was_asked():
     command = Command(("plan", "lr"), "again", 1.5)
     found = row(command, [Took(3.0, 1.0), Took(1.0, 2.0), Took(2.0, 4.0)])
     assert list(found.values()) == ["`ablate plan lr`", "again", 2.0, "1.00 to 3.00", 2.0, "1.5"]
-    text = table([found], {"first record": 12.34}, FACTS, 3)
+    text = table([found], {"first runs in training": 12.34, "first record": None}, FACTS, 3)
     assert "| `ablate plan lr` | again | 2.00 | 1.00 to 3.00 | 2.00 | 1.5 |" in text
-    assert "first record after 12.3 s" in text
+    assert "first runs in training after 12.3 s, first record not so soon" in text
     assert "load average before: 0.1" in text
 
 
