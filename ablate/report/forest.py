@@ -44,6 +44,7 @@ def forest(levels: pd.DataFrame, view: StudyView, metric: Metric | None = None, 
     shown = levels[(levels["metric"] == metric.name) & ~levels["is_baseline"]]
     ends = (end for name in ("difference_low", "difference_high") for end in within_difference(metric, shown[name]))
     low, high = limits([0.0, *shown["difference"], *ends])
+    low, high = min(low, 0.0), max(high, 0.0)  # what all are compared with, however far all are from it
     margin = 0.06 * (high - low) or 0.01
     ax.set_xlim(*_with_room(low - margin, high + margin, shown["difference"]))
     y, ticks, names = 0.0, [], []

@@ -94,6 +94,22 @@ def test_the_forest_has_a_row_a_level_but_the_baselines(make_study):
     np.testing.assert_allclose(drawn, shown)
 
 
+def test_the_forest_shows_the_line_at_0_and_leaves_room_for_numbers_of_what_is_off_the_scale(make_study):
+    study = make_study(["optimizer.lr"], seeds=6)
+    levels = summarise(study.view, study.runs)
+    names = ["difference", "difference_low", "difference_high"]
+    far = levels.copy()
+    far[names] -= 3.0  # all of them: none is off the scale
+    left, right = forest(far, study.view, ax=Figure().subplots()).get_xlim()
+    assert left < -3 < 0 <= right
+    one = levels.copy()
+    one.loc[one["label"] == "1.0", names] = [-30.0, -31.0, -29.0]
+    one.loc[one["label"] != "1.0", names] = [0.02, 0.01, 0.03]
+    left, right = forest(one, study.view, ax=Figure().subplots()).get_xlim()
+    assert -1 < left < 0 < right
+    assert -left / (right - left) == pytest.approx(0.3), "the number at the edge ends before the line"
+
+
 def test_mean_curves_are_means_of_complete_runs_at_each_epoch(make_study):
     study = make_study(["model.activation"], seeds=4, statuses={("model.activation", "relu", 0): "diverged"})
     means = mean_curves(study.runs, study.curves, study.view.factors[0], [TEST])
