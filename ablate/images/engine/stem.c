@@ -23,6 +23,7 @@ enum {
 
 typedef struct {
     FLOATS(x, CIN * XH * XW + VL); /* a sample's input; what is around it stays zero */
+    FLOATS(apart, CIN * XH * XW);  /* the same less the centre of its channels, around it, too */
     FLOATS(z, N);
     FLOATS(rows, PATCH * COLUMNS);
     FLOATS(total, (T + TILE) * C);
@@ -89,17 +90,21 @@ static void correlate(Own *restrict own, const float *restrict d, double *restri
 
 /* ---- entry points ---- */
 
-/* Products of the patches' numbers, and of a one behind each, with each other, over all places: [T + 1][T + 1]. */
-void gram(long samples, const float *restrict x, double *restrict products) {
+/* Products of the patches' numbers, less the centre of their channel, and of a one behind each, with each other, over all
+ * places: [T + 1][T + 1]. */
+void gram(long samples, const float *restrict x, const float *restrict centre, double *restrict products) {
     memset(products, 0, (T + 1) * (T + 1) * sizeof(double));
     Own *restrict own = &of_thread;
+    for (int i = 0; i < CIN * XH * XW; i++) own->apart[i] = 0.0f - centre[i / (XH * XW)];
     for (long s = 0; s < samples; s++) {
-        read_input(own, x + s * CIN * IH * IW);
+        for (int r = 0; r < CIN * IH; r++)
+            for (int i = 0; i < IW; i++)
+                own->apart[(r / IH * XH + r % IH + CH) * XW + CW + i] = x[(s * CIN * IH + r) * IW + i] - centre[r / IH];
         V sums[PATCH][PATCH];
         memset(sums, 0, sizeof sums);
         for (int r = 0; r < H; r++) {
             for (int t = 0; t < T; t++)
-                for (int q = 0; q < W; q++) own->rows[t * COLUMNS + q] = own->x[r * SH * XW + q * SW + place(t)];
+                for (int q = 0; q < W; q++) own->rows[t * COLUMNS + q] = own->apart[r * SH * XW + q * SW + place(t)];
             for (int q = 0; q < W; q++) own->rows[T * COLUMNS + q] = 1.0f; /* the rest is never written: zero */
             for (int t = 0; t < PATCH; t += BLOCK)
                 for (int u = 0; u <= t; u += BLOCK) {

@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ablate.images.engine.compiler import compile_source
+from ablate.images.engine.layers import spread
 from ablate.images.engine.tails import EPS, Normalisation, TailSpec, channels_last, empty_map, reference, rows
 
 LARGEST_PATCH = 32
@@ -92,7 +93,7 @@ class Stem:
         loaded = ctypes.CDLL(str(library))
         pointer, number = ctypes.c_void_p, ctypes.c_long
         self.gram, self.forward, self.backward = loaded.gram, loaded.forward, loaded.backward
-        for function, pointers in ((self.gram, 2), (self.forward, 5), (self.backward, 10)):
+        for function, pointers in ((self.gram, 3), (self.forward, 5), (self.backward, 10)):
             function.argtypes, function.restype = [number, *[pointer] * pointers], None
 
     def __call__(
@@ -127,6 +128,35 @@ class Stem:
         found: tuple[Tensor, ...] = _Function.apply(self, normalisation, x.contiguous(), weight, bias, scale, shift)
         return found
 
+    def patches(self, x: Tensor) -> _Patches:
+        """Mean and covariance of the patches of R inputs ``[R, B, Cin, H, W]``.
+
+        Products are taken of what is left of the pixels without a channel's mean: where that is large beside their
+        deviation, the rest would be rounding.
+        """
+        spec = self.spec
+        places, gram = x.shape[1] * spec.tail.height * spec.tail.width, []
+        centre = torch.stack([own.mean((0, 2, 3)) for own in x])  # row by row: alone as in company
+        for own, middle in zip(x, centre, strict=True):
+            gram.append(torch.empty(spec.patch + 1, spec.patch + 1, dtype=torch.float64))
+            self.gram(len(own), own.data_ptr(), middle.data_ptr(), gram[-1].data_ptr())
+        over = torch.stack(gram) / places
+        mean = over[:, :-1, -1]
+        covariance = over[:, :-1, :-1] - mean[:, :, None] * mean[:, None]
+        return _Patches(mean + centre.double().repeat_interleave(spec.patch // spec.in_channels, 1), covariance, places)
+
+
+@dataclass(frozen=True)
+class _Patches:
+    """Statistics in float64 of the patches of R inputs, or of K members, over ``places``: ``[R, T]``, ``[R, T, T]``."""
+
+    mean: Tensor
+    covariance: Tensor
+    places: int
+
+    def of_members(self, members: int) -> _Patches:
+        return _Patches(spread(self.mean, members), spread(self.covariance, members), self.places)
+
 
 class _Function(torch.autograd.Function):
     @staticmethod
@@ -140,13 +170,11 @@ class _Function(torch.autograd.Function):
         scale: Tensor | None,
         shift: Tensor | None,
     ) -> tuple[Tensor, ...]:
-        tail, patch, members, samples = stem.spec.tail, stem.spec.patch, len(weight), x.shape[1]
+        tail, members, samples = stem.spec.tail, len(weight), x.shape[1]
         filters = weight.flatten(2).transpose(1, 2).contiguous()  # [K, patch, Cout]
         of_bias = torch.zeros_like(filters[:, 0]) if bias is None else bias
-        gram = torch.empty(len(x) if norm.of_batch else 0, patch + 1, patch + 1, dtype=torch.float64)
-        for r in range(len(gram)):
-            stem.gram(samples, x[r].data_ptr(), gram[r].data_ptr())
-        mean, variance = _statistics(norm, gram, filters, of_bias)
+        patches = stem.patches(x) if norm.of_batch else None
+        mean, variance = _statistics(norm, patches, filters, of_bias)
         inverse = (variance + norm.eps).rsqrt()
         factor = inverse if scale is None else inverse * scale
         offset = -mean * factor if shift is None else shift - mean * factor
@@ -158,7 +186,7 @@ class _Function(torch.autograd.Function):
             stem.forward(samples, x[k * len(x) // members].data_ptr(), *given, y.data_ptr())
             outputs.append(y)
         if any(ctx.needs_input_grad):
-            ctx.stem, ctx.norm, ctx.factors, ctx.gram = stem, norm, factors, gram
+            ctx.stem, ctx.patches, ctx.factors = stem, patches, factors
             ctx.has_bias, ctx.has_scale, ctx.has_shift = bias is not None, scale is not None, shift is not None
             ctx.save_for_backward(x, filters)
         return tuple(outputs)
@@ -170,21 +198,18 @@ class _Function(torch.autograd.Function):
         stem: Stem = ctx.stem
         members, patch, channels = filters.shape
         sums, products = torch.empty(2, members, channels, dtype=torch.float64)
-        patches = torch.empty(members, patch, channels, dtype=torch.float64)
+        with_patches = torch.empty(members, patch, channels, dtype=torch.float64)
         for k, grad in enumerate(grads):
             last = channels_last(grad)
             given = (filters[k].data_ptr(), *rows(ctx.factors, k), last.data_ptr())
-            found = (sums[k].data_ptr(), products[k].data_ptr(), patches[k].data_ptr())
+            found = (sums[k].data_ptr(), products[k].data_ptr(), with_patches[k].data_ptr())
             stem.backward(x.shape[1], x[k * len(x) // members].data_ptr(), *given, *found)
-        factor, _, mean, inverse = (t.double() for t in ctx.factors)
-        grad_filters, grad_bias = factor[:, None] * patches, sums * factor
-        if ctx.norm.of_batch:  # its statistics move with the map: d - mean(d) - normalised * mean(d * normalised)
-            gram = _of_members(ctx.gram, members)
-            places = gram[:, -1:, -1]
-            by_map = -factor * inverse * products / places
-            constant = -factor * sums / places - by_map * mean
-            of_map = gram[:, :-1, :-1] @ filters.double()
-            grad_filters += by_map[:, None] * of_map + constant[:, None] * gram[:, :-1, -1:]
+        factor, _, _, inverse = (t.double() for t in ctx.factors)
+        grad_filters, grad_bias = factor[:, None] * with_patches, sums * factor
+        if ctx.patches is not None:  # its statistics move with the map: d - mean(d) - normalised * mean(d * normalised)
+            own = ctx.patches.of_members(members)
+            grad_filters -= (factor * sums)[:, None] * own.mean[:, :, None]
+            grad_filters -= (factor * inverse * products)[:, None] * (own.covariance @ filters.double())
             grad_bias = torch.zeros_like(sums)  # the batch's own mean takes a bias away again
         grad_weight = grad_filters.float().transpose(1, 2).reshape(members, channels, -1, *stem.spec.kernel)
         of_bias, of_scale, of_shift = (
@@ -194,29 +219,22 @@ class _Function(torch.autograd.Function):
         return None, None, None, grad_weight, of_bias, of_scale, of_shift
 
 
-def _statistics(norm: Normalisation, gram: Tensor, filters: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+def _statistics(norm: Normalisation, patches: _Patches | None, filters: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and variance ``[K, Cout]`` in float64 of maps without their bias; running statistics follow."""
-    if not norm.of_batch:
+    if patches is None:
         assert norm.mean is not None
         assert norm.variance is not None
         return norm.mean.double() - bias, norm.variance.double()
-    gram, wide = _of_members(gram, len(filters)), filters.double()
-    places = gram[:, -1:, -1]
-    middle = gram[:, :-1, -1] / places
-    covariance = gram[:, :-1, :-1] / places[:, None] - middle[:, :, None] * middle[:, None]
-    mean = (middle[:, :, None] * wide).sum(1)
-    variance = (wide * (covariance @ wide)).sum(1).clamp_min(0.0)
+    own, wide = patches.of_members(len(filters)), filters.double()
+    mean = (own.mean[:, :, None] * wide).sum(1)
+    variance = (wide * (own.covariance @ wide)).sum(1).clamp_min(0.0)
     if norm.moves:
         assert norm.mean is not None
         assert norm.variance is not None
-        unbiased = places / (places - 1.0)
+        unbiased = patches.places / (patches.places - 1.0)
         norm.mean.lerp_((mean + bias).float(), norm.momentum)
         norm.variance.lerp_((variance * unbiased).float(), norm.momentum)
     return mean, variance
-
-
-def _of_members(gram: Tensor, members: int) -> Tensor:
-    return gram.repeat_interleave(members // len(gram), 0)
 
 
 @functools.cache

@@ -98,6 +98,16 @@ def test_filters_that_see_little_but_rounding_keep_their_statistics():
         assert (found[name].double() - wanted[name]).abs().max() / wanted[name].abs().max() < 1e-4, name
 
 
+def test_statistics_do_not_drown_in_the_level_of_the_pixels():
+    """Pixels as a scanner gives them: their level is a thousand times their deviation, and no border is as far away."""
+    spec = StemSpec(TailSpec(8, 8, 8), 2, 10, 10, (3, 3), (1, 1), (0, 0))
+    tensors = case(spec, 2, 2, 16)
+    tensors["x"] = torch.tensor([1000.0, -300.0])[:, None, None] + 3.0 * tensors["x"]
+    found, wanted = ours(spec, tensors, "batch"), theirs(spec, tensors, "batch")
+    for name, most in (("variance", 1e-5), ("output", 1e-3), ("mean", 1e-6)):
+        assert (found[name].double() - wanted[name]).abs().max() / wanted[name].abs().max() < most, name
+
+
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 def test_a_member_does_not_depend_on_its_company(spec):
     tensors = case(spec, 4, 2, 3)
