@@ -195,7 +195,7 @@ def code_version() -> str:
     """A digest of the code that trains: of PyTorch's version, and of sources of this package."""
     folder = Path(__file__).parents[1]
     made = hashlib.sha256(torch.__version__.encode())
-    sources = [file for part in CODE for ending in ("py", "c") for file in folder.glob(f"{part}/**/*.{ending}")]
+    sources = [file for part in CODE for ending in ("py", "c", "h") for file in folder.glob(f"{part}/**/*.{ending}")]
     for file in sorted(sources):
         made.update(file.relative_to(folder).as_posix().encode() + b"\0" + file.read_bytes())
     return made.hexdigest()

@@ -68,7 +68,7 @@ class FusedCohort:
         self.batches = Batches(self.configs, images)
         self.classes = len(images.classes)
         self.model = self._stacked_model(self.classes)
-        self.optimizer = stacked_optimizer([c.optimizer for c in self.configs], list(self.model.parameters()))
+        self.optimizer = stacked_optimizer([c.optimizer for c in self.configs], self.model.trained())
         self.loss = Loss([c.train for c in self.configs], device)
         self.further = made_metrics(self.configs[0].train.metrics)
         self.autocast = self.configs[0].train.precision == "bf16"
@@ -175,7 +175,7 @@ class FusedCohort:
         if not rows:
             return
         self.model.keep(rows)
-        self.optimizer.keep(rows, list(self.model.parameters()))
+        self.optimizer.keep(rows, self.model.trained())
         self.loss.keep(rows)
         self.batches.keep(rows)
 

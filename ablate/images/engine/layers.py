@@ -34,7 +34,7 @@ class StackedLayer(nn.Module):
         super().__init__()
         self.members = members
         for name, parameter in layer.named_parameters(recurse=False):
-            self.register_parameter(name, nn.Parameter(_repeat(parameter, members)))
+            self.register_parameter(name, nn.Parameter(_repeat(parameter, members), parameter.requires_grad))
         for name, buffer in layer.named_buffers(recurse=False):
             if buffer.dim() > 0:  # not batch norm's count of batches: unused with a fixed momentum
                 self.register_buffer(name, _repeat(buffer, members))
@@ -47,7 +47,7 @@ class StackedLayer(nn.Module):
         """
         self.members = len(members)
         for name, parameter in list(self.named_parameters(recurse=False)):
-            setattr(self, name, nn.Parameter(parameter.detach()[list(members)]))
+            setattr(self, name, nn.Parameter(parameter.detach()[list(members)], parameter.requires_grad))
         for name, buffer in list(self.named_buffers(recurse=False)):
             setattr(self, name, buffer[list(members)])
 

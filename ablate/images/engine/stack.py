@@ -94,6 +94,10 @@ class StackedModel(nn.Module):
         """The layers that draw, by name."""
         return {name: layer for name, layer in self.body.named_modules() if isinstance(layer, NoisyLayer)}
 
+    def trained(self) -> list[nn.Parameter]:
+        """The parameters that are trained: a network's own code may have frozen others (``requires_grad``)."""
+        return [parameter for parameter in self.body.parameters() if parameter.requires_grad]
+
     def member(self, k: int) -> dict[str, Tensor]:
         """Parameters of one member, by the names of its own network (views)."""
         return {name: p.detach()[k] if self.stacked else p.detach() for name, p in self.body.named_parameters()}

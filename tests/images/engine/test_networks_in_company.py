@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ablate.images.config import SGD, FashionMNIST, LeNet, LeNet1, LeNet4, Nin, ResNet, Train, Vgg
+from ablate.images.config import SGD, FashionMNIST, LeNet, LeNet1, LeNet4, Network, Nin, ResNet, Train, Vgg
 from ablate.images.data import Images
 from ablate.images.engine.cohort import FusedCohort
 from ablate.images.run import RunConfig
@@ -93,3 +93,29 @@ def test_eight_members_equal_their_single_runs(model, shared: bool, data: Fashio
     for member in (0, 3, 7):
         (alone,) = trained([runs[member]], few)
         assert relative(together[member], alone) < 1e-4
+
+
+class Frozen(Network):
+    """Random features that its own code wants left as they are, and what is trained on them."""
+
+    def build(self, in_channels: int, input_size: tuple[int, int], classes: int) -> nn.Module:
+        """See :class:`ablate.images.config.Network`."""
+        features = nn.Conv2d(in_channels, 4, 5, stride=4).requires_grad_(False)
+        return nn.Sequential(features, nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, classes))
+
+
+def test_what_a_network_freezes_stays_as_it_is(data: FashionMNIST, few: Images) -> None:
+    train = Train(epochs=2, batch_size=8)
+    runs = [
+        RunConfig(model=Frozen(name="frozen"), data=data, train=train, optimizer=SGD(weight_decay=0.1), seed=seed)
+        for seed in range(3)
+    ]
+    cohort = FusedCohort(runs, few, CPU)
+    assert cohort.model.stacked
+    assert cohort.model.program is not None
+    before = {name: value.clone() for name, value in cohort.parameters(2).items()}
+    cohort.train_epoch()
+    cohort.keep([0, 2])
+    cohort.train_epoch()
+    after = cohort.parameters(2)
+    assert [name for name in after if torch.equal(after[name], before[name])] == ["0.weight", "0.bias"]
