@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     file, text = options.out / "commands.md", table(rows, {}, facts, options.repeats)
     write_text(file, text)
     if options.demo:
-        text = table(rows, demo_start(options.patience), facts, options.repeats)
+        text = table(rows, demo_start(options.patience), facts, options.repeats, options.patience)
         write_text(file, text)
     print(text)
     print(f"wrote {file}", file=sys.stderr)
@@ -200,7 +200,11 @@ def _count(store: Path, table: str) -> int:
 
 
 def table(
-    rows: Sequence[dict[str, Any]], start: Mapping[str, float | None], facts: dict[str, Any], repeats: int
+    rows: Sequence[dict[str, Any]],
+    start: Mapping[str, float | None],
+    facts: Mapping[str, Any],
+    repeats: int,
+    patience: float = 0.0,
 ) -> str:
     """The table with the machine and what was measured."""
     parts = [
@@ -213,7 +217,7 @@ def table(
     ]
     if start:
         said = ", ".join(
-            f"{name} after {seconds:.1f} s" if seconds is not None else f"{name} not so soon"
+            f"{name} after {seconds:.1f} s" if seconds is not None else f"{name} not within {patience:g} s"
             for name, seconds in start.items()
         )
         parts.append(f"`ablate {' '.join(DEMO)}` where nothing was compiled or measured before: {said}.")

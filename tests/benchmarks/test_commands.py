@@ -22,9 +22,9 @@ def test_a_row_holds_medians_and_what_was_asked():
     command = Command(("plan", "lr"), "again", 1.5)
     found = row(command, [Took(3.0, 1.0), Took(1.0, 2.0), Took(2.0, 4.0)])
     assert list(found.values()) == ["`ablate plan lr`", "again", 2.0, "1.00 to 3.00", 2.0, "1.5"]
-    text = table([found], {"first runs in training": 12.34, "first record": None}, FACTS, 3)
+    text = table([found], {"first runs in training": 12.34, "first record": None}, FACTS, 3, 9.0)
     assert "| `ablate plan lr` | again | 2.00 | 1.00 to 3.00 | 2.00 | 1.5 |" in text
-    assert "first runs in training after 12.3 s, first record not so soon" in text
+    assert "first runs in training after 12.3 s, first record not within 9 s" in text
     assert "load average before: 0.1" in text
 
 
