@@ -29,7 +29,7 @@ SMALL = (
 )
 """The packaged search on fewer images, and a short proof."""
 ERROR = re.compile(r"Traceback|[Ee]rror|[Ww]arning|\b[1-9]\d* failed")
-TRAINED = re.compile(r"a cohort of (\d+) ended")
+TRAINED = re.compile(r"a cohort of (\d+) runs ended|(a run) ended")
 """What a sweep says of each on stderr."""
 
 
@@ -94,7 +94,7 @@ def _left_behind(results: Path, study: str, codes: list[int], logs: Sequence[str
     with closing(sqlite3.connect(location)) as connection:
         (leases,) = connection.execute("SELECT count(*) FROM ablate_leases").fetchone()
     trials = optuna.load_study(study_name=None, storage=f"sqlite:///{location}").trials
-    trained = [sum(map(int, TRAINED.findall(log))) for log in logs]
+    trained = [sum(int(runs or 1) for runs, _ in TRAINED.findall(log)) for log in logs]
     return Shared(
         exit_codes=codes,
         errors=[line for log in logs for line in log.splitlines() if ERROR.search(line)],

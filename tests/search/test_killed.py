@@ -66,7 +66,7 @@ def test_killed_five_times(tmp_path):
     # Measured in runs trained, so that each lies within the search however fast the machine is at that moment; the
     # first one follows the file's appearance, while its tables are made.
     moments = [0.0, *sorted(generator.uniform(0.0, len(searched)) for _ in range(KILLS - 1))]
-    seen_records, seen_trials = {}, {}
+    seen_records, seen_trials, dead = {}, {}, []
     for number, moment in enumerate(moments):
         search = start(killed)
         wait_for(search, lambda at=moment, pid=search.pid: is_at_work(killed, pid, int(at)) if at else exists(killed))
@@ -75,6 +75,7 @@ def test_killed_five_times(tmp_path):
         except subprocess.TimeoutExpired:
             os.killpg(search.pid, signal.SIGKILL)
         assert search.wait() == -signal.SIGKILL, "the search was over before it was killed"
+        dead.append(search.pid)
         seen_records, seen_trials = unharmed(killed, seen_records), ended(killed, seen_trials)
     assert seen_trials, "all moments lay in the first batch"
     assert start(killed).wait() == 0, (killed / "log").read_text()
@@ -89,7 +90,9 @@ def test_killed_five_times(tmp_path):
     # A record that is refused or replaced has used up a number, too.
     with open_store(str(killed / "results" / "ablate.db"), read_only=True) as store:
         assert store.mark() == len(final), "a run was trained twice"
-    assert asked(killed, "SELECT count(*) FROM ablate_leases") == 0
+    # What a race makes superfluous before anybody goes on with it stays leased to the dead until its time is over.
+    of_others = f"SELECT count(*) FROM ablate_leases WHERE pid NOT IN ({', '.join(map(str, dead))})"
+    assert asked(killed, of_others) == 0
     assert "Traceback" not in (killed / "log").read_text()
     assert (killed / "results" / "small" / "search.html").exists()
 
