@@ -18,9 +18,14 @@ class NoisyLayer(StackedLayer):
 
     def __init__(self, layer: nn.Module, members: int) -> None:
         super().__init__(layer, members)
-        self.noise: Tensor | None = None
-        self.shape: tuple[int, ...] = ()
-        """The shape of one member's sample of noise; known once a batch went through in evaluation."""
+        self.noise = list[Tensor]()
+        """That of each use in a forward pass: a network's code may call a layer more than once."""
+        self.used = 0
+        """Uses so far."""
+        self.shapes = list[tuple[int, ...]]()
+        """The shape of one member's sample of noise, for each use."""
+        self.learns = False
+        """Whether an evaluation is under way that tells the shapes."""
 
     def draw(self, batch: int, generators: Sequence[torch.Generator | None], device: torch.device) -> None:
         """Draw the noise of the next forward pass.
@@ -30,17 +35,22 @@ class NoisyLayer(StackedLayer):
             generators: One for each distinct seed, in the members' order; their number divides K.
             device: Where the members are trained.
         """
-        noise = [torch.rand(batch, *self.shape, generator=generator, device=device) for generator in generators]
-        self.noise = torch.stack(noise)
+        self.used = 0
+        self.noise = [
+            torch.stack([torch.rand(batch, *shape, generator=each, device=device) for each in generators])
+            for shape in self.shapes
+        ]
 
     def learn_shape(self, x: Tensor) -> None:
         """Remember the shape of one member's sample, from a batch in any of the layouts of the engine's layers."""
-        self.shape = (x.shape[1] // self.members, *x.shape[2:]) if x.dim() in (2, 4) else tuple(x.shape[2:])
+        if self.learns:
+            self.shapes.append((x.shape[1] // self.members, *x.shape[2:]) if x.dim() in (2, 4) else tuple(x.shape[2:]))
 
     def spread_noise(self) -> Tensor:
-        """The noise of all members, ``[K, B, ...]``."""
-        assert self.noise is not None, "the noise of a step is drawn before it"
-        return spread(self.noise, self.members)
+        """The noise of all members in the next use, ``[K, B, ...]``."""
+        assert len(self.noise) > 0, "the noise of a step is drawn before it"
+        use, self.used = self.used, (self.used + 1) % len(self.noise)
+        return spread(self.noise[use], self.members)
 
 
 class StackedDropout(NoisyLayer):

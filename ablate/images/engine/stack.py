@@ -182,14 +182,24 @@ def stack(
         if model.program is None:
             reason = _difference(model, template, initial, x)
         if reason is None:
-            return model.train()
+            return _with_shapes_of_noise(model, x)
     if len(initial) > 1:
         raise UnstackableError(reason)
     body = _swap(template, 1, lambda layer: issubclass(STACKED[type(layer)], NoisyLayer))
     model = StackedModel(body, 1, stacked=False, shares_input=True, reason=reason)
     _fill(model, initial, rates)
-    with torch.no_grad():
-        model.eval()(x)  # layers that draw learn their shapes
+    return _with_shapes_of_noise(model, x)
+
+
+@torch.no_grad()
+def _with_shapes_of_noise(model: StackedModel, x: Tensor) -> StackedModel:
+    layers = model.noisy.values()
+    for layer in layers:
+        layer.shapes, layer.learns = [], True
+    if layers:
+        model.eval()(x)
+    for layer in layers:
+        layer.learns = False
     return model.train()
 
 
@@ -203,16 +213,20 @@ def _refusal(template: nn.Module) -> str | None:
             layer, nn.modules.dropout._DropoutNd
         ):
             return f"{name}: {type(layer).__name__} has no stacked form"
+    if len(list(template.named_parameters(remove_duplicate=False))) > len(list(template.parameters())):
+        return "layers share a parameter"
     return None
 
 
 def _swap(template: nn.Module, members: int, wanted: Callable[[nn.Module], bool]) -> nn.Module:
-    body = copy.deepcopy(template)
-    for name, layer in list(body.named_modules()):
+    body, made = copy.deepcopy(template), dict[nn.Module, nn.Module]()
+    for name, layer in list(body.named_modules(remove_duplicate=False)):  # a layer may stand in several places
         kind = STACKED.get(type(layer))
         if kind is not None and wanted(layer):
+            if layer not in made:
+                made[layer] = kind(layer, members).to(_device(template))
             parent, _, leaf = name.rpartition(".")
-            setattr(body.get_submodule(parent), leaf, kind(layer, members).to(_device(template)))
+            setattr(body.get_submodule(parent), leaf, made[layer])
     return body
 
 

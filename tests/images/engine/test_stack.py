@@ -146,6 +146,42 @@ def test_torch_s_convolution_never_sees_channels_last(monkeypatch: pytest.Monkey
     )
 
 
+@pytest.mark.parametrize("registered", [False, True], ids=["called twice", "in two places"])
+def test_a_dropout_that_is_used_twice_draws_twice(registered: bool) -> None:
+    drop = nn.Dropout(0.5)
+
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second, self.drop = nn.Linear(16, 16), nn.Linear(16, 8), drop
+            self.again = drop if registered else None
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.drop(self.first(x.flatten(1)))
+            return self.drop(self.second((self.again or self.drop)(x)))
+
+    template = Twice()
+    values = [{name: p.detach() for name, p in template.named_parameters()}]
+    model = stack(template, values, None, 1, (1, 4, 4), CPU, batch=None)
+    (layer,) = model.noisy.values()
+    layer.draw(6, [torch.Generator().manual_seed(0)], CPU)
+    assert [noise.shape for noise in layer.noise] == [(1, 6, 16), (1, 6, 16), (1, 6, 8)]
+    first, second, third = ((noise[0] >= 0.5) * 2 for noise in layer.noise)
+    x, before = torch.rand(1, 6, 1, 4, 4), torch.get_rng_state()
+    expected = template.second(template.first(x.flatten(0, 1).flatten(1)) * first * second) * third
+    torch.testing.assert_close(model(x)[0], expected)
+    assert torch.equal(torch.get_rng_state(), before), "nothing is drawn beside"
+
+
+def test_layers_that_share_a_parameter_are_trained_one_by_one() -> None:
+    template = nn.Sequential(nn.Flatten(), nn.Linear(16, 16), nn.Linear(16, 16))
+    template[2].weight = template[1].weight
+    values = [{name: p.detach() for name, p in template.named_parameters()}] * 2
+    with pytest.raises(UnstackableError, match="share a parameter"):
+        stack(template, values, None, 1, (1, 4, 4), CPU, batch=None)
+    assert not stack(template, values[:1], None, 1, (1, 4, 4), CPU, batch=None).stacked
+
+
 @pytest.mark.parametrize(
     ("template", "reason"),
     [
