@@ -186,7 +186,9 @@ def print_outlook(found: dict[str, Any]) -> None:
     if not found["to_train"]:
         console.print("nothing to train")
         return
-    basis = {1.0: "speeds measured on this machine", 0.0: "a guess: nothing like it was measured on this machine yet"}
+    measurable = "; --measure finds out" if found["unit"] == "training samples" else ""
+    guess = f"a guess: nothing like it was measured on this machine yet{measurable}"
+    basis = {1.0: "speeds measured on this machine", 0.0: guess}
     share = f"{found['measured']:.0%} of it by speeds measured on this machine, the rest a guess"
     cost = (
         f"{found['samples']:,} {found['unit']} ({found['samples_without_sharing']:,} without sharing), "

@@ -42,6 +42,8 @@ class State:
             parts.append(f"{self.diverged} diverged")
         if self.elsewhere:
             parts.append(f"{self.elsewhere} in another sweep")
+        if self.samples and self.samples_left:
+            parts.append(f"{100 * self.samples / (self.samples + self.samples_left):.0f} % trained")
         if self.samples_per_second > 0:
             parts.append(f"{rate(self.samples_per_second)} {self.unit}/s")
         if self.samples_left:

@@ -26,7 +26,7 @@ class Terminal(io.StringIO):
 
 def test_the_state_in_one_line():
     assert str(STATE) == (
-        "7/20 runs, 4 running, 1 failed, 2 diverged, 3 in another sweep, 12,346 samples/s, 1:02:03 left"
+        "7/20 runs, 4 running, 1 failed, 2 diverged, 3 in another sweep, 67 % trained, 12,346 samples/s, 1:02:03 left"
     )
 
 
