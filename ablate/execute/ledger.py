@@ -95,6 +95,8 @@ class Ledger:
         self._statuses: Counter[Status] = Counter()
         self._origins: Counter[Origin] = Counter()
         self._failures: list[Failure] = []
+        self._told: set[str] = set()
+        """Why runs failed, as people were told."""
         self._samples = 0
         self._lost = 0.0
         self._begun = time.monotonic()
@@ -147,8 +149,9 @@ class Ledger:
         spent = clock(time.monotonic() - flight.started)
         lines = [f"{cohort_of(len(trained))} ended after {spent}; {self.state(queue)}"]
         for run, record in zip(flight.assignment.cohort.runs, trained, strict=True):
-            if record.result.status == "failed":
-                lines.append(f"failed: {self.describe(run)}: {reason(record.result.error)}")
+            if record.result.status == "failed" and (why := reason(record.result.error)) not in self._told:
+                self._told.add(why)  # the summary says which runs failed alike
+                lines.append(f"failed: {self.describe(run)}: {why}")
             lines += [f"not kept: {self.describe(run)}: {why}" for why in record.result.notes.get(NOT_KEPT, ())]
         return lines
 

@@ -1,9 +1,12 @@
 """What came of a sweep."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ablate.task.record import Status
+
+MOST_NAMED = 3
+"""Runs named of those that failed for the same reason."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,17 @@ class Summary:
             lines.append(f"{self.samples:,} {self.unit}, {rate(self.samples / self.seconds)} a second")
         if self.deaths:
             lines.append(f"worker processes died: {self.deaths}; {clock(self.lost_seconds)} of training lost")
-        lines += [f"failed: {failure.description}: {failure.error}" for failure in self.failures]
+        alike: dict[str, list[str]] = {}
+        for failure in self.failures:
+            alike.setdefault(failure.error, []).append(failure.description)
+        lines += [f"failed: {_named(runs)}: {error}" for error, runs in alike.items()]
         return "\n".join(lines)
+
+
+def _named(runs: Sequence[str]) -> str:
+    """The first of the runs that failed alike, and how many more there are."""
+    more = len(runs) - MOST_NAMED
+    return "; ".join(runs[:MOST_NAMED]) + (f"; and {more} more run{'s' * (more > 1)}" if more > 0 else "")
 
 
 class Interrupted(KeyboardInterrupt):

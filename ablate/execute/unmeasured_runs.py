@@ -1,4 +1,4 @@
-"""Runs that ended without metrics that their task declares: is it their own fault, or that of the declaration?"""
+"""Runs whose metrics are not those that their task declares: is it their own fault, or that of the declaration?"""
 
 from collections.abc import Sequence
 
@@ -33,7 +33,7 @@ class DeclaredMetrics:
             lacking = result.notes.get(LACKS)
             if result.status == "complete":
                 self._proven.add(run.task)
-            elif lacking and run.task not in self._proven:
+            elif lacking is not None and run.task not in self._proven:
                 if not self._store.has_measured(run.task, lacking):
                     raise ConfigError([f"task {run.task}: {line}" for line in (result.error or "").splitlines()])
                 self._proven.add(run.task)

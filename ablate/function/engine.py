@@ -15,7 +15,7 @@ from ablate.task.marked_processes import MARK, settled
 from ablate.task.output import capturing
 from ablate.task.plain_engine import PlainEngine
 from ablate.task.plain_run import PlainRun
-from ablate.task.record import Result, StopRule
+from ablate.task.record import LACKS, Result, StopRule
 
 SETTLE_SECONDS = 1.0
 """Given to processes that a function has started to end by themselves after it."""
@@ -65,6 +65,8 @@ class FunctionEngine(PlainEngine):
             notes["left_behind"] = list(left.values())
             self._left |= left.keys()
         curves = report.curves
+        if report.is_undeclared:  # what the function made of the exception says no more
+            return Result("failed", curves, report.fault, {**notes, LACKS: self.missing(run, curves)})
         if faults := list(dict.fromkeys(fault for fault in (report.fault, error) if fault is not None)):
             return Result("failed", curves, "\n".join(faults), notes)
         if report.has_diverged:

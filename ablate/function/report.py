@@ -37,6 +37,8 @@ class Report:
         self.stopped_by_rule = False
         self.fault: str | None = None
         """Why what was reported cannot be used."""
+        self.is_undeclared = False
+        """Whether the fault is a name that is no metric of the task."""
         self.raised: BaseException | None = None
         """What ``on_step`` raised."""
         self._is_telling = False
@@ -152,6 +154,7 @@ class Report:
 
     def _number(self, name: Any, value: Any) -> float:
         if name not in self._metrics:
+            self.is_undeclared = True
             self._fail(f"report: {name!r} is no metric of this task; metrics are {', '.join(self._metrics)}")
         try:
             if isinstance(value, str | bytes | bool):

@@ -91,10 +91,14 @@ class PlainEngine(ABC):
             notes: As the result is to have them.
             explain: A sentence for each metric that is missing.
         """
-        missing = [name for name in run.details["metrics"] if not any(name in measured.values for measured in curves)]
-        if missing:
+        if missing := self.missing(run, curves):
             return Result("failed", curves, "\n".join(explain(missing)), {**notes, LACKS: missing})
         return Result("complete", curves, None, notes)
+
+    @staticmethod
+    def missing(run: PlainRun, curves: Sequence[Measurement]) -> list[str]:
+        """Metrics of a run's task that it has not measured."""
+        return [name for name in run.details["metrics"] if not any(name in measured.values for measured in curves)]
 
 
 def _at(on_step: OnStep, position: int) -> Callable[[int], None]:

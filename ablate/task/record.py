@@ -10,8 +10,9 @@ from ablate.task.metric import Goal
 Status = Literal["complete", "diverged", "failed", "stopped"]
 
 LACKS = "lacks"
-"""Note of a failed run that has no fault but that it never measured some metrics of its task: their names. Where no run
-of the task has ever measured these, a sweep leaves off, as what is wrong is then how the task is declared."""
+"""Note of a failed run that has no fault but that it never measured some metrics of its task, or measured what is none:
+the names it lacks. Where no run of the task has ever measured these, a sweep leaves off, as what is wrong is then how
+the task is declared."""
 
 NOT_KEPT = "not_kept"
 """Note of a complete run that was to leave more than its record: the files that are missing, and why."""

@@ -89,3 +89,11 @@ def test_a_summary_for_people():
         "worker processes died: 1; 0:00:05 of training lost",
         "failed: optimizer.lr=9: ValueError: no",
     ]
+
+
+def test_a_summary_tells_the_same_failure_once():
+    failures = [*(Failure(f"{s}", f"seed={s}", "ValueError: no") for s in range(5)), Failure("d", "seed=9", "other")]
+    assert [line for line in str(Summary(6, failures=tuple(failures))).splitlines() if line.startswith("failed")] == [
+        "failed: seed=0; seed=1; seed=2; and 2 more runs: ValueError: no",
+        "failed: seed=9: other",
+    ]

@@ -96,6 +96,7 @@ def test_an_unknown_metric_fails_with_the_known_ones(train, how):
     (result,) = train(how)
     assert result.status == "failed"
     assert result.error == "report: 'accuracy' is no metric of this task; metrics are loss, acc"
+    assert result.notes["lacks"] == (["loss", "acc"] if how == "unknown" else [])
 
 
 def test_a_return_value_that_is_none(train):

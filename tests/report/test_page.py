@@ -70,6 +70,12 @@ def test_nothing_is_fetched(outline):
     assert not [a for tag, a in outline.elements if tag in ("link", "img", "iframe")]
 
 
+def test_no_link_is_dead(nasty_report, outline):
+    links = {a["href"] for tag, a in outline.elements if tag == "a" and not a["href"].startswith("#")}
+    assert any(link.endswith(".svg") for link in links)
+    assert not [link for link in links if not (nasty_report[0] / link).exists()]
+
+
 def test_ids_are_unique_and_references_resolve(page, outline):
     ids = [a["id"] for _, a in outline.elements if "id" in a]
     glyphs = [i for i in ids if "DejaVu" in i]

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -96,6 +97,8 @@ def test_a_pdf_is_written_when_it_is_asked_for_and_then_kept_up_to_date(make_stu
     files = write(study, tmp_path, with_pdf=True)
     pdfs = {path.stem: path.read_bytes() for path in files if path.suffix == ".pdf"}
     assert set(pdfs) == {path.stem for path in figures.glob("*.png")}
+    linked = re.findall(r'href="figures/([^"]+).pdf"', (tmp_path / "report.html").read_text("utf-8"))
+    assert sorted(linked) == sorted(pdfs)
     runs = study.runs.assign(test_acc=study.runs["test_acc"] - 0.01)
     write(replace_runs(study, runs), tmp_path)
     assert {name for name in pdfs if (figures / f"{name}.pdf").read_bytes() != pdfs[name]}

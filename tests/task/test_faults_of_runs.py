@@ -61,6 +61,7 @@ from misbehave import misbehave
 
 def train(config, seed, report):
     if config.how == "nothing": return
+    if config.how == "undeclared": report(1, accuracy=0.25)
     report(1, acc=0.25)
     if config.how == "swallows":
         import signal, time
@@ -179,6 +180,9 @@ def test_where_no_run_has_ever_measured_a_metric_the_sweep_leaves_off(sweep, doo
     (message,) = [line for line in said.splitlines() if line.startswith("ablate: error: ")]
     assert message.startswith(f"ablate: error: task {door}: metric 'acc' ")
     assert "Traceback" not in said
+    if door == "function":
+        found, said = sweep(door, "undeclared", code=2)
+        assert (found, said.count("report: 'accuracy' is no metric of this task; metrics are acc")) == ({}, 1)
     sweep(door, "well", code=0)
     assert sweep(door, "nothing", "well")[0]["nothing"].status == "failed", "now one has"
     found, said = sweep(door, "nothing", "well", "prints", more='metrics.f1 = { goal = "max" }', code=2)
