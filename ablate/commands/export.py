@@ -16,7 +16,7 @@ from typing import Any
 from ablate.commands.export_trackers import to_mlflow, to_tensorboard, to_wandb
 from ablate.commands.exported import Exported
 from ablate.commands.studies import StudyRequest, check_records, records_of
-from ablate.store.columns import cell, flat, metric_names
+from ablate.store.columns import cell, flat, metric_names, value_of
 from ablate.task.errors import ConfigError
 from ablate.task.printable import printable
 
@@ -109,7 +109,13 @@ def _to_csv(found: Sequence[Exported], folder: Path) -> None:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(columns)
             for row in rows:
-                writer.writerow([cell(column, row.get(column)) for column in columns])
+                writer.writerow([_cell(column, row.get(column)) for column in columns])
+
+
+def _cell(column: str, value: Any) -> str:
+    """Labels of levels are text, and a number among them is printed as one."""
+    is_plain = column == "level" and isinstance(value, str) and not isinstance(value_of(value), str)
+    return str(value) if is_plain else cell(column, value)
 
 
 def _to_parquet(found: Sequence[Exported], folder: Path) -> None:

@@ -153,6 +153,11 @@ def parse_study(name: str, values: Mapping[str, Any]) -> Study:
         except ValidationError as error:
             problems += problems_of(error, "study.seeds.")
             seeds = [0]
+    elif seeds is not None and not isinstance(seeds, list):
+        problems.append(
+            f"study.seeds = {seeds!r}: must be a count such as 10, a list of seeds, or {{looks: [6, 10, 16]}}"
+        )
+        seeds = [0]
     data |= {"factors": factors or ({} if not problems else {"?": (0,)}), "level_names": names}
     data["seeds"] = tuple(seeds) if isinstance(seeds, list) else seeds
     if isinstance(data.get("claims"), list):

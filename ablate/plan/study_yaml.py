@@ -52,7 +52,7 @@ def load_study_yaml(file: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file}: is no text in UTF-8: {error.reason} at byte {error.start}") from None
     except yaml.YAMLError as error:
-        raise ConfigError(f"{file}: is no YAML: {_one_line(error)}") from None
+        raise ConfigError(f"{file}: is no YAML: {_one_line(error, text)}") from None
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
     if not isinstance(parser.root, dict):
@@ -197,7 +197,11 @@ class _Reader:
         return ConfigError(f"{self._place}, line {event.start_mark.line + 1}: {what}")
 
 
-def _one_line(error: yaml.YAMLError) -> str:
+def _one_line(error: yaml.YAMLError, text: str) -> str:
     mark = getattr(error, "problem_mark", None)
     what = getattr(error, "problem", None) or " ".join(str(error).split())
-    return f"line {mark.line + 1}: {what}" if mark is not None else str(what)
+    if mark is None:
+        return str(what)
+    line = text.split("\n")[mark.line] if mark.line <= text.count("\n") else ""
+    hint = ": a tab; YAML wants spaces" if line[mark.column : mark.column + 1] == "\t" else ""
+    return f"line {mark.line + 1}: {what}{hint}"

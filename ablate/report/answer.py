@@ -214,7 +214,8 @@ class _Outcome:
         row = self._rows[label]
         needed = f"; about {row['needed']} seeds would settle it" if row["needed"] and label in self._open else ""
         if not number(abs(self._lead(label)), row["digits"]).strip("0."):
-            return f"ties with the baseline ({self._certainty(label)}{needed})"
+            is_open = "; whether they differ is open" if label in self._open else ""
+            return f"has the same mean as the baseline{is_open} ({self._certainty(label)}{needed})"
         verb = "leads" if self._lead(label) > 0 else "trails"
         return f"{verb} the baseline {self._by([label], needed)}"
 
@@ -262,14 +263,14 @@ class _Outcome:
 
     def _edge(self) -> list[str]:
         """Where the best, or a level that may be, lies at the end of what was tried."""
-        if len(self._rows) == 2 and self._open:
+        if len(self._rows) == 2:
             return []  # any of two is at the edge
         values = {label: _numbers(row["level"]) for label, row in self._rows.items()}
         parts, own = self._best.best.split(", "), values[self._best.best]
         ends = []
         for place, value in enumerate(own):
             tried = [found[place] for found in values.values() if len(found) == len(own)]
-            if value is None or any(other is None for other in tried) or len(set(tried)) < 2:
+            if value is None or any(other is None for other in tried) or len(set(tried)) < 3:
                 continue
             known = [other for other in tried if other is not None]
             if value in (min(known), max(known)):

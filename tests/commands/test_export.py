@@ -9,6 +9,7 @@ import pyarrow.parquet
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from ablate.commands.export import _cell
 from ablate.commands.studies import named, order, records_of
 
 STUDY = "pooling"
@@ -45,6 +46,7 @@ def test_csv_and_parquet_are_tables_with_a_row_a_run_and_a_row_a_step(expected, 
         assert (row["study"], row["factor"], row["digest"]) == (STUDY, "model.pooling", record.digest)
         assert float(row["test_acc"]) == record.result.last("test_acc")
         assert row["config.model.pooling"] == row["level"]
+    assert [_cell("level", text) for text in ("0.03", "-1", "avg", "=1+1")] == ["0.03", "-1", "avg", '"=1+1"']
     ablate("export", STUDY, "--to", "parquet")
     table = pyarrow.parquet.read_table(f"results/{STUDY}/export/parquet/by_step.parquet").to_pylist()
     assert len(table) == sum(len(record.result.curves) for record in expected.values())

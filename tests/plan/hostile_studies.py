@@ -129,6 +129,7 @@ BROKEN = {
     "garbage": (bytes(range(256)) * 64, "is no text in UTF-8"),
     "utf-16": (GOOD.encode("utf-16"), "is no text in UTF-8"),
     "latin-1": ((GOOD + "name: ä\n").encode("latin-1"), "is no text in UTF-8"),
+    "tab": ("study:\n\tseeds: 2\n", "a tab; YAML wants spaces"),
     "nul": (GOOD + "name: a\0b\n", "is no YAML"),
     "table-nul": (_study('published: {table: "a\\0b"}'), "holds the control character U+0000"),
     "escape": (GOOD + 'name: "\\e[31m"\n', "holds the control character U+001B"),

@@ -37,7 +37,10 @@ def test_seeds_are_a_count_or_a_list():
         ({"factors": {"x": {"a": 3}}}, "a named level maps paths to values"),
         ({"factors": {"optimizer.lr": [0.1]}, "seeds": 0}, "study.seeds = 0"),
         ({"factors": {"optimizer.lr": [0.1]}, "seeds": [1, 1]}, "a seed is listed twice"),
-        ({"factors": {"optimizer.lr": [0.1]}, "seeds": "many"}, "study.seeds = 'many'"),
+        (
+            {"factors": {"optimizer.lr": [0.1]}, "seeds": "many"},
+            "study.seeds = 'many': must be a count such as 10, a list of seeds, or {looks: [6, 10, 16]}",
+        ),
         ({"factors": {"optimizer.lr": [0.1]}, "design": "random"}, "'one-at-a-time', 'grid' or 'leave-one-out'"),
         ({"factors": {"optimizer.lr": [0.1]}, "metrics": ["accuracy"]}, "study.metrics = ['accuracy']: allowed are"),
         ({"factors": {"optimizer.lr": [0.1]}, "experiment": 1}, "study.experiment: there is no such field"),

@@ -125,6 +125,7 @@ def test_one_level_that_is_better():
     assert text.startswith(
         "Learning rate: 0.3 beats the baseline (0.1) in test accuracy, by 0.1000 (95 % interval [0.0"
     )
+    assert "edge" not in text, "any of two levels is at an edge"
     text, _ = sentence({0.1: 0.7, 0.3: 0.8, 0.9: 0.6}, baseline=0.1)
     assert "0.3 is the best in test accuracy: it beats the baseline (0.1) by 0.1000 (95 % interval [0.0" in text
     assert "edge" not in text
@@ -162,6 +163,7 @@ def test_a_baseline_that_is_the_best():
 def test_nothing_can_be_told():
     text, _ = sentence({0.1: 0.8, 0.3: 0.8, 0.9: 0.8}, sd=0.05, baseline=0.3)
     assert text.startswith("Learning rate: no level is shown to beat the baseline (0.3) in test accuracy. The best m")
+    assert "has the same mean as the baseline; whether they differ is open (95 % interval [" in text
     low, high = ends_of(text)
     assert low < 0 < high
 
@@ -224,7 +226,7 @@ def test_a_level_called_baseline_is_not_named_twice():
 
 
 def test_a_combination_at_an_edge_names_the_part_that_is():
-    means = {(lr, batch): 0.7 + lr / 10 - abs(batch - 64) / 1000 for lr in (0.1, 0.3) for batch in (32, 64, 128)}
+    means = {(lr, batch): 0.7 + lr / 10 - abs(batch - 64) / 1000 for lr in (0.1, 0.2, 0.3) for batch in (32, 64, 128)}
     text, _ = sentence(means, path="optimizer.lr x train.batch_size", label="")
     assert "lr 0.3, batch 64 is the best" in text
     assert text.endswith(" Of the best mean, lr 0.3 is at the edge of the range: try larger values.")
