@@ -16,7 +16,7 @@ from ablate.analyse.panel import Panel, checked, factors_of, make_panel
 from ablate.analyse.power import ALPHA, hedges_correction, needed_range
 from ablate.analyse.results import Comparison, Improvement, Interval, ShareTest, Standing
 from ablate.analyse.sign_flip import EXACT_UP_TO, FLIPS, least_pairs, patterns, sign_flip
-from ablate.analyse.uneven import UNEVEN
+from ablate.analyse.uneven import UNEVEN_BASELINE, UNEVEN_LEVEL
 from ablate.task.metric import Metric
 
 
@@ -284,8 +284,10 @@ def _warnings(panel: Panel, row: int, base: int, pairs: NDArray[np.bool_], silen
     lost = int((ended[row] ^ ended[base]).sum())
     if lost and pairs.any():
         texts.append(f"{lost} seed(s) ran at one of the two levels only and are left out of the pairs.")
-    if panel.uneven[row] or panel.uneven[base]:
-        texts.append(f"Runs of one level of a comparison, or of both, {UNEVEN}")
+    if panel.uneven[row]:
+        texts.append(UNEVEN_LEVEL)
+    if panel.uneven[base]:
+        texts.append(UNEVEN_BASELINE)
     if not pairs.any():
         texts.append("No seed is complete at both levels: there is nothing to compare.")
     elif pairs.sum() == 1:

@@ -19,10 +19,13 @@ LEAST_RUNS = 5
 GAP = 2.0
 """A run stands apart below a gap that is more than so many times as wide as all runs above it are spread."""
 UNEVEN = (
-    "lie far from the rest: verdicts about their means may be wrong more often than stated (where a tenth of one "
-    "level's runs collapse, equal means look different in a third of studies of 10 seeds); look at the single runs."
+    "lie far from the rest: verdicts about their means may be wrong more often than stated; look at the single runs."
 )
-"""What follows from it, after "Runs of ..."."""
+"""What follows from it, after "Runs of ...". Where a tenth of one level's runs collapse, equal means look different in
+a third of studies of 10 seeds."""
+UNEVEN_LEVEL = f"Some runs {UNEVEN}"
+UNEVEN_BASELINE = f"Some runs of the baseline, with which every level is compared, {UNEVEN}"
+"""Warnings of a comparison: about its level, and about what it is compared with."""
 LONG_TAIL = 2.5
 """Standard errors of the skewness of normal samples beyond which a tail is long."""
 

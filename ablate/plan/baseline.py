@@ -25,6 +25,9 @@ from ablate.task.task import Task
 NO_FIELD = ": there is no such field"
 """The end of a problem with a path that names nothing."""
 
+MOST_FIELDS = 30
+"""Fields that a problem lists where nothing is like what was written."""
+
 Change = tuple[str, Any]
 """Dotted path, or configuration group, and its value."""
 
@@ -150,7 +153,11 @@ def _set(values: dict[str, Any], path: str, value: Any) -> None:
 def _hinted(problem: str, values: Mapping[str, Any]) -> str:
     """A problem with what may have been meant, where it is about a field that there is not."""
     path = problem.removesuffix(NO_FIELD)
-    return problem if path == problem else problem + did_you_mean(path, flatten(values))
+    if path == problem:
+        return problem
+    fields = [name for name in flatten(values) if name != "seed"]
+    every = f"; fields are {', '.join(fields)}" if 0 < len(fields) <= MOST_FIELDS else ""
+    return problem + (did_you_mean(path, fields) or every)
 
 
 def option_name(group: str, option: Any) -> str:

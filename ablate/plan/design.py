@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from ablate.plan.application import ApplicationBaseline
-from ablate.plan.baseline import Baseline, Change
+from ablate.plan.baseline import NO_FIELD, Baseline, Change
 from ablate.plan.study import Study
 from ablate.task.claim import JOINED
 from ablate.task.errors import ConfigError
@@ -264,7 +264,10 @@ def _build(study: Study, baseline: AnyBaseline, rows: Sequence[_Row]) -> tuple[l
             config = baseline.configure(row.changes)
         except ConfigError as error:
             place = row.label if study.design == "grid" else f"{row.factor} = {row.label}"
-            problems |= dict.fromkeys(f"{place}: {problem}" for problem in error.problems)
+            for problem in error.problems:
+                path, is_no_field, _ = problem.partition(NO_FIELD)
+                is_factor = bool(is_no_field) and path in study.factors  # the same of all levels
+                problems[f"study.factors.{problem}" if is_factor else f"{place}: {problem}"] = None
             if len(problems) > MAX_PROBLEMS:
                 return entries, [*list(problems)[:MAX_PROBLEMS], "and perhaps more"]
             continue

@@ -9,6 +9,7 @@ from ablate.task.numbers import number, p_value, separator
 
 if TYPE_CHECKING:
     from ablate.analyse import Best, StudyAnalysis
+    from ablate.analyse.results import Trend
 
 OUTCOMES = ("supported", "refuted", "undecided")
 
@@ -59,7 +60,7 @@ def factor_findings(view: StudyView, factor: FactorView, analysis: "StudyAnalysi
         for verdict in analysis.verdicts
     )
     for trend in analysis.trends if not peaked else ():
-        if trend.factor == factor.path and trend.metric == name and trend.direction != "undecided":
+        if (trend.factor, trend.metric) == (factor.path, name) and _is_told(view, factor, analysis, trend):
             verb = {"rising": "rises", "falling": "falls"}[trend.direction]
             p = min(trend.p_rising, trend.p_falling)
             result.append(
@@ -67,6 +68,15 @@ def factor_findings(view: StudyView, factor: FactorView, analysis: "StudyAnalysi
                 f"Page's test, {p_value(p)})."
             )
     return result
+
+
+def _is_told(view: StudyView, factor: FactorView, analysis: "StudyAnalysis", trend: "Trend") -> bool:
+    """Whether a trend is decided, and the level with the best mean, if any, at the end to which it points."""
+    if trend.direction == "undecided":
+        return False
+    best = [b.best for b in analysis.best if (b.factor, b.metric) == (factor.path, view.metric.name)]
+    end = -1 if (trend.direction == "rising") == (view.metric.sign > 0) else 0
+    return not best or best[0] == trend.labels[end]
 
 
 def named_by_lack(best: "Best", factor: FactorView) -> "Best":

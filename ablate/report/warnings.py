@@ -26,6 +26,8 @@ def warnings(view: StudyView, analysis: "StudyAnalysis") -> list[str]:
     Returns:
         Sentences; numbers in which warnings of a kind differ are ranges.
     """
+    from ablate.analyse.uneven import UNEVEN_BASELINE
+
     kinds = _Kinds(view)
     for text in view.faults:
         kinds.add(text)
@@ -35,7 +37,8 @@ def warnings(view: StudyView, analysis: "StudyAnalysis") -> list[str]:
         kinds.add(f"No {omission.what}: {omission.reason}.", omission.factor, metric=omission.metric)
     for comparison in analysis.comparisons:
         for text in comparison.warnings:
-            kinds.add(text, comparison.factor, [comparison.label], comparison.metric)
+            about = comparison.baseline_label if text == UNEVEN_BASELINE else comparison.label
+            kinds.add(text, comparison.factor, [about], comparison.metric)
     for best in analysis.best:
         for text in best.warnings:
             if not text.startswith("Not ranked"):

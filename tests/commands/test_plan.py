@@ -70,6 +70,16 @@ def test_what_runs_cannot_leave_is_refused_before_anything_is_trained(command, s
     assert not (file.parents[1] / "results").exists()
 
 
+def test_a_factor_that_is_no_field_is_told_once_with_the_fields(write, ablate):
+    declared = 'kind = "function"\nfunction = "trainer:train"\nmetrics.acc = {goal = "max"}\n'
+    write("ablate.toml", f"[tasks.t]\n{declared}defaults = {{lr = 0.5, depth = 1}}\n")
+    write("trainer.py", "def train(config, seed, report): ...\n")
+    write("sweeps/s.yaml", "study: {task: t, factors: {learning_rate: [0.1, 0.2]}, seeds: 2}\n")
+    said = ablate("plan", "s", code=2)
+    assert said.count("study.factors.learning_rate: there is no such field; fields are lr, depth") == 1
+    assert said.count("learning_rate") == 1
+
+
 @pytest.mark.parametrize("command", ["plan", "sweep", "report", "search", "watch"])
 @pytest.mark.parametrize(
     ("words", "hint"),

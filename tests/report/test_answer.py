@@ -1,5 +1,6 @@
 """The answer, a few sentences a factor: what it says follows from the numbers that the study was made of."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -241,3 +242,15 @@ def test_a_combination_at_an_edge_names_the_part_that_is():
 )
 def test_nothing_to_say(options, words):
     assert words in sentence({0.1: 0.8, 0.3: 0.8}, baseline=0.1, **options)[0]
+
+
+@pytest.mark.parametrize(("best", "is_said"), [("4", True), ("2", False)])
+def test_a_trend_is_said_where_the_best_level_is_at_its_end(best, is_said, make_study):
+    study = make_study(["optimizer.lr"], seeds=3)
+    factor = study.view.factors[0]
+    place = {"factor": factor.path, "metric": study.view.metric.name}
+    trend = SimpleNamespace(direction="rising", labels=("1", "2", "4"), tau=0.6, p_rising=0.001, p_falling=1.0, **place)
+    ranked = analyse_study(study.view, study.runs).best[0]
+    ranked = replace(ranked, best=best, **place)
+    found = SimpleNamespace(best=(ranked,), comparisons=(), verdicts=(), trends=(trend,))
+    assert ("rises on the whole" in " ".join(factor_findings(study.view, factor, found))) == is_said

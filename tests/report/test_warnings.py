@@ -84,3 +84,12 @@ def test_many_warnings_fold_into_one_block_of_the_page(make_study, unfinished, t
     out = io.StringIO()
     print_report(study.view, study.runs, Console(file=out, width=400))
     assert out.getvalue().count("Warning: ") == len(lines)
+
+
+def test_a_baseline_whose_runs_fall_apart_is_named_itself(make_study):
+    study = make_study(["optimizer.lr"], seeds=8)
+    base = study.runs["is_baseline"] & (study.runs["seed"] < 2)
+    runs = study.runs.assign(test_acc=study.runs["test_acc"].mask(base, 0.2))
+    label = study.runs.loc[base, "label"].iloc[0]
+    (line,) = [w for w in warnings(study.view, analyse_study(study.view, runs)) if "of the baseline" in w]
+    assert line.endswith(f"look at the single runs (in test accuracy; learning rate {label})."), line
