@@ -19,7 +19,7 @@ from benchmarks.contenders import EAGER, OURS, OURS_OWN, PEAK, Contender
 from benchmarks.machine import described, flop_per_sample, machine
 from benchmarks.markdown import markdown
 from benchmarks.rows import Row, rows
-from benchmarks.workers import Measured, measure
+from benchmarks.workers import measure
 
 CELLS = {
     "two blocks": (64, 256),
@@ -49,28 +49,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _options(arguments)
     given = sys.argv[1:] if arguments is None else arguments
-    facts, table, failed = machine(), list[dict[str, str]](), False
-    how = dict[str, str]()
-    for network in options.networks:
-        for batch in options.batches or CELLS[network]:
-            contenders = [
-                Contender(EAGER, batch, processes=options.workers, network=network),
-                Contender(OURS, batch, options.models, processes=options.workers, network=network),
-                Contender(OURS_OWN, batch, options.models, processes=options.workers, network=network),
-                Contender(PEAK, batch, processes=options.workers),
-            ]
-            measured: list[Measured] = measure(
-                contenders,
-                repeats=options.repeats,
-                seconds=options.seconds,
-                train_size=options.train_size,
-                say=lambda text: print(text, file=sys.stderr),
-            )
-            found: list[Row] = rows(measured, flop_per_sample(network))
-            failed = failed or any(row.failure for row in found)
-            table += [_cells(network, row) for row in found if row.loop != PEAK]
-            notes = next(m.notes for m in measured if m.contender.loop == OURS)
-            how[f"{network}, batch {batch}"] = notes["fused_reason"] or ("fused" if notes["fused"] else "stacked")
+    facts, table, how = machine(), list[dict[str, str]](), dict[str, str]()
+    cells = [(network, batch) for network in options.networks for batch in options.batches or CELLS[network]]
+    peak = Contender(PEAK, 1, processes=options.workers)
+    of_networks = [
+        Contender(loop, batch, 1 if loop == EAGER else options.models, processes=options.workers, network=network)
+        for network, batch in cells
+        for loop in (EAGER, OURS, OURS_OWN)
+    ]
+    measured = measure(
+        [peak, *of_networks],
+        repeats=options.repeats,
+        seconds=options.seconds,
+        train_size=options.train_size,
+        say=lambda text: print(text, file=sys.stderr),
+    )
+    for network, batch in cells:
+        own = [m for m in measured if (m.contender.network, m.contender.batch) == (network, batch)]
+        table += [_cells(network, row) for row in rows([*own, measured[0]], flop_per_sample(network))[:-1]]
+        notes = own[1].notes
+        how[f"{network}, batch {batch}"] = notes.get("fused_reason") or ("fused" if notes.get("fused") else "stacked")
     command = shlex.join(["python", "-m", "benchmarks.own_networks", *given])
     text = f"""# Networks of everybody's own
 
@@ -89,7 +87,7 @@ How cohorts trained: {"; ".join(f"{cell}: {what}" for cell, what in how.items())
     print(text)
     if options.out is not None:
         options.out.write_text(text, encoding="utf-8")
-    return int(failed)
+    return int(any(m.failure for m in measured))
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
