@@ -214,7 +214,7 @@ class _Outcome:
         row = self._rows[label]
         needed = f"; about {row['needed']} seeds would settle it" if row["needed"] and label in self._open else ""
         if not number(abs(self._lead(label)), row["digits"]).strip("0."):
-            is_open = "; whether they differ is open" if label in self._open else ""
+            is_open = ", undecided" if label in self._open else ""
             return f"has the same mean as the baseline{is_open} ({self._certainty(label)}{needed})"
         verb = "leads" if self._lead(label) > 0 else "trails"
         return f"{verb} the baseline {self._by([label], needed)}"

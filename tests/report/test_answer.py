@@ -163,7 +163,7 @@ def test_a_baseline_that_is_the_best():
 def test_nothing_can_be_told():
     text, _ = sentence({0.1: 0.8, 0.3: 0.8, 0.9: 0.8}, sd=0.05, baseline=0.3)
     assert text.startswith("Learning rate: no level is shown to beat the baseline (0.3) in test accuracy. The best m")
-    assert "has the same mean as the baseline; whether they differ is open (95 % interval [" in text
+    assert "has the same mean as the baseline, undecided (95 % interval [" in text
     low, high = ends_of(text)
     assert low < 0 < high
 
