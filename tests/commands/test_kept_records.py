@@ -229,7 +229,7 @@ def record(status):
     ],
 )
 def test_a_failed_record_takes_no_other_s_place(tmp_path, monkeypatch, there, given, kept):
-    monkeypatch.setattr("ablate.store.frames.read_folder", lambda folder: [record(there)])
+    monkeypatch.setattr("ablate.store.csv_files.read_folder", lambda folder: [record(there)])
     (tmp_path / "runs.csv").touch()
     assert [r.result.status for r in with_kept(tmp_path, [record(given)])] == [kept]
 
