@@ -16,6 +16,7 @@ from torch import Tensor, fx, nn
 
 from ablate.images.engine import kernels, tails
 from ablate.images.engine.layers import StackedBatchNorm, StackedConv2d, StackedLayer, spread
+from ablate.images.engine.maps import Normalisation, TailSpec
 from ablate.images.engine.program import Constant, Maps, Program, Step, Values, as_samples, joined, parted_maps
 from ablate.images.engine.stem import StemSpec, stem
 from ablate.images.engine.traces import UnfusedError, attribute, shapes_of, traced
@@ -78,7 +79,7 @@ class _Unit:
 
     first: fx.Node
     last: fx.Node
-    spec: tails.TailSpec
+    spec: TailSpec
     conv: fx.Node | None = None
     norm: fx.Node | None = None
     other: fx.Node | None = None
@@ -179,7 +180,7 @@ class _Fusion:
 
     def _start(self, node: fx.Node) -> _Unit:
         _, channels, height, width = self.shapes[node.name]
-        unit = _Unit(node, node, tails.TailSpec(channels, height, width))
+        unit = _Unit(node, node, TailSpec(channels, height, width))
         conv = isinstance(self._layer(node), nn.Conv2d)
         return replace(unit, conv=node) if conv else replace(unit, norm=node)
 
@@ -335,8 +336,8 @@ class _Fusion:
         return step
 
 
-def _normalisation(norm: StackedBatchNorm) -> tails.Normalisation:
-    return tails.Normalisation(
+def _normalisation(norm: StackedBatchNorm) -> Normalisation:
+    return Normalisation(
         norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.eps, norm.momentum, norm.training
     )
 
@@ -372,7 +373,7 @@ def _activation(node: fx.Node, layer: nn.Module | None) -> str | None:
     return names.get(type(layer))
 
 
-def _pooled(spec: tails.TailSpec, layer: nn.Module | None) -> tails.TailSpec | None:
+def _pooled(spec: TailSpec, layer: nn.Module | None) -> TailSpec | None:
     """``spec`` with the pooling layer that follows; None if it is none that a unit knows."""
     if type(layer) is nn.AdaptiveAvgPool2d:
         whole = layer.output_size in (1, (1, 1)) and spec.height == spec.width

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from ablate.images.engine.compiler import compile_source
 from ablate.images.engine.layers import spread
-from ablate.images.engine.tails import EPS, Normalisation, TailSpec, channels_last, empty_map, reference, rows
+from ablate.images.engine.maps import EPS, Normalisation, TailSpec, channels_last, empty_map, reference, rows
 
 LARGEST_PATCH = 32
 """Numbers in a patch up to which there is a stem: products of patches grow with its square."""

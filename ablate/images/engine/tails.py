@@ -21,84 +21,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ablate.images.engine.compiler import compile_source
-from ablate.images.engine.kernels import ACTIVATIONS, POOLS
-
-LARGEST_MAP = 2**20
-"""Numbers in a sample's map up to which there is a tail: its scratch memory is a few times that."""
-
-EPS = 1e-5
-"""Added to a variance by the reference."""
+from ablate.images.engine.maps import EPS, Normalisation, TailSpec, channels_last, empty_map, reference, row
 
 _SOURCE = Path(__file__).with_name("tails.c")
-
-
-@dataclass(frozen=True)
-class TailSpec:
-    """Shape of a tail; the same for all members.
-
-    Attributes:
-        channels: Of the convolution's output.
-        height: Of the convolution's output, in pixels.
-        width: Of the convolution's output, in pixels.
-        adds: Whether another map of the same shape is added before the activation.
-        activation: A key of `ACTIVATIONS`.
-        pool: One of `POOLS`.
-        pool_window: Height and width of the pool's window (floor mode).
-        pool_stride: Stride of the pool, both ways.
-        pool_padding: Of a max pool, on all four sides.
-    """
-
-    channels: int
-    height: int
-    width: int
-    adds: bool = False
-    activation: str = "identity"
-    pool: str = "none"
-    pool_window: int = 1
-    pool_stride: int = 1
-    pool_padding: int = 0
-
-    def output_size(self) -> tuple[int, int]:
-        """Return height and width of the tail's output."""
-        if self.pool == "none":
-            return self.height, self.width
-        sizes = ((size + 2 * self.pool_padding - self.pool_window) // self.pool_stride + 1 for size in self._size)
-        return next(sizes), next(sizes)
-
-    @property
-    def _size(self) -> tuple[int, int]:
-        return self.height, self.width
-
-    def unsupported(self) -> str | None:
-        """Say why there is no tail of this shape; None if there is one."""
-        if self.activation not in ACTIVATIONS:
-            return f"activation {self.activation!r} is none of {', '.join(ACTIVATIONS)}"
-        if self.pool not in POOLS:
-            return f"pool {self.pool!r} is none of {', '.join(POOLS)}"
-        if self.pool_padding and self.pool != "max":
-            return f"{self.pool} pool with padding"
-        if 2 * self.pool_padding > self.pool_window:
-            return f"pool padding {self.pool_padding} for a window of {self.pool_window}"
-        if min(self.channels, *self.output_size()) < 1:
-            return f"empty output {self.channels} x {self.output_size()}"
-        if self.channels * self.height * self.width > LARGEST_MAP:
-            return f"maps of more than {LARGEST_MAP} numbers"
-        return None
-
-    def macros(self) -> dict[str, int]:
-        """Return the constants that tails.c is compiled with."""
-        pooled = self.pool != "none"
-        return {
-            "C": self.channels,
-            "H": self.height,
-            "W": self.width,
-            "P": self.pool_window if pooled else 1,
-            "S": self.pool_stride if pooled else 1,
-            "PP": self.pool_padding if pooled else 0,
-            "POOL": max(0, POOLS.index(self.pool) - 1),
-            "ACT": list(ACTIVATIONS).index(self.activation),
-            "ADDS": int(self.adds),
-        }
 
 
 @dataclass(frozen=True)
@@ -109,39 +34,6 @@ class Convolution:
     padding: tuple[int, ...]
     dilation: tuple[int, ...]
     groups: int
-
-
-@dataclass(frozen=True)
-class Normalisation:
-    """A batch norm of K members; its tensors are ``[K, C]``.
-
-    Attributes:
-        scale: None: 1.
-        shift: None: 0.
-        mean: The running one, which changes in training; None: there are none.
-        variance: The running one, as ``mean``.
-        eps: Added to the variance.
-        momentum: Share of the batch in the running statistics.
-        training: Whether the batch's statistics are used, and remembered.
-    """
-
-    scale: Tensor | None
-    shift: Tensor | None
-    mean: Tensor | None
-    variance: Tensor | None
-    eps: float
-    momentum: float
-    training: bool
-
-    @property
-    def of_batch(self) -> bool:
-        """Whether the batch's own statistics are used."""
-        return self.training or self.mean is None
-
-    @property
-    def moves(self) -> bool:
-        """Whether the running statistics follow."""
-        return self.training and self.mean is not None
 
 
 def tail(spec: TailSpec) -> Tail | None:
@@ -257,8 +149,8 @@ class _Settings:
             return
         if n.of_batch and z.numel() == z.shape[1]:
             raise ValueError(f"expected more than 1 value a channel in training, not a map of shape {tuple(z.shape)}")
-        given = (_row(t, k) for t in (n.scale, n.shift, n.mean, n.variance))
-        found = (_row(t, k) for t in factors)
+        given = (row(t, k) for t in (n.scale, n.shift, n.mean, n.variance))
+        found = (row(t, k) for t in factors)
         self.tail.normalise(len(z), z.data_ptr(), *given, n.of_batch, n.moves, n.momentum, n.eps, *found)
 
 
@@ -288,7 +180,7 @@ class _Function(torch.autograd.Function):
             y = empty_map(len(z), spec.channels, *spec.output_size())
             settings.factors(k, z, factors)
             other = _of(others, k, members).data_ptr() if others else None
-            settings.tail.forward(len(z), z.data_ptr(), _row(factors[2], k), _row(factors[3], k), other, y.data_ptr())
+            settings.tail.forward(len(z), z.data_ptr(), row(factors[2], k), row(factors[3], k), other, y.data_ptr())
             convolved.append(z)
             outputs.append(y)
         if any(ctx.needs_input_grad):
@@ -312,9 +204,9 @@ class _Function(torch.autograd.Function):
             grad, other = channels_last(grads[k]), _of(others, k, members).data_ptr() if others else None
             d = torch.empty_like(z)
             dz = torch.empty_like(z) if others and norm is not None else d
-            mean, inverse, factor, offset = (_row(t, k) for t in ctx.factors)
+            mean, inverse, factor, offset = (row(t, k) for t in ctx.factors)
             given = (z.data_ptr(), factor, offset, other, grad.data_ptr(), mean, inverse)
-            found = (d.data_ptr(), None if norm is None else dz.data_ptr(), _row(sums[0], k), _row(sums[1], k))
+            found = (d.data_ptr(), None if norm is None else dz.data_ptr(), row(sums[0], k), row(sums[1], k))
             tail.backward(len(z), *given, norm is not None and norm.of_batch, *found)
             of_others.add(k, d)
             x = _of(inputs, k, members)
@@ -354,31 +246,6 @@ class _Sums:
 def _of(maps: Sequence[Tensor], k: int, members: int) -> Tensor:
     """A member's own of maps that members may share."""
     return maps[k * len(maps) // members]
-
-
-def rows(tensors: Sequence[Tensor], k: int) -> list[int | None]:
-    """Return the addresses of member k's rows of contiguous matrices of float32."""
-    return [_row(tensor, k) for tensor in tensors]
-
-
-def _row(tensor: Tensor | None, k: int) -> int | None:
-    """The address of a row of a contiguous matrix of float32."""
-    return None if tensor is None else tensor.data_ptr() + 4 * k * tensor.shape[1]
-
-
-def empty_map(samples: int, channels: int, height: int, width: int) -> Tensor:
-    """Return memory for a map ``[samples, channels, height, width]`` with channels last."""
-    strides = (channels * height * width, 1, channels * width, channels)
-    return torch.empty_strided((samples, channels, height, width), strides, dtype=torch.float32)
-
-
-def channels_last(x: Tensor) -> Tensor:
-    """Return a map with channels last, strides of a single channel included: torch tells layouts by them."""
-    samples, channels, height, width = x.shape
-    strides = (channels * height * width, 1, channels * width, channels)
-    if x.stride() == strides:
-        return x
-    return x.permute(0, 2, 3, 1).contiguous().as_strided((samples, channels, height, width), strides)
 
 
 @functools.cache
@@ -424,15 +291,3 @@ def _wrong(built: Tail) -> str | None:
         if not difference < 1e-3:
             return f"the compiled tail's {name} (gradient) differs from torch's by {difference:.1e}"
     return None
-
-
-def reference(spec: TailSpec, z: Tensor, other: Tensor | None, scale: Tensor, shift: Tensor) -> Tensor:
-    """Compute one member's tail with torch in training: ``[B, C, H, W]`` -> ``[B, C, PH, PW]``; its definition."""
-    z = F.batch_norm(z, None, None, scale, shift, True, 0.1, EPS)
-    z = ACTIVATIONS[spec.activation](z + other if spec.adds and other is not None else z)
-    if spec.pool == "none":
-        return z
-    window = (spec.pool_window, spec.pool_stride, spec.pool_padding)
-    if spec.pool == "mixed":
-        return 0.5 * (F.avg_pool2d(z, *window) + F.max_pool2d(z, *window))
-    return (F.avg_pool2d if spec.pool == "avg" else F.max_pool2d)(z, *window)

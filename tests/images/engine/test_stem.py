@@ -6,9 +6,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ablate.images.engine import kernels
+from ablate.images.engine.maps import Normalisation, TailSpec
 from ablate.images.engine.stack import stack
 from ablate.images.engine.stem import Stem, StemSpec, stem
-from ablate.images.engine.tails import Normalisation, TailSpec
 
 EPS, MOMENTUM = 1e-3, 0.3
 SPECS = {
