@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from ablate.images.engine import kernels, tails
+from ablate.images.engine.convolutions import convolution
 from ablate.images.engine.layers import StackedBatchNorm, StackedConv2d, StackedLayer, spread
 from ablate.images.engine.maps import Normalisation, TailSpec
 from ablate.images.engine.program import Constant, Maps, Program, Step, Values, as_samples, joined, parted_maps
@@ -231,9 +232,8 @@ class _Fusion:
         norm = None if unit.norm is None else cast(StackedBatchNorm, self.body.get_submodule(str(unit.norm.target)))
         settings = None
         if unit.conv is not None:
-            single = cast(nn.Conv2d, self._layer(unit.conv))
-            padding = cast(tuple[int, ...], single.padding)
-            settings = tails.Convolution(single.stride, padding, single.dilation, single.groups)
+            _, _, height, width = self.shapes[x_name]
+            settings = convolution(cast(nn.Conv2d, self._layer(unit.conv)), height, width)
 
         def step(values: Values) -> Maps:
             x = parted_maps(values[x_name])

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ablate.images.engine.compiler import compile_source
+from ablate.images.engine.trusted import Trial, trusted
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda z: z,
@@ -224,41 +223,17 @@ def _pointer(tensor: Tensor | None) -> int | None:
 
 @functools.cache
 def _build(spec: BlockSpec) -> tuple[Block | None, str | None]:
-    reason = spec.unsupported()
-    if reason is not None:
-        return None, reason
-    try:
-        built = Block(spec, compile_source(_SOURCE, spec.macros()))
-        reason = _wrong(built)
-    except (OSError, subprocess.SubprocessError, RuntimeError) as error:
-        output = getattr(error, "stderr", None)
-        return None, f"{type(error).__name__}: {error}" + (f"\n{output}" if output else "")
-    return (built, None) if reason is None else (None, reason)
+    return trusted(spec, _SOURCE, Block, _trial)
 
 
-def _wrong(built: Block) -> str | None:
-    """Compare output and gradients with torch on random numbers; a miscompiled kernel must not train anything."""
-    spec, source = built.spec, torch.Generator().manual_seed(0)
-    shapes = [(2, 2, *built._image), (2, *built._filter), (2, built._out[0])]
-    scale = (spec.in_channels * spec.kernel[0] * spec.kernel[1]) ** -0.5
-    options: Any = {"generator": source, "dtype": torch.float32, "device": "cpu"}
-    inputs = [torch.randn(s, **options) * f for s, f in zip(shapes, (1.0, scale, 1.0), strict=True)]
-    grad = torch.randn((2, 2, *built._out), **options)
+def _trial(built: Block) -> Trial:
+    spec = built.spec
 
     def members(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         return torch.stack([reference(spec, x[k], weight[k], bias[k]) for k in range(2)])
 
-    results = []
-    for run in (built, members):
-        leaves = [tensor.clone().requires_grad_() for tensor in inputs]
-        with torch.enable_grad(), torch.autocast("cpu", enabled=False):
-            y = run(*leaves)
-        results.append([y.detach(), *torch.autograd.grad(y, leaves, grad)])
-    for name, ours, theirs in zip(("output", "input", "weight", "bias"), *results, strict=True):
-        difference = (ours - theirs).abs().max() / theirs.abs().max().clamp_min(1e-3)
-        if not difference < 1e-3:
-            return f"the compiled kernel's {name} (gradient) differs from torch's by {difference:.1e}"
-    return None
+    shapes = {"input": (2, 2, *built._image), "weight": (2, *built._filter), "bias": (2, built._out[0])}
+    return Trial(built, members, shapes, {"weight": (spec.in_channels * spec.kernel[0] * spec.kernel[1]) ** -0.5})
 
 
 def reference(spec: BlockSpec, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -45,7 +45,7 @@ INLINE void conv_tile(const int tile, const float *restrict x, const float *rest
         for (int i = 0; i < KH; i++)
             for (int j = 0; j < KW; j++, w += C)
                 UNROLL for (int q = 0; q < tile; q++) {
-                    const L value = (L){0} + x[(c * XH + i) * XW + q * SW + j];
+                    const float value = x[(c * XH + i) * XW + q * SW + j];
                     UNROLL for (int g = 0; g < AT_ONCE; g++) sums[q][g] += value * *(const L *)(w + g * VC);
                 }
     UNROLL for (int q = 0; q < tile; q++)
@@ -78,7 +78,7 @@ static void correlate(Own *restrict own, const float *restrict d, double *restri
                 for (int q = 0; q < W; q++) {
                     const float *restrict x = own->x + r * SH * XW + q * SW, *restrict from = d + (r * W + q) * C + g;
                     UNROLL for (int u = 0; u < TILE; u++) {
-                        const L value = (L){0} + x[at[u]];
+                        const float value = x[at[u]];
                         UNROLL for (int k = 0; k < AT_ONCE; k++) sums[u][k] += value * *(const L *)(from + k * VC);
                     }
                 }

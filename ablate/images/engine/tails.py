@@ -10,30 +10,19 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from ablate.images.engine.compiler import compile_source
+from ablate.images.engine.convolutions import Convolution
 from ablate.images.engine.maps import EPS, Normalisation, TailSpec, channels_last, empty_map, reference, row
+from ablate.images.engine.trusted import Trial, trusted
 
 _SOURCE = Path(__file__).with_name("tails.c")
-
-
-@dataclass(frozen=True)
-class Convolution:
-    """Settings of a convolution with weights ``[Cout, Cin / groups, kh, kw]``."""
-
-    stride: tuple[int, ...]
-    padding: tuple[int, ...]
-    dilation: tuple[int, ...]
-    groups: int
 
 
 def tail(spec: TailSpec) -> Tail | None:
@@ -106,43 +95,6 @@ class _Settings:
     members: int
     inputs: int
 
-    def convolved(self, x: Tensor, weight: Tensor | None, bias: Tensor | None, k: int) -> Tensor:
-        """A member's map, with channels last."""
-        if (c := self.convolution) is None or weight is None:
-            return x
-        own = None if bias is None else bias[k]
-        x, stride = self._read(x, weight)
-        return channels_last(F.conv2d(x, channels_last(weight[k]), own, stride, c.padding, c.dilation, c.groups))
-
-    def convolved_backward(
-        self, grad: Tensor, x: Tensor, weight: Tensor | None, k: int, needs_x: bool
-    ) -> tuple[Tensor | None, Tensor | None]:
-        """The gradients of a member's input and weight."""
-        if (c := self.convolution) is None or weight is None:
-            return grad, None
-        read, stride = self._read(x, weight)
-        dx, dw, _ = torch.ops.aten.convolution_backward(
-            *(grad, read, channels_last(weight[k]), None, stride, c.padding, c.dilation, False, [0, 0], c.groups),
-            (needs_x, True, False),
-        )
-        if dx is not None and read is not x:
-            whole = torch.zeros_like(x)
-            whole[:, :, :: c.stride[0], :: c.stride[1]] = dx
-            return whole, dw
-        return dx, dw
-
-    def _read(self, x: Tensor, weight: Tensor) -> tuple[Tensor, tuple[int, ...]]:
-        """What a convolution reads of its input, and its stride there: of 1x1 filters the stride is taken beforehand.
-
-        That is faster, and oneDNN 3.12 writes beyond its memory in the weight gradient of such a convolution with
-        channels last, a stride and few input channels (seen with four and five).
-        """
-        assert self.convolution is not None
-        stride = self.convolution.stride
-        if weight.shape[3:] != (1, 1) or max(stride) == 1 or any(self.convolution.padding):
-            return x, stride
-        return channels_last(x[:, :, :: stride[0], :: stride[1]]), (1, 1)
-
     def factors(self, k: int, z: Tensor, factors: Tensor) -> None:
         """Fill in a member's factors ``[4, K, C]``: mean, inverse deviation, factor and offset of every channel."""
         if (n := self.normalisation) is None:
@@ -167,12 +119,14 @@ class _Function(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         inputs, others, members = maps[: settings.inputs], maps[settings.inputs :], settings.members
         inputs, others = tuple(map(channels_last, inputs)), tuple(map(channels_last, others))
-        spec = settings.tail.spec
+        spec, convolution = settings.tail.spec, settings.convolution
+        weight, bias = (None if t is None else t.contiguous() for t in (weight, bias))
         factors = torch.zeros(4, members, spec.channels, dtype=torch.float32)  # those of no batch norm
         factors[1:3] = 1.0
         convolved, outputs = list[Tensor](), list[Tensor]()
         for k in range(members):  # one after another: a member's map is still in the cache when it is read again
-            z = settings.convolved(_of(inputs, k, members), weight, bias, k)
+            x = _of(inputs, k, members)
+            z = x if convolution is None or weight is None else convolution.forward(x, weight, bias, k)
             if z.shape[1:] != (spec.channels, spec.height, spec.width):
                 raise ValueError(f"a map of shape {tuple(z.shape)} does not fit {spec}")
             if bool(others) != spec.adds or (others and _of(others, k, members).shape != z.shape):
@@ -210,10 +164,11 @@ class _Function(torch.autograd.Function):
             tail.backward(len(z), *given, norm is not None and norm.of_batch, *found)
             of_others.add(k, d)
             x = _of(inputs, k, members)
-            dx, dw = settings.convolved_backward(dz, x, weight, k, needs_x)
-            of_inputs.add(k, dx)
-            if grad_weight is not None and dw is not None:
-                grad_weight[k] = dw
+            if settings.convolution is None or weight is None or grad_weight is None:
+                of_inputs.add(k, dz)
+            else:
+                dx = settings.convolution.backward(dz, x, weight, k, needs_x=needs_x, to=grad_weight[k])
+                of_inputs.add(k, dx)
         grad_bias = None
         if ctx.has_bias:  # a batch's own mean takes a bias away again
             own_mean = norm is not None and norm.of_batch
@@ -250,44 +205,18 @@ def _of(maps: Sequence[Tensor], k: int, members: int) -> Tensor:
 
 @functools.cache
 def _build(spec: TailSpec) -> tuple[Tail | None, str | None]:
-    reason = spec.unsupported()
-    if reason is not None:
-        return None, reason
-    try:
-        built = Tail(spec, compile_source(_SOURCE, spec.macros()))
-        reason = _wrong(built)
-    except (OSError, subprocess.SubprocessError, RuntimeError) as error:
-        output = getattr(error, "stderr", None)
-        return None, f"{type(error).__name__}: {error}" + (f"\n{output}" if output else "")
-    return (built, None) if reason is None else (None, reason)
+    return trusted(spec, _SOURCE, Tail, _trial)
 
 
-def _wrong(built: Tail) -> str | None:
-    """Compare output and gradients with torch on random numbers; a miscompiled tail must not train anything."""
-    spec, source = built.spec, torch.Generator().manual_seed(0)
-    options: Any = {"generator": source, "dtype": torch.float32, "device": "cpu"}
-    shape = (2, 3, spec.channels, spec.height, spec.width)
-    inputs = {name: torch.randn(shape, **options) for name in ("input", "other")}
-    inputs |= {name: torch.randn(2, spec.channels, **options) for name in ("scale", "shift")}
-    grad = torch.randn((2, 3, spec.channels, *spec.output_size()), **options)
+def _trial(built: Tail) -> Trial:
+    spec = built.spec
+    maps, channels = (2, 3, spec.channels, spec.height, spec.width), (2, spec.channels)
 
     def ours(x: Tensor, other: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         norm = Normalisation(scale, shift, None, None, EPS, 0.1, True)
         return torch.stack(built(x.unbind(), other.unbind() if spec.adds else None, None, None, None, norm))
 
-    def members(x: Tensor, other: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    def theirs(x: Tensor, other: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         return torch.stack([reference(spec, x[k], other[k], scale[k], shift[k]) for k in range(2)])
 
-    results = []
-    for run in (ours, members):
-        leaves = [tensor.clone().requires_grad_() for tensor in inputs.values()]
-        with torch.enable_grad(), torch.autocast("cpu", enabled=False):
-            y = run(*leaves)
-        results.append([y.detach(), *torch.autograd.grad(y, leaves, grad, allow_unused=True)])
-    for name, found, wanted in zip(("output", *inputs), *results, strict=True):
-        if wanted is None or found is None:
-            continue
-        difference = (found - wanted).abs().max() / wanted.abs().max().clamp_min(1e-3)
-        if not difference < 1e-3:
-            return f"the compiled tail's {name} (gradient) differs from torch's by {difference:.1e}"
-    return None
+    return Trial(ours, theirs, {"input": maps, "other": maps, "scale": channels, "shift": channels}, {})

@@ -8,8 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ablate.images.engine import kernels
+from ablate.images.engine.convolutions import Convolution
 from ablate.images.engine.maps import Normalisation, TailSpec
-from ablate.images.engine.tails import Convolution, Tail, tail, unavailable_reason
+from ablate.images.engine.tails import Tail, tail, unavailable_reason
 
 SPECS = [
     TailSpec(16, 9, 12, activation="relu", pool="max", pool_window=2, pool_stride=2),
