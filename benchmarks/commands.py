@@ -124,7 +124,7 @@ def timed(command: Command, folder: Path) -> Took:
     process = subprocess.Popen(
         [sys.executable, "-m", "ablate", *command.words],
         cwd=folder,
-        env=environment(),
+        env=environment(folder),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
@@ -159,12 +159,12 @@ def demo_start(patience: float) -> dict[str, float | None]:
     """
     with tempfile.TemporaryDirectory(prefix="ablate-bench-") as place:
         store = Path(place) / "results" / "ablate.db"
-        cold = {"XDG_CACHE_HOME": f"{place}/cache", "TORCHINDUCTOR_CACHE_DIR": f"{place}/inductor"}
+        cold = {"TORCHINDUCTOR_CACHE_DIR": f"{place}/inductor"}
         start = time.perf_counter()
         process = subprocess.Popen(
             [sys.executable, "-m", "ablate", *DEMO],
             cwd=place,
-            env=environment() | cold,
+            env=environment(Path(place)) | cold,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -225,14 +225,18 @@ def table(
     return "\n\n".join([*parts, f"{described(facts)} {after}"]) + "\n"
 
 
-def environment() -> dict[str, str]:
-    """That of this process, with this source before an installed one."""
-    return os.environ | {"PYTHONPATH": str(ROOT)}
+def environment(folder: Path) -> dict[str, str]:
+    """That of this process, with this source before an installed one and a cache of its own in the folder.
+
+    What Python compiles of a package when it is installed is kept here, too, whatever is said of this process.
+    """
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return own | {"PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(folder / "cache")}
 
 
 def _ablate(folder: Path, *words: str) -> None:
     command = [sys.executable, "-m", "ablate", *words]
-    subprocess.run(command, cwd=folder, env=environment(), check=True, capture_output=True)
+    subprocess.run(command, cwd=folder, env=environment(folder), check=True, capture_output=True)
 
 
 if __name__ == "__main__":

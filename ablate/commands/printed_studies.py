@@ -3,15 +3,12 @@
 A sweep with nothing left to train has nothing to compute, and to load what computes takes it longer than all else.
 """
 
-import hashlib
-import json
 import os
 import shutil
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ablate.commands.declared import metrics_of, step_of
 from ablate.commands.looks import stated_after, with_stated
@@ -19,11 +16,11 @@ from ablate.commands.published_tables import published_table
 from ablate.commands.study_view import view_of
 from ablate.plan.plan import Plan
 from ablate.plan.study import Study
-from ablate.report.code_digest import code_digest
 from ablate.store.plain_results import plain_record
+from ablate.task.code_digest import code_digest
 from ablate.task.finding import find_task
+from ablate.task.kept_results import keep, key_of, read_kept
 from ablate.task.project import read_project
-from ablate.task.whole_files import aside
 
 if TYPE_CHECKING:
     from ablate.task.record import Record
@@ -44,10 +41,11 @@ def print_study(study: Study, part: Plan, records: "Mapping[str, Record]", folde
         folder: Where its report belongs.
     """
     key, file = _key(study, part, records, folder), _file(folder)
-    text = _kept(file, key)
+    text: str | None = None if key is None else read_kept(file, key)
     if text is None:
         text = _made(study, part, records, folder)
-        _keep(file, key, text)
+        if key is not None:
+            keep(file, key, text)
     print(text, end="")
 
 
@@ -93,26 +91,9 @@ def _key(study: Study, part: Plan, records: "Mapping[str, Record]", folder: Path
             {name: os.environ.get(name) for name in LOOKS_OF_TERMINALS},
         ],
     }
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=repr).encode()).hexdigest()
+    return key_of(content)
 
 
 def _file(folder: Path) -> Path:
     """Beside the folder of the study's report, which only a report makes."""
     return folder.with_name(f".{folder.name}.printed.json")
-
-
-def _kept(file: Path, key: str | None) -> str | None:
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        if key is not None and kept["key"] == key:
-            return str(kept["text"])
-    return None
-
-
-def _keep(file: Path, key: str | None, text: str) -> None:
-    """Keep what was printed; where that cannot be written, it is made again the next time."""
-    if key is None:
-        return
-    with suppress(OSError):
-        with aside(file) as place:
-            place.write_text(json.dumps({"key": key, "text": text}), encoding="utf-8")

@@ -82,8 +82,8 @@ def test_what_changed_is_computed_anew(printed, tmp_path, monkeypatch):
 def test_a_damaged_file_or_one_that_cannot_be_written_changes_nothing(printed, tmp_path):
     text, _ = printed()
     (kept,) = (tmp_path / "results").iterdir()
-    assert json.loads(kept.read_text())["text"] == text
-    for content in ("", "[]", "{}", '{"key": 1}'):
+    assert json.loads(kept.read_text())["value"] == text
+    for content in ("", "[]", "{}", '{"key": 1}', kept.read_text().replace("0.5625", "0.9999")):
         kept.write_text(content)
         assert printed() == (text, True)
     kept.unlink()
