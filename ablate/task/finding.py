@@ -202,7 +202,7 @@ def _installed(group: str) -> tuple[Found, ...]:
 
 
 @cache
-def _entry_points() -> importlib.metadata.EntryPoints:
+def _entry_points() -> Any:
     """Of all groups at once, as each search reads the metadata of every installed package."""
     return importlib.metadata.entry_points()
 
