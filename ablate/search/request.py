@@ -12,6 +12,7 @@ from ablate.plan.design import AnyBaseline, label_of
 from ablate.plan.keeping import check_keeps
 from ablate.plan.launch import Launch
 from ablate.plan.study import Study
+from ablate.search.fidelity import Ladder, ladder_of
 from ablate.search.settings import Search, parse_search
 from ablate.search.space import Factor, Params, Space
 from ablate.search.space_file import parse_space
@@ -110,6 +111,7 @@ class SearchRequest:
             **self.search.model_dump(
                 mode="json", include={"metric", "against", "seeds", "seed", "sampler", "compare", "start"}
             ),
+            **({"fidelity": self.search.fidelity} if self.search.fidelity is not None else {}),
         }
         return f"{self.study.name}-{hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()[:8]}"
 
@@ -138,6 +140,15 @@ class SearchRequest:
         taken = {name: f"{name} (compared)" if name in given else name for name in self.compared}
         settings = given | {taken[name]: changes for name, changes in self.compared.items()}
         return {name: params for name, changes in settings.items() if (params := self._nearest(changes))}
+
+    @cached_property
+    def ladder(self) -> Ladder | None:
+        """The lengths at which settings are trained, where the search has a fidelity.
+
+        Raises:
+            ConfigError: It is none.
+        """
+        return ladder_of(self.search, self.space)
 
     @cached_property
     def random(self) -> list[Params]:
@@ -278,6 +289,7 @@ def search_request(arguments: Sequence[str]) -> SearchRequest:
     search = parse_search(source.study.search or {}, source.study.seeds, task)
     words, changed = words_of(arguments, found), source.study.name in changed_studies(found, arguments)
     order = SearchRequest(source, search, parse_space(search.space, searching_of(task)), words, changed)
+    _ = order.ladder
     _check_clashes(order)
     order.check()
     return order
