@@ -59,9 +59,15 @@ class Ladder:
         """The full length."""
         return self.rungs[-1]
 
-    def expected_cost(self, reduction: float) -> float:
-        """What a setting costs in the mean, as a multiple of a run at full length."""
-        return sum(rung / self.full * reduction**-place for place, rung in enumerate(self.rungs))
+    def settings(self, runs: float, reduction: float) -> int:
+        """About how many settings a budget tries.
+
+        Args:
+            runs: The budget, in runs at full length.
+            reduction: One in so many goes on from each rung.
+        """
+        cost = sum(rung / self.full * reduction**-place for place, rung in enumerate(self.rungs))
+        return math.floor(EXPLORED * runs / cost + (1 - EXPLORED) * runs)
 
 
 def ladder_of(search: Search, space: Space) -> Ladder | None:
@@ -155,14 +161,15 @@ class Proposer:
         reached = {key: max(t.length for t in tried if t.key == key) for key in had}
         full = self.ladder.full
         if share >= EXPLORED:
-            open_ones = [params for key, params in had.items() if reached[key] < full]
+            lost = {t.key for t in known if t.value == NO_VALUE}
+            open_ones = [params for key, params in had.items() if reached[key] < full and key not in lost]
             choices = [*open_ones, *self._candidates(rng, model, had, {})]
             return self._at(self._best(model, had, choices), full)
         for lower, upper in reversed(list(zip(self.ladder.rungs, self.ladder.rungs[1:], strict=False))):
-            ended = {t.key for t in known if t.length == lower}
+            ended = {t.key: t.value for t in known if t.length == lower}
             going_on = {t.key for t in tried if t.length >= upper}
-            ready = [had[key] for key in sorted(ended) if reached[key] == lower]
-            if ready and (len(going_on) + 1) * self.search.racing.reduction <= len(ended | going_on):
+            ready = [had[key] for key, value in ended.items() if reached[key] == lower and value != NO_VALUE]
+            if ready and (len(going_on) + 1) * self.search.racing.reduction <= len(ended.keys() | going_on):
                 return self._at(self._best(model, had, ready), upper)
         return self._at(self._best(model, had, self._candidates(rng, model, had, shape)), self.ladder.rungs[0])
 

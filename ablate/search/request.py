@@ -152,7 +152,7 @@ class SearchRequest:
 
     @cached_property
     def random(self) -> list[Params]:
-        """Random settings, valid or not; always the same."""
+        """Random settings at full length, valid or not; always the same."""
         import optuna
 
         from ablate.search.storage import quiet
@@ -160,7 +160,8 @@ class SearchRequest:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         with quiet():
             study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-            return [self.space.suggest(study.ask()) for _ in range(TRIES)]
+            whole = {self.ladder.factor.name: self.ladder.full} if self.ladder is not None else {}
+            return [{**self.space.suggest(study.ask()), **whole} for _ in range(TRIES)]
 
     @cached_property
     def examples(self) -> list[Run]:
