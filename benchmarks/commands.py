@@ -118,7 +118,7 @@ def prepared() -> Iterator[Path]:
 def timed(command: Command, folder: Path) -> Took:
     """Run a command once in the state that it names."""
     if command.state == "first":
-        for made in [*folder.glob("results/.*.printed.json"), *folder.glob("results/*/figures")]:
+        for made in [*folder.glob("results/.*.json"), *folder.glob("results/*/figures")]:
             shutil.rmtree(made) if made.is_dir() else made.unlink()
     start = time.perf_counter()
     process = subprocess.Popen(
@@ -211,8 +211,8 @@ def table(
         "# Whole commands",
         f"`python -m benchmarks.commands`: medians of {repeats}; CPU seconds are user and system together, those of "
         "processes that draw at the same time counted in, and depend less on what else the machine does. `first`: no "
-        "figures are there, and no tables that were printed before; `again`: nothing has changed since. Asked for is "
-        "the wall clock on two cores with nothing beside.",
+        "figures are there, and nothing that was made or printed before; `again`: nothing has changed since. Asked for "
+        "is the wall clock on two cores with nothing beside.",
         markdown(pd.DataFrame(rows), 2),
     ]
     if start:

@@ -10,28 +10,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ablate.commands.declared import metrics_of, step_of
-from ablate.commands.looks import stated_after, with_stated
-from ablate.commands.published_tables import published_table
+from ablate.commands.looks import with_stated
+from ablate.commands.study_content import Content
 from ablate.commands.study_view import view_of
 from ablate.plan.plan import Plan
 from ablate.plan.study import Study
-from ablate.store.plain_results import plain_record
-from ablate.task.code_digest import code_digest
-from ablate.task.finding import find_task
 from ablate.task.kept_results import keep, key_of, read_kept
-from ablate.task.project import read_project
 
 if TYPE_CHECKING:
     from ablate.task.record import Record
 
-STAGES = ("task", "images", "function", "program", "hydra_app", "plan", "store", "analyse", "report", "commands")
-PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "rich")
 LOOKS_OF_TERMINALS = ("TERM", "COLORTERM", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TTY_COMPATIBLE")
 """Environment variables that decide how something is printed."""
 
 
-def print_study(study: Study, part: Plan, records: "Mapping[str, Record]", folder: Path) -> None:
+def print_study(
+    study: Study, part: Plan, records: "Mapping[str, Record]", folder: Path, content: Content | None = None
+) -> None:
     """Print one study's tables.
 
     Args:
@@ -39,8 +34,9 @@ def print_study(study: Study, part: Plan, records: "Mapping[str, Record]", folde
         part: Its part of the plan.
         records: Records by digest; those of other studies may be among them.
         folder: Where its report belongs.
+        content: Of these records, where several studies are printed.
     """
-    key, file = _key(study, part, records, folder), _file(folder)
+    key, file = _key(study, part, content or Content(records), folder), _file(folder)
     text: str | None = None if key is None else read_kept(file, key)
     if text is None:
         text = _made(study, part, records, folder)
@@ -60,38 +56,18 @@ def _made(study: Study, part: Plan, records: "Mapping[str, Record]", folder: Pat
     return captured.get()
 
 
-def _key(study: Study, part: Plan, records: "Mapping[str, Record]", folder: Path) -> str | None:
+def _key(study: Study, part: Plan, content: Content, folder: Path) -> str | None:
     """A digest of everything that the tables are made of; None: a task's own code is among it."""
-    tasks = sorted({point.run.task for point in part.points})
-    if not all(type(find_task(task)).__module__.startswith("ablate.") for task in tasks):
+    found = content.of(study, part, folder)
+    if found is None:
         return None
-    content = {
-        "code": code_digest(STAGES, PACKAGES),
-        "studies": [one.model_dump(mode="json") for one in part.studies],
-        "study": study.name,
-        "project": repr(read_project()),
-        "tasks": [tasks, repr(metrics_of(tasks)), step_of(tasks)],
-        "points": [
-            [p.study.name, p.setting.factor, repr(p.setting.level), p.setting.label, p.setting.order, p.run.digest]
-            for p in part.points
-        ],
-        "published": [
-            [stated.model_dump(mode="json"), repr(published_table(one, stated, part).rows)]
-            for one in part.studies
-            for stated in one.published
-            if part.levels(one, stated.factor).settings
-        ],
-        "records": [plain_record(records[run.digest]) for run in part.runs if run.digest in records],
-        "stated": stated_after(study, part, folder),
-        "notes": {name: list(notes) for name, notes in part.notes.items()},
-        "terminal": [
-            sys.stdout.isatty(),
-            sys.stdout.encoding,
-            list(shutil.get_terminal_size()) if sys.stdout.isatty() else None,
-            {name: os.environ.get(name) for name in LOOKS_OF_TERMINALS},
-        ],
-    }
-    return key_of(content)
+    terminal = [
+        sys.stdout.isatty(),
+        sys.stdout.encoding,
+        list(shutil.get_terminal_size()) if sys.stdout.isatty() else None,
+        {name: os.environ.get(name) for name in LOOKS_OF_TERMINALS},
+    ]
+    return key_of(found | {"terminal": terminal})
 
 
 def _file(folder: Path) -> Path:
