@@ -17,7 +17,7 @@ import json
 import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -140,13 +140,20 @@ class Proposer:
         """Whether a setting is trained at full length."""
         return bool(params[self.ladder.factor.name] == self.ladder.full)
 
-    def propose(self, trials: "Sequence[FrozenTrial]", share: float, shape: Params) -> Params:
+    def propose(
+        self,
+        trials: "Sequence[FrozenTrial]",
+        share: float,
+        shape: Params,
+        evidence: Sequence[tuple[Params, float]] = (),
+    ) -> Params:
         """The next setting.
 
         Args:
             trials: All so far, those that are being trained among them.
             share: The share of the budget that is spent or put aside, from 0 to 1.
             shape: Parameters that a setting which is new must have.
+            evidence: Settings with their values that are known from elsewhere; they may be tried as new ones.
 
         Returns:
             A value for every factor whose condition holds, the fidelity among them.
@@ -154,16 +161,18 @@ class Proposer:
         rng = np.random.default_rng(_state(self.search.seed, len(trials)))
         tried = [found for trial in trials if (found := self._tried(trial)) is not None]
         known = [t for t in tried if t.value is not None]
-        if len(known) < AT_RANDOM:
+        elsewhere = [self._seen(params, value) for params, value in evidence]
+        if len(known) + len(elsewhere) < AT_RANDOM:
             return self._at(self._random(rng, shape), self.ladder.rungs[0])
-        model = _Believer(self._fit(known), [t for t in tried if t.value is None], self._encoded)
+        model = _Believer(self._fit([*elsewhere, *known]), [t for t in tried if t.value is None], self._encoded)
         had = {t.key: t.params for t in tried}
+        others = {t.key: t.params for t in elsewhere if t.key not in had}
         reached = {key: max(t.length for t in tried if t.key == key) for key in had}
         full = self.ladder.full
         if share >= EXPLORED:
             lost = {t.key for t in known if t.value == NO_VALUE}
             open_ones = [params for key, params in had.items() if reached[key] < full and key not in lost]
-            choices = [*open_ones, *self._candidates(rng, model, had, {})]
+            choices = [*open_ones, *self._candidates(rng, model, had, others, {})]
             return self._at(self._best(model, had, choices), full)
         for lower, upper in reversed(list(zip(self.ladder.rungs, self.ladder.rungs[1:], strict=False))):
             ended = {t.key: t.value for t in known if t.length == lower}
@@ -171,7 +180,8 @@ class Proposer:
             ready = [had[key] for key, value in ended.items() if reached[key] == lower and value != NO_VALUE]
             if ready and (len(going_on) + 1) * self.search.racing.reduction <= len(ended.keys() | going_on):
                 return self._at(self._best(model, had, ready), upper)
-        return self._at(self._best(model, had, self._candidates(rng, model, had, shape)), self.ladder.rungs[0])
+        new = self._candidates(rng, model, had, others, shape)
+        return self._at(self._best(model, had or others, new), self.ladder.rungs[0])
 
     def _tried(self, trial: "FrozenTrial") -> _Tried | None:
         """None: it was no valid setting, or waits to be asked for."""
@@ -181,13 +191,14 @@ class Proposer:
         is_running = trial.state.name == "RUNNING"
         if not is_running and not trial.user_attrs.get(RUNS):
             return None
-        params = {n: v for n, v in trial.params.items() if n != name}
-        value: float | None = None
         if trial.state.name == "COMPLETE":
-            value = trial.values[0] if self.search.higher_is_better else -trial.values[0]
-        elif not is_running:
-            value = NO_VALUE
-        return _Tried(params, int(trial.params[name]), value)
+            return self._seen(trial.params, trial.values[0])
+        return replace(self._seen(trial.params, 0.0), value=None if is_running else NO_VALUE)
+
+    def _seen(self, params: Params, value: float) -> _Tried:
+        name = self.ladder.factor.name
+        setting = {n: v for n, v in params.items() if n != name}
+        return _Tried(setting, int(params[name]), value if self.search.higher_is_better else -value)
 
     def _at(self, params: Params, length: int) -> Params:
         name = self.ladder.factor.name
@@ -200,12 +211,19 @@ class Proposer:
     # Candidates
 
     def _candidates(
-        self, rng: np.random.Generator, model: "_Believer", had: Mapping[str, Params], shape: Params
+        self,
+        rng: np.random.Generator,
+        model: "_Believer",
+        had: Mapping[str, Params],
+        others: Mapping[str, Params],
+        shape: Params,
     ) -> list[Params]:
-        """Settings that were not tried: random ones, and variations of the best."""
-        means, _ = model.at(self._encoded(had.values(), self.ladder.full))
-        parents = [list(had.values())[i] for i in np.argsort(-means)[:PARENTS]]
-        found = [self._random(rng, shape) for _ in range(NEW)]
+        """Settings that were not tried: known from elsewhere, random ones, and variations of the best."""
+        seen = [*had.values(), *others.values()]
+        means, _ = model.at(self._encoded(seen, self.ladder.full))
+        parents = [seen[i] for i in np.argsort(-means)[:PARENTS]]
+        found = [params for params in others.values() if shape.items() <= params.items()]
+        found += [self._random(rng, shape) for _ in range(NEW)]
         found += [self._random(rng, shape, parent) for parent in parents for _ in range(CHILDREN)]
         return [params for params in found if _key(params) not in had]
 

@@ -112,6 +112,7 @@ class SearchRequest:
                 mode="json", include={"metric", "against", "seeds", "seed", "sampler", "compare", "start"}
             ),
             **({"fidelity": self.search.fidelity} if self.search.fidelity is not None else {}),
+            **({"evidence": True} if self.search.evidence else {}),
         }
         return f"{self.study.name}-{hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()[:8]}"
 

@@ -57,8 +57,8 @@ STALE_BATCHES = 3
 POLL_SECONDS = 1.0
 """Seconds between two looks at trials of other searchers."""
 
-BEGUN = "begun"
-"""Attribute of a study whose first settings have been queued."""
+BEGUN, EVIDENCE = "begun", "evidence"
+"""Attributes of a study: its first settings have been queued, and what was known then."""
 
 
 class AllFailedError(Exception):
@@ -97,6 +97,8 @@ class Searcher:
     """Values along the steps are compared between runs of one kind."""
     proposer: Proposer | None = None
     """Proposes every setting where the search has a fidelity."""
+    evidence: Callable[[], list[tuple[Params, float]]] = list
+    """What is known of settings before the search begins."""
     say: Callable[[str], None] = print
     wait: Callable[[], None] = lambda: time.sleep(POLL_SECONDS)
     """Seconds between two looks at what other searchers are still at work on."""
@@ -145,6 +147,7 @@ class Searcher:
                 shortest = self.proposer.shortest if self.proposer is not None else {}
                 for params in self.start:
                     self.study.enqueue_trial({**params, **shortest}, skip_if_exists=True)
+                self.study.set_user_attr(EVIDENCE, self.evidence())
                 self.study.set_user_attr(BEGUN, True)
             batch, is_whole = self._adopt()
             if self._exhausted():
@@ -248,7 +251,8 @@ class Searcher:
         elif self.proposer is not None:
             shape = self.space.shape(leader.params) if leader is not None else {}
             share = 1.0 - self.purse.left() / self.purse.total
-            self.study.enqueue_trial(self.proposer.propose(self._trials(), share, shape))
+            known = self.study.user_attrs.get(EVIDENCE, [])
+            self.study.enqueue_trial(self.proposer.propose(self._trials(), share, shape, known))
         elif leader is not None and (shape := self.space.shape(leader.params)):
             self.study.enqueue_trial(shape)
         return True

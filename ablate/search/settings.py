@@ -129,6 +129,10 @@ class Search(Fields):
     fidelity: str | None = None
     """A factor of the space, such as ``train.epochs``: settings are tried at its low values first, and the most
     promising at higher ones; see :mod:`ablate.search.fidelity`. Needs ``sampler: gp``."""
+    evidence: bool = False
+    """Whether runs of the store that no trial of the search made tell it something, too: those of other studies and
+    searches whose setting lies in the space. What they say is settled when the search begins. Needs a ``fidelity``;
+    another store then means another search."""
     metric: str
     """Any that the task declares, but for those of the test set; its last value, mean over seeds. None named: the
     task's main one (images: ``val_acc``)."""
@@ -163,6 +167,8 @@ class Search(Fields):
             raise ValueError(
                 f"fidelity: needs sampler gp, which learns what lengths have in common; it is {self.sampler}"
             )
+        if self.evidence and self.fidelity is None:
+            raise ValueError("evidence: needs a fidelity")
         if self.fidelity is not None and self.against is not None:
             raise ValueError("fidelity: a search with two objectives (against) has none")
         return self
