@@ -27,6 +27,49 @@ typedef int32_t I __attribute__((vector_size(4 * VL)));
 #define KEEPS_Z (ACT >= 5)
 #define FLOATS(name, n) float name[n] __attribute__((aligned(64)))
 #define INLINE static inline __attribute__((always_inline))
+/* A pointer to a thread's own memory: hides where it came from, or the compiler looks it up in the innermost loops again. */
+#define OWN(memory) __extension__({ __typeof__(&(memory)) own_ = &(memory); __asm__("" : "+r"(own_)); own_; })
+
+/* ---- transposition of VL x VL numbers: inside of groups of four, which is an instruction each, then of the groups ---- */
+
+#if VL == 16
+#define LANES_OF(f) (I){f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7), f(8), f(9), f(10), f(11), f(12), f(13), f(14), f(15)}
+#elif VL == 8
+#define LANES_OF(f) (I){f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7)}
+#else
+#define LANES_OF(f) (I){f(0), f(1), f(2), f(3)}
+#endif
+#define SINGLES(l) (((l) & ~3) + ((l) & 3) / 2 + ((l) & 1) * VL)
+#define SINGLES_UP(l) (SINGLES(l) + 2)
+#define PAIRS(l) (((l) & ~3) + ((l) & 1) + ((l) & 2) / 2 * VL)
+#define PAIRS_UP(l) (PAIRS(l) + 2)
+#define FOURS(l) ((l) & 4 ? VL + (l)-4 : (l))
+#define FOURS_UP(l) ((l) & 4 ? VL + (l) : (l) + 4)
+#define EIGHTS(l) ((l) & 8 ? VL + (l)-8 : (l))
+#define EIGHTS_UP(l) ((l) & 8 ? VL + (l) : (l) + 8)
+#define EXCHANGE(to_low, to_high, a, b, low, high)                                                  \
+    do {                                                                                            \
+        const V a_ = (a), b_ = (b);                                                                 \
+        to_low = __builtin_shuffle(a_, b_, LANES_OF(low));                                          \
+        to_high = __builtin_shuffle(a_, b_, LANES_OF(high));                                        \
+    } while (0)
+
+INLINE void transpose(V *t) {
+    UNROLL for (int i = 0; i < VL; i += 4) {
+        V low, high, low2, high2;
+        EXCHANGE(low, high, t[i], t[i + 1], SINGLES, SINGLES_UP);
+        EXCHANGE(low2, high2, t[i + 2], t[i + 3], SINGLES, SINGLES_UP);
+        EXCHANGE(t[i], t[i + 1], low, low2, PAIRS, PAIRS_UP);
+        EXCHANGE(t[i + 2], t[i + 3], high, high2, PAIRS, PAIRS_UP);
+    }
+#if VL > 4
+    UNROLL for (int i = 0; i < VL; i++)
+        if (!(i & 4)) EXCHANGE(t[i], t[i + 4], t[i], t[i + 4], FOURS, FOURS_UP);
+#endif
+#if VL > 8
+    UNROLL for (int i = 0; i < 8; i++) EXCHANGE(t[i], t[i + 8], t[i], t[i + 8], EIGHTS, EIGHTS_UP);
+#endif
+}
 
 /* ---- activations: scalar code that the compiler vectorises, but for the sigmoid, where it left half the speed ---- */
 

@@ -114,7 +114,7 @@ static void weight_gradient(Scratch *restrict mem) {
 /* ---- entry points; filters as torch has them, [output channel][input channel][row][column] ---- */
 
 void forward(long samples, const float *restrict x, const float *restrict w, const float *restrict bias, float *restrict z) {
-    Scratch *restrict mem = &scratch;
+    Scratch *restrict mem = OWN(scratch);
     for (int o = 0; o < COUT; o++) {
         mem->start[o] = bias ? bias[o] : 0.0f;
         for (int c = 0; c < CIN; c++)
@@ -130,7 +130,7 @@ void forward(long samples, const float *restrict x, const float *restrict w, con
 /* Of the output's gradient d: that of the input, unless dx is null, and that of the filters. */
 void backward(long samples, const float *restrict x, const float *restrict w, const float *restrict d, float *restrict dx,
               float *restrict dw) {
-    Scratch *restrict mem = &scratch;
+    Scratch *restrict mem = OWN(scratch);
     for (int o = 0; o < COUT; o++)
         for (int c = 0; c < CIN; c++)
             for (int t = 0; t < KH * KW; t++)

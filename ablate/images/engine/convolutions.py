@@ -172,15 +172,15 @@ class Convolution:
         return channels_last(x[:, :, :: self.stride[0], :: self.stride[1]]), (1, 1)
 
 
-def convolution(layer: nn.Conv2d, height: int, width: int) -> Convolution:
+def convolution(layer: nn.Conv2d, padding: tuple[int, int], height: int, width: int) -> Convolution:
     """Return how the convolution of a layer of a member is computed.
 
     Args:
-        layer: With zeros around its input.
+        layer: It.
+        padding: Zeros around its input, down and across.
         height: Of its input, in pixels.
         width: Of its input, in pixels.
     """
-    padding = cast(tuple[int, int], layer.padding)
     own = None
     if max(*layer.stride, *layer.dilation, layer.groups) == 1:
         kernel = cast(tuple[int, int], layer.kernel_size)

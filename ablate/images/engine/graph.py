@@ -1,27 +1,26 @@
 """The fused form of a network on the CPU: its graph, cut into compiled units and what torch does between them.
 
 The network is traced once with ``torch.fx``. Units are found along the graph: a convolution with the batch norm,
-addition, activation and pool that follow it. All else runs as the network's code says, with the members as more
-samples. Values are ``[K, B, ...]``, or ``[R, B, ...]`` as long as members share their input.
+addition, activation and pool that follow it, a linear layer with its activation. All else runs as the network's code
+says, with the members as more samples. Values are ``[K, B, ...]``, or ``[R, B, ...]`` as long as members share their
+input.
 """
 
-import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from ablate.images.engine import kernels, tails
+from ablate.images.engine import kernels, patterns, tails
 from ablate.images.engine.convolutions import convolution
-from ablate.images.engine.layers import StackedBatchNorm, StackedConv2d, StackedLayer, spread
+from ablate.images.engine.layers import StackedBatchNorm, StackedConv2d, StackedLayer, StackedLinear, spread
+from ablate.images.engine.linears import FEWEST_SAMPLES, LinearSpec, linear
 from ablate.images.engine.maps import Normalisation, TailSpec
 from ablate.images.engine.program import Constant, Maps, Program, Step, Values, as_samples, joined, parted_maps
 from ablate.images.engine.stem import StemSpec, stem
 from ablate.images.engine.traces import UnfusedError, attribute, shapes_of, traced
-from ablate.images.networks.layers import MixedPool2d
 
 LARGEST_FILTERS = 2**18
 """Numbers in a convolution's weight up to which there is a block of our own kernels: beyond, they leave the cache."""
@@ -37,20 +36,8 @@ TAIL_WORK = 3_000_000
 """Multiply-adds of a member and unit in a step from which tails pay: they are called member by member. Measured there
 with two to seven units at batches of 2 to 64; below, layers stacked in torch's operations are faster."""
 
-_ADDITIONS = {operator.add, operator.iadd, torch.add, "add", "add_"}
-_ACTIVATIONS = {
-    torch.relu: "relu",
-    F.relu: "relu",
-    F.relu_: "relu",
-    "relu": "relu",
-    "relu_": "relu",
-    torch.sigmoid: "sigmoid",
-    F.sigmoid: "sigmoid",
-    "sigmoid": "sigmoid",
-    torch.tanh: "tanh",
-    F.tanh: "tanh",
-    "tanh": "tanh",
-}
+Found = tuple[Step, Sequence[fx.Node]]
+"""What a node's value comes from: a step, and the nodes whose values it needs."""
 
 
 def fused(template: nn.Module, body: nn.Module, x: Tensor, batch: int) -> tuple[Program | None, list[str]]:
@@ -63,7 +50,7 @@ def fused(template: nn.Module, body: nn.Module, x: Tensor, batch: int) -> tuple[
         batch: Samples of a step, on which it depends what is faster.
 
     Returns:
-        The program, or None where no convolution or batch norm of maps has a unit; and what has none, and why.
+        The program, or None where nothing has a unit; and what has none, and why.
     """
     try:
         graph = traced(template)
@@ -85,27 +72,40 @@ class _Unit:
     norm: fx.Node | None = None
     other: fx.Node | None = None
 
+    @property
+    def inputs(self) -> list[fx.Node]:
+        """The nodes whose values it needs."""
+        return [*self.first.all_input_nodes, *([self.other] if self.other else [])]
+
 
 class _Fusion:
     def __init__(
         self, template: nn.Module, body: nn.Module, graph: fx.Graph, shapes: dict[str, tuple[int, ...]], batch: int
     ) -> None:
         self.template, self.body, self.graph, self.shapes, self.batch = template, body, graph, shapes, batch
-        self.has_tails = self.tails_pay = False
         self.inside = set[fx.Node]()
         """The nodes of all units so far."""
         self.reasons = list[str]()
+        maps = [node for node in graph.nodes if len(shapes.get(node.name, ())) == 4]
+        convolutions = [node for node in maps if isinstance(self._layer(node), nn.Conv2d)]
+        norms = [node for node in maps if isinstance(self._layer(node), nn.BatchNorm2d)]
+        alone = [norm for norm in norms if norm.args[0] not in convolutions]
+        self.has_tails = bool(norms) or any(map(patterns.adds, maps))
+        self.tails_pay = sum(map(self._work, convolutions)) >= TAIL_WORK * max(1, len(convolutions) + len(alone))
 
     def program(self) -> tuple[Program | None, list[str]]:
-        units = self._units()
-        self.has_tails = any(unit.norm is not None or unit.other is not None for unit in units.values())
-        self.tails_pay = bool(units) and sum(map(self._work, units.values())) >= TAIL_WORK * len(units)
-        if self.tails_pay:
-            units = self._units()  # as far as there are kernels for them
-        if not units:
-            return None, self.reasons or ["no convolution"]
-        named, source, result = list[tuple[fx.Node, Step]](), "", ""
+        ends, named = dict[fx.Node, Found](), list[tuple[fx.Node, Found]]()
+        source, result, of_maps, plain = "", "", False, list[fx.Node]()
         for node in self.graph.nodes:
+            if node not in self.inside:
+                if (unit := self._unit(node)) is not None:
+                    self.inside.update(self._nodes(unit.first, unit.last))
+                    ends[unit.last] = self._unit_step(unit), unit.inputs
+                    of_maps = True
+                elif (linear := self._linear(node)) is not None:
+                    last, step = linear
+                    self.inside.update(self._nodes(node, last))
+                    ends[last] = step, node.all_input_nodes
             if node.op == "placeholder":
                 source = node.name
             elif node.op == "output":
@@ -113,29 +113,33 @@ class _Fusion:
                 if not isinstance(value, fx.Node):
                     raise UnfusedError("returns something else than one tensor")
                 result = value.name
-            elif node in units:
-                named.append((node, self._unit_step(units[node])))
+            elif node in ends:
+                named.append((node, ends[node]))
             elif node not in self.inside:
-                named.append((node, self._plain_step(node)))
-        return Program(list(_with_dead(named, units, result)), source, result), self.reasons
+                named.append((node, (self._plain_step(node), node.all_input_nodes)))
+                plain.append(node)
+        if not ends:
+            return None, self.reasons or ["no convolution"]
+        if not of_maps and not all(map(self._costs_nothing, plain)):
+            return None, [*self.reasons, "linear layers among others"]  # which a compiler may fuse
+        return Program(list(_with_dead(named, result)), source, result), self.reasons
 
-    def _units(self) -> dict[fx.Node, _Unit]:
-        """The graph's units by the nodes that give their values."""
-        self.inside, self.reasons = set(), []
-        units = dict[fx.Node, _Unit]()
-        for node in self.graph.nodes:
-            if node not in self.inside and (unit := self._unit(node)) is not None:
-                self.inside.update(self._nodes(unit))
-                units[unit.last] = unit
-        return units
-
-    def _nodes(self, unit: _Unit) -> Iterator[fx.Node]:
-        node = unit.first
+    def _nodes(self, node: fx.Node, last: fx.Node) -> Iterator[fx.Node]:
         while True:
             yield node
-            if node is unit.last:
+            if node is last:
                 return
             (node,) = node.users
+
+    def _costs_nothing(self, node: fx.Node) -> bool:
+        """Whether a node only looks at a value in another shape, in training."""
+        layer = self._layer(node)
+        return isinstance(layer, nn.Flatten | nn.Identity) or node.target in (
+            "flatten",
+            "view",
+            "reshape",
+            torch.flatten,
+        )
 
     def _is_single(self, node: fx.Node) -> bool:
         """Whether a layer is used once: a norm that is used again must see its batches in their order."""
@@ -150,8 +154,8 @@ class _Fusion:
         shape = self.shapes.get(node.name, ())
         if type(layer) not in (nn.Conv2d, nn.BatchNorm2d) or len(shape) != 4 or not self._is_single(node):
             return None
-        if isinstance(layer, nn.Conv2d) and (layer.padding_mode != "zeros" or isinstance(layer.padding, str)):
-            self.reasons.append(f"{node.target}: no kernel for other than plain zero padding")
+        if isinstance(layer, nn.Conv2d) and patterns.padding(layer) is None:
+            self.reasons.append(f"{node.target}: no kernel for other than zeros, as many on both sides")
             return None
         unit = self._start(node)
         while len(unit.last.users) == 1:
@@ -171,7 +175,7 @@ class _Fusion:
 
     def _shorter(self, unit: _Unit) -> _Unit:
         """Without its last node: what a wrong or missing kernel leaves."""
-        nodes = list(self._nodes(unit))[:-1]
+        nodes = list(self._nodes(unit.first, unit.last))[:-1]
         shorter = self._start(nodes[0])
         for node in nodes[1:]:
             longer = self._longer(shorter, node)
@@ -195,15 +199,14 @@ class _Fusion:
         plain = spec.activation == "identity"
         if plain and not spec.adds and unit.norm is None and type(layer) is nn.BatchNorm2d and self._is_single(node):
             return replace(unit, last=node, norm=node)
-        adds = node.op in ("call_function", "call_method") and node.target in _ADDITIONS
-        if plain and not spec.adds and adds and not node.kwargs and len(node.args) == 2:
+        if plain and not spec.adds and patterns.adds(node):
             other = node.args[1] if node.args[0] is unit.last else node.args[0]
             if isinstance(other, fx.Node) and other is not unit.last and self.shapes.get(other.name) == shape:
                 return replace(unit, last=node, other=other, spec=replace(spec, adds=True))
             return None
-        if plain and (name := _activation(node, layer)) is not None:
+        if plain and (name := patterns.activation(node, layer)) is not None:
             return replace(unit, last=node, spec=replace(spec, activation=name))
-        pooled = _pooled(spec, layer)
+        pooled = patterns.pooled(spec, layer)
         return None if pooled is None else replace(unit, last=node, spec=pooled)
 
     def _unit_step(self, unit: _Unit) -> Step:
@@ -213,13 +216,10 @@ class _Fusion:
         """A step of our own convolutions, where they are the faster ones."""
         return self._block_step(unit) or self._stem_step(unit)
 
-    def _work(self, unit: _Unit) -> int:
+    def _work(self, node: fx.Node) -> int:
         """Multiply-adds of a member's convolution in a step."""
-        if unit.conv is None:
-            return 0
-        _, _, height, width = self.shapes[unit.conv.name]
-        weight = cast(nn.Conv2d, self._layer(unit.conv)).weight
-        return self.batch * weight.numel() * height * width
+        _, _, height, width = self.shapes[node.name]
+        return self.batch * cast(nn.Conv2d, self._layer(node)).weight.numel() * height * width
 
     def _tail_step(self, unit: _Unit) -> Step:
         if not self.tails_pay:
@@ -233,7 +233,8 @@ class _Fusion:
         settings = None
         if unit.conv is not None:
             _, _, height, width = self.shapes[x_name]
-            settings = convolution(cast(nn.Conv2d, self._layer(unit.conv)), height, width)
+            single = cast(nn.Conv2d, self._layer(unit.conv))
+            settings = convolution(single, cast(tuple[int, int], patterns.padding(single)), height, width)
 
         def step(values: Values) -> Maps:
             x = parted_maps(values[x_name])
@@ -257,7 +258,8 @@ class _Fusion:
             return None
         single = cast(nn.Conv2d, self._layer(unit.conv))
         source = cast(fx.Node, unit.conv.args[0])
-        square = single.stride[0] == single.stride[1] and single.padding[0] == single.padding[1]
+        around = cast(tuple[int, int], patterns.padding(single))
+        square = single.stride[0] == single.stride[1] and around[0] == around[1]
         if single.groups > 1 or single.dilation != (1, 1) or not square or single.weight.numel() > LARGEST_FILTERS:
             return None
         if self.tails_pay and not self._block_is_faster(unit, single):
@@ -268,7 +270,7 @@ class _Fusion:
             kernel=(single.kernel_size[0], single.kernel_size[1]),
             height=self.shapes[source.name][2],
             width=self.shapes[source.name][3],
-            padding=int(single.padding[0]),
+            padding=around[0],
             stride=single.stride[0],
             activation=unit.spec.activation,
             pool=unit.spec.pool,
@@ -293,8 +295,9 @@ class _Fusion:
         if source.op != "placeholder" or single.groups > 1 or single.dilation != (1, 1):
             return None
         _, channels, height, width = self.shapes[source.name]
-        kernel, stride, padding = cast(Any, (single.kernel_size, single.stride, single.padding))
-        built = stem(StemSpec(unit.spec, channels, height, width, kernel, stride, padding))
+        kernel, stride = cast(Any, (single.kernel_size, single.stride))
+        around = cast(tuple[int, int], patterns.padding(single))
+        built = stem(StemSpec(unit.spec, channels, height, width, kernel, stride, around))
         if built is None:
             return None
         name, conv = source.name, cast(StackedConv2d, self.body.get_submodule(str(unit.conv.target)))
@@ -305,7 +308,23 @@ class _Fusion:
         if unit.spec.pool == "none" and self.has_tails:
             return False  # large maps in another layout than its neighbours'
         pixel = self.shapes[cast(fx.Node, unit.conv).name][2:] == (1, 1)
-        return single.in_channels < FEW_CHANNELS or self._work(unit) < BLOCK_WORK or pixel
+        return single.in_channels < FEW_CHANNELS or self._work(cast(fx.Node, unit.conv)) < BLOCK_WORK or pixel
+
+    def _linear(self, node: fx.Node) -> tuple[fx.Node, Step] | None:
+        """A linear layer of features with the activation that follows: its last node, and its step."""
+        single = self._layer(node)
+        if type(single) is not nn.Linear or len(self.shapes[node.name]) != 2 or self.batch < FEWEST_SAMPLES:
+            return None
+        following = next(iter(node.users), node)
+        name = None if len(node.users) != 1 else patterns.activation(following, self._layer(following))
+        spec = LinearSpec(single.in_features, single.out_features, name or "identity")
+        if name is not None and spec.unsupported() is not None:
+            name, spec = None, replace(spec, activation="identity")
+        if (built := linear(spec)) is None:
+            return None
+        layer, source = cast(StackedLinear, self.body.get_submodule(str(node.target))), node.all_input_nodes[0].name
+        step: Step = lambda values: built(joined(values[source]), layer.weight, layer.bias)  # noqa: E731
+        return node if name is None else following, step
 
     def _plain_step(self, node: fx.Node) -> Step:
         """What torch does: a stacked layer, or anything else with the members as more samples."""
@@ -342,59 +361,12 @@ def _normalisation(norm: StackedBatchNorm) -> Normalisation:
     )
 
 
-def _with_dead(
-    named: list[tuple[fx.Node, Step]], units: dict[fx.Node, _Unit], result: str
-) -> Iterator[tuple[str, Step, tuple[str, ...]]]:
+def _with_dead(named: Sequence[tuple[fx.Node, Found]], result: str) -> Iterator[tuple[str, Step, tuple[str, ...]]]:
     """Name every step, and the values that it is the last to need."""
     needed = {result}
     found = list[tuple[str, Step, tuple[str, ...]]]()
-    for node, step in reversed(named):
-        unit = units.get(node)
-        if unit is None:
-            inputs = list(node.all_input_nodes)
-        else:
-            inputs = [*(unit.conv or cast(fx.Node, unit.norm)).all_input_nodes, *([unit.other] if unit.other else [])]
+    for node, (step, inputs) in reversed(named):
         dead = tuple(dict.fromkeys(i.name for i in inputs if i.name not in needed))
         needed.update(i.name for i in inputs)
         found.append((node.name, step, dead))
     return reversed(found)
-
-
-def _activation(node: fx.Node, layer: nn.Module | None) -> str | None:
-    """The name of a unit's activation, or None."""
-    if layer is None:
-        found = _ACTIVATIONS.get(node.target) if node.op in ("call_function", "call_method") else None
-        return found if len(node.args) == 1 and set(node.kwargs) <= {"inplace"} else None
-    if type(layer) is nn.LeakyReLU:
-        return "leaky_relu" if layer.negative_slope == 0.01 else None
-    if type(layer) is nn.GELU:
-        return "gelu" if layer.approximate == "none" else None
-    names = {nn.Sigmoid: "sigmoid", nn.Tanh: "tanh", nn.ReLU: "relu", nn.SiLU: "silu"}
-    return names.get(type(layer))
-
-
-def _pooled(spec: TailSpec, layer: nn.Module | None) -> TailSpec | None:
-    """``spec`` with the pooling layer that follows; None if it is none that a unit knows."""
-    if type(layer) is nn.AdaptiveAvgPool2d:
-        whole = layer.output_size in (1, (1, 1)) and spec.height == spec.width
-        return replace(spec, pool="avg", pool_window=spec.width, pool_stride=spec.width) if whole else None
-    if type(layer) not in (nn.AvgPool2d, nn.MaxPool2d, MixedPool2d):
-        return None
-    layer = cast(nn.MaxPool2d, layer)
-    padding = 0 if isinstance(layer, MixedPool2d) else layer.padding
-    sizes = [_single(value) for value in (layer.kernel_size, layer.stride, padding)]
-    dilated = isinstance(layer, nn.MaxPool2d) and layer.dilation not in (1, (1, 1))
-    if None in sizes or dilated or (isinstance(layer, nn.AvgPool2d) and layer.divisor_override is not None):
-        return None
-    window, stride, around = cast(list[int], sizes)
-    if layer.ceil_mode and any((size + 2 * around - window) % stride for size in (spec.height, spec.width)):
-        return None  # windows that stick out
-    kind = {nn.AvgPool2d: "avg", nn.MaxPool2d: "max", MixedPool2d: "mixed"}[type(layer)]
-    return replace(spec, pool=kind, pool_window=window, pool_stride=stride, pool_padding=around)
-
-
-def _single(value: Any) -> int | None:
-    """One number for both sides, or None."""
-    if isinstance(value, tuple):
-        return value[0] if len(set(value)) == 1 else None
-    return value if isinstance(value, int) else None

@@ -11,8 +11,6 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from ablate.task.kept_results import user_cache
-
 
 def library(key: str, build: Callable[[Path], None]) -> Path:
     """Return the library of a key, built unless the cache holds a sound one.
@@ -41,7 +39,8 @@ def library(key: str, build: Callable[[Path], None]) -> Path:
 
 def cache_folder() -> Path:
     """Where libraries are kept: ``$XDG_CACHE_HOME/ablate/kernels``, by default below ``~/.cache``."""
-    return user_cache() / "kernels"
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "ablate" / "kernels"
 
 
 def _is_sound(path: Path) -> bool:

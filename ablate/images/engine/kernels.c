@@ -81,12 +81,6 @@ typedef struct {
 } Scratch;
 static _Thread_local Scratch scratch;
 
-INLINE Scratch *own_scratch(void) {
-    Scratch *mem = &scratch;
-    __asm__("" : "+r"(mem)); /* hides where it came from, or the compiler looks it up in the innermost loops again */
-    return mem;
-}
-
 /* ---- packing ---- */
 
 /* say what `prefetch` is to load */
@@ -349,22 +343,6 @@ static void pack_transposed(Scratch *restrict mem, const float *restrict w) { /*
             for (int t = 0; t < KH * KW; t++) mem->wt[(o * KH * KW + t) * CIB + c] = w[(o * CIN + c) * KH * KW + t];
 }
 
-INLINE void transpose(V *t) { /* VL x VL numbers: swap halves of ever larger blocks */
-    UNROLL for (int step = 1; step < VL; step *= 2) {
-        I low, high;
-        UNROLL for (int l = 0; l < VL; l++) {
-            low[l] = l & step ? VL + l - step : l;
-            high[l] = l & step ? VL + l : l + step;
-        }
-        UNROLL for (int i = 0; i < VL; i++)
-            if (!(i & step)) {
-                V a = t[i], b = t[i + step];
-                t[i] = __builtin_shuffle(a, b, low);
-                t[i + step] = __builtin_shuffle(a, b, high);
-            }
-    }
-}
-
 static void input_grad(Scratch *restrict mem, float *restrict gx) {
     /* zeros around (and, for a stride, between) the output gradient */
     if (LANES_C && CS == 1)
@@ -484,7 +462,7 @@ static void input_grad_spread(Scratch *restrict mem, float *restrict gx) {
 int saved_floats(void) { return ZSIZE; } /* what `saved` holds for each member and sample */
 
 void forward(long K, long B, long x_step, const float *x, const float *w, const float *b, float *y, float *saved) {
-    Scratch *mem = own_scratch();
+    Scratch *mem = OWN(scratch);
     for (long k = 0; k < K; k++) {
         pack_weights(mem, w + k * COUT * CIN * KH * KW, b ? b + k * COUT : 0);
         for (long s = 0; s < B; s++) {
@@ -501,7 +479,7 @@ void forward(long K, long B, long x_step, const float *x, const float *w, const 
 /* Without `saved` the convolution is computed again: for a first layer cheaper than memory. gx and gb may be null. */
 void backward(long K, long B, long x_step, const float *x, const float *w, const float *b, const float *gy,
               const float *saved, float *gx, float *gw, float *gb) {
-    Scratch *mem = own_scratch();
+    Scratch *mem = OWN(scratch);
     for (long k = 0; k < K; k++) {
         if (!saved) pack_weights(mem, w + k * COUT * CIN * KH * KW, b ? b + k * COUT : 0);
         if (gx) (SPREAD ? pack_spread : pack_transposed)(mem, w + k * COUT * CIN * KH * KW);

@@ -52,16 +52,15 @@ INLINE void conv_tile(const int tile, const float *restrict x, const float *rest
         UNROLL for (int g = 0; g < AT_ONCE; g++) *(L *)(z + q * C + g * VC) = sums[q][g];
 }
 
-/* The map of the sample that was read. */
-static void convolve(Own *restrict own, const float *restrict w) {
-    for (int r = 0; r < H; r++)
-        for (int g = 0; g < C; g += AT_ONCE * VC) {
-            const float *restrict x = own->x + r * SH * XW;
-            float *restrict z = own->z + r * ROW + g;
-            int q = 0;
-            for (; q + TILE <= W; q += TILE) conv_tile(TILE, x + q * SW, w + g, z + q * C);
-            for (; q < W; q++) conv_tile(1, x + q * SW, w + g, z + q * C);
-        }
+/* Row r of the map of the sample that was read. */
+static void convolve_row(Own *restrict own, int r, const float *restrict w) {
+    for (int g = 0; g < C; g += AT_ONCE * VC) {
+        const float *restrict x = own->x + r * SH * XW;
+        float *restrict z = own->z + r * ROW + g;
+        int q = 0;
+        for (; q + TILE <= W; q += TILE) conv_tile(TILE, x + q * SW, w + g, z + q * C);
+        for (; q < W; q++) conv_tile(1, x + q * SW, w + g, z + q * C);
+    }
 }
 
 /* total[t][c] += the sum over all places of d[c] * (the patch's number t) */
@@ -94,7 +93,7 @@ static void correlate(Own *restrict own, const float *restrict d, double *restri
  * places: [T + 1][T + 1]. */
 void gram(long samples, const float *restrict x, const float *restrict centre, double *restrict products) {
     memset(products, 0, (T + 1) * (T + 1) * sizeof(double));
-    Own *restrict own = &of_thread;
+    Own *restrict own = OWN(of_thread);
     for (int i = 0; i < CIN * XH * XW; i++) own->apart[i] = 0.0f - centre[i / (XH * XW)];
     for (long s = 0; s < samples; s++) {
         for (int r = 0; r < CIN * IH; r++)
@@ -129,16 +128,17 @@ void gram(long samples, const float *restrict x, const float *restrict centre, d
 
 void forward(long samples, const float *restrict x, const float *restrict w, const float *restrict factor,
              const float *restrict offset, float *restrict y) {
-    Scratch *restrict mem = &scratch;
-    Own *restrict own = &of_thread;
-    along_row(mem->scale, factor);
-    along_row(mem->shift, offset);
+    Scratch *restrict mem = OWN(scratch);
+    Own *restrict own = OWN(of_thread);
+    start(mem, factor, offset, 0);
     for (long s = 0; s < samples; s++) {
         float *a = POOLED ? mem->a : y + s * OUT;
         read_input(own, x + s * CIN * IH * IW);
-        convolve(own, w);
-        activated(mem, own->z, 0, a);
-        if (POOLED) pool(a, y + s * OUT);
+        for (int r = 0, u = 0; r < H; r++) {
+            convolve_row(own, r, w);
+            activate_row(mem, r, own->z, 0, a);
+            if (POOLED) u = pool(u, r + 1, a, y + s * OUT);
+        }
     }
 }
 
@@ -147,23 +147,24 @@ void forward(long samples, const float *restrict x, const float *restrict w, con
 void backward(long samples, const float *restrict x, const float *restrict w, const float *restrict factor,
               const float *restrict offset, const float *restrict mean, const float *restrict inverse,
               const float *restrict grad, double *restrict sums, double *restrict products, double *restrict patches) {
-    Scratch *restrict mem = &scratch;
-    Own *restrict own = &of_thread;
-    along_row(mem->scale, factor);
-    along_row(mem->shift, offset);
-    along_row(mem->mean, mean);
-    along_row(mem->inverse, inverse);
+    Scratch *restrict mem = OWN(scratch);
+    Own *restrict own = OWN(of_thread);
+    start(mem, factor, offset, mean);
     memset(sums, 0, C * sizeof(double));
     memset(products, 0, C * sizeof(double));
     memset(patches, 0, T * C * sizeof(double));
     for (long s = 0; s < samples; s++) {
         read_input(own, x + s * CIN * IH * IW);
-        convolve(own, w);
-        activated(mem, own->z, 0, mem->a);
-        if (POOLED) pool_backward(mem->a, grad + s * OUT, mem->da);
-        to_gradient(mem, own->z, POOLED ? mem->da : grad + s * OUT, mem->a, mem->a);
-        for (int c = 0; c < C; c++)
-            for (int j = 0; j < W; j++) sums[c] += mem->sums[j * C + c], products[c] += mem->products[j * C + c];
+        const float *from = grad + s * OUT, *da = POOLED ? mem->da : from;
+        for (int r = 0, u = 0, done = 0; r < H; r++) {
+            convolve_row(own, r, w);
+            activate_row(mem, r, own->z, 0, mem->a);
+            if (POOLED && !APART) memset(mem->da + r * ROW, 0, ROW * sizeof(float));
+            if (POOLED) u = pool_backward(u, r + 1, mem->a, from, mem->da);
+            for (; done < (POOLED ? MIN(next_row(u), r + 1) : r + 1); done++)
+                gradient_row(mem, done, own->z, da, mem->a, mem->a);
+        }
+        take_sums(mem, inverse, sums, products);
         correlate(own, mem->a, patches);
     }
 }

@@ -49,7 +49,7 @@ void normalise(long samples, const float *z, const float *scale, const float *sh
                float *inverse, float *factor, float *offset) {
     double centre[C], variance[C];
     if (of_batch) {
-        moments(&scratch, samples, z, centre, variance);
+        moments(OWN(scratch), samples, z, centre, variance);
         const double places = (double)samples * H * W, unbiased = places / (places > 1.0 ? places - 1.0 : 1.0);
         if (moves)
             for (int c = 0; c < C; c++) {
@@ -68,13 +68,14 @@ void normalise(long samples, const float *z, const float *scale, const float *sh
 
 void forward(long samples, const float *restrict z, const float *restrict factor, const float *restrict offset,
              const float *restrict other, float *restrict y) {
-    Scratch *restrict mem = &scratch;
-    along_row(mem->scale, factor);
-    along_row(mem->shift, offset);
+    Scratch *restrict mem = OWN(scratch);
+    start(mem, factor, offset, 0);
     for (long s = 0; s < samples; s++) {
         float *a = POOLED ? mem->a : y + s * OUT;
-        activated(mem, z + s * N, ADDS ? other + s * N : 0, a);
-        if (POOLED) pool(a, y + s * OUT);
+        for (int r = 0, u = 0; r < H; r++) {
+            activate_row(mem, r, z + s * N, ADDS ? other + s * N : 0, a);
+            if (POOLED) u = pool(u, r + 1, a, y + s * OUT);
+        }
     }
 }
 
@@ -85,19 +86,20 @@ void backward(long samples, const float *restrict z, const float *restrict facto
               const float *restrict other, const float *restrict grad, const float *restrict mean,
               const float *restrict inverse, long of_batch, float *d, float *dz, float *restrict sums,
               float *restrict products) {
-    Scratch *restrict mem = &scratch;
-    along_row(mem->scale, factor);
-    along_row(mem->shift, offset);
-    along_row(mem->mean, mean);
-    along_row(mem->inverse, inverse);
+    Scratch *restrict mem = OWN(scratch);
+    start(mem, factor, offset, mean);
     double total[C], product[C];
     for (int c = 0; c < C; c++) total[c] = product[c] = 0.0;
     for (long s = 0; s < samples; s++) {
-        activated(mem, z + s * N, ADDS ? other + s * N : 0, mem->a);
-        if (POOLED) pool_backward(mem->a, grad + s * OUT, mem->da);
-        to_gradient(mem, z + s * N, POOLED ? mem->da : grad + s * OUT, mem->a, TWICE && dz ? mem->a : d + s * N);
-        for (int c = 0; c < C; c++)
-            for (int j = 0; j < W; j++) total[c] += mem->sums[j * C + c], product[c] += mem->products[j * C + c];
+        const float *from = grad + s * OUT, *da = POOLED ? mem->da : from;
+        for (int r = 0, u = 0, done = 0; r < H; r++) {
+            activate_row(mem, r, z + s * N, ADDS ? other + s * N : 0, mem->a);
+            if (POOLED && !APART) memset(mem->da + r * ROW, 0, ROW * sizeof(float));
+            if (POOLED) u = pool_backward(u, r + 1, mem->a, from, mem->da);
+            for (; done < (POOLED ? MIN(next_row(u), r + 1) : r + 1); done++)
+                gradient_row(mem, done, z + s * N, da, mem->a, TWICE && dz ? mem->a : d + s * N);
+        }
+        take_sums(mem, inverse, total, product);
     }
     for (int c = 0; c < C; c++) sums[c] = total[c], products[c] = product[c];
     if (!dz) return;
@@ -116,10 +118,10 @@ void backward(long samples, const float *restrict z, const float *restrict facto
         return;
     }
     along_row(mem->mean, by_z);
-    along_row(mem->inverse, constant);
+    along_row(mem->constant, constant);
     for (long r = 0; r < samples * H; r++)
         for (int i = 0; i < ROW; i++) {
             const float value = z[r * ROW + i], slope_there = slope(act(value * mem->scale[i] + mem->shift[i]));
-            dz[r * ROW + i] = grad[r * ROW + i] * slope_there * mem->scale[i] + (value * mem->mean[i] + mem->inverse[i]);
+            dz[r * ROW + i] = grad[r * ROW + i] * slope_there * mem->scale[i] + (value * mem->mean[i] + mem->constant[i]);
         }
 }

@@ -37,7 +37,7 @@ def case(spec: ConvolutionSpec) -> dict[str, Tensor]:
 
 
 def ours(spec: ConvolutionSpec, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    computed = convolution(layer(spec), spec.height, spec.width)
+    computed = convolution(layer(spec), spec.padding, spec.height, spec.width)
     assert computed.own is not None
     unit_spec = TailSpec(spec.out_channels, *spec.output_size())
     unit = tail(unit_spec)
@@ -94,12 +94,12 @@ def test_a_diverged_member_harms_no_other_and_is_seen(bad):
     ids=str,
 )
 def test_other_convolutions_are_those_of_torch(other):
-    assert convolution(other, 9, 9).own is None
+    assert convolution(other, other.padding, 9, 9).own is None
 
 
 def test_what_does_not_fit_is_refused_and_never_read():
     spec = SHAPES[0]
-    computed, tensors = convolution(layer(spec), spec.height, spec.width), case(spec)
+    computed, tensors = convolution(layer(spec), spec.padding, spec.height, spec.width), case(spec)
     with pytest.raises(ValueError, match="do not fit"):
         computed.forward(tensors["maps"][0][..., :-1], tensors["weight"], None, 0)
     with pytest.raises(ValueError, match="do not fit"):

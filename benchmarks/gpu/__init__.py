@@ -1,1 +1,0 @@
-"""What a GPU makes of small networks: ``python -m benchmarks.gpu``."""
