@@ -20,6 +20,8 @@ RATE_SECONDS = 60.0
 """Over which the speed shown is measured."""
 LATE_SECONDS = 60.0
 """Given to an engine beyond a run's time limit: to import what the run needs, and to leave it."""
+MOST_LEVELS = 4
+"""Levels of which is shown what runs in training have measured so far."""
 MESSAGE_LINES = 3
 """Lines of an exception's message that are shown as the reason why a run failed."""
 
@@ -54,6 +56,8 @@ class Flight:
     started: float = field(default_factory=time.monotonic)
     steps: dict[int, int] = field(default_factory=dict)
     """The last step that each member has finished."""
+    interim: tuple[str, Mapping[int, float]] | None = None
+    """A metric, and its values so far by member."""
     checkpoint: tuple[int, str] | None = None
     """What it goes on from: the step, and when it was written."""
 
@@ -97,6 +101,8 @@ class Ledger:
         self._failures: list[Failure] = []
         self._told: set[str] = set()
         """Why runs failed, as people were told."""
+        self._interim_metric: str | None = None
+        """Of the last interim values."""
         self._samples = 0
         self._lost = 0.0
         self._begun = time.monotonic()
@@ -109,6 +115,25 @@ class Ledger:
         self._origins[origin] += 1
         if record.result.status == "failed":
             self._failures.append(Failure(record.digest, self.describe(run), reason(record.result.error)))
+
+    def take_interim(self, worker: Any, metric: str, values: Mapping[int, float]) -> str | None:
+        """What members of a flight have measured so far; returns what to say of it, if it is the first of the sweep."""
+        is_first, self._interim_metric = self._interim_metric is None, metric
+        flight = self.flights[worker]
+        flight.interim = (metric, values)
+        return f"first look after {clock(time.monotonic() - self._begun)}: {self._interim()}" if is_first else None
+
+    def _interim(self) -> str:
+        """What runs in training have measured so far, the mean of each level."""
+        levels: dict[str, list[float]] = {}
+        for flight in self.flights.values():
+            metric, values = flight.interim or (None, {})
+            for member, value in values.items() if metric == self._interim_metric else ():
+                levels.setdefault(self.describe(flight.assignment.cohort.runs[member], seed=False), []).append(value)
+        shown = [f"{sum(v) / len(v):.3g}" + (f" at {level}" if level else "") for level, v in levels.items()]
+        more = len(shown) - MOST_LEVELS
+        text = ", ".join(shown[:MOST_LEVELS]) + (f" and {more} more" if more > 0 else "")
+        return f"{self._interim_metric} so far {text}" if shown else ""
 
     def land(self, worker: Any, trained: Sequence[Record] | None) -> Flight:
         """A worker has left off its assignment.
@@ -139,10 +164,11 @@ class Ledger:
         attended = {digest for flight in self.flights.values() for digest in flight.assignment.digests}
         return [run for digest, run in self.open.items() if digest not in attended]
 
-    def describe(self, run: Run) -> str:
-        """The fields in which a run differs from others of the sweep."""
+    def describe(self, run: Run, *, seed: bool = True) -> str:
+        """The fields in which a run differs from others of the sweep; ``seed``: whether its seed is one of them."""
         mine = flatten(run.identity)
-        return " ".join(f"{path}={mine[path]}" for path in mine if path in self._varying) or f"seed={run.seed}"
+        shown = [path for path in mine if path in self._varying and (seed or path != "seed")]
+        return " ".join(f"{path}={mine[path]}" for path in shown) or (f"seed={run.seed}" if seed else "")
 
     def report(self, flight: Flight, trained: Sequence[Record], queue: Iterable[Assignment]) -> list[str]:
         """What people are told when a cohort has ended."""
@@ -213,6 +239,7 @@ class Ledger:
             seconds_left=hand_out(costs, self._workers)[0].cost,
             is_guess=any(guess for _, guess in speeds),
             unit=self._unit.removeprefix("training "),
+            interim=self._interim(),
         )
 
     def _flight_speed(self, flight: Flight, now: float) -> tuple[float, bool]:

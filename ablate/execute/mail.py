@@ -29,6 +29,7 @@ from ablate.task.checkpoint import LOOK_SECONDS
 from ablate.task.executor import (
     Answer,
     CheckpointWritten,
+    InterimMeasured,
     MeasureSpeed,
     Raised,
     Ready,
@@ -180,6 +181,8 @@ class WorkerMail:
         Raises:
             OSError: It could not be written for a quarter of an hour.
         """
+        if isinstance(answer, InterimMeasured):
+            return  # nobody looks often enough
         if isinstance(answer, StepEnded):
             self._report(answer)
             return

@@ -34,6 +34,8 @@ class State:
     """Whether nothing measured stands behind ``seconds_left``."""
     unit: str = "samples"
     """What ``samples`` counts, for people."""
+    interim: str = ""
+    """What runs in training have measured so far."""
 
     def __str__(self) -> str:
         """One line."""
@@ -48,6 +50,8 @@ class State:
             parts.append(f"{rate(self.samples_per_second)} {self.unit}/s")
         if self.samples_left:
             parts.append(f"{clock(self.seconds_left)} left" + (" (a guess)" if self.is_guess else ""))
+        if self.interim:
+            parts.append(self.interim)
         return ", ".join(parts)
 
 

@@ -34,6 +34,7 @@ from ablate.task.executor import (
     CheckpointWritten,
     Died,
     ExecutorChoice,
+    InterimMeasured,
     OutlivesSweep,
     Raised,
     Refused,
@@ -275,6 +276,9 @@ class Sweep:
         match answer:
             case StepEnded(step, members):
                 self.ledger.flights[worker].steps |= dict.fromkeys(members, step)
+            case InterimMeasured(metric, values):
+                if (first := self.ledger.take_interim(worker, metric, dict(values))) is not None:
+                    self.progress.say(first)
             case CheckpointWritten(_, trouble):
                 self.checkpoints.hear(trouble)
             case Trained(results, seconds, hardware):
@@ -360,7 +364,7 @@ class Sweep:
                     flight = self.ledger.flights.get(worker)
                     if flight is not None and isinstance(answer, Trained):
                         self.keeper.take(worker, flight, answer.results, answer.hardware)
-                    if flight is not None and not isinstance(answer, StepEnded | CheckpointWritten):
+                    if flight is not None and not isinstance(answer, StepEnded | InterimMeasured | CheckpointWritten):
                         self.ledger.land(worker, None)
         except KeyboardInterrupt:
             """What has ended is kept all the same."""

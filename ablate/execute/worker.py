@@ -6,18 +6,19 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Protocol
 
 from ablate.execute.interrupts import STOP_SIGNALS
 from ablate.task.checkpoint import Checkpoints
-from ablate.task.engine import Engine, KeepsMore, Resumable
+from ablate.task.engine import Engine, KeepsMore, Resumable, TellsInterim
 from ablate.task.errors import ConfigError
 from ablate.task.executor import (
     Answer,
     CheckpointWritten,
+    InterimMeasured,
     MeasureSpeed,
     Raised,
     Ready,
@@ -83,7 +84,7 @@ def serve(connection: Line, settings: WorkerSettings, use: Callable[[Checkpoints
         )
         if use is not None:
             use(checkpoints)
-    engines = _Engines(settings, checkpoints)
+    engines = _Engines(settings, checkpoints, ear)
     try:
         connection.send(Ready({"device": settings.device, "threads": settings.threads}))
         while not isinstance(message := connection.recv(), Stop):
@@ -120,6 +121,13 @@ class _Ear:
             raise _Stopped from None
         return self._is_told
 
+    def tell_interim(self, metric: str, values: Mapping[int, float]) -> None:
+        """Say what runs in training have measured so far."""
+        try:
+            self.connection.send(InterimMeasured(metric, tuple(values.items())))
+        except OSError:
+            raise _Stopped from None
+
     def tell_checkpoint(self, step: int, trouble: str) -> None:
         """Say that a checkpoint was written, or what is wrong with one, and leave off where that was waited for."""
         try:
@@ -133,8 +141,8 @@ class _Ear:
 class _Engines:
     """One of each kind that is asked for: a run's engine and what it brings is loaded when the first one comes."""
 
-    def __init__(self, settings: WorkerSettings, checkpoints: Checkpoints | None) -> None:
-        self._settings, self._checkpoints = settings, checkpoints
+    def __init__(self, settings: WorkerSettings, checkpoints: Checkpoints | None, ear: _Ear) -> None:
+        self._settings, self._checkpoints, self._ear = settings, checkpoints, ear
         self._made: dict[str, Engine] = {}
 
     def of(self, run: Run) -> Engine:
@@ -148,6 +156,8 @@ class _Engines:
                 engine.keep(what, folder)
             if self._checkpoints is not None and isinstance(engine, Resumable):
                 engine.keep_checkpoints(self._checkpoints)
+            if isinstance(engine, TellsInterim):
+                engine.tell_interim(self._ear.tell_interim)
             self._made[place] = engine
         return self._made[place]
 

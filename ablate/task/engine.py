@@ -12,6 +12,10 @@ OnStep = Callable[[int, Sequence[int]], None]
 """``(step, members)``: these members (positions among the runs) have finished this step. It may raise to leave off."""
 
 
+OnInterim = Callable[[str, Mapping[int, float]], None]
+"""``(metric, values)``: what runs, by their positions, have measured so far; for people, and part of no result."""
+
+
 @dataclass(frozen=True)
 class Speed:
     """What a trial of some runs found."""
@@ -100,4 +104,28 @@ class Resumable(Protocol):
         """
 
 
-__all__ = ["Checkpoints", "Engine", "KeepsMore", "Measurement", "OnStep", "Result", "Resumable", "Speed", "StopRule"]
+@runtime_checkable
+class TellsInterim(Protocol):
+    """What an engine has beside :class:`Engine` whose runs measure something before they end."""
+
+    def tell_interim(self, on_interim: OnInterim) -> None:
+        """Call this from now on with what runs in training have measured so far, soon after they begin.
+
+        Args:
+            on_interim: What it raises must be let through.
+        """
+
+
+__all__ = [
+    "Checkpoints",
+    "Engine",
+    "KeepsMore",
+    "Measurement",
+    "OnInterim",
+    "OnStep",
+    "Result",
+    "Resumable",
+    "Speed",
+    "StopRule",
+    "TellsInterim",
+]

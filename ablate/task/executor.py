@@ -93,6 +93,15 @@ class StepEnded:
 
 
 @dataclass(frozen=True)
+class InterimMeasured:
+    """A worker says what members of the cohort have measured so far: for people, and part of no result."""
+
+    metric: str
+    values: tuple[tuple[int, float], ...]
+    """Position in ``TrainCohort.runs``, and the value."""
+
+
+@dataclass(frozen=True)
 class CheckpointWritten:
     """A worker says that the cohort can be gone on with from here, or why not."""
 
@@ -145,7 +154,7 @@ class Died:
     reason: str
 
 
-Answer = Ready | StepEnded | CheckpointWritten | Trained | SpeedMeasured | Raised | Refused
+Answer = Ready | StepEnded | InterimMeasured | CheckpointWritten | Trained | SpeedMeasured | Raised | Refused
 
 
 class Worker(Protocol):

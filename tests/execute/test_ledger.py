@@ -31,6 +31,23 @@ def test_kind_and_message(error, said):
     assert reason(error) == said
 
 
+def test_levels_in_training_are_told_by_the_mean_of_their_seeds():
+    runs = tuple(fakes.run(lr, seed=seed) for lr in (0.1, 0.2) for seed in (0, 1))
+    ledger = Ledger(runs, 2, Speeds([], "cpu"))
+    for worker, pair in enumerate((runs[:3], runs[3:])):
+        ledger.flights[worker] = Flight(Assignment(Cohort(pair), {}), "now", None)
+    first = ledger.take_interim(0, "acc", {0: 0.5, 1: 0.25, 2: 0.125})
+    assert first == "first look after 0:00:00: acc so far 0.375 at optimizer.lr=0.1, 0.125 at optimizer.lr=0.2"
+    assert ledger.take_interim(1, "acc", {0: 0.375}) is None
+    said = "acc so far 0.375 at optimizer.lr=0.1, 0.25 at optimizer.lr=0.2"
+    assert str(ledger.state([])).endswith(said)
+    ledger.take_interim(1, "test_acc", {0: 1.0})  # what was measured otherwise is not compared with it
+    assert ledger.state([]).interim == "test_acc so far 1 at optimizer.lr=0.2"
+    for worker in (0, 1):
+        ledger.land(worker, None)
+    assert ledger.state([]).interim == ""
+
+
 def test_a_file_that_could_not_be_written_is_told_with_its_run():
     runs = tuple(fakes.run(lr) for lr in (0.1, 0.2))
     results = (Result("complete", notes={"not_kept": ["weights/1.safetensors: cannot be written: No space left"]}),)

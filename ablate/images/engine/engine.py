@@ -8,7 +8,7 @@ epoch nothing is read back from the device.
 import math
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,16 +17,17 @@ import torch
 
 from ablate.images.data import Images, class_counts
 from ablate.images.engine.checkpoints import CohortCheckpoints, CohortProgress
-from ablate.images.engine.cohort import FusedCohort
+from ablate.images.engine.cohort import FusedCohort, PartialEpoch
 from ablate.images.engine.end_states import begins_at, go_on, keep_state
 from ablate.images.engine.further_metrics import further_guesses
+from ablate.images.engine.interim import Interim
 from ablate.images.engine.keeping import keep_more
 from ablate.images.engine.own_metrics import OwnMetrics
 from ablate.images.engine.stack import UnstackableError
 from ablate.images.metrics import guesses_of, measured_epoch
 from ablate.images.run import RunConfig
 from ablate.task.checkpoint import Checkpoints, content_of
-from ablate.task.engine import OnStep
+from ablate.task.engine import OnInterim, OnStep
 from ablate.task.errors import ConfigError
 from ablate.task.record import Guess, Measurement, Result, Status, StopRule
 
@@ -40,6 +41,7 @@ def train(
     stops: Mapping[int, StopRule] | None = None,
     keep: Mapping[str, Path] | None = None,
     checkpoints: Checkpoints | None = None,
+    on_interim: OnInterim | None = None,
 ) -> list[Result]:
     """Train runs, as few cohorts as their shapes allow.
 
@@ -58,12 +60,13 @@ def train(
         keep: What of complete runs is kept beside their results (:data:`ablate.images.engine.keeping.KEEP`), and the
             folder of each; None: nothing.
         checkpoints: What cohorts that were cut off go on from, and where they leave what others may; None: nothing.
+        on_interim: Called with what members have measured so far (:mod:`ablate.images.engine.interim`).
 
     Returns:
         One result for each run, in order; never raises for a member's fault.
     """
     results: dict[int, Result] = {}
-    work = _Work(configs, images, device, stops or {}, keep or {}, checkpoints)
+    work = _Work(configs, images, device, stops or {}, keep or {}, checkpoints, on_interim)
     for cohort in _by_key(configs, checkpoints):
         _train_apart(cohort, work, on_epoch, results)
     return _with_guesses(configs, images, results)
@@ -102,6 +105,7 @@ class _Work:
     stops: Mapping[int, StopRule]
     keep: Mapping[str, Path]
     checkpoints: Checkpoints | None
+    on_interim: OnInterim | None
 
     def content(self, members: Sequence[int]) -> str:
         """Names some of the runs as a cohort."""
@@ -161,9 +165,15 @@ def _train_cohort(
         for i, curve in zip(members, go_on(checkpoints, [configs[i] for i in members], cohort) or (), strict=False):
             curves[i] += curve
     notes.update(cohort.notes)
+    interim = Interim(cohort, members, work.on_interim)
+
+    def after_step(so_far: Callable[[], PartialEpoch]) -> None:
+        saved.after_step(so_far)
+        interim.after_step(so_far)
+
     while cohort.members:
         start = saved.begin_epoch()
-        measured = [own_metrics.train_epoch(part, saved.after_step), cohort.validate(), cohort.test()]
+        measured = [own_metrics.train_epoch(part, after_step), cohort.validate(), cohort.test()]
         trained, part = own_metrics.trained(), None
         notes.update(cohort.notes)  # a compiler may have failed
         metrics: list[Any] = [None if m is None else m.T.tolist() for m in measured]
@@ -199,4 +209,5 @@ def _train_cohort(
                 results[i] = Result(status, tuple(curves[i]), notes={**notes, **kept})
         cohort.keep(staying)
         saved.after_epoch()
+        interim.after_epoch({i: curves[i][-1].values for i in current})
         yield cohort.epoch, current

@@ -15,7 +15,7 @@ from ablate.images.engine.measure import measure
 from ablate.images.parts import code_of
 from ablate.images.run import RunConfig
 from ablate.task.checkpoint import Checkpoints
-from ablate.task.engine import OnStep, Speed
+from ablate.task.engine import OnInterim, OnStep, Speed
 from ablate.task.errors import ConfigError
 from ablate.task.record import Result, StopRule
 
@@ -24,7 +24,7 @@ KEPT_DATA_SETS = 2
 
 
 class ImageEngine:
-    """See :class:`ablate.task.engine.Engine`, and :class:`ablate.task.engine.KeepsMore`.
+    """See :class:`ablate.task.engine.Engine`; it is also all that an engine may be besides.
 
     Args:
         device: ``cpu`` or ``cuda:N``.
@@ -43,6 +43,7 @@ class ImageEngine:
         self._images: dict[str, Images] = {}
         self._keep: dict[str, Path] = {}
         self._checkpoints: Checkpoints | None = None
+        self._on_interim: OnInterim | None = None
         if self._device.type == "cpu":
             keep_freed_memory()
             return
@@ -59,6 +60,10 @@ class ImageEngine:
     def keep_checkpoints(self, checkpoints: Checkpoints) -> None:
         """See :class:`ablate.task.engine.Resumable`."""
         self._checkpoints = checkpoints
+
+    def tell_interim(self, on_interim: OnInterim) -> None:
+        """See :class:`ablate.task.engine.TellsInterim`."""
+        self._on_interim = on_interim
 
     def load(self, runs: Sequence[RunConfig]) -> None:
         """Load the data set of these runs, once."""
@@ -90,6 +95,7 @@ class ImageEngine:
             stops=stops,
             keep=self._keep,
             checkpoints=self._checkpoints,
+            on_interim=self._on_interim,
         )
         if not code:
             return results

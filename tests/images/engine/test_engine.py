@@ -46,6 +46,24 @@ def test_results_come_in_the_order_of_the_configurations(data: FashionMNIST, ima
         same_curves(result, single)
 
 
+def test_what_runs_have_measured_so_far_is_told_once_before_an_epoch_ends_and_after_each(
+    data: FashionMNIST, images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ablate.images.engine.interim.FIRST_SECONDS", 0.0)
+    configs = [run_of(data, seed).model_copy(update={"train": Train(batch_size=20, epochs=2)}) for seed in (1, 0)]
+    told: list[tuple[str, dict[int, float]]] = []
+    results = train(configs, images, device=CPU, on_interim=lambda metric, values: told.append((metric, dict(values))))
+    assert [metric for metric, _ in told] == ["train_acc", "test_acc", "test_acc"]
+    for epoch, (_, values) in enumerate(told[1:]):
+        assert values == {i: result.curves[epoch].values["test_acc"] for i, result in enumerate(results)}
+    # After two batches of 20: a multiple of a 40th, of each member in its own place.
+    cohort = FusedCohort(configs, images, CPU)
+    means = cohort.train_epoch(steps=2)[1] * cohort.batches.samples / 40
+    assert [told[0][1][i] for i in cohort.members] == pytest.approx(means.tolist())
+    for told_result, untold in zip(results, train(configs, images, device=CPU), strict=True):
+        assert told_result.curves[-1].values == untold.curves[-1].values
+
+
 def test_one_diverges_one_raises_one_leaves_early_and_seven_go_on(
     data: FashionMNIST, images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:

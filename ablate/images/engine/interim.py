@@ -1,0 +1,52 @@
+"""What members have measured so far, told to people who wait: soon after they begin, and after every epoch."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from ablate.images.engine.cohort import FusedCohort, PartialEpoch
+from ablate.task.engine import OnInterim
+
+FIRST_SECONDS = 2.0
+"""Of training, until the running accuracy of the first epoch is told once."""
+TOLD = ("test_acc", "val_acc", "train_acc")
+"""After an epoch, the first of these that is measured."""
+
+
+class Interim:
+    """The interim accuracies of a cohort.
+
+    Args:
+        cohort: Not trained yet.
+        runs: Its members' positions among the engine's runs.
+        tell: Takes them; None: nobody waits.
+    """
+
+    def __init__(self, cohort: FusedCohort, runs: Sequence[int], tell: OnInterim | None) -> None:
+        self._cohort, self._runs, self._tell = cohort, runs, tell
+        self._due: float | None = None
+        """When the first one is; None: training has not begun."""
+
+    def after_step(self, part: Callable[[], PartialEpoch]) -> None:
+        """A step has been trained: once, the accuracy of each member on what it has seen, each time before its update.
+
+        It is the only time that something is read back from the device before an epoch's end.
+        """
+        if self._tell is None or self._cohort.epoch:
+            return
+        if self._due is None:
+            self._due = time.monotonic() + FIRST_SECONDS
+        elif time.monotonic() >= self._due:
+            self._due = float("inf")
+            at = part()
+            correct = (at.sums[1] / (at.step * self._cohort.batches.batch_size)).tolist()
+            self._tell(TOLD[-1], {self._runs[k]: c for k, c in zip(self._cohort.members, correct, strict=True)})
+
+    def after_epoch(self, values: Mapping[int, Mapping[str, float]]) -> None:
+        """An epoch has been trained and measured.
+
+        Args:
+            values: By position of those that finished it.
+        """
+        if self._tell is not None and values:
+            metric = next(name for name in TOLD if name in next(iter(values.values())))
+            self._tell(metric, {i: measured[metric] for i, measured in values.items()})
