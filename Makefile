@@ -2,6 +2,7 @@
 # make pages   build every committed study's page and vector figures from its records, without training
 # make docs    build the documentation into build/site
 # make reference  write the parts of docs/ anew that are taken from the code
+# make bench-gpu  measure on a GPU; with WHEELS=FOLDER without a registry, from what make wheels-gpu WHEELS=FOLDER got elsewhere
 # make test    linters, types and tests, as CI runs them; installs what developers need
 PYTHON ?= python3
 VENV ?= .venv
@@ -12,8 +13,11 @@ APT := DEBIAN_FRONTEND=noninteractive apt-get
 RESULTS ?= outputs
 # PyPI's PyTorch for Linux brings 4 GB of CUDA; https://download.pytorch.org/whl/cpu is the index of builds without.
 TORCH_INDEX ?=
+# Of the machine with the GPU: its Python's version, and what python -m benchmarks.gpu is told.
+GPU_PYTHON ?= 3.12
+GPU_OPTIONS ?=
 
-.PHONY: demo pages check-pages docs reference test test-all lint data bench clean
+.PHONY: demo pages check-pages docs reference test test-all lint data bench bench-gpu wheels-gpu clean
 
 demo: $(VENV)/.installed data
 	$(BIN)/ablate sweep quickstart results=$(RESULTS)
@@ -54,6 +58,16 @@ data: $(VENV)/.installed
 bench: $(VENV)/.developed data
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.own_networks --out results/benchmarks/own_networks.md
+
+wheels-gpu: $(VENV)/.installed data
+	$(BIN)/python -m benchmarks.gpu.wheels $(or $(WHEELS),build/gpu-wheels) --python $(GPU_PYTHON)
+
+# Beside PyTorch, not above it: an environment made from another one does not see that one's packages.
+bench-gpu:
+	$(if $(WHEELS),$(PYTHON) -m pip install -q --disable-pip-version-check --no-index --no-deps --upgrade \
+		--target build/gpu-packages $(WHEELS)/*.whl)
+	PYTHONPATH=$(CURDIR):$(CURDIR)/build/gpu-packages $(PYTHON) -m benchmarks.gpu $(GPU_OPTIONS) \
+		$(addprefix --data ,$(or $(DATA),$(if $(WHEELS),$(wildcard $(WHEELS)/fashion-mnist))))
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

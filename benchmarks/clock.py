@@ -12,12 +12,19 @@ class Clock:
         lead_seconds: Shortest lead-in.
         lead_steps: Fewest steps of the lead-in.
         ready: Called between the lead-in and the measurement; may block.
+        wait: Called before and after the measurement: returns once a device has done all that it was told to.
     """
 
     def __init__(
-        self, seconds: float, lead_seconds: float, lead_steps: int, ready: Callable[[], object] = lambda: None
+        self,
+        seconds: float,
+        lead_seconds: float,
+        lead_steps: int,
+        ready: Callable[[], object] = lambda: None,
+        wait: Callable[[], object] = lambda: None,
     ) -> None:
         self.seconds, self.lead_seconds, self.lead_steps, self.ready = seconds, lead_seconds, lead_steps, ready
+        self.wait = wait
         self.samples, self.elapsed, self.done = 0.0, 0.0, False
         self._steps, self._begin = 0, time.perf_counter()
         self._start: float | None = None
@@ -38,12 +45,16 @@ class Clock:
                 self.start()
             return True
         self.samples += samples
+        self.done = now - self._start >= self.seconds
+        if self.done:
+            self.wait()
+            now = time.perf_counter()
         self.elapsed = now - self._start
-        self.done = self.elapsed >= self.seconds
         return not self.done
 
     def start(self) -> None:
         """End the lead-in."""
+        self.wait()
         self.ready()
         self._start = time.perf_counter()
 

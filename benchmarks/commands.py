@@ -118,13 +118,13 @@ def prepared() -> Iterator[Path]:
 def timed(command: Command, folder: Path) -> Took:
     """Run a command once in the state that it names."""
     if command.state == "first":
-        for made in [*folder.glob("results/.*.printed.json"), *folder.glob("results/*/figures")]:
+        for made in [*folder.glob("results/.*.json"), *folder.glob("results/*/figures")]:
             shutil.rmtree(made) if made.is_dir() else made.unlink()
     start = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "ablate", *command.words],
         cwd=folder,
-        env=environment(),
+        env=environment(folder),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
@@ -159,12 +159,12 @@ def demo_start(patience: float) -> dict[str, float | None]:
     """
     with tempfile.TemporaryDirectory(prefix="ablate-bench-") as place:
         store = Path(place) / "results" / "ablate.db"
-        cold = {"XDG_CACHE_HOME": f"{place}/cache", "TORCHINDUCTOR_CACHE_DIR": f"{place}/inductor"}
+        cold = {"TORCHINDUCTOR_CACHE_DIR": f"{place}/inductor"}
         start = time.perf_counter()
         process = subprocess.Popen(
             [sys.executable, "-m", "ablate", *DEMO],
             cwd=place,
-            env=environment() | cold,
+            env=environment(Path(place)) | cold,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -211,8 +211,8 @@ def table(
         "# Whole commands",
         f"`python -m benchmarks.commands`: medians of {repeats}; CPU seconds are user and system together, those of "
         "processes that draw at the same time counted in, and depend less on what else the machine does. `first`: no "
-        "figures are there, and no tables that were printed before; `again`: nothing has changed since. Asked for is "
-        "the wall clock on two cores with nothing beside.",
+        "figures are there, and nothing that was made or printed before; `again`: nothing has changed since. Asked for "
+        "is the wall clock on two cores with nothing beside.",
         markdown(pd.DataFrame(rows), 2),
     ]
     if start:
@@ -225,14 +225,18 @@ def table(
     return "\n\n".join([*parts, f"{described(facts)} {after}"]) + "\n"
 
 
-def environment() -> dict[str, str]:
-    """That of this process, with this source before an installed one."""
-    return os.environ | {"PYTHONPATH": str(ROOT)}
+def environment(folder: Path) -> dict[str, str]:
+    """That of this process, with this source before an installed one and a cache of its own in the folder.
+
+    What Python compiles of a package when it is installed is kept here, too, whatever is said of this process.
+    """
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return own | {"PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(folder / "cache")}
 
 
 def _ablate(folder: Path, *words: str) -> None:
     command = [sys.executable, "-m", "ablate", *words]
-    subprocess.run(command, cwd=folder, env=environment(), check=True, capture_output=True)
+    subprocess.run(command, cwd=folder, env=environment(folder), check=True, capture_output=True)
 
 
 if __name__ == "__main__":

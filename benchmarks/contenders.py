@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 LOADERS = 2
 """Worker processes of the DataLoader, where it has any."""
@@ -10,7 +11,9 @@ EAGER, COMPILED = "in memory, eager", "in memory, torch.compile"
 VMAP, VMAP_COMPILED = "torch.func.vmap, shared order", "torch.func.vmap, shared order, compiled"
 GROUPED, GROUPED_COMPILED = "grouped convolutions, own orders", "grouped convolutions, own orders, compiled"
 OURS, OURS_OWN, OURS_TRAIN = "ablate, shared order", "ablate, own orders", "ablate, train() with its test passes"
-PEAK = "matrix product"
+OURS_PLAIN = "ablate, shared order, not compiled"
+OURS_GRAPH = "ablate, shared order, a step as one CUDA graph"
+PEAK, COPY = "matrix product", "copy in memory"
 
 COMPILING = (COMPILED, VMAP_COMPILED, GROUPED_COMPILED)
 ENSEMBLE = 10
@@ -28,11 +31,13 @@ class Contender:
     processes: int = 1
     network: str = "lenet"
     """A key of :data:`benchmarks.networks.NETWORKS`."""
+    precision: Literal["fp32", "tf32", "bf16"] = "fp32"
+    """``bf16``: under autocast; ``tf32``: what the process's switches say (:func:`benchmarks.loops.set_precision`)."""
 
     @property
     def ours(self) -> bool:
         """Whether it runs as the executor's workers do."""
-        return self.loop in (OURS, OURS_OWN, OURS_TRAIN)
+        return self.loop in (OURS, OURS_OWN, OURS_PLAIN, OURS_GRAPH, OURS_TRAIN)
 
     @property
     def alone(self) -> "Contender":

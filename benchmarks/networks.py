@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from ablate.images.config import AlexNet, LeNet, Network
+from ablate.images.config import AlexNet, LeNet, Network, ResNet
 
 
 class _Residual(nn.Module):
@@ -61,6 +61,7 @@ class Own(Network):
 NETWORKS: Mapping[str, Network] = {
     "lenet": LeNet(),
     "alexnet, small": AlexNet(),
+    "resnet-18, small": ResNet(),
     **{name: Own(name=name) for name in _BUILDERS},
 }
 """By name, all that can be measured."""

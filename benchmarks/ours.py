@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ablate.images.config import SGD, FashionMNIST, Train
@@ -14,52 +13,48 @@ from ablate.images.engine import train
 from ablate.images.engine.cohort import FusedCohort
 from ablate.images.run import RunConfig
 from benchmarks.clock import Clock
+from benchmarks.contenders import OURS_GRAPH, OURS_OWN, OURS_PLAIN, Contender
 from benchmarks.loops import Loop, rate
 from benchmarks.networks import NETWORKS
 
-CPU = torch.device("cpu")
 
-
-def runs(
-    batch: int,
-    models: int,
-    *,
-    shared: bool,
-    epochs: int = 10,
-    train_size: int | None = None,
-    network: str = "lenet",
-) -> list[RunConfig]:
+def runs(contender: Contender, *, epochs: int = 10, train_size: int | None = None) -> list[RunConfig]:
     """Runs of the article's baseline, or of another network, that are one cohort.
 
+    All have one seed, and so one order of the data, as the levels of a factor do; or each has its own, as the seeds of
+    one level do.
+
     Args:
-        batch: Images a step.
-        models: Members.
-        shared: Whether all have one seed, and so one order of the data, as the levels of a factor do; else each has its
-            own, as the seeds of one level do.
+        contender: Says which.
         epochs: Of each.
         train_size: First training images to use; None: all.
-        network: A key of :data:`benchmarks.networks.NETWORKS`.
     """
+    own, plain = contender.loop == OURS_OWN, contender.loop in (OURS_PLAIN, OURS_GRAPH)
+    train = Train(
+        batch_size=contender.batch,
+        epochs=epochs,
+        precision="bf16" if contender.precision == "bf16" else "fp32",
+        compile="off" if plain else "auto",
+    )
     return [
         RunConfig(
-            model=NETWORKS[network],
-            optimizer=SGD(lr=rate(network)),
+            model=NETWORKS[contender.network],
+            optimizer=SGD(lr=rate(contender.network)),
             data=FashionMNIST(train_size=train_size),
-            train=Train(batch_size=batch, epochs=epochs),
-            seed=0 if shared else k,
+            train=train,
+            seed=k if own else 0,
         )
-        for k in range(models)
+        for k in range(contender.models)
     ]
 
 
 class CohortSteps(Loop):
     """Training alone: the engine's own epoch, left as soon as the clock stops and gone on with at the next call."""
 
-    def __init__(self, batch: int, images: Images, models: int, *, shared: bool, network: str = "lenet") -> None:
-        super().__init__(batch, images)
-        size = len(images.train_labels)
-        members = runs(batch, models, shared=shared, train_size=size, network=network)
-        self.cohort = FusedCohort(members, images, CPU)
+    def __init__(self, contender: Contender, images: Images) -> None:
+        super().__init__(contender, images)
+        members = runs(contender, train_size=len(images.train_labels))
+        self.cohort = FusedCohort(members, images, self.device)
         epoch = self.cohort.batches.epoch
         self._batches = (batch for number in itertools.count() for batch in epoch(number))
 
@@ -91,9 +86,9 @@ class TrainCalls(Loop):
     samples are counted.
     """
 
-    def __init__(self, batch: int, images: Images, models: int, seconds: float) -> None:
-        super().__init__(batch, images)
-        self.models, self.result_notes = models, dict[str, Any]()
+    def __init__(self, contender: Contender, images: Images, seconds: float) -> None:
+        super().__init__(contender, images)
+        self.result_notes, batch = dict[str, Any](), contender.batch
         self.train_size = min(2 * batch, len(images.train_labels))
         trial = self._train(Clock(0.0, 0.0, 0))
         self.train_size = min(max(2, int(seconds / (trial / 2))) * batch, len(images.train_labels))
@@ -113,13 +108,13 @@ class TrainCalls(Loop):
             test_images=self.images.test_images[:tested],
             test_labels=self.images.test_labels[:tested],
         )
-        configs = runs(self.batch, self.models, shared=True, epochs=2, train_size=self.train_size)
+        configs = runs(self.contender, epochs=2, train_size=self.train_size)
 
         def on_epoch(epoch: int, _members: list[int]) -> None:
             if epoch == 1:
                 clock.start()
 
-        results = train(configs, images, device=CPU, on_epoch=on_epoch)
+        results = train(configs, images, device=self.device, on_epoch=on_epoch)
         for result in results:
             if result.status != "complete":
                 raise RuntimeError(result.error or result.status)

@@ -55,9 +55,10 @@ def _table(images: Any, batch: int, models: int, steps: int, top: int, *, shared
     from rich.table import Table
     from torch.profiler import ProfilerActivity, profile
 
+    from benchmarks.contenders import OURS, OURS_OWN, Contender
     from benchmarks.ours import CohortSteps
 
-    loop = CohortSteps(batch, images, models, shared=shared)
+    loop = CohortSteps(Contender(OURS if shared else OURS_OWN, batch, models), images)
     plain = _Steps(steps)
     loop.run(plain)
     profiled = profile(activities=[ProfilerActivity.CPU], record_shapes=True)

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ablate.report.files import write_text
-from benchmarks.contenders import PEAK
+from benchmarks.contenders import PEAK, Contender
 from benchmarks.machine import described
 from benchmarks.rows import Goal, Row
 from benchmarks.study import StudyCost
@@ -101,7 +101,7 @@ def write(
     return [
         write_text(folder / "throughput.csv", _csv(names, ([getattr(r, n) for n in names] for r in found))),
         write_text(
-            folder / "repeats.csv", _csv(["loop", "batch", "models", "threads", "processes", "repeat", "rate"], repeats)
+            folder / "repeats.csv", _csv([*(field.name for field in fields(Contender)), "repeat", "rate"], repeats)
         ),
         write_text(folder / "throughput.md", _markdown(found, machine, asked, cost)),
         write_text(folder / "machine.json", json.dumps(facts, indent=2) + "\n"),

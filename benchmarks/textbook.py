@@ -10,7 +10,8 @@ from torchvision.datasets import FashionMNIST, VisionDataset
 from torchvision.transforms import ToTensor
 
 from ablate.images.data import Images
-from benchmarks.loops import LR, Loop, initial
+from benchmarks.contenders import LOADERS, TEXTBOOK_WORKERS, Contender
+from benchmarks.loops import Loop, rate
 
 
 class Textbook(Loop):
@@ -18,35 +19,35 @@ class Textbook(Loop):
 
     Starting the loader's workers at the beginning of an epoch is not timed.
 
-    Args:
-        batch: Images a step.
-        images: Training images.
-        loaders: Worker processes of the DataLoader.
+    Batches are moved to the device as they come.
     """
 
-    def __init__(self, batch: int, images: Images, loaders: int) -> None:
-        super().__init__(batch, images)
-        self.loaders, self.lead_steps = loaders, 1 + 4 * loaders  # empties the queue of batches fetched ahead
-        self.model = initial("lenet", 0)
+    def __init__(self, contender: Contender, images: Images) -> None:
+        super().__init__(contender, images)
+        self.loaders = LOADERS if contender.loop == TEXTBOOK_WORKERS else 0
+        self.lead_steps = 1 + 4 * self.loaders  # empties the queue of batches fetched ahead
+        (self.model,) = self.members()
         self.loss = float("nan")
 
     def steps(self) -> Iterator[float]:
         """See :class:`Loop`."""
         forks = self.loaders and "fork" in multiprocessing.get_all_start_methods()
         loader: DataLoader[tuple[Tensor, Tensor]] = DataLoader(
-            Loaded(self.images.train_images, self.images.train_labels),
+            Loaded(self.images.train_images.cpu(), self.images.train_labels.cpu()),
             self.batch,
             shuffle=True,
             num_workers=self.loaders,
             multiprocessing_context="fork" if forks else None,
         )
         model, loss_function = self.model, nn.CrossEntropyLoss()
-        optimizer = torch.optim.SGD(model.parameters(), lr=LR)
+        optimizer = torch.optim.SGD(model.parameters(), lr=rate(self.contender.network))
         while True:
             total_loss, correct, total = 0.0, 0.0, 0
             for x, y in loader:
+                x, y = x.to(self.device), y.to(self.device)
                 optimizer.zero_grad()
-                y_hat = model(x)
+                with self.autocast():
+                    y_hat = model(x)
                 loss = loss_function(y_hat, y)
                 loss.backward()
                 optimizer.step()

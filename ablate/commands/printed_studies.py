@@ -3,38 +3,30 @@
 A sweep with nothing left to train has nothing to compute, and to load what computes takes it longer than all else.
 """
 
-import hashlib
-import json
 import os
 import shutil
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ablate.commands.declared import metrics_of, step_of
-from ablate.commands.looks import stated_after, with_stated
-from ablate.commands.published_tables import published_table
+from ablate.commands.looks import with_stated
+from ablate.commands.study_content import Content
 from ablate.commands.study_view import view_of
 from ablate.plan.plan import Plan
 from ablate.plan.study import Study
-from ablate.report.code_digest import code_digest
-from ablate.store.plain_results import plain_record
-from ablate.task.finding import find_task
-from ablate.task.project import read_project
-from ablate.task.whole_files import aside
+from ablate.task.kept_results import keep, key_of, read_kept
 
 if TYPE_CHECKING:
     from ablate.task.record import Record
 
-STAGES = ("task", "images", "function", "program", "hydra_app", "plan", "store", "analyse", "report", "commands")
-PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "rich")
 LOOKS_OF_TERMINALS = ("TERM", "COLORTERM", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TTY_COMPATIBLE")
 """Environment variables that decide how something is printed."""
 
 
-def print_study(study: Study, part: Plan, records: "Mapping[str, Record]", folder: Path) -> None:
+def print_study(
+    study: Study, part: Plan, records: "Mapping[str, Record]", folder: Path, content: Content | None = None
+) -> None:
     """Print one study's tables.
 
     Args:
@@ -42,12 +34,14 @@ def print_study(study: Study, part: Plan, records: "Mapping[str, Record]", folde
         part: Its part of the plan.
         records: Records by digest; those of other studies may be among them.
         folder: Where its report belongs.
+        content: Of these records, where several studies are printed.
     """
-    key, file = _key(study, part, records, folder), _file(folder)
-    text = _kept(file, key)
+    key, file = _key(study, part, content or Content(records), folder), _file(folder)
+    text: str | None = None if key is None else read_kept(file, key)
     if text is None:
         text = _made(study, part, records, folder)
-        _keep(file, key, text)
+        if key is not None:
+            keep(file, key, text)
     print(text, end="")
 
 
@@ -62,57 +56,20 @@ def _made(study: Study, part: Plan, records: "Mapping[str, Record]", folder: Pat
     return captured.get()
 
 
-def _key(study: Study, part: Plan, records: "Mapping[str, Record]", folder: Path) -> str | None:
+def _key(study: Study, part: Plan, content: Content, folder: Path) -> str | None:
     """A digest of everything that the tables are made of; None: a task's own code is among it."""
-    tasks = sorted({point.run.task for point in part.points})
-    if not all(type(find_task(task)).__module__.startswith("ablate.") for task in tasks):
+    found = content.of(study, part, folder)
+    if found is None:
         return None
-    content = {
-        "code": code_digest(STAGES, PACKAGES),
-        "studies": [one.model_dump(mode="json") for one in part.studies],
-        "study": study.name,
-        "project": repr(read_project()),
-        "tasks": [tasks, repr(metrics_of(tasks)), step_of(tasks)],
-        "points": [
-            [p.study.name, p.setting.factor, repr(p.setting.level), p.setting.label, p.setting.order, p.run.digest]
-            for p in part.points
-        ],
-        "published": [
-            [stated.model_dump(mode="json"), repr(published_table(one, stated, part).rows)]
-            for one in part.studies
-            for stated in one.published
-            if part.levels(one, stated.factor).settings
-        ],
-        "records": [plain_record(records[run.digest]) for run in part.runs if run.digest in records],
-        "stated": stated_after(study, part, folder),
-        "notes": {name: list(notes) for name, notes in part.notes.items()},
-        "terminal": [
-            sys.stdout.isatty(),
-            sys.stdout.encoding,
-            list(shutil.get_terminal_size()) if sys.stdout.isatty() else None,
-            {name: os.environ.get(name) for name in LOOKS_OF_TERMINALS},
-        ],
-    }
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=repr).encode()).hexdigest()
+    terminal = [
+        sys.stdout.isatty(),
+        sys.stdout.encoding,
+        list(shutil.get_terminal_size()) if sys.stdout.isatty() else None,
+        {name: os.environ.get(name) for name in LOOKS_OF_TERMINALS},
+    ]
+    return key_of(found | {"terminal": terminal})
 
 
 def _file(folder: Path) -> Path:
     """Beside the folder of the study's report, which only a report makes."""
     return folder.with_name(f".{folder.name}.printed.json")
-
-
-def _kept(file: Path, key: str | None) -> str | None:
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        if key is not None and kept["key"] == key:
-            return str(kept["text"])
-    return None
-
-
-def _keep(file: Path, key: str | None, text: str) -> None:
-    """Keep what was printed; where that cannot be written, it is made again the next time."""
-    if key is None:
-        return
-    with suppress(OSError):
-        with aside(file) as place:
-            place.write_text(json.dumps({"key": key, "text": text}), encoding="utf-8")

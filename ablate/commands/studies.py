@@ -77,11 +77,13 @@ def named(studies: Sequence[str], overrides: Sequence[str]) -> list[str]:
 def print_studies(wanted: StudyRequest) -> None:
     """Print each study's table in the terminal."""
     from ablate.commands.printed_studies import print_study
+    from ablate.commands.study_content import Content
 
     records = records_of(wanted.plan, wanted.launch)
+    content = Content(records)
     for study in wanted.plan.studies:
         if study.factors:
-            print_study(study, wanted.plan.of(study), records, wanted.folder(study.name))
+            print_study(study, wanted.plan.of(study), records, wanted.folder(study.name), content)
 
 
 def report_studies(wanted: StudyRequest, *, as_json: bool = False, with_pdf: bool = False) -> None:
@@ -102,23 +104,34 @@ def report_studies(wanted: StudyRequest, *, as_json: bool = False, with_pdf: boo
 
 
 def _write_reports(wanted: StudyRequest, records: "dict[str, Record]", *, with_pdf: bool) -> None:
-    """Write reports, several at a time; those of unions after their parts, whose figures they take over."""
+    """Write reports, several at a time; those of unions after their parts, whose figures they take over.
+
+    One of which nothing has changed is left as it is.
+    """
+    from ablate.commands.kept_reports import KeptReport
+    from ablate.commands.study_content import Content
     from ablate.report import write_index
     from ablate.report.processes import in_processes
 
+    results, content = Path(wanted.launch.results), Content(records)
+
     def write(study: Study) -> int:
-        out, command = wanted.folder(study.name), wanted.command(study.name, "sweep", "report")
-        notices = looked_at(study, wanted.plan.of(study), out)
+        out, part = wanted.folder(study.name), wanted.plan.of(study)
+        command, notices = wanted.command(study.name, "sweep", "report"), looked_at(study, part, out)
         if study.name in wanted.folders:
             notices += (f"It is study {study.name} with {' '.join(wanted.words.changes)}.",)
-        files = write_study(
-            *(study, wanted.plan.of(study), records, out),
-            results=Path(wanted.launch.results),
-            command=command,
-            notices=notices,
-            beside=[wanted.folder(name) for name in study.includes],
-            with_pdf=with_pdf,
-        )
+        kept = KeptReport(study, part, content, out, results, [command, notices, with_pdf])
+        files = kept.files()
+        if files is None:
+            files = write_study(
+                *(study, part, records, out),
+                results=results,
+                command=command,
+                notices=notices,
+                beside=[wanted.folder(name) for name in study.includes],
+                with_pdf=with_pdf,
+            )
+            kept.keep(files)
         return len(files)
 
     parts, unions = ([s for s in wanted.plan.studies if bool(s.includes) is is_union] for is_union in (False, True))

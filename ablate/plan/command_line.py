@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
-from hydra.errors import HydraException
+from typing import TYPE_CHECKING, Any
 
 from ablate.plan.levels import stepped
 from ablate.task.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
 
 STUDIES = "sweeps"
 """``sweeps=a,b`` names studies, as ``ablate sweep a b`` does."""
@@ -29,15 +28,15 @@ class CommandLine:
 class Overrides:
     """What changes a study and its configuration."""
 
-    study: tuple[Override, ...]
+    study: "tuple[Override, ...]"
     """``study.KEY=...``."""
-    seed: tuple[Override, ...]
+    seed: "tuple[Override, ...]"
     """``seed=0,1,2``."""
-    choices: tuple[Override, ...]
+    choices: "tuple[Override, ...]"
     """Options of the configuration's groups."""
-    fields: tuple[Override, ...]
+    fields: "tuple[Override, ...]"
     """Changes of the configuration with one value."""
-    sweeps: tuple[Override, ...]
+    sweeps: "tuple[Override, ...]"
     """Changes of the configuration's fields or groups with several values."""
 
 
@@ -54,12 +53,17 @@ def parse_command_line(words: Sequence[str]) -> CommandLine:
     return CommandLine(tuple(dict.fromkeys(studies)), tuple(rest))
 
 
-def parse_overrides(words: Sequence[str]) -> list[Override]:
+def parse_overrides(words: Sequence[str]) -> "list[Override]":
     """Hydra's grammar, with the override named in the error.
 
     Raises:
         ConfigError: Lists every word that is none, and those that are about Hydra itself.
     """
+    if not words:
+        return []  # to load Hydra takes longer than all else
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
     parser, parsed, problems = OverridesParser.create(), [], []
     for word in words:
         try:
@@ -77,7 +81,7 @@ def parse_overrides(words: Sequence[str]) -> list[Override]:
     return parsed
 
 
-def sort_overrides(parsed: Sequence[Override], is_group: Callable[[str], bool]) -> Overrides:
+def sort_overrides(parsed: "Sequence[Override]", is_group: Callable[[str], bool]) -> Overrides:
     """Sort by whose they are.
 
     Args:
@@ -97,12 +101,14 @@ def sort_overrides(parsed: Sequence[Override], is_group: Callable[[str], bool]) 
     return Overrides(**{name: tuple(found) for name, found in sorted_.items()})
 
 
-def values_of(override: Override) -> list[Any]:
+def values_of(override: "Override") -> list[Any]:
     """The values of a choice or range sweep, or the one value of a plain override.
 
     Raises:
         ConfigError: It is another kind of sweep, or a range that makes fewer than two values.
     """
+    from hydra.core.override_parser.types import ChoiceSweep, RangeSweep
+
     value = override.value()
     if not override.is_sweep_override():
         return [plain(value)]

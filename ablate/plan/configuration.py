@@ -1,45 +1,47 @@
 """A task's configuration, composed once for each choice of its groups' options."""
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import cached_property
-from typing import Any
-
-from hydra import compose, initialize_config_dir
-from hydra.core.config_loader import ConfigLoader
-from hydra.core.config_store import ConfigStore
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.types import Override
-from hydra.core.plugins import Plugins
-from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import cached_property, partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ablate.plan.command_line import plain
 from ablate.plan.suggestions import did_you_mean
+from ablate.task.code_digest import code_digest
 from ablate.task.errors import ConfigError
 from ablate.task.identity import flatten
+from ablate.task.kept_results import keep, key_of, read_kept, user_cache
 from ablate.task.task import Configuration
+
+if TYPE_CHECKING:
+    from hydra.core.config_loader import ConfigLoader
+    from hydra.core.override_parser.types import Override
+    from omegaconf import DictConfig
+
+STAGES, PACKAGES = ("task", "plan"), ("hydra-core", "omegaconf")
+"""What composes."""
+ELSEWHERE = (b"searchpath", b"oc.")
+"""What files have in them that lead to what lies beside them: other folders, environment variables."""
 
 
 class Composer:
-    """Composes one task's configuration; every composition is kept, as each costs some 50 ms."""
+    """Composes one task's configuration; every composition is kept, as to load Hydra and compose takes half a second.
+
+    Between commands, compositions lie in the user's cache with a digest of the files and the code that they are of.
+    """
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
         self._composed: dict[tuple[str, ...], dict[str, Any]] = {}
         self._chosen: dict[tuple[str, ...], dict[str, str]] = {}
-        self._options: dict[str, tuple[str, ...]] = {}
 
     def options(self, group: str) -> tuple[str, ...]:
         """The options of a configuration group; none: it is no group."""
-        if self._configuration.folder is None:
-            return ()
-        if group not in self._options:
-            with self._hydra() as loader:
-                self._options[group] = tuple(loader.get_group_options(group)) if _is_path(group) else ()
-        return self._options[group]
+        return tuple(self._options.get(group, ()))
 
     def compose(self, choices: Sequence[str] = ()) -> dict[str, Any]:
         """The configuration as plain nested data, links kept as text.
@@ -75,28 +77,99 @@ class Composer:
 
     def _kept(self, choices: tuple[str, ...]) -> dict[str, Any]:
         if choices not in self._composed:
-            self._composed[choices] = to_plain(self._compose(choices))
+            if self._configuration.folder is None:
+                self._composed[choices] = self._of_defaults(choices)
+            else:
+                self._composed[choices], self._chosen[choices] = self._between_commands(
+                    ["composed", *choices], partial(self._of_folder, choices)
+                )
         return self._composed[choices]
 
-    def _compose(self, choices: tuple[str, ...]) -> DictConfig:
+    @cached_property
+    def _options(self) -> Mapping[str, Sequence[str]]:
+        """The options of every configuration group."""
+        if self._configuration.folder is None:
+            return {}
+        found: Mapping[str, Sequence[str]] = self._between_commands(["options"], self._options_of_folder)
+        return found
+
+    def _of_defaults(self, choices: tuple[str, ...]) -> dict[str, Any]:
+        from omegaconf import OmegaConf
+
+        if choices:
+            raise ConfigError(f"{choices[0]}: there are no groups in this configuration")
+        return to_plain(OmegaConf.create(dict(self._configuration.defaults)))
+
+    def _of_folder(self, choices: tuple[str, ...]) -> list[dict[str, Any]]:
+        """The values, and the option that each group has."""
+        from hydra import compose
+        from omegaconf import open_dict
+
+        with hydra_errors(), self._hydra():
+            overrides = [*self._configuration.overrides, *choices]
+            composed = compose(self._configuration.name, overrides=overrides, return_hydra_config=True)
+            chosen = {str(group): str(option) for group, option in composed.hydra.runtime.choices.items()}
+            with open_dict(composed):
+                del composed["hydra"]
+        return [to_plain(composed), chosen]
+
+    def _options_of_folder(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+
+        def add(parent: str) -> None:
+            for name in loader.list_groups(parent):
+                group = f"{parent}/{name}" if parent else name
+                if _is_path(group):
+                    found[group] = list(loader.get_group_options(group))
+                    add(group)
+
+        with self._hydra() as loader:
+            add("")
+        return found
+
+    def _between_commands(self, what: Sequence[str], make: Callable[[], Any]) -> Any:
+        """What was made of the same files before, else what is made of them now."""
         configuration = self._configuration
-        if configuration.folder is None:
-            if choices:
-                raise ConfigError(f"{choices[0]}: there are no groups in this configuration")
-            composed = OmegaConf.create(dict(configuration.defaults))
-        else:
-            with hydra_errors(), self._hydra():
-                overrides = [*configuration.overrides, *choices]
-                composed = compose(configuration.name, overrides=overrides, return_hydra_config=True)
-                chosen = composed.hydra.runtime.choices.items()
-                self._chosen[choices] = {str(group): str(option) for group, option in chosen}
-                with open_dict(composed):
-                    del composed["hydra"]
-        return composed
+        if self._content is None:
+            return make()
+        try:
+            name = key_of([str(configuration.folder), configuration.name, *what])
+            file = user_cache() / "compositions" / f"{name}.json"
+        except RuntimeError:  # there is no home folder
+            return make()
+        found = read_kept(file, self._content)
+        if found is None:
+            found = make()
+            with suppress(TypeError, ValueError):
+                if repr(json.loads(json.dumps(found))) == repr(found):  # JSON has no dates, and no keys but texts
+                    keep(file, self._content, found)
+        return found
+
+    @cached_property
+    def _content(self) -> str | None:
+        """A digest of all that is composed, and of what composes; None: other files may be part of it."""
+        configuration = self._configuration
+        assert configuration.folder is not None
+        try:
+            files = {str(file): file.read_bytes() for file in sorted(configuration.folder.rglob("*")) if file.is_file()}
+        except OSError:  # Hydra says what is wrong with it
+            return None
+        stated = [repr(part).encode() for part in (configuration.overrides, configuration.options)]
+        if any(word in text for word in ELSEWHERE for text in (*files.values(), *stated)):
+            return None
+        plugins = find_spec("hydra_plugins")
+        folders = [Path(folder) for folder in (plugins and plugins.submodule_search_locations) or ()]
+        found = sorted((str(file), file.stat().st_mtime_ns) for folder in folders for file in folder.rglob("*.py"))
+        return key_of([files, stated, found, code_digest(STAGES, PACKAGES)])
 
     @contextmanager
-    def _hydra(self) -> Iterator[ConfigLoader]:
+    def _hydra(self) -> "Iterator[ConfigLoader]":
         """Hydra's state for this configuration, with its further options; that of before is put back."""
+        from hydra import initialize_config_dir
+        from hydra.core.config_store import ConfigStore
+        from hydra.core.global_hydra import GlobalHydra
+        from hydra.core.plugins import Plugins
+
         Plugins.instance()  # its first call adds Hydra's own options to the store
         state, store = GlobalHydra.instance(), ConfigStore.instance()
         before, state.hydra = state.hydra, None
@@ -111,15 +184,17 @@ class Composer:
             GlobalHydra.instance().hydra, store.repo = before, stored
 
 
-def to_plain(config: DictConfig) -> dict[str, Any]:
+def to_plain(config: "DictConfig") -> dict[str, Any]:
     """Plain nested data, links kept as text."""
+    from omegaconf import OmegaConf
+
     values = OmegaConf.to_container(config, resolve=False, enum_to_str=True)
     if not isinstance(values, dict):
         raise ConfigError("the composed configuration is no mapping")
     return {str(key): value for key, value in values.items()}
 
 
-def changed(values: Mapping[str, Any], overrides: Sequence[Override]) -> dict[str, Any]:
+def changed(values: Mapping[str, Any], overrides: "Sequence[Override]") -> dict[str, Any]:
     """Nested values with a command line's changes, by Hydra's rules: ``+`` adds, ``++`` does either, ``~`` leaves out.
 
     Raises:
@@ -127,6 +202,8 @@ def changed(values: Mapping[str, Any], overrides: Sequence[Override]) -> dict[st
     """
     if not overrides:
         return dict(values)
+    from omegaconf import OmegaConf
+
     config = OmegaConf.create(dict(values))
     OmegaConf.set_struct(config, True)
     problems = []
@@ -141,7 +218,9 @@ def changed(values: Mapping[str, Any], overrides: Sequence[Override]) -> dict[st
     return to_plain(config)
 
 
-def _change(config: DictConfig, override: Override) -> None:
+def _change(config: "DictConfig", override: "Override") -> None:
+    from omegaconf import OmegaConf, open_dict
+
     key = override.key_or_group
     exists = _exists(config, key)
     if override.package is not None:
@@ -169,7 +248,9 @@ def unknown(key: str, values: Mapping[str, Any]) -> str:
     return f"{key}: there is no such field{hint}" + ("" if hint else "; one that the files leave out is added with a +")
 
 
-def _exists(config: DictConfig, key: str) -> bool:
+def _exists(config: "DictConfig", key: str) -> bool:
+    from omegaconf import DictConfig, OmegaConf
+
     node: Any = config
     for part in key.replace("[", ".").replace("]", "").split("."):
         if OmegaConf.is_interpolation(node) or not OmegaConf.is_config(node):
@@ -194,6 +275,9 @@ def _is_path(group: str) -> bool:
 @contextmanager
 def hydra_errors() -> Iterator[None]:
     """Hydra's and OmegaConf's errors as one line for the user."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
     try:
         yield
     except (HydraException, OmegaConfBaseException) as error:

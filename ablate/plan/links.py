@@ -4,9 +4,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
 from ablate.task.errors import ConfigError
 from ablate.task.identity import lookup
 
@@ -33,6 +30,9 @@ def resolve_links(values: Mapping[str, Any]) -> dict[str, Any]:
         return dict(_Following(values).follow(values))
     except _Unusual:
         pass
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
     try:
         plain = OmegaConf.to_container(OmegaConf.create(dict(values)), resolve=True)
     except OmegaConfBaseException as error:

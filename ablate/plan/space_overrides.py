@@ -1,23 +1,24 @@
 """Overrides of a search's space: its entries are named by paths with dots, which Hydra takes for nested keys."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from hydra.core.override_parser.types import Override
+from typing import TYPE_CHECKING, Any
 
 from ablate.task.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
 
 SPACE = "study.search.space"
 KEYS = ("choices", "low", "high", "log", "step", "when")
 """The keys that an entry may have."""
 
 
-def is_of_space(override: Override) -> bool:
+def is_of_space(override: "Override") -> bool:
     """Whether an override changes a search's space."""
     return override.key_or_group == SPACE or override.key_or_group.startswith(f"{SPACE}.")
 
 
-def override_space(node: Mapping[str, Any] | None, overrides: Sequence[Override]) -> Mapping[str, Any] | None:
+def override_space(node: Mapping[str, Any] | None, overrides: "Sequence[Override]") -> Mapping[str, Any] | None:
     """A study node with a command line's changes to ``search.space`` made.
 
     ``study.search.space.PATH=ENTRY`` replaces the entry of that path, or adds one (a ``+`` may be there or not),
@@ -39,7 +40,7 @@ def override_space(node: Mapping[str, Any] | None, overrides: Sequence[Override]
     return node
 
 
-def _changed(space: Mapping[str, Any], override: Override) -> Mapping[str, Any]:
+def _changed(space: Mapping[str, Any], override: "Override") -> Mapping[str, Any]:
     path = override.key_or_group.removeprefix(SPACE).removeprefix(".")
     entry, _, key = path.rpartition(".")
     if override.is_sweep_override():

@@ -1,9 +1,7 @@
 """Overrides of a study's own fields, whose keys are often paths with dots, which Hydra takes for nested keys."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from hydra.core.override_parser.types import Override
+from typing import TYPE_CHECKING, Any
 
 from ablate.plan.command_line import plain
 from ablate.plan.space_overrides import is_of_space, override_space
@@ -11,11 +9,14 @@ from ablate.plan.study_file import STUDY_KEYS
 from ablate.plan.suggestions import did_you_mean
 from ablate.task.errors import ConfigError
 
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
+
 BY_PATH = ("factors", "labels", "fixed", "compare")
 """Fields that map factors, or names, to something: what follows them is one key, dots and all."""
 
 
-def override_study(node: Mapping[str, Any] | None, overrides: Sequence[Override]) -> Mapping[str, Any] | None:
+def override_study(node: Mapping[str, Any] | None, overrides: "Sequence[Override]") -> Mapping[str, Any] | None:
     """A study node with a command line's changes made.
 
     ``study.seeds=[0,1]`` and ``study.published.repeats=1`` change a field, ``study.factors.optimizer.lr=[0.1,0.2]`` the
@@ -42,7 +43,7 @@ def override_study(node: Mapping[str, Any] | None, overrides: Sequence[Override]
     return node
 
 
-def _changed(node: Mapping[str, Any], override: Override) -> Mapping[str, Any]:
+def _changed(node: Mapping[str, Any], override: "Override") -> Mapping[str, Any]:
     line, path = str(override.input_line), override.key_or_group.removeprefix("study").removeprefix(".")
     key = path.partition(".")[0]
     if key not in STUDY_KEYS or key == "task":
@@ -58,7 +59,7 @@ def _changed(node: Mapping[str, Any], override: Override) -> Mapping[str, Any]:
     return _set(node, path, override)
 
 
-def _set(given: Any, path: str, override: Override, *, by_path: bool = False) -> dict[str, Any]:
+def _set(given: Any, path: str, override: "Override", *, by_path: bool = False) -> dict[str, Any]:
     """A mapping with the override's value at a path; ``by_path``: what is not there is one key, dots and all."""
     if given is not None and not isinstance(given, Mapping):
         place = override.key_or_group.removesuffix(f".{path}")

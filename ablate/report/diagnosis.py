@@ -58,8 +58,8 @@ def write_diagnosis(
         sentences: What was found.
         classes: A row a class: ``name``, ``support`` and, as text, ``precision``, ``recall`` and ``f1``.
     """
-    from ablate.report.page import render
     from ablate.report.pictures import picture_of
+    from ablate.report.rendering import render
 
     files, pictures = [], []
     with look.styled():

@@ -45,7 +45,7 @@ def write_index(out: Path) -> Path:
     from markupsafe import Markup
 
     from ablate.report.files import write_text
-    from ablate.report.page import render, template_text
+    from ablate.report.rendering import render, template_text
 
     studies = []
     for path in sorted(file for depth in ("*", "*/*") for file in out.glob(f"{depth}/{SUMMARY}")):

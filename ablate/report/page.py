@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -14,16 +13,14 @@ from ablate.report.explorer import explorer_data, script_json
 from ablate.report.findings import factor_findings, published_line, tally
 from ablate.report.origin import LostRun, cost, lost_runs, provenance
 from ablate.report.pictures import Picture
+from ablate.report.rendering import render, template_text
 from ablate.report.tables import explanation
 from ablate.report.view import FactorView, StudyView
 from ablate.report.warnings import warnings
 from ablate.report.what_matters import what_matters
 from ablate.task.claim import JOINED
-from ablate.task.printable import printable
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
-
     from ablate.analyse import StudyAnalysis
     from ablate.report.diagnosis import Found
 
@@ -110,46 +107,6 @@ def render_page(
         files=files,
         script=Markup(template_text("page.js")),
     )
-
-
-def render(template: str, **values: Any) -> str:
-    """Fill a template of this package; everything is escaped but what is marked as markup."""
-    from markupsafe import Markup
-
-    from ablate import __version__
-
-    style = Markup(template_text("style.css"))
-    return _environment().get_template(template).render(style=style, version=__version__, **values)
-
-
-@cache
-def _environment() -> "Environment":
-    """One for all pages, as each compiles its templates anew."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    return Environment(
-        loader=PackageLoader("ablate.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        finalize=_shown_text,
-    )
-
-
-def _shown_text(value: Any) -> Any:
-    """Text of others without characters that an HTML file cannot hold; markup of our own as it is."""
-    from markupsafe import Markup
-
-    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def template_text(name: str) -> str:
-    """A file of the templates as it is."""
-    from importlib.resources import files
-
-    return (files("ablate.report") / "templates" / name).read_text(encoding="utf-8")
 
 
 def _shown(view: StudyView, levels: pd.DataFrame) -> list[FactorView]:

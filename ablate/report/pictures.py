@@ -13,9 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablate.report.code_digest import code_digest
 from ablate.report.processes import in_processes
 from ablate.report.view import StudyView
+from ablate.task.code_digest import code_digest
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 from ablate.report import figure_style as look
 from ablate.report.files import write_csv, write_text
-from ablate.report.page import render, template_text
 from ablate.report.pictures import picture_of, write_pictures
+from ablate.report.rendering import render, template_text
 from ablate.report.search_figures import search_drawings
 from ablate.task.numbers import MINUS, NONE
 

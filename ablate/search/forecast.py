@@ -86,7 +86,11 @@ def search_outlook(order: SearchRequest) -> dict[str, Any]:
         "measured": round(measured, 3),
         "runs_in_full": math.floor(total / mean),
         "settings_in_full": math.floor(total / (mean * len(search.seeds))),
-        "settings_raced": math.floor(total / (mean * share)),
+        "settings_raced": (
+            math.floor(total / (mean * share))
+            if order.ladder is None
+            else order.ladder.settings(total / mean, search.racing.reduction)
+        ),
         "search_seconds": round(total / mean * mean_seconds, 1),
         "proof": proof,
         "store": shown(launch.store_location),
@@ -96,6 +100,9 @@ def search_outlook(order: SearchRequest) -> dict[str, Any]:
 def _races(order: SearchRequest, lengths: list[int]) -> str:
     """Along what settings are raced."""
     races, step = order.search.races, f"{order.task.step}s"
+    if order.ladder is not None:
+        lengths_of = ", ".join(map(str, order.ladder.rungs))
+        return f"tried with {order.ladder.factor.path} {lengths_of}, raced along seeds at {order.ladder.full}"
     along = [step] * (races.steps and max(lengths, default=1) > 1)
     along += ["seeds"] * (races.seeds and len(order.search.seeds) > 1)
     said = f"raced along {' and '.join(along)}" if along else "not raced"

@@ -12,6 +12,7 @@ from ablate.plan.design import AnyBaseline, label_of
 from ablate.plan.keeping import check_keeps
 from ablate.plan.launch import Launch
 from ablate.plan.study import Study
+from ablate.search.fidelity import Ladder, ladder_of
 from ablate.search.settings import Search, parse_search
 from ablate.search.space import Factor, Params, Space
 from ablate.search.space_file import parse_space
@@ -110,6 +111,8 @@ class SearchRequest:
             **self.search.model_dump(
                 mode="json", include={"metric", "against", "seeds", "seed", "sampler", "compare", "start"}
             ),
+            **({"fidelity": self.search.fidelity} if self.search.fidelity is not None else {}),
+            **({"evidence": True} if self.search.evidence else {}),
         }
         return f"{self.study.name}-{hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()[:8]}"
 
@@ -140,8 +143,17 @@ class SearchRequest:
         return {name: params for name, changes in settings.items() if (params := self._nearest(changes))}
 
     @cached_property
+    def ladder(self) -> Ladder | None:
+        """The lengths at which settings are trained, where the search has a fidelity.
+
+        Raises:
+            ConfigError: It is none.
+        """
+        return ladder_of(self.search, self.space)
+
+    @cached_property
     def random(self) -> list[Params]:
-        """Random settings, valid or not; always the same."""
+        """Random settings at full length, valid or not; always the same."""
         import optuna
 
         from ablate.search.storage import quiet
@@ -149,7 +161,8 @@ class SearchRequest:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         with quiet():
             study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-            return [self.space.suggest(study.ask()) for _ in range(TRIES)]
+            whole = {self.ladder.factor.name: self.ladder.full} if self.ladder is not None else {}
+            return [{**self.space.suggest(study.ask()), **whole} for _ in range(TRIES)]
 
     @cached_property
     def examples(self) -> list[Run]:
@@ -278,6 +291,7 @@ def search_request(arguments: Sequence[str]) -> SearchRequest:
     search = parse_search(source.study.search or {}, source.study.seeds, task)
     words, changed = words_of(arguments, found), source.study.name in changed_studies(found, arguments)
     order = SearchRequest(source, search, parse_space(search.space, searching_of(task)), words, changed)
+    _ = order.ladder
     _check_clashes(order)
     order.check()
     return order

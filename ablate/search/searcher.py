@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ablate.search.budget import RESERVED, RUNS, Purse
 from ablate.search.evaluate import Evaluate
+from ablate.search.fidelity import Proposer
 from ablate.search.racing import contenders, first_seeds, seed_counts, stop_rule
 from ablate.search.sampler import make_sampler
 from ablate.search.settings import Search
@@ -47,14 +48,17 @@ if TYPE_CHECKING:
 MOST_INVALID = 200
 """Proposals in a row that are no valid settings."""
 
+BATCH_SHARE = 1 / 16
+"""Share of the budget that a batch of at least two settings takes at most, where settings have several lengths."""
+
 STALE_BATCHES = 3
 """After so many batches without a new run the space counts as exhausted."""
 
 POLL_SECONDS = 1.0
 """Seconds between two looks at trials of other searchers."""
 
-BEGUN = "begun"
-"""Attribute of a study whose first settings have been queued."""
+BEGUN, EVIDENCE = "begun", "evidence"
+"""Attributes of a study: its first settings have been queued, and what was known then."""
 
 
 class AllFailedError(Exception):
@@ -91,6 +95,10 @@ class Searcher:
     evaluate: Evaluate
     kind_of: Callable[[Run], str] = lambda run: ""
     """Values along the steps are compared between runs of one kind."""
+    proposer: Proposer | None = None
+    """Proposes every setting where the search has a fidelity."""
+    evidence: Callable[[], list[tuple[Params, float]]] = list
+    """What is known of settings before the search begins."""
     say: Callable[[str], None] = print
     wait: Callable[[], None] = lambda: time.sleep(POLL_SECONDS)
     """Seconds between two looks at what other searchers are still at work on."""
@@ -136,18 +144,27 @@ class Searcher:
     def _ask(self) -> list[Pending]:
         with alone(self.store, self.owner, f"ask {self.study.study_name}"), quiet():
             if BEGUN not in self.study.user_attrs:
+                shortest = self.proposer.shortest if self.proposer is not None else {}
                 for params in self.start:
-                    self.study.enqueue_trial(dict(params), skip_if_exists=True)
+                    self.study.enqueue_trial({**params, **shortest}, skip_if_exists=True)
+                self.study.set_user_attr(EVIDENCE, self.evidence())
                 self.study.set_user_attr(BEGUN, True)
             batch, is_whole = self._adopt()
             if self._exhausted():
                 return batch
-            while not is_whole and len(batch) < self._size(batch) and self.purse.left() >= self.dearest:
+            while not is_whole and not self._is_full(batch) and self.purse.left() >= self.dearest:
                 pending = self._propose(batch)
                 if pending is None:
                     break
                 batch.append(pending)
             return batch
+
+    def _is_full(self, batch: Sequence[Pending]) -> bool:
+        """Whether a batch is trained as it is: few long runs are, so that the next proposals know of them."""
+        if len(batch) >= self._size(batch):
+            return True
+        reserved = sum(pending.trial.user_attrs.get(RESERVED, 0.0) for pending in batch)
+        return self.proposer is not None and len(batch) > 1 and reserved >= BATCH_SHARE * self.purse.total
 
     def _size(self, batch: Sequence[Pending]) -> int:
         """Settings of the batch being proposed: few while there are none that it could be raced against."""
@@ -231,6 +248,11 @@ class Searcher:
             if params is None:
                 return False
             self.study.enqueue_trial(params)
+        elif self.proposer is not None:
+            shape = self.space.shape(leader.params) if leader is not None else {}
+            share = 1.0 - self.purse.left() / self.purse.total
+            known = self.study.user_attrs.get(EVIDENCE, [])
+            self.study.enqueue_trial(self.proposer.propose(self._trials(), share, shape, known))
         elif leader is not None and (shape := self.space.shape(leader.params)):
             self.study.enqueue_trial(shape)
         return True
@@ -249,10 +271,11 @@ class Searcher:
         rules = self._rules(batch, earlier)
         finished, done = finished_values(earlier, self.search), 0
         going_on = list(batch)
+        whole = [p for p in batch if self.proposer is None or self.proposer.is_whole(p.params)]
         for count in seed_counts(len(self.search.seeds), self.search.races):
             seeds = self.search.seeds[done:count]
             if done:
-                going_on = self._granted(going_on, finished, count, len(seeds))
+                going_on = self._granted([p for p in going_on if p in whole], finished, count, len(seeds))
             self._train_seeds(going_on, seeds, rules if not done else {})
             done = count
 

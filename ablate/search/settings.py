@@ -126,6 +126,13 @@ class Search(Fields):
     baseline does not lie in the space."""
     budget: Budget
     sampler: Sampler = "tpe"
+    fidelity: str | None = None
+    """A factor of the space, such as ``train.epochs``: settings are tried at its low values first, and the most
+    promising at higher ones; see :mod:`ablate.search.fidelity`. Needs ``sampler: gp``."""
+    evidence: bool = False
+    """Whether runs of the store that no trial of the search made tell it something, too: those of other studies and
+    searches whose setting lies in the space. What they say is settled when the search begins. Needs a ``fidelity``;
+    another store then means another search."""
     metric: str
     """Any that the task declares, but for those of the test set; its last value, mean over seeds. None named: the
     task's main one (images: ``val_acc``)."""
@@ -156,6 +163,14 @@ class Search(Fields):
             raise ValueError("compare.baseline: the baseline is compared in any case")
         if self.sampler in ("cmaes",) and self.against is not None:
             raise ValueError("against: sampler cmaes has one objective only; use tpe, gp, random or grid")
+        if self.fidelity is not None and self.sampler != "gp":
+            raise ValueError(
+                f"fidelity: needs sampler gp, which learns what lengths have in common; it is {self.sampler}"
+            )
+        if self.evidence and self.fidelity is None:
+            raise ValueError("evidence: needs a fidelity")
+        if self.fidelity is not None and self.against is not None:
+            raise ValueError("fidelity: a search with two objectives (against) has none")
         return self
 
     @property
@@ -165,8 +180,13 @@ class Search(Fields):
 
     @property
     def races(self) -> Racing:
-        """The races, of which two objectives have none: a setting that is behind in one may be ahead in the other."""
-        return self.racing if self.against is None else Racing(steps=False, seeds=False)
+        """The races, of which two objectives have none: a setting that is behind in one may be ahead in the other.
+
+        Along the steps there are none either where settings go on from short runs to long ones.
+        """
+        if self.against is not None:
+            return Racing(steps=False, seeds=False)
+        return self.racing.model_copy(update={"steps": False}) if self.fidelity is not None else self.racing
 
 
 def parse_search(values: Mapping[str, Any], proof_seeds: tuple[int, ...], task: Task) -> Search:

@@ -8,6 +8,8 @@ from ablate.execute.devices import speed_device
 from ablate.execute.estimate import Speeds
 from ablate.search.budget import Purse
 from ablate.search.evaluate import Evaluate
+from ablate.search.evidence import evidence
+from ablate.search.fidelity import Proposer
 from ablate.search.racing import first_seeds
 from ablate.search.request import SearchRequest
 from ablate.search.searcher import Searcher, amount
@@ -57,6 +59,8 @@ def make_searcher(
         owner=owner,
         evaluate=evaluate,
         kind_of=order.kind_of,
+        evidence=lambda: evidence(order, store) if order.search.evidence else [],
+        proposer=Proposer(order.space, order.ladder, order.search) if order.ladder is not None else None,
         say=say,
     )
 

@@ -194,11 +194,17 @@ def _installed(group: str) -> tuple[Found, ...]:
     """Parts of installed packages; their code is not imported."""
     assert group in GROUPS
     found = []
-    for entry in importlib.metadata.entry_points(group=f"ablate.{group}"):
+    for entry in _entry_points().select(group=f"ablate.{group}"):
         distribution = entry.dist
         origin = f"{distribution.name} {distribution.version}" if distribution is not None else "an installed package"
         found.append(Found(group, entry.name, f"{origin} (entry point ablate.{group})", entry.value))
     return tuple(found)
+
+
+@cache
+def _entry_points() -> Any:
+    """Of all groups at once, as each search reads the metadata of every installed package."""
+    return importlib.metadata.entry_points()
 
 
 @cache

@@ -19,8 +19,10 @@ from benchmarks.contenders import (
     VMAP,
     Contender,
 )
-from benchmarks.loops import make
+from benchmarks.hfta import fuse
+from benchmarks.loops import initial, make
 from benchmarks.machine import flop_per_sample, machine
+from benchmarks.networks import NETWORKS
 from benchmarks.profile import main as profile
 
 
@@ -41,12 +43,13 @@ def test_machine_names_hardware_and_versions():
     assert facts["versions"]["torch"] == torch.__version__.partition("+")[0] or facts["versions"]["torch"]
 
 
-def test_the_stacked_rivals_train_what_the_eager_loop_trains(images):
+@pytest.mark.parametrize("network", ["lenet", "two blocks"])
+def test_the_stacked_rivals_train_what_the_eager_loop_trains(images, network):
     steps = 9  # more than an epoch of 100 images
-    eager = make(Contender(EAGER, 16), images, 1.0)
+    eager = make(Contender(EAGER, 16, network=network), images, 1.0)
     assert list(islice(eager.steps(), steps)) == [16, 16, 16, 16, 16, 16, 4, 16, 16]
     for loop in (VMAP, GROUPED):
-        stacked = make(Contender(loop, 16, models=3), images, 1.0)
+        stacked = make(Contender(loop, 16, models=3, network=network), images, 1.0)
         assert list(islice(stacked.steps(), steps)) == [48, 48, 48, 48, 48, 48, 12, 48, 48]
         for name, parameter in eager.model.named_parameters():
             torch.testing.assert_close(stacked.parameters[name][0], parameter, rtol=1e-3, atol=1e-4)
@@ -59,6 +62,15 @@ def test_the_textbook_loop_learns_to_guess_no_worse_than_the_prior(images):
     for _ in islice(loop.steps(), 30):
         pass
     assert 1.0 < loop.loss < 2.6
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_fused_network_answers_as_its_members_do(network):
+    members = [initial(network, seed).eval() for seed in range(2)]
+    x = torch.rand(3, 2, 1, 28, 28)
+    answers = fuse(members)(x.flatten(1, 2))
+    for k, member in enumerate(members):
+        torch.testing.assert_close(answers[k], member(x[:, k]), rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("loop", [OURS, OURS_OWN])

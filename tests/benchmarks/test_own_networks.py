@@ -5,6 +5,7 @@ import re
 import pytest
 import torch
 
+from benchmarks.gpu.cells import FULL
 from benchmarks.machine import flop_per_sample
 from benchmarks.networks import NETWORKS
 from benchmarks.own_networks import CELLS, main
@@ -28,7 +29,7 @@ def test_cohorts_are_measured_beside_the_networks_own_eager_loop(tmp_path, monke
 def test_a_network_is_what_its_name_says(name):
     network = NETWORKS[name].build(1, (28, 28), 10).eval()
     assert network(torch.zeros(2, 1, 28, 28)).shape == (2, 10)
-    assert name in CELLS
+    assert name in CELLS.keys() | FULL.networks.keys()
     products = {
         "two blocks": 16 * 9 * 28**2 + 32 * 16 * 9 * 14**2 + 32 * 49 * 10,
         "residual, 8 channels": 8 * 9 * 28**2 + 2 * 64 * 9 * (28**2 + 14**2 + 7**2) + 80,

@@ -86,7 +86,7 @@ class Interrupts:
             sys.meta_path.remove(self)
             raise KeyboardInterrupt
 sys.meta_path.insert(0, Interrupts())
-sys.argv = ["ablate", "sweep", "lr"]
+sys.argv = ["ablate", "sweep", "lr", "train.epochs=2"]
 import runpy
 runpy.run_module("ablate", run_name="__main__")
 """

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ablate.commands import printed_studies
+from ablate.commands import printed_studies, study_content
 from ablate.commands.printed_studies import print_study
 from ablate.commands.studies import named, order
 from ablate.store.provenance import collect
@@ -73,7 +73,7 @@ def test_what_changed_is_computed_anew(printed, tmp_path, monkeypatch):
     (tmp_path / "sweeps" / "own.yaml").write_text(STUDY.replace("seeds: 6", "seeds: 5"))
     assert printed()[1]
     assert not printed()[1]
-    monkeypatch.setattr(printed_studies, "code_digest", lambda *_: "other code")
+    monkeypatch.setattr(study_content, "code_digest", lambda *_: "other code")
     assert printed()[1]
     monkeypatch.setenv("COLUMNS", "60")
     assert printed()[1]
@@ -82,8 +82,8 @@ def test_what_changed_is_computed_anew(printed, tmp_path, monkeypatch):
 def test_a_damaged_file_or_one_that_cannot_be_written_changes_nothing(printed, tmp_path):
     text, _ = printed()
     (kept,) = (tmp_path / "results").iterdir()
-    assert json.loads(kept.read_text())["text"] == text
-    for content in ("", "[]", "{}", '{"key": 1}'):
+    assert json.loads(kept.read_text())["value"] == text
+    for content in ("", "[]", "{}", '{"key": 1}', kept.read_text().replace("0.5625", "0.9999")):
         kept.write_text(content)
         assert printed() == (text, True)
     kept.unlink()
@@ -93,7 +93,7 @@ def test_a_damaged_file_or_one_that_cannot_be_written_changes_nothing(printed, t
 
 def test_a_task_of_other_code_is_always_computed(printed, monkeypatch):
     printed()
-    monkeypatch.setattr(printed_studies, "find_task", lambda name: sys)
+    monkeypatch.setattr(study_content, "find_task", lambda name: sys)
     assert printed()[1]
     assert printed()[1]
 
@@ -102,11 +102,11 @@ def test_every_field_of_a_record_counts(printed, tmp_path):
     wanted = order(named(["own"], []))
     held = records(wanted.plan, 0.0)
     arguments = (wanted.plan.studies[0], wanted.plan)
-    before = printed_studies._key(*arguments, held, tmp_path)
+    before = study_content.Content(held).of(*arguments, tmp_path)
     digest, record = next(iter(held.items()))
     for changed in (
         replace(record, provenance={**record.provenance, "host": "another"}),
         replace(record, result=replace(record.result, status="failed", error="it broke")),
         replace(record, result=replace(record.result, notes={"engine": 2})),
     ):
-        assert printed_studies._key(*arguments, held | {digest: changed}, tmp_path) != before
+        assert study_content.Content(held | {digest: changed}).of(*arguments, tmp_path) != before

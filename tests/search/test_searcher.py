@@ -158,9 +158,13 @@ class Dying(fakes.Bench):
         return outcomes
 
 
-@pytest.mark.parametrize("seed", [0, 2])
-def test_a_search_killed_anywhere_and_resumed_is_the_search_that_was_not(make, monkeypatch, seed):
-    whole = make(fakes.Bench(), store="whole.db", budget={"samples": 14 * FULL})
+LENGTHS = {"space": fakes.SPACE | {"train.epochs": {"low": 1, "high": 9}}, "sampler": "gp", "fidelity": "train.epochs"}
+
+
+@pytest.mark.parametrize(("seed", "settings"), [(0, {}), (2, {}), (1, LENGTHS)], ids=["0", "2", "fidelity"])
+def test_a_search_killed_anywhere_and_resumed_is_the_search_that_was_not(make, monkeypatch, seed, settings):
+    budget = {"samples": (6 if settings else 14) * FULL}
+    whole = make(fakes.Bench(), store="whole.db", budget=budget, **settings)
     whole.run()
     wanted = told(whole.study)
     bench = Dying(0)
@@ -175,8 +179,8 @@ def test_a_search_killed_anywhere_and_resumed_is_the_search_that_was_not(make, m
     generator, deaths = random.Random(seed), 0
     for _ in range(60):
         bench.when = 0
-        searcher = make(bench, budget={"samples": 14 * FULL})
-        bench.when, bench.calls = generator.randint(1, 110), 0
+        searcher = make(bench, budget=budget, **settings)
+        bench.when, bench.calls = generator.randint(1, 90), 0
         try:
             searcher.run()
         except Killed:

@@ -12,7 +12,7 @@ from pathlib import Path
 import PIL
 
 from ablate.images.data.picture import RULE, Picture
-from ablate.images.data.published_source import cache_folder
+from ablate.task.kept_results import user_cache
 
 SETTLED_SECONDS = 3.0
 """A file that changed less than so long ago is not remembered: it may change again within one tick of its file
@@ -82,7 +82,7 @@ def remember(found: Mapping[str, Inspection]) -> None:
 
 
 def _place() -> Path:
-    return cache_folder() / "pictures.db"
+    return user_cache() / "pictures.db"
 
 
 def _connect() -> sqlite3.Connection:

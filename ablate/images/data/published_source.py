@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from ablate.images.data.arrays import Arrays
 from ablate.task.errors import ConfigError
+from ablate.task.kept_results import user_cache
 
 
 class PublishedFile(Protocol):
@@ -120,7 +121,7 @@ class PublishedSource(ABC):
         folder = self.where()
         if folder is not None:
             return folder
-        cache = cache_folder()
+        cache = user_cache()
         target = self._layouts(cache)[1]
         try:
             cache.mkdir(parents=True, exist_ok=True)
@@ -160,7 +161,7 @@ class PublishedSource(ABC):
             yield from self._layouts(Path(os.path.expanduser(self.root)))
         else:
             yield from self.published.system
-            yield from self._layouts(cache_folder())
+            yield from self._layouts(user_cache())
 
     def _layouts(self, root: Path) -> tuple[Path, Path]:
         return (root, root / self.published.folder)
@@ -216,12 +217,6 @@ class PublishedSource(ABC):
         if folder in self.published.system:
             return f"reinstall Debian's {self.published.package}, or point data.root at a folder of sound copies"
         return f"delete it and download it again with `ablate data {self.published.name}`"
-
-
-def cache_folder() -> Path:
-    """The user's cache of downloaded data: ``$XDG_CACHE_HOME/ablate``, by default ``~/.cache/ablate``."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "ablate"
 
 
 def _torchvision_download(published: PublishedSet, root: Path) -> None:

@@ -11,6 +11,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from ablate.task.kept_results import user_cache
+
 
 def library(key: str, build: Callable[[Path], None]) -> Path:
     """Return the library of a key, built unless the cache holds a sound one.
@@ -39,8 +41,7 @@ def library(key: str, build: Callable[[Path], None]) -> Path:
 
 def cache_folder() -> Path:
     """Where libraries are kept: ``$XDG_CACHE_HOME/ablate/kernels``, by default below ``~/.cache``."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "ablate" / "kernels"
+    return user_cache() / "kernels"
 
 
 def _is_sound(path: Path) -> bool:

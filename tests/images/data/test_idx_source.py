@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from ablate.images.data.idx_source import IdxSource
-from ablate.images.data.published_source import cache_folder
 from ablate.task.errors import ConfigError
+from ablate.task.kept_results import user_cache
 
 
 def lay(folder, contents, packed=False):
@@ -158,6 +158,6 @@ def test_fetch_downloads_nothing_where_a_root_is_given(published, tmp_path):
 def test_cache_folder_follows_the_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", "")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / ".cache" / "ablate"
+    assert user_cache() == tmp_path / ".cache" / "ablate"
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "c"))
-    assert cache_folder() == tmp_path / "c" / "ablate"
+    assert user_cache() == tmp_path / "c" / "ablate"

@@ -1,0 +1,1 @@
+"""What a GPU makes of small networks: ``python -m benchmarks.gpu``."""

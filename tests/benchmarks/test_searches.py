@@ -1,0 +1,48 @@
+"""Regret curves of searches: from trials made up by hand."""
+
+from pathlib import Path
+
+import optuna
+import pytest
+
+from ablate.search.budget import SPENT
+from ablate.search.request import search_request
+from benchmarks.searches import FULL, METHODS, Search, _figure, _frame
+
+
+def a_search(method, repeat, trials):
+    study = optuna.create_study(direction="maximize")
+    space = {"lr": optuna.distributions.FloatDistribution(0.0, 1.0)}
+    space["train.epochs"] = optuna.distributions.IntDistribution(2, 50)
+    for lr, epochs, spent, value in trials:
+        attributes = {SPENT: spent, "values": {"1000": value}}
+        params = {"lr": lr, "train.epochs": epochs}
+        study.add_trial(optuna.create_trial(params=params, distributions=space, value=value, user_attrs=attributes))
+    return Search(method, repeat, None, study)
+
+
+def test_a_curve_is_the_best_value_so_far_over_what_was_spent():
+    search = a_search(METHODS[0], 0, [(0.1, 2, 100.0, 0.5), (0.2, 2, 100.0, 0.4), (0.1, 6, 300.0, 0.7)])
+    assert search.curve == [(100.0, 0.5), (200.0, 0.5), (500.0, 0.7)]
+    assert search.settings == 2
+    assert search.seeds == 1
+    other = a_search(METHODS[1], 2, [(0.3, 50, 600.0, 0.6)])
+    frame = _frame([search, other])
+    assert list(frame["search"]) == ["ours", "ours", "ours", "tpe"]
+    assert list(frame["spent"]) == [100, 200, 500, 600]
+    assert _figure([search, other]).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("repeat", [0, 1])
+def test_rivals_search_the_same_space_at_full_length_with_nothing_to_start_from(repeat):
+    ours, *rivals = [search_request(method.arguments(repeat, Path("any"))) for method in METHODS]
+    assert not ours.search.start
+    assert ours.ladder.full == FULL
+    names = {factor.name for factor in ours.space.factors}
+    for rival in rivals:
+        assert {factor.name for factor in rival.space.factors} == names - {"train.epochs"}
+        assert dict(rival.search.fixed) == {"train.epochs": FULL}
+        assert rival.search.budget == ours.search.budget
+        assert rival.search.seeds[0] == ours.search.seeds[0]
+        assert not rival.search.races.steps
+    assert len({order.name for order in (ours, *rivals)}) == 3

@@ -1,0 +1,216 @@
+"""Settings that are tried at short lengths first: rungs, what goes on, and a model that learns what length changes."""
+
+import math
+
+import numpy as np
+import optuna
+import pytest
+import search_fakes as fakes
+from scipy.integrate import quad
+from scipy.stats import norm
+
+from ablate.images.searching import SEARCHING
+from ablate.search.fidelity import Proposer, _expected_improvement, _normal_scores, ladder_of
+from ablate.search.settings import Search
+from ablate.search.space_file import parse_space
+from ablate.task.errors import ConfigError
+
+EPOCHS = {"low": 1, "high": 27}
+SPACE = fakes.SPACE | {"train.epochs": EPOCHS, "optimizer.momentum": {"low": 0.0, "high": 0.9}}
+
+
+def search_of(space=SPACE, **settings):
+    node = {"budget": {"runs": 50}, "metric": "val_acc", "sampler": "gp", "fidelity": "train.epochs", **settings}
+    return Search(space=space, **node)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "reduction", "rungs"),
+    [
+        ({"low": 2, "high": 50}, 3.0, (2, 6, 17, 50)),
+        ({"low": 1, "high": 27}, 3.0, (1, 3, 9, 27)),
+        ({"low": 10, "high": 50, "step": 10}, 3.0, (20, 50)),
+        ({"low": 1, "high": 8}, 2.0, (1, 2, 4, 8)),
+        ({"low": 3, "high": 4}, 1.5, (3, 4)),
+    ],
+)
+def test_rungs_go_down_from_the_full_length_by_the_reduction(epochs, reduction, rungs):
+    space = parse_space({"train.epochs": epochs, "optimizer.lr": [0.1, 0.2]}, SEARCHING)
+    ladder = ladder_of(search_of(racing={"reduction": reduction}), space)
+    assert ladder.rungs == rungs
+    assert all(ladder.factor.distribution._contains(rung) for rung in rungs)
+
+
+@pytest.mark.parametrize(
+    ("space", "fidelity", "message"),
+    [
+        ({"optimizer.lr": [0.1, 0.2]}, "train.epochs", "is no factor of the space; there are optimizer.lr"),
+        ({"train.epochs": [2, 4]}, "train.epochs", "must be a range of whole numbers from 1 up"),
+        ({"optimizer.lr": {"low": 0.1, "high": 1.0}}, "optimizer.lr", "must be a range of whole numbers from 1 up"),
+        (
+            {"schedule": ["constant", "cosine"], "train.epochs": {"low": 1, "high": 9, "when": {"schedule": "cosine"}}},
+            "train.epochs",
+            "without a condition",
+        ),
+    ],
+)
+def test_what_cannot_be_a_fidelity_is_refused_with_its_place(space, fidelity, message):
+    with pytest.raises(ConfigError, match=r"study\.search\.fidelity = ") as caught:
+        ladder_of(search_of(fidelity=fidelity), parse_space(space, SEARCHING))
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("more", [{"sampler": "tpe"}, {"against": "samples"}])
+def test_a_fidelity_needs_the_process_and_one_objective(more):
+    with pytest.raises(ValueError, match="fidelity: "):
+        search_of(**more)
+
+
+def quality(params):
+    """In short runs a high momentum is best and little smoothing; in long ones the other way round."""
+    at = math.log(params["train.epochs"]) / math.log(27)
+    lr = (math.log10(params["optimizer.lr"]) + 1) ** 2
+    momentum = (params["optimizer.momentum"] - 0.9 * (1 - at)) ** 2
+    smoothing = (params["train.label_smoothing"] - 0.2 * at) ** 2
+    return 0.7 + 0.2 * at - 0.05 * lr - 0.1 * momentum - 2 * smoothing - 0.02 * (params["train.batch_size"] == 64)
+
+
+def searched(search, budget, value=quality, noise=0.002):
+    """The trials of a search in which each setting is told at once; the budget in epochs."""
+    space = parse_space(search.space, SEARCHING)
+    proposer = Proposer(space, ladder_of(search, space), search)
+    study = optuna.create_study(direction="maximize" if search.higher_is_better else "minimize")
+    rng, spent = np.random.default_rng(search.seed), 0
+    while spent + proposer.ladder.full <= budget:
+        params = proposer.propose(study.get_trials(deepcopy=False), spent / budget, {})
+        study.enqueue_trial(params)
+        trial = study.ask()
+        assert space.suggest(trial) == params
+        trial.set_user_attr("runs", {"1000": str(trial.number)})
+        spent += params["train.epochs"]
+        study.tell(trial, value(params) + noise * rng.normal())
+    return study
+
+
+@pytest.fixture(scope="module")
+def study():
+    return searched(search_of(seed=1), 27 * 12)
+
+
+def test_it_learns_that_long_runs_want_other_settings_than_short_ones(study):
+    best = max((t for t in study.trials if t.params["train.epochs"] == 27), key=lambda t: t.value)
+    wanted = quality(
+        {
+            "train.epochs": 27,
+            "optimizer.lr": 0.1,
+            "optimizer.momentum": 0.0,
+            "train.label_smoothing": 0.2,
+            "train.batch_size": 16,
+        }
+    )
+    rng = np.random.default_rng(0)
+    random = []
+    for _ in range(200):
+        params = {
+            "train.epochs": 27,
+            "optimizer.lr": 10 ** rng.uniform(-2, 0),
+            "optimizer.momentum": rng.uniform(0, 0.9),
+            "train.label_smoothing": rng.uniform(0, 0.2),
+            "train.batch_size": rng.choice([16, 64]),
+        }
+        random.append(quality(params))
+    # What the best of as many full runs at random is worth, in the mean.
+    of_random = np.mean([max(rng.choice(random, 16)) for _ in range(200)])
+    assert wanted - quality(best.params) < (wanted - of_random) / 3
+
+
+def test_about_one_in_three_goes_on_and_the_last_third_is_spent_at_full_length(study):
+    lengths = [t.params["train.epochs"] for t in study.trials]
+    counts = [lengths.count(rung) for rung in (1, 3, 9, 27)]
+    assert set(lengths) == {1, 3, 9, 27}
+    assert counts[0] >= 2.5 * counts[1]
+    assert counts[1] >= 2.5 * counts[2]
+    spent = np.cumsum(lengths)
+    late = [length for length, before in zip(lengths[1:], spent, strict=False) if before >= 2 / 3 * 27 * 12]
+    assert len(late) >= 4
+    assert set(late) == {27}
+
+
+def test_no_setting_is_trained_twice_at_a_length(study):
+    keys = [tuple(sorted(t.params.items())) for t in study.trials]
+    assert len(keys) == len(set(keys))
+
+
+def test_the_lowest_loss_is_looked_for_as_the_highest_accuracy_is():
+    up = searched(search_of(seed=3), 27 * 6)
+    down = searched(search_of(seed=3, metric="val_loss", goal="min"), 27 * 6, lambda p: -quality(p), -0.002)
+    assert [t.params for t in up.trials] == [t.params for t in down.trials]
+
+
+def test_settings_in_training_are_not_proposed_again_and_failures_are_avoided():
+    search = search_of(seed=4)
+    space = parse_space(SPACE, SEARCHING)
+    proposer = Proposer(space, ladder_of(search, space), search)
+    study = optuna.create_study(direction="maximize")
+    seen = []
+    for number in range(40):
+        params = proposer.propose(study.get_trials(deepcopy=False), 0.1, {})
+        assert params not in seen
+        seen.append(params)
+        study.enqueue_trial(params)
+        trial = study.ask()
+        space.suggest(trial)
+        if number % 4 == 3:
+            continue  # is being trained
+        trial.set_user_attr("runs", {"1000": str(number)})
+        if params["optimizer.lr"] > 0.2:
+            study.tell(trial, state=optuna.trial.TrialState.FAIL)
+        else:
+            study.tell(trial, quality(params))
+    assert all(params["optimizer.lr"] <= 0.2 for params in seen if params["train.epochs"] > 1), "a failure goes on"
+    new = [params["optimizer.lr"] for params in seen if params["train.epochs"] == 1]
+    assert np.mean([lr > 0.3 for lr in new[12:]]) < 0.15  # a quarter of the range
+
+
+def test_conditions_and_the_shape_of_a_family_hold():
+    space = parse_space(
+        {
+            "optimizer": ["sgd", "adam"],
+            "optimizer.lr": [
+                {"low": 0.01, "high": 1.0, "log": True, "when": {"optimizer": "sgd"}},
+                {"low": 1e-4, "high": 1e-2, "log": True, "when": {"optimizer": "adam"}},
+            ],
+            "optimizer.momentum": {"low": 0.0, "high": 0.9, "step": 0.1, "when": {"optimizer": "sgd"}},
+            "train.epochs": {"low": 2, "high": 8},
+            "train.batch_size": [16, 64],
+        },
+        SEARCHING,
+    )
+    search = search_of()
+    proposer = Proposer(space, ladder_of(search, space), search)
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
+    for number in range(40):
+        shape = {"train.batch_size": 64} if number % 2 else {}
+        params = proposer.propose(study.get_trials(deepcopy=False), 0.1, shape)
+        study.enqueue_trial(params)
+        trial = study.ask()
+        assert space.suggest(trial) == params, "a value lies outside its range, or one is missing"
+        assert params["train.batch_size"] == 64 or not shape or params["train.epochs"] > 2
+        trial.set_user_attr("runs", {"1000": str(number)})
+        study.tell(trial, 0.5 + 0.1 * (params["optimizer"] == "sgd") + 0.001 * number)
+
+
+def test_expected_improvement_is_the_integral_that_it_stands_for():
+    for mean, deviation, best in ((0.0, 1.0, 0.5), (1.0, 0.2, 0.5), (-2.0, 0.7, 0.1)):
+        upper = mean + 12 * deviation
+        wanted, _ = quad(lambda v, m=mean, d=deviation, b=best: (v - b) * norm.pdf(v, m, d), best, max(upper, best + 1))
+        (found,) = _expected_improvement(np.array([mean]), np.array([deviation]), best)
+        assert found == pytest.approx(wanted, rel=1e-6, abs=1e-9)
+
+
+def test_scores_depend_on_ranks_alone_and_no_value_is_the_worst():
+    values = [0.9, 0.1, 0.5, -math.inf, 0.5]
+    scores = _normal_scores(values)
+    assert list(np.argsort(scores, kind="stable")) == [3, 1, 2, 4, 0]
+    assert scores[2] == scores[4] == pytest.approx(norm.ppf(0.6))
+    assert np.allclose(scores, _normal_scores([math.exp(v) for v in values]))
