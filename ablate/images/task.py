@@ -3,6 +3,7 @@
 import multiprocessing
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import lru_cache
 from typing import Any, get_args
 
 from ablate import __version__
@@ -108,9 +109,7 @@ class ImageClassification:
         data = record.config["data"]
         used = data["train_size"] or 60_000
         held = data["val_size"] if data["protocol"] != "article" else 0
-        images = {"train": used - held, "val": held, "test": 10_000}
-        # Equal shares, each of a whole number of images where the total allows it.
-        return guesses_of({part: [n // classes] * classes for part, n in images.items() if n >= classes})
+        return _guesses_of_balanced(classes, used - held, held, 10_000)
 
     def changed_code(self, record: Record) -> str | None:
         """See :class:`ablate.task.task.Task`."""
@@ -130,6 +129,13 @@ class ImageClassification:
 
 
 IMAGES = ImageClassification()
+
+
+@lru_cache(maxsize=64)
+def _guesses_of_balanced(classes: int, train: int, val: int, test: int) -> Mapping[str, Guess]:
+    """What guessing scores where all classes have equal shares, each a whole number of images where that is so."""
+    images = {"train": train, "val": val, "test": test}
+    return guesses_of({part: [n // classes] * classes for part, n in images.items() if n >= classes})
 
 
 def sources_of(runs: Sequence[RunConfig]) -> list[ImageData]:

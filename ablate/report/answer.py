@@ -9,6 +9,7 @@ and its interval has the same direction. In tables a difference is level minus b
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,9 @@ COLUMNS = (
 Row = Mapping[Any, Any]
 """One level in one metric, as :func:`ablate.report.summary.summarise` has it."""
 
+Rows = Mapping[tuple[str, str], Mapping[str, Row]]
+"""Levels by factor and metric, then by label, in their order."""
+
 
 def study_answer(view: StudyView, levels: "pd.DataFrame", analysis: "StudyAnalysis") -> list[str]:
     """One text for each factor with at least two levels, in the study's order, about the primary metric.
@@ -51,12 +55,18 @@ def study_answer(view: StudyView, levels: "pd.DataFrame", analysis: "StudyAnalys
     Returns:
         Texts that start with the factor's name; empty: no factor has two levels.
     """
-    return [text for factor in view.factors if (text := factor_answer(view, factor, levels, analysis))]
+    rows = defaultdict[tuple[str, str], dict[str, Row]](dict)
+    for row in levels[["factor", "metric", *COLUMNS]].sort_values("order", kind="stable").to_dict("records"):
+        rows[row["factor"], row["metric"]][str(row["label"])] = row
+    return [text for factor in view.factors if (text := _factor_answer(view, factor, rows, analysis))]
 
 
-def factor_answer(view: StudyView, factor: FactorView, levels: "pd.DataFrame", analysis: "StudyAnalysis") -> str:
-    """The text about one factor; empty: it has fewer than two levels. Arguments: see :func:`study_answer`."""
-    found = {metric.name: _outcome(view, factor, metric, levels, analysis) for metric in view.metrics}
+def _factor_answer(view: StudyView, factor: FactorView, rows: Rows, analysis: "StudyAnalysis") -> str:
+    """The text about one factor; empty: it has fewer than two levels."""
+    found = {
+        metric.name: _outcome(view, factor, metric, rows.get((factor.path, metric.name), {}), analysis)
+        for metric in view.metrics
+    }
     main = found[view.metric.name]
     if not isinstance(main, _Outcome):
         return f"{factor.title}: {main}." if main else ""
@@ -71,12 +81,9 @@ def factor_answer(view: StudyView, factor: FactorView, levels: "pd.DataFrame", a
 
 
 def _outcome(
-    view: StudyView, factor: FactorView, metric: "Metric", levels: "pd.DataFrame", analysis: "StudyAnalysis"
+    view: StudyView, factor: FactorView, metric: "Metric", rows: Mapping[str, Row], analysis: "StudyAnalysis"
 ) -> "_Outcome | str":
     """What was found of one factor in one metric, or why nothing; empty: the factor has fewer than two levels."""
-    is_own = (levels["factor"] == factor.path) & (levels["metric"] == metric.name)
-    own = levels.loc[is_own, list(COLUMNS)]
-    rows = {str(row["label"]): row for row in own.sort_values("order", kind="stable").to_dict("records")}
     if len(rows) < 2:
         return ""
     best = next((b for b in analysis.best if b.factor == factor.path and b.metric == metric.name), None)
