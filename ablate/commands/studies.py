@@ -2,22 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ablate.commands.answers import print_json, said_aside, study_answers
-from ablate.commands.kept_records import records_in, with_correctness, with_kept
+from ablate.commands.kept_records import records_in
 from ablate.commands.look_stages import counted_plan
-from ablate.commands.looks import looked_at, with_stated
 from ablate.commands.study_folders import Words, changed_studies, folder_names, words_of
 from ablate.commands.study_view import checked_plan
 from ablate.plan.compose import AnyComposer, sources
 from ablate.plan.launch import Launch
 from ablate.plan.plan import Plan
-from ablate.plan.study import Study
 from ablate.task.errors import ConfigError
-from ablate.task.printable import printable
 
 if TYPE_CHECKING:
     from ablate.store import Store
@@ -94,56 +90,15 @@ def report_studies(wanted: StudyRequest, *, as_json: bool = False, with_pdf: boo
         as_json: Print answers as data as well; see :mod:`ablate.commands.answers`.
         with_pdf: Write figures as PDF, too.
     """
+    from ablate.commands.written_reports import write_reports
+
     records = records_of(wanted.plan, wanted.launch)
     check_records(wanted, records)
     wanted = replace(wanted, plan=counted_plan(wanted.plan, records))
     with said_aside(as_json):
-        _write_reports(wanted, records, with_pdf=with_pdf)
+        write_reports(wanted, records, with_pdf=with_pdf)
     if as_json:
         print_json({"studies": study_answers(wanted, records)})
-
-
-def _write_reports(wanted: StudyRequest, records: "dict[str, Record]", *, with_pdf: bool) -> None:
-    """Write reports, several at a time; those of unions after their parts, whose figures they take over.
-
-    One of which nothing has changed is left as it is.
-    """
-    from ablate.commands.kept_reports import KeptReport
-    from ablate.commands.study_content import Content
-    from ablate.report import write_index
-    from ablate.report.processes import in_processes
-
-    results, content = Path(wanted.launch.results), Content(records)
-
-    def write(study: Study) -> int:
-        out, part = wanted.folder(study.name), wanted.plan.of(study)
-        command, notices = wanted.command(study.name, "sweep", "report"), looked_at(study, part, out)
-        if study.name in wanted.folders:
-            notices += (f"It is study {study.name} with {' '.join(wanted.words.changes)}.",)
-        kept = KeptReport(study, part, content, out, results, [command, notices, with_pdf])
-        files = kept.files()
-        if files is None:
-            files = write_study(
-                *(study, part, records, out),
-                results=results,
-                command=command,
-                notices=notices,
-                beside=[wanted.folder(name) for name in study.includes],
-                with_pdf=with_pdf,
-            )
-            kept.keep(files)
-        return len(files)
-
-    parts, unions = ([s for s in wanted.plan.studies if bool(s.includes) is is_union] for is_union in (False, True))
-    for together in (parts, *([union] for union in unions)):
-        written = in_processes([partial(write, study) for study in together])
-        for study, files in zip(together, written, strict=True):
-            out = wanted.folder(study.name)
-            if study.name in wanted.folders:
-                changed = f"study {study.name} is changed by the command line: it goes to {out}, not to its own folder"
-                print(printable(changed))
-            print(printable(f"{out}: {files} files; read {out / 'report.html'} first"))
-    print(f"{write_index(Path(wanted.launch.results))}: all studies")
 
 
 def check_records(wanted: StudyRequest, records: "Mapping[str, Record]") -> None:
@@ -215,70 +170,6 @@ def _is_final(record: "Record | None") -> bool:
     from ablate.store import FINAL
 
     return record is not None and record.result.status in FINAL
-
-
-def write_study(
-    study: Study,
-    plan: Plan,
-    records: "dict[str, Record]",
-    out: Path,
-    *,
-    results: Path,
-    command: str,
-    notices: Sequence[str] = (),
-    beside: Sequence[Path] = (),
-    with_pdf: bool = False,
-    **found_by: Any,
-) -> list[Path]:
-    """Write the report of one study; records that lie in its folder already are kept, whatever the study asks for now.
-
-    Args:
-        study: A study, or a union of studies.
-        plan: Its part of a plan.
-        records: The records by digest.
-        out: The report's folder.
-        results: Folder of all results, where diagnoses of single runs lie, too.
-        command: What trains the study and rebuilds the report.
-        notices: What a reader has to know before all numbers.
-        beside: Folders of studies whose figures may be taken over.
-        with_pdf: Write figures as PDF, too.
-        found_by: ``origin`` and ``search_page`` of :class:`ablate.report.StudyView`, for the proof of a search.
-
-    Raises:
-        ConfigError: There is no record of the study, or what lies in the folder is damaged.
-    """
-    from ablate.commands.study_view import view_of
-    from ablate.report import write_report
-    from ablate.report.diagnosis import found_diagnoses
-    from ablate.report.joined_runs import by_step, frame_of_runs
-    from ablate.store.frames import to_frames, write_folder
-
-    own = [records[run.digest] for run in plan.runs if run.digest in records]
-    if not own:
-        raise ConfigError(f"study {study.name}: there is no record of it; train it with: {command.partition(' &&')[0]}")
-    kept = with_kept(out, own)
-    frames = to_frames(own)
-    trained = [record.result.notes for record in own if "prefix_of" not in record.provenance]
-    estimates = [float(notes["estimated_seconds"]) for notes in trained if "estimated_seconds" in notes]
-    view = view_of(
-        study,
-        plan,
-        command=command,
-        estimate=sum(estimates) if trained and len(estimates) == len(trained) else None,
-    )
-    view = with_stated(view, study, plan, out)
-    view = with_correctness(view, results, {record.digest: record for record in own})
-    return write_report(
-        replace(view, notices=(*notices, *view.notices), **found_by),
-        frame_of_runs(plan, records, study.name),
-        by_step(frames[1]),
-        out,
-        records=frames,
-        save_records=lambda folder: write_folder(folder, kept),
-        beside=beside,
-        with_pdf=with_pdf,
-        diagnoses=found_diagnoses(results, out, [run.digest for run in plan.runs]),
-    )
 
 
 def store_of(launch: Launch, *, read_only: bool = False) -> "Store":

@@ -1,6 +1,7 @@
 """Writing the report of a study into its folder: tables, figures, page. The only writer of ``results/``."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,22 @@ if TYPE_CHECKING:
 
     from ablate.analyse import StudyAnalysis
     from ablate.report.diagnosis import Found
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A report of which all is written but figures, page and summary."""
+
+    view: StudyView
+    runs: "pd.DataFrame"
+    curves: "pd.DataFrame"
+    out: Path
+    records: "tuple[pd.DataFrame, pd.DataFrame]"
+    analysis: "StudyAnalysis"
+    levels: "pd.DataFrame"
+    """From :func:`ablate.report.summary.summarise`."""
+    files: tuple[Path, ...]
+    """Those that are written."""
 
 
 def write_report(
@@ -49,12 +66,24 @@ def write_report(
         AnalysisError: The study file claims something about a level that the study does not have.
         OSError: ``out`` cannot be written.
     """
+    begun = begin_report(view, runs, curves, out, records=records, save_records=save_records, analysis=analysis)
+    return finish_report(begun, beside=beside, with_pdf=with_pdf, diagnoses=diagnoses)
+
+
+def begin_report(
+    view: StudyView,
+    runs: "pd.DataFrame",
+    curves: "pd.DataFrame",
+    out: Path,
+    *,
+    records: "tuple[pd.DataFrame, pd.DataFrame]",
+    save_records: Callable[[Path], object] | None = None,
+    analysis: "StudyAnalysis | None" = None,
+) -> Begun:
+    """Analyse a study and write its records and tables; arguments and errors: see :func:`write_report`."""
     from ablate.report.files import write_csv, write_folder, write_text
-    from ablate.report.index import study_summary
     from ablate.report.latex import latex_tables
     from ablate.report.methods import methods_files
-    from ablate.report.page import render_page
-    from ablate.report.pictures import study_pictures, write_kept, write_pictures
     from ablate.report.summary import analyse_study, summarise
     from ablate.report.tables import markdown, sheets, wide
 
@@ -68,15 +97,38 @@ def write_report(
         *(write_text(out / f"{name}.tex", text) for name, text in latex_tables(view, levels).items()),
         *(write_text(out / name, text) for name, text in methods_files(view, runs, records[0], analysis).items()),
     ]
+    return Begun(view, runs, curves, out, records, analysis, levels, tuple(files))
+
+
+def finish_report(
+    begun: Begun, *, beside: Sequence[Path] = (), with_pdf: bool = False, diagnoses: "Sequence[Found]" = ()
+) -> list[Path]:
+    """Write figures, page and summary of a report; arguments, result and errors: see :func:`write_report`."""
+    from ablate.report.files import write_text
+    from ablate.report.index import study_summary
+    from ablate.report.page import render_page
+    from ablate.report.pictures import study_pictures, write_kept, write_pictures
+
+    view, runs, levels, files = begun.view, begun.runs, begun.levels, list(begun.files)
     names = [path.name for path in files]
-    folders = [folder / "figures" for folder in (out, *beside)]
-    drawn = study_pictures(view, levels, runs, curves, folders, with_pdf=with_pdf)
+    folders = [folder / "figures" for folder in (begun.out, *beside)]
+    drawn = study_pictures(view, levels, runs, begun.curves, folders, with_pdf=with_pdf)
     pictures = [picture for of_subject in drawn.values() for picture in of_subject]
     files += [*write_pictures(pictures, folders[0]), write_kept(drawn, folders[0])]
-    page = render_page(view, runs, curves, records, levels, analysis, pictures, names, diagnoses)
-    files.append(write_text(out / "report.html", page))
-    files.append(write_text(out / "summary.json", study_summary(view, runs, records, levels, analysis)))
+    page = render_page(view, runs, begun.curves, begun.records, levels, begun.analysis, pictures, names, diagnoses)
+    files.append(write_text(begun.out / "report.html", page))
+    summary = study_summary(view, runs, begun.records, levels, begun.analysis)
+    files.append(write_text(begun.out / "summary.json", summary))
     return files
+
+
+def load_what_writes() -> None:
+    """Load all that a report is computed, drawn and written with, so that copies of this process have it."""
+    import matplotlib.backends.backend_agg
+    import matplotlib.backends.backend_svg
+    import matplotlib.figure  # noqa: F401
+
+    from ablate.report import drawings, latex, methods, page, pictures, summary, tables  # noqa: F401
 
 
 def _save_frames(folder: Path, records: "tuple[pd.DataFrame, pd.DataFrame]") -> None:

@@ -213,7 +213,8 @@ def write_search_report(order: SearchRequest, study: "Study", *, with_pdf: bool 
     """
     from urllib.parse import quote
 
-    from ablate.commands.studies import records_of, write_study
+    from ablate.commands.studies import records_of
+    from ablate.commands.written_reports import write_study
     from ablate.report import write_index
     from ablate.report.search_page import PAGE, write_search
     from ablate.search.methods import search_sentences
