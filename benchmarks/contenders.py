@@ -13,6 +13,7 @@ GROUPED, GROUPED_COMPILED = "grouped convolutions, own orders", "grouped convolu
 OURS, OURS_OWN, OURS_TRAIN = "ablate, shared order", "ablate, own orders", "ablate, train() with its test passes"
 OURS_PLAIN = "ablate, shared order, not compiled"
 OURS_GRAPH = "ablate, shared order, a step as one CUDA graph"
+OURS_TESTS = "ablate, test passes"
 PEAK, COPY = "matrix product", "copy in memory"
 
 COMPILING = (COMPILED, VMAP_COMPILED, GROUPED_COMPILED)
@@ -37,7 +38,7 @@ class Contender:
     @property
     def ours(self) -> bool:
         """Whether it runs as the executor's workers do."""
-        return self.loop in (OURS, OURS_OWN, OURS_PLAIN, OURS_GRAPH, OURS_TRAIN)
+        return self.loop in (OURS, OURS_OWN, OURS_PLAIN, OURS_GRAPH, OURS_TESTS, OURS_TRAIN)
 
     @property
     def alone(self) -> "Contender":

@@ -31,6 +31,7 @@ from benchmarks.contenders import (
     OURS_GRAPH,
     OURS_OWN,
     OURS_PLAIN,
+    OURS_TESTS,
     OURS_TRAIN,
     PEAK,
     TEXTBOOK,
@@ -113,7 +114,7 @@ def make(contender: Contender, images: Images, seconds: float) -> Loop:
         seconds: That a measurement shall take, where a loop must know beforehand.
     """
     from benchmarks.graphed import GraphedSteps
-    from benchmarks.ours import CohortSteps, TrainCalls
+    from benchmarks.ours import CohortSteps, TestPasses, TrainCalls
 
     kinds: dict[str, type[Loop]] = {
         **dict.fromkeys((EAGER, COMPILED), InMemory),
@@ -121,6 +122,7 @@ def make(contender: Contender, images: Images, seconds: float) -> Loop:
         **dict.fromkeys((GROUPED, GROUPED_COMPILED), Grouped),
         **dict.fromkeys((OURS, OURS_OWN, OURS_PLAIN), CohortSteps),
         OURS_GRAPH: GraphedSteps,
+        OURS_TESTS: TestPasses,
         PEAK: MatrixProduct,
         COPY: Copy,
     }

@@ -79,6 +79,20 @@ class CohortSteps(Loop):
         return dict(self.cohort.notes)
 
 
+class TestPasses(Loop):
+    """Passes over the test images, as one follows every epoch; test images times models are counted."""
+
+    def __init__(self, contender: Contender, images: Images) -> None:
+        super().__init__(contender, images)
+        self.cohort = FusedCohort(runs(contender, train_size=len(images.train_labels)), images, self.device)
+
+    def steps(self) -> Iterator[float]:
+        """See :class:`benchmarks.loops.Loop`."""
+        while True:
+            self.cohort.test()
+            yield len(self.images.test_labels) * self.models
+
+
 class TrainCalls(Loop):
     """``ablate.images.engine.train``: two epochs, the second timed, as the engine times them.
 

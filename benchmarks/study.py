@@ -1,10 +1,18 @@
-"""What a whole study costs end to end, through the command line, in a fresh store."""
+"""What a whole study costs end to end, through the command line, in a fresh store: ``python -m benchmarks.study``.
 
+Studies of about a minute and of more than five, from the command to the table, beside what the bare step does in as
+many processes, which is measured before and after each; and where the rest of the time went. Takes about a quarter of
+an hour; let nothing else run meanwhile.
+"""
+
+import argparse
 import json
+import shlex
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -77,3 +85,31 @@ def study_cost(arguments: tuple[str, ...] = LR_STUDY, workers: int = 2) -> Study
 def _ablate(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "ablate", *words]
     return subprocess.run(command, cwd=ROOT, check=check, capture_output=True, text=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and write; exit code 1 where a run is not complete.
+
+    Args:
+        arguments: Of the command line; None: the process's own.
+    """
+    from benchmarks.whole_studies import measure_studies
+
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.study", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--minutes", type=float, nargs="+", default=[1.0, 5.5], help="of each study (default: 1 5.5)")
+    parser.add_argument("--workers", type=int, default=2, help="processes at the same time (default: 2)")
+    parser.add_argument("--repeats", type=int, default=5, help="of the bare step (default: 5)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each of these (default: 2)")
+    parser.add_argument("--train-size", type=int, default=None, metavar="N", help="training images (default: all)")
+    parser.add_argument("--out", type=Path, default=ROOT / "results/benchmarks/study.md", help="the page")
+    options = parser.parse_args(arguments)
+    if min(options.workers, options.repeats, options.seconds, *options.minutes) <= 0:
+        parser.error("minutes, workers, repeats and seconds must be above 0")
+    command = shlex.join(["python", "-m", "benchmarks.study", *(sys.argv[1:] if arguments is None else arguments)])
+    return measure_studies(options, command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

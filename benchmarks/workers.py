@@ -89,15 +89,21 @@ def _try(
 @contextmanager
 def empty_caches() -> Iterator[None]:
     """Let processes started meanwhile find nothing that was compiled before."""
+    with tempfile.TemporaryDirectory(prefix="ablate-bench-", ignore_cleanup_errors=True) as folder, caches(folder):
+        yield
+
+
+@contextmanager
+def caches(folder: str) -> Iterator[None]:
+    """Let processes started meanwhile keep in a folder what they compile, and find it there."""
     before = {name: os.environ.get(name) for name in CACHES}
-    with tempfile.TemporaryDirectory(prefix="ablate-bench-", ignore_cleanup_errors=True) as folder:
-        os.environ |= {name: str(Path(folder) / name.lower()) for name in CACHES}
-        try:
-            yield
-        finally:
-            for name, value in before.items():
-                os.environ.pop(name)
-                os.environ |= {} if value is None else {name: value}
+    os.environ |= {name: str(Path(folder) / name.lower()) for name in CACHES}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            os.environ |= {} if value is None else {name: value}
 
 
 class _FailedError(Exception):

@@ -93,19 +93,20 @@ class _Measuring:
         for position, cell in enumerate(cells):
             left, waiting = self.left - keep, [*cells[position:], *after]
             share = max(FLOOR, SLACK * left * cell.seconds / sum(c.seconds for c in waiting))
-            if left < cell.seconds:
+            if left < SLACK * cell.seconds:
                 self.found.left_out.append(cell)
                 continue
-            self._measure(cell, min(share, left))
+            self._measure(cell, min(share, self.left))
             self._write()
 
     def study(self, seconds: float) -> None:
         """Probe every shape of cohort of the study, then run a tenth of it, the shortest first."""
         study, end = self.found.study, time.monotonic() + seconds
         try:
+            self.process.start(max(seconds, STEPS))
             study.parts = parts(self._sizes.study)
         except Exception as error:
-            study.failed["plan"] = f"It could not be planned: {error}"
+            study.failed["plan"] = f"It could not be begun: {error}"
             return
         for part in study.parts:
             left = end - time.monotonic()
@@ -139,6 +140,7 @@ class _Measuring:
         key = (contender.network, "bf16" if contender.precision == "bf16" else "fp32")
         self._say(f"{contender.network}, {contender.precision}: {contender.loop}, {contender.models} models")
         try:
+            self.process.start(max(self.left, STEPS))
             if contender.loop not in (PEAK, COPY) and key not in self.found.work:
                 count = (contender.network, contender.batch, key[1])
                 self.found.work[key] = self.process.ask(count_work, *count, seconds=seconds)

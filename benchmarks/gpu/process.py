@@ -8,7 +8,6 @@ import gc
 import multiprocessing
 import platform
 import signal
-import time
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -66,19 +65,18 @@ class DeviceProcess:
         Args:
             function: Of a module; called with the data set on the device and the arguments.
             arguments: Further ones.
-            seconds: That it may take, a start of the process included.
+            seconds: That it may take; where the process is to be started again, that has its own.
 
         Raises:
             AskedInVainError: It raised, took longer or ended the process.
         """
-        end = time.monotonic() + seconds
-        self.start(max(seconds, START_SECONDS))
+        self.start()
         assert self._connection is not None
         try:
             self._connection.send((function, arguments))
         except OSError:
             raise AskedInVainError(self._died()) from None
-        return self._receive(max(1.0, end - time.monotonic()))
+        return self._receive(max(1.0, seconds))
 
     def end(self, patience: float = 0.0) -> None:
         """End it.
