@@ -47,7 +47,7 @@ def write_reports(wanted: "StudyRequest", records: "dict[str, Record]", *, with_
     if changed:
         load_what_writes()  # once, for all processes
     changed.sort(key=lambda report: -len(report.part.points))  # the longest first: all processes end together
-    done = in_processes([report.begin if report.study.includes else report.whole for report in changed])
+    done = in_processes([report.begin_union if report.study.includes else report.whole for report in changed])
     made: dict[str, Any] = {report.study.name: one for report, one in zip(changed, done, strict=True)}
     for report in sorted(reports, key=lambda report: bool(report.study.includes)):
         files, one = unchanged[report.study.name], made.get(report.study.name)
@@ -108,6 +108,13 @@ class _Report:
         results = Path(self.wanted.launch.results)
         places = (self.study, self.part, self.records, self.out)
         return begin_study(*places, results=results, command=self.command, notices=self.notices)
+
+    def begin_union(self) -> "tuple[Begun, list[Found]]":
+        """Write all that needs none of the parts' figures."""
+        from ablate.report.write import draw_own
+
+        begun, diagnoses = self.begin()
+        return draw_own(begun, with_pdf=self.with_pdf), diagnoses
 
     def finish(self, begun: "tuple[Begun, list[Found]]") -> list[Path]:
         """Write the rest; all files."""

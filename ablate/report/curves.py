@@ -93,10 +93,9 @@ def metric_curves(
         The axes.
     """
     ax, looks = _axes(ax), looks or strokes(metrics)
+    runs = runs[runs["label"] == label]
     means = mean_curves(runs, curves, factor, metrics)
-    means = means[means["label"] == label]
-    single = _joined(runs, curves, factor)
-    single = single[single["label"] == label]
+    single = _joined(runs, curves, factor, metrics)
     for metric in metrics:
         look = looks[metric.name]
         rows = means[means["metric"] == metric.name]
@@ -127,15 +126,16 @@ def mean_curves(
     from ablate.analyse.curves import means
 
     names = [metric.name for metric in metrics]
-    tall = _joined(runs, curves, factor).melt(["label", "step"], names, "metric").dropna(subset=["value"])
+    tall = _joined(runs, curves, factor, metrics).melt(["label", "step"], names, "metric").dropna(subset=["value"])
     parts = [means(tall[tall["metric"] == m.name], ["label", "metric", "step"], "value", m) for m in metrics]
     return pd.concat(parts, ignore_index=True)
 
 
-def _joined(runs: pd.DataFrame, curves: pd.DataFrame, factor: FactorView) -> pd.DataFrame:
+def _joined(runs: pd.DataFrame, curves: pd.DataFrame, factor: FactorView, metrics: Sequence[Metric]) -> pd.DataFrame:
     of_factor = runs[(runs["factor"] == factor.path) & (runs["status"] == "complete")]
-    # A notebook's curves name level and seed already, once for each factor that a run belongs to.
-    own = curves.drop(columns=["factor", "level", "label", "seed"], errors="ignore").drop_duplicates(["digest", "step"])
+    own = curves.loc[curves["digest"].isin(of_factor["digest"]), ["digest", "step", *(m.name for m in metrics)]]
+    # A notebook's curves have a run once for each factor that it belongs to.
+    own = own.drop_duplicates(["digest", "step"])
     joined: pd.DataFrame = of_factor[["digest", "label", "seed"]].merge(own, on="digest")
     return joined.sort_values(["label", "seed", "step"])
 

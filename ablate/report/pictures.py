@@ -73,6 +73,7 @@ def study_pictures(
     folders: Sequence[Path],
     *,
     with_pdf: bool = False,
+    with_factors: bool = True,
 ) -> "dict[str, list[Picture]]":
     """The figures of the study, then those of each factor.
 
@@ -83,6 +84,7 @@ def study_pictures(
         curves: The frame of curves.
         folders: Where figures may lie already: the study's own folder of figures first, then those of other studies.
         with_pdf: Draw PDF, too. Those that lie in the own folder are drawn in any case: none is older than its study.
+        with_factors: Whether the figures of factors are wanted, too.
 
     Returns:
         Pictures by the digest of what they show, in order.
@@ -92,7 +94,7 @@ def study_pictures(
     from ablate.report.factor_figures_data import subjects
 
     about: dict[str, Callable[[], list[Drawer]]] = {_forest_key(view, levels): partial(study_drawers, view, levels)}
-    for subject in subjects(view, levels, runs, curves):
+    for subject in subjects(view, levels, runs, curves) if with_factors else ():
         about[_key("factor", subject.key)] = partial(factor_drawers, subject)
     taken = {key: _taken(key, folders, with_pdf=with_pdf) for key in about}
     drawers = {key: about[key]() for key, found in taken.items() if found is None}

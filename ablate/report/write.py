@@ -122,6 +122,19 @@ def finish_report(
     return files
 
 
+def draw_own(begun: Begun, *, with_pdf: bool = False) -> Begun:
+    """Draw ahead what of a report's figures is about the whole study; :func:`finish_report` takes it over."""
+    from ablate.report.pictures import study_pictures, write_kept, write_pictures
+
+    folder = begun.out / "figures"
+    drawn = study_pictures(
+        begun.view, begun.levels, begun.runs, begun.curves, [folder], with_pdf=with_pdf, with_factors=False
+    )
+    write_pictures((picture for of_study in drawn.values() for picture in of_study), folder)
+    write_kept(drawn, folder)
+    return begun
+
+
 def load_what_writes() -> None:
     """Load all that a report is computed, drawn and written with, so that copies of this process have it."""
     import matplotlib.backends.backend_agg

@@ -8,11 +8,13 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from ablate.task.whole_files import write_whole
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 FOLDER = "correctness"
 """The files' folder in the folder of results, beside the store."""
@@ -35,8 +37,10 @@ class Correctness:
     """Eight samples a byte, the first one highest."""
 
     @property
-    def right(self) -> NDArray[np.bool_]:
+    def right(self) -> "NDArray[np.bool_]":
         """Whether each sample is right, ``[count]``."""
+        import numpy as np
+
         return np.unpackbits(np.frombuffer(self.bits, np.uint8), count=self.count).astype(bool)
 
     @property
@@ -45,7 +49,7 @@ class Correctness:
         return int(self.right.sum()) / self.count
 
 
-def save_correctness(folder: Path, digest: str, metric: str, samples: str, right: NDArray[np.bool_]) -> Path:
+def save_correctness(folder: Path, digest: str, metric: str, samples: str, right: "NDArray[np.bool_]") -> Path:
     """Write which samples a run gets right: aside first, then renamed.
 
     Args:
@@ -55,6 +59,7 @@ def save_correctness(folder: Path, digest: str, metric: str, samples: str, right
         samples: A fingerprint of the samples in their order.
         right: ``[samples]``, at least one.
     """
+    import numpy as np
     from safetensors.numpy import save
 
     made = Correctness(digest, metric, samples, len(right), np.packbits(right).tobytes())
