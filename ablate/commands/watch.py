@@ -1,6 +1,7 @@
 """``ablate watch``: how far studies are, from the store alone, on any machine that reaches it.
 
-Where it also reaches the folder of results, it says what cohorts in training have left checkpoints.
+Where it also reaches the folder of results, it says what cohorts in training have left checkpoints, and what runs in
+training have measured so far.
 """
 
 import json
@@ -9,11 +10,13 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.commands.answers import study_answers
 from ablate.commands.declared import step_of
 from ablate.commands.studies import StudyRequest, records_of
+from ablate.execute.interim import read_interim
 from ablate.execute.summary import clock
 from ablate.plan.cohorts import Cohort, cohort_of
 from ablate.store import FINAL, open_store
@@ -44,6 +47,8 @@ def snapshot(wanted: StudyRequest) -> dict[str, Any]:
     - ``last``: when the last record was written (ISO 8601, UTC)
     - ``checkpoints``: of every cohort in training that has left one: how many ``runs``, their ``step`` (called as
       ``step`` says) and ``length``, when it was ``written`` (ISO 8601, UTC), on which ``host``
+    - ``interim``: of every level with runs in training that have measured something: ``study``, ``factor``, ``level``,
+      ``metric``, ``n`` runs, and the mean ``value`` of what each has so far (of its present epoch where none has ended)
     - ``standings``: of every level beside the baseline ``study``, ``factor``, ``level``, ``metric``, ``n``,
       ``difference``, ``standing`` (``better``, ``worse``, ``undecided``, ``exact``)
     - ``verdicts``: of every claim ``study``, ``id``, ``text``, ``outcome``
@@ -83,6 +88,7 @@ def snapshot(wanted: StudyRequest) -> dict[str, Any]:
         "last": ended[-1] if ended else None,
         "step": step_of(run.task for run in wanted.plan.runs),
         "checkpoints": _checkpoints(wanted, records),
+        "interim": _interim(wanted, training),
         "standings": [one for study in studies for one in _standings(study)],
         "verdicts": [
             {"study": study["study"], **{key: verdict[key] for key in ("id", "text", "outcome")}}
@@ -132,6 +138,10 @@ def lines_of(found: dict[str, Any]) -> list[str]:
     for one in found["checkpoints"]:
         at = f"{found['step']} {one['step']}" + (f" of {one['length']}" if one["length"] is not None else "")
         lines.append(f"{cohort_of(one['runs'])}: checkpoint after {at}, {one['written'][:19]} UTC, {one['host']}")
+    for one in found["interim"]:
+        who = f"{one['n']} run{'s' * (one['n'] > 1)} in training"
+        value = f"{one['value']:.4g} in {one['metric']} so far"
+        lines.append(f"{one['study']}: {one['factor']} = {one['level']}: {value}, {who}")
     for one in found["standings"]:
         value = "" if one["difference"] is None else f"{one['difference']:+.4g} in {one['metric']}, "
         lines.append(f"{one['study']}: {one['factor']} = {one['level']}: {value}{one['n']} seeds: {one['standing']}")
@@ -182,6 +192,20 @@ def _checkpoints(wanted: StudyRequest, records: "Mapping[str, Record]") -> list[
             length = Cohort(tuple(members)).length
             found.append({"runs": len(members), "step": checkpoint.step, "length": length, **about})
     return found
+
+
+def _interim(wanted: StudyRequest, training: "Mapping[str, str]") -> list[dict[str, Any]]:
+    told = {digest: pair for digest, pair in read_interim(Path(wanted.launch.results)).items() if digest in training}
+    levels: dict[tuple[str, str, str, str], list[float]] = {}
+    for point in wanted.plan.points if told else ():
+        if (pair := told.get(point.run.digest)) is not None:
+            key = (point.study.name, point.setting.factor, point.setting.label, pair[0])
+            levels.setdefault(key, []).append(pair[1])
+    names = ("study", "factor", "level", "metric")
+    return [
+        {**dict(zip(names, key, strict=True)), "n": len(values), "value": sum(values) / len(values)}
+        for key, values in levels.items()
+    ]
 
 
 def _standings(study: dict[str, Any]) -> list[dict[str, Any]]:

@@ -25,6 +25,10 @@ td,th{padding:.2rem .8rem;text-align:left;border-bottom:1px solid}</style></head
 {% for c in checkpoints %}<tr><td>{{ c.runs }}</td><td>{{ c.step }}</td><td>{{ c.length }}</td>
 <td>{{ c.written[:19] }}</td><td>{{ c.host }}</td></tr>{% endfor %}
 </table>{% endif %}
+{% if interim %}<h2>So far</h2><table>
+<tr><th>study</th><th>factor</th><th>level</th><th>metric</th><th>runs in training</th><th>value</th></tr>
+{% for i in interim %}<tr><td>{{ i.study }}</td><td>{{ i.factor }}</td><td>{{ i.level }}</td><td>{{ i.metric }}</td>
+<td>{{ i.n }}</td><td>{{ "%.4g" % i.value }}</td></tr>{% endfor %}</table>{% endif %}
 {% if standings %}<h2>Levels</h2><table>
 <tr><th>study</th><th>factor</th><th>level</th><th>metric</th><th>seeds</th><th>difference</th><th>standing</th></tr>
 {% for s in standings %}<tr><td>{{ s.study }}</td><td>{{ s.factor }}</td><td>{{ s.level }}</td><td>{{ s.metric }}</td>

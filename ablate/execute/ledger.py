@@ -123,6 +123,15 @@ class Ledger:
         flight.interim = (metric, values)
         return f"first look after {clock(time.monotonic() - self._begun)}: {self._interim()}" if is_first else None
 
+    def interim_values(self) -> dict[str, tuple[str, float]]:
+        """A metric and its value so far of every run in training that has measured something, by digest."""
+        return {
+            flight.assignment.cohort.runs[member].digest: (flight.interim[0], value)
+            for flight in self.flights.values()
+            if flight.interim is not None
+            for member, value in flight.interim[1].items()
+        }
+
     def _interim(self) -> str:
         """What runs in training have measured so far, the mean of each level."""
         levels: dict[str, list[float]] = {}

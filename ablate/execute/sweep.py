@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import NoReturn
 
 from ablate.execute.checkpoints import KeptCheckpoints, SweepCheckpoints
 from ablate.execute.choice import make_executor
 from ablate.execute.devices import speed_device
+from ablate.execute.interim import InterimFile
 from ablate.execute.interrupts import Interrupts
 from ablate.execute.keeper import Keeper
 from ablate.execute.leasing import Leasing
@@ -67,6 +69,7 @@ class Sweep:
         stops: What a run must reach to go on, by its digest.
         interrupts: Whether somebody wants it to stop.
         checkpoints: What cohorts that were cut off go on from; None: nothing.
+        results: Folder of results below which a file tells what runs in training have measured so far; None: none does.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Sweep:
         stops: Mapping[str, StopRule],
         interrupts: Interrupts,
         checkpoints: KeptCheckpoints | None = None,
+        results: Path | None = None,
     ) -> None:
         self.store, self.progress, self.interrupts = store, progress, interrupts
         self.max_members, self.workers, self.stops = max_members, len(orders), stops
@@ -97,6 +101,7 @@ class Sweep:
         self.end_of_grace: float | None = None
         self.checkpoints = SweepCheckpoints(checkpoints, stops, progress.say)
         self.keeper, self.declared = Keeper(store, self.owner), DeclaredMetrics(store)
+        self.interim = InterimFile(results, self.owner.name)
         self.store_is_gone = False
         store.wait_only_while(lambda: not interrupts.asked)
 
@@ -153,6 +158,7 @@ class Sweep:
         self.store.wait_only_while(lambda: not is_hurried)
         self.interrupts.ignore()
         self.pool.kill()
+        self.interim.remove()
         if not self.store_is_gone:
             with suppress(StoreUnavailable):  # Leases end by themselves.
                 self.store.release(self.owner)
@@ -279,6 +285,7 @@ class Sweep:
             case InterimMeasured(metric, values):
                 if (first := self.ledger.take_interim(worker, metric, dict(values))) is not None:
                     self.progress.say(first)
+                self.interim.write(self.ledger.interim_values())
             case CheckpointWritten(_, trouble):
                 self.checkpoints.hear(trouble)
             case Trained(results, seconds, hardware):

@@ -34,6 +34,9 @@ from ablate.task.finding import load_object
 from ablate.task.marked_processes import MARK, end_marked
 from ablate.task.run import Run
 
+INTERIM_SECONDS = 0.5
+"""Between two messages on what runs in training have measured so far, at least."""
+
 
 class Line(Protocol):
     """The line to the sweep's process: a pipe, or what serves as one from another machine."""
@@ -112,6 +115,7 @@ class _Ear:
     def __init__(self, connection: Line) -> None:
         self.connection = connection
         self._is_told = False
+        self._next_interim = 0.0
 
     def is_told_to_stop(self) -> bool:
         try:
@@ -122,7 +126,10 @@ class _Ear:
         return self._is_told
 
     def tell_interim(self, metric: str, values: Mapping[int, float]) -> None:
-        """Say what runs in training have measured so far."""
+        """Say what runs in training have measured so far; what comes right after is left out."""
+        if time.monotonic() < self._next_interim:
+            return
+        self._next_interim = time.monotonic() + INTERIM_SECONDS
         try:
             self.connection.send(InterimMeasured(metric, tuple(values.items())))
         except OSError:

@@ -45,7 +45,7 @@ class FunctionEngine(PlainEngine):
         function = load_function(place, [Path(root) for root in run.details["roots"]])
         kind = configuration_type(function, place)
         config = nested(run.config) if kind is None else typed(kind, run.config)
-        report = Report(run.details["metrics"], rule, on_step)
+        report = Report(run.details["metrics"], rule, on_step, partial(self.tell_values, run))
         error = None
         with capturing() as output:
             try:

@@ -24,10 +24,17 @@ class Report:
         metrics: Names that may be reported.
         rule: What the run must reach to go on; None: nothing.
         on_step: Called with each new step; what it raises goes through the training function.
+        on_values: Called after it with what was measured in that step.
     """
 
-    def __init__(self, metrics: Sequence[str], rule: StopRule | None, on_step: Callable[[int], None]) -> None:
-        self._metrics, self._rule, self._on_step = metrics, rule, on_step
+    def __init__(
+        self,
+        metrics: Sequence[str],
+        rule: StopRule | None,
+        on_step: Callable[[int], None],
+        on_values: Callable[[Mapping[str, float]], None] = lambda values: None,
+    ) -> None:
+        self._metrics, self._rule, self._on_step, self._on_values = metrics, rule, on_step, on_values
         self._before = time.perf_counter()
         self._steps: list[int] = []
         self._values: list[dict[str, float]] = []
@@ -40,7 +47,7 @@ class Report:
         self.is_undeclared = False
         """Whether the fault is a name that is no metric of the task."""
         self.raised: BaseException | None = None
-        """What ``on_step`` raised."""
+        """What ``on_step`` or ``on_values`` raised."""
         self._is_telling = False
 
     def __call__(self, step: int, values: Mapping[str, float] | None = None, /, **more: float) -> bool:
@@ -124,6 +131,7 @@ class Report:
         self._is_telling = True
         try:
             self._on_step(step)
+            self._on_values(self._values[-1])
         except BaseException as error:
             self.raised = error
             raise

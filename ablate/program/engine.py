@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,8 @@ class ProgramEngine(PlainEngine):
         tries = 0
         while True:
             with _folder(run) as folder:
-                attempt = _Attempt(run, folder, self.variables | {"PYTHONUNBUFFERED": "1"}, on_step, rule)
+                environment = self.variables | {"PYTHONUNBUFFERED": "1"}
+                attempt = _Attempt(run, folder, environment, on_step, partial(self.tell_values, run), rule)
                 ended = attempt.follow()
                 if ended.code in retries["codes"] and tries < retries["times"] and attempt.left is None:
                     tries += 1
@@ -72,11 +74,12 @@ class _Attempt:
         folder: Path,
         environment: Mapping[str, str],
         on_step: Callable[[int], None],
+        on_values: Callable[[Mapping[str, float]], None],
         rule: StopRule | None,
     ) -> None:
         details = run.details
         self.run, self.folder = run, folder
-        self.on_step, self.rule = on_step, rule
+        self.on_step, self.on_values, self.rule = on_step, on_values, rule
         self.curves = Curves(tuple(details["metrics"]))
         self.tables = [ReadTable.model_validate(table) for table in details["read"]]
         self.sources: list[Source] = [
@@ -164,6 +167,7 @@ class _Attempt:
             if step not in self._told:
                 self._told.add(step)
                 self.on_step(step)
+                self.on_values(self.curves.at(step).values)
             if is_over or self.rule is None:
                 continue
             measured = self.curves.at(step)

@@ -1,5 +1,6 @@
 """What the engines of plain runs share: somebody's own code is carried out one run at a time."""
 
+import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -7,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from ablate.task.checkpoint import Checkpoints
-from ablate.task.engine import OnStep, Speed
+from ablate.task.engine import OnInterim, OnStep, Speed
 from ablate.task.plain_run import PlainRun
 from ablate.task.record import LACKS, Measurement, Result, StopRule
 from ablate.task.run import Run
@@ -32,10 +33,28 @@ class PlainEngine(ABC):
         self.variables = dict.fromkeys(THREAD_VARIABLES, str(threads))
         self.variables["CUDA_VISIBLE_DEVICES"] = device.partition(":")[2]
         self._checkpoints: Checkpoints | None = None
+        self._on_interim: OnInterim | None = None
+        self._position = 0
+        """Of the run that is carried out."""
 
     def keep_checkpoints(self, checkpoints: Checkpoints) -> None:
         """See :class:`ablate.task.engine.Resumable`; what they hold, and when, is the affair of the code."""
         self._checkpoints = checkpoints
+
+    def tell_interim(self, on_interim: OnInterim) -> None:
+        """See :class:`ablate.task.engine.TellsInterim`."""
+        self._on_interim = on_interim
+
+    def tell_values(self, run: PlainRun, values: Mapping[str, float]) -> None:
+        """Tell people who wait what a run has measured in a step: the last of its task's metrics that is among it.
+
+        Args:
+            run: As handed to :meth:`train_one`.
+            values: By metric.
+        """
+        measured = [name for name in run.details["metrics"] if name in values]
+        if self._on_interim is not None and measured and math.isfinite(values[measured[-1]]):
+            self._on_interim(measured[-1], {self._position: values[measured[-1]]})
 
     @abstractmethod
     def train_one(self, run: PlainRun, on_step: Callable[[int], None], rule: StopRule | None) -> Result:
@@ -68,6 +87,7 @@ class PlainEngine(ABC):
         results: list[Result] = []
         for position, run in enumerate(runs):
             assert isinstance(run, PlainRun)
+            self._position = position
             with _checkpoint_folder(self._checkpoints, run):
                 results.append(self.train_one(run, _at(on_step, position), stops.get(position)))
         return results

@@ -60,7 +60,9 @@ def train(task, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     engine = FunctionEngine("cpu", 1)
 
-    def train(*hows, rule=None, on_step=lambda step, members: None):
+    def train(*hows, rule=None, on_step=lambda step, members: None, told=None):
+        if told is not None:
+            engine.tell_interim(lambda metric, values: told.append((metric, dict(values))))
         runs = [pickle.loads(pickle.dumps(task.parse({"how": how, "lr": 1, "seed": 0}))) for how in hows]
         return engine.train(runs, on_step, {0: rule} if rule else {})
 
@@ -76,6 +78,13 @@ def test_a_run_that_goes_well(train):
     assert heard == [(step, (0,)) for step in range(1, 6)]
     assert result.notes["output"] == "seed 0"
     assert set(result.notes["code"]["files"]) == {"trainer"}
+
+
+def test_what_a_run_measures_is_told_while_it_trains_by_its_last_metric(train):
+    told = []
+    train("well", "nan", "no loss", told=told)
+    first = [("acc", {0: step / 10}) for step in range(1, 6)]
+    assert told == first + [("acc", {1: step / 10}) for step in range(1, 4)]
 
 
 def test_faults_are_one_runs_and_keep_what_was_measured(train):
