@@ -37,27 +37,37 @@ def write_reports(wanted: "StudyRequest", records: "dict[str, Record]", *, with_
         ConfigError: What lies in a folder is damaged.
     """
     from ablate.report import write_index
-    from ablate.report.processes import in_processes
-    from ablate.report.write import load_what_writes
 
     content = Content(records)
     reports = [_Report(wanted, study, content, records, with_pdf) for study in wanted.plan.studies]
     unchanged = {report.study.name: report.kept.files() for report in reports}
     changed = [report for report in reports if unchanged[report.study.name] is None]
-    if changed:
-        load_what_writes()  # once, for all processes
     changed.sort(key=lambda report: -len(report.part.points))  # the longest first: all processes end together
-    done = in_processes([report.begin_union if report.study.includes else report.whole for report in changed])
-    made: dict[str, Any] = {report.study.name: one for report, one in zip(changed, done, strict=True)}
-    for report in sorted(reports, key=lambda report: bool(report.study.includes)):
-        files, one = unchanged[report.study.name], made.get(report.study.name)
-        if one is not None:
-            files = report.finish(one) if report.study.includes else one
+    files = unchanged | (_written(changed) if changed else {})
+    for report in sorted(reports, key=_is_union):
         if report.study.name in wanted.folders:
             told = f"study {report.study.name} is changed by the command line: it goes to {report.out}, "
             print(printable(told + "not to its own folder"))
-        print(printable(f"{report.out}: {len(files or ())} files; read {report.out / 'report.html'} first"))
+        count = len(files[report.study.name] or ())
+        print(printable(f"{report.out}: {count} files; read {report.out / 'report.html'} first"))
     print(f"{write_index(Path(wanted.launch.results))}: all studies")
+
+
+def _written(reports: "Sequence[_Report]") -> dict[str, list[Path]]:
+    """Write reports; the files of each by the name of the study."""
+    from ablate.report.processes import in_processes
+    from ablate.report.write import ready_to_write
+
+    with ready_to_write():
+        done = in_processes([report.begin_union if _is_union(report) else report.whole for report in reports])
+        made: dict[str, Any] = {report.study.name: one for report, one in zip(reports, done, strict=True)}
+        for report in filter(_is_union, reports):
+            made[report.study.name] = report.finish(made[report.study.name])
+    return made
+
+
+def _is_union(report: "_Report") -> bool:
+    return bool(report.study.includes)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,8 @@
 """Writing the report of a study into its folder: tables, figures, page. The only writer of ``results/``."""
 
-from collections.abc import Callable, Sequence
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -135,13 +137,26 @@ def draw_own(begun: Begun, *, with_pdf: bool = False) -> Begun:
     return begun
 
 
-def load_what_writes() -> None:
-    """Load all that a report is computed, drawn and written with, so that copies of this process have it."""
+@contextmanager
+def ready_to_write() -> Iterator[None]:
+    """Within it all that reports are computed, drawn and written with is loaded, for copies of this process, too.
+
+    Text in frames is Python's own, whether or not pyarrow is installed: frames are small, and one text after the other
+    is taken out of them.
+    """
     import matplotlib.backends.backend_agg
     import matplotlib.backends.backend_svg
     import matplotlib.figure  # noqa: F401
+    import pandas as pd
 
     from ablate.report import drawings, latex, methods, page, pictures, summary, tables  # noqa: F401
+
+    gc.freeze()  # what is loaded is no garbage: copies of this process share it, and none looks through it
+    try:
+        with pd.option_context("mode.string_storage", "python"):
+            yield
+    finally:
+        gc.unfreeze()
 
 
 def _save_frames(folder: Path, records: "tuple[pd.DataFrame, pd.DataFrame]") -> None:
