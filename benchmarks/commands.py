@@ -223,7 +223,8 @@ def table(
         parts.append(f"`ablate {' '.join(DEMO)}` where nothing was compiled or measured before: {said}.")
     after = f"Load average after the commands: {facts['load_after']}."
     if niceness := os.nice(0):
-        after += f" They ran at niceness {niceness}: what else the machine did {'waited' if niceness < 0 else 'came first'}."
+        others = "waited" if niceness < 0 else "came first"
+        after += f" They ran at niceness {niceness}: what else the machine did {others}."
     return "\n\n".join([*parts, f"{described(facts)} {after}"]) + "\n"
 
 
