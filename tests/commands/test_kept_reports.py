@@ -99,3 +99,22 @@ def test_commands_with_nothing_to_do_load_nothing_that_computes(report):
     assert done.returncode == 0, done.stderr
     told = [line.split()[2:] for line in done.stdout.splitlines() if line.startswith("loaded by")]
     assert told == [["plan"], ["sweep"], ["report", "jinja2"]]
+
+
+def test_a_union_takes_its_parts_figures_and_has_one_of_its_own(results, ablate):
+    folder, names = results(STUDY, "pooling"), (STUDY, "pooling", "both")
+    union = folder.parent / "sweeps" / "both.yaml"
+    union.parent.mkdir()
+    union.write_text(f"study: {{includes: [{STUDY}, pooling]}}\n")
+    said = ablate("report", "both")
+    assert [line.partition(":")[0] for line in said.splitlines()[:-1]] == [f"results/{name}" for name in names]
+    own, *parts = ({f.name: f.read_bytes() for f in (folder / name / "figures").glob("*.png")} for name in names[::-1])
+    assert {name: own[name] for part in parts for name in part if name != "forest.png"} == {
+        name: content for name, content in own.items() if name != "forest.png"
+    }
+    assert "forest.png" in own
+    assert all(part.get("forest.png") != own["forest.png"] for part in parts)
+    page = (folder / "both" / "report.html").read_bytes()
+    (folder / "both" / "report.html").unlink()
+    assert ablate("report", "both") == said
+    assert (folder / "both" / "report.html").read_bytes() == page
