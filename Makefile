@@ -58,6 +58,7 @@ data: $(VENV)/.installed
 bench: $(VENV)/.developed data
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.own_networks --out results/benchmarks/own_networks.md
+	$(BIN)/python -m benchmarks.memory --out results/benchmarks/memory.md
 
 wheels-gpu: $(VENV)/.installed data
 	$(BIN)/python -m benchmarks.gpu.wheels $(or $(WHEELS),build/gpu-wheels) --python $(GPU_PYTHON)

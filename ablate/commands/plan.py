@@ -9,12 +9,14 @@ from typing import Any
 from ablate.commands.changed_code import changed_under_their_version, trained_before
 from ablate.commands.declared import step_of
 from ablate.commands.kept_records import final_in
+from ablate.commands.memory_outlook import memory_lines, memory_outlook
 from ablate.commands.prospects import prospects, prospects_line
 from ablate.commands.studies import StudyRequest
 from ablate.execute.checkpoints import KeptCheckpoints
 from ablate.execute.choice import settings_on
 from ablate.execute.devices import speed_device
 from ablate.execute.estimate import Speeds, estimate
+from ablate.execute.fitting import Members, at_hand, fit, room_of
 from ablate.execute.ledger import cost_in_seconds
 from ablate.execute.sizing import members_by
 from ablate.plan.cohorts import Cohort, cohort_of, default_members, form_cohorts
@@ -23,6 +25,7 @@ from ablate.plan.plan import Plan
 from ablate.plan.prefixes import find_prefixes, read_off
 from ablate.store import FINAL, open_store, shown
 from ablate.store.provenance import host
+from ablate.task.memory import in_words
 from ablate.task.run import Run
 from ablate.task.searching import unit_of_work
 
@@ -37,7 +40,9 @@ def outlook(wanted: StudyRequest) -> dict[str, Any]:
         JSON data: the studies with their factors, levels, seeds, runs and notes on them; how many runs there are
         before and after sharing and prefixes; how many the store and the reports hold, come from longer runs (of these,
         how many off records that are there) or trained;
-        the cohorts; samples, seconds.
+        the cohorts; samples, seconds; ``memory``, in bytes: the most that a worker takes and that all take together,
+        what is at hand for them, and by cohort key how many members cohorts have instead of more for want of it. None
+        is what is not known.
 
     Raises:
         ConfigError: The store cannot be read, or runs cannot leave what is to be kept.
@@ -58,15 +63,16 @@ def outlook(wanted: StudyRequest) -> dict[str, Any]:
     prefixes = find_prefixes(run for run in lacking if run.digest not in readable)
     orders = settings_on(launch.choice, launch.device, launch.workers, len(plan.runs))
     workers, speeds = len(orders), Speeds(known, speed_device(orders, launch.executor))
-    form = partial(
-        form_cohorts,
-        workers=workers,
-        max_members=launch.cohort_size,
-        members=members_by(speeds, default_members),
-        cost=partial(cost_in_seconds, speeds),
-    )
-    kept = KeptCheckpoints.of(launch)
-    cohorts = form(prefixes.trained) if kept is None else kept.cohorts(prefixes.trained, {}, form)
+    kept, total = KeptCheckpoints.of(launch), at_hand(orders, launch.choice)
+
+    def form(members: Members) -> list[Cohort]:
+        cost = partial(cost_in_seconds, speeds)
+        made = partial(form_cohorts, workers=workers, members=members, cost=cost)
+        return made(prefixes.trained) if kept is None else kept.cohorts(prefixes.trained, {}, made)
+
+    wanted_members = members_by(speeds, default_members, launch.cohort_size)
+    fitted = fit(form, wanted_members, room_of(orders, total), orders[0].device, says_all=True)
+    cohorts = fitted.cohorts
     cost = estimate(cohorts, speeds, workers)
     cut_off = [kept is not None and bool(cohort.done) and kept.file_of(cohort, {}).exists() for cohort in cohorts]
     return {
@@ -84,7 +90,11 @@ def outlook(wanted: StudyRequest) -> dict[str, Any]:
         "changed_under_their_version": [asdict(change) for change in doubtful],
         "workers": workers,
         "step": step_of(run.task for run in plan.runs),
-        "cohorts": [_cohort(c, speeds) | {"cut_off": was_cut} for c, was_cut in zip(cohorts, cut_off, strict=True)],
+        "cohorts": [
+            _cohort(c, speeds) | {"cut_off": was_cut, "memory": size}
+            for c, was_cut, size in zip(cohorts, cut_off, fitted.sizes, strict=True)
+        ],
+        "memory": memory_outlook(fitted, orders, total),
         "samples_without_sharing": sum(point.run.samples for point in plan.points),
         "samples": cost.samples,
         "unit": unit_of_work(plan.runs),
@@ -145,7 +155,7 @@ def print_outlook(found: dict[str, Any]) -> None:
     if found["cohorts"]:
         cohorts = table(f"Cohorts on {found['workers']} workers, in this order")
         unit = found["unit"].removeprefix("training ")
-        headings = ("members", "seeds", f"{found['step']}s", "batch", unit, f"{unit}/s", "time", "batches")
+        headings = ("members", "seeds", f"{found['step']}s", "batch", unit, f"{unit}/s", "time", "batches", "memory")
         rows = _merged(found["cohorts"])
         # Where work is counted in steps, a column of steps would say it twice.
         shown = [
@@ -195,6 +205,8 @@ def print_outlook(found: dict[str, Any]) -> None:
         f"about {clock(found['seconds'])} ({basis.get(found['measured'], share)})"
     )
     console.print(plain(cost))
+    for line, style in memory_lines(found):
+        console.print(plain(line, style))
 
 
 def _study(plan: Plan, name: str) -> dict[str, Any]:
@@ -257,6 +269,7 @@ def _merged(cohorts: list[dict[str, Any]]) -> list[list[str]]:
             rate(speed),
             clock(seconds),
             "" if members == 1 else "shared" if shared else "own",
+            "" if memory is None else in_words(memory),
         ]
-        for (members, seeds, length, done, batch, samples, speed, seconds, shared), count in rows.items()
+        for (members, seeds, length, done, batch, samples, speed, seconds, shared, memory), count in rows.items()
     ]

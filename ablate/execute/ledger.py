@@ -3,7 +3,7 @@
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -37,6 +37,22 @@ class Assignment:
     """Runs that are prefixes of a member, by the member's digest."""
     is_retry: bool = False
     """Whether its run has already been in a worker that died."""
+    is_apart: bool = False
+    """Whether it is trained while nothing else is: its run may have died of the memory that others took."""
+
+    def halves(self, *, apart: bool = False) -> list["Assignment"]:
+        """What is tried again of a cohort that was trained in vain: its halves, or its only run once more.
+
+        Args:
+            apart: Whether memory had run out, which workers share: a single run is then tried while nothing else is.
+        """
+        runs = self.cohort.runs
+        middle = len(runs) // 2
+        parts = [part for part in (runs[:middle], runs[middle:]) if part]
+        return [
+            replace(self, cohort=Cohort(part), is_retry=len(part) == 1, is_apart=apart and len(part) == 1)
+            for part in parts
+        ]
 
     @cached_property
     def digests(self) -> list[str]:

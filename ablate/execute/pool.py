@@ -17,6 +17,7 @@ from ablate.execute.interrupts import STOP_SIGNALS
 from ablate.execute.worker import main
 from ablate.task.executor import Answer, Died, MeasureSpeed, Ready, Stop, TrainCohort, Worker, WorkerSettings
 from ablate.task.marked_processes import MARK, end_marked
+from ablate.task.memory import kills
 
 EXIT_SECONDS = 3.0
 """Given to workers to exit by themselves."""
@@ -33,6 +34,8 @@ class WorkerProcess:
     """A variable in its environment, and in those of all processes that it starts."""
     hardware: dict[str, Any] = field(default_factory=dict)
     is_ready: bool = False
+    kills: int | None = field(default_factory=kills)
+    """Processes that the kernel had ended for want of memory when it started."""
 
     def send(self, message: TrainCohort | MeasureSpeed | Stop) -> None:
         """Say something; a worker that has died will be seen by :meth:`Pool.wait`."""
@@ -131,10 +134,11 @@ class Pool:
                 worker.hardware, worker.is_ready = dict(answer.hardware), True
             yield worker, answer
         if has_ended:
-            yield worker, Died(self._bury(worker))
+            reason, is_killed = self._bury(worker)
+            yield worker, Died(reason, is_killed)
 
-    def _bury(self, worker: WorkerProcess) -> str:
-        """Forget a worker that has ended, or else is ended now; returns how."""
+    def _bury(self, worker: WorkerProcess) -> tuple[str, bool]:
+        """Forget a worker that has ended, or else is ended now; returns how, and whether for want of memory."""
         if worker.process.is_alive():
             worker.process.kill()
         worker.process.join()
@@ -145,9 +149,13 @@ class Pool:
         self.workers.remove(worker)
         self._unused.append(worker.orders)
         if code >= 0:
-            return f"exited with code {code}"
+            return f"exited with code {code}", False
         name = signal.Signals(-code).name if -code in list(signal.Signals) else f"signal {-code}"
-        return f"was ended by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
+        if name != "SIGKILL":
+            return f"was ended by {name}", False
+        killed = kills()  # for want of memory, by the kernel
+        is_sure = None not in (killed, worker.kills) and killed != worker.kills
+        return f"was ended by {name} (out of memory{'' if is_sure else '?'})", True
 
 
 @contextmanager

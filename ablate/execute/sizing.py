@@ -1,11 +1,11 @@
 """How many runs a cohort should hold: as many as pay on this machine, and never more than memory allows."""
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ablate.execute.estimate import Speeds
 from ablate.plan.cohorts import LEVELS_WORTH_A_COHORT
+from ablate.task.memory import available
 from ablate.task.run import Run
 
 SIZES = (1, 5, 10, 20)
@@ -14,8 +14,8 @@ SIZES = (1, 5, 10, 20)
 GAIN = 1.05
 """A larger cohort must be at least so many times as fast."""
 
-MEMORY_SHARE = 0.5
-"""Share of the machine's memory for the cohorts of all workers together."""
+MEMORY_SHARE = 0.8
+"""Share of the memory at hand for the cohorts of all workers together."""
 
 WORTH_SECONDS = 450.0
 """Shapes whose runs take one core less than so long, by what is known or guessed, are not measured: that takes 7 to 20
@@ -59,7 +59,7 @@ class Sizing:
         groups: dict[str, list[Run]] = {}
         for run in runs:
             groups.setdefault(run.cohort_key, []).append(run)
-        self._limit = memory() * MEMORY_SHARE / workers
+        self._limit = available() * MEMORY_SHARE / workers
         self.waiting: list[Probe] = []
         for group in groups.values():
             cost = sum(speeds.seconds(run, run.samples) for run in group)
@@ -87,24 +87,22 @@ class Sizing:
             self.waiting.append(probe)
 
 
-def members_by(speeds: Speeds, default: Callable[[Run], int]) -> Callable[[Run], int]:
+def members_by(speeds: Speeds, default: Callable[[Run], int], most: int | None = None) -> Callable[[Run], int]:
     """How many members a cohort should have: the fastest size measured here, else a default.
 
     Args:
         speeds: What is known of this host.
         default: For shapes that were not measured at two sizes.
+        most: As many, whatever is known; None: nobody said so.
     """
 
     def members(run: Run) -> int:
+        if most is not None:
+            return most
         known = speeds.sizes(run)
         return max(known, key=lambda size: known[size]) if len(known) > 1 else default(run)
 
     return members
-
-
-def memory() -> int:
-    """The machine's memory in bytes."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 8 * 2**30
 
 
 def _probe(group: Sequence[Run]) -> Probe:

@@ -12,6 +12,7 @@ from typing import NoReturn
 from ablate.execute.checkpoints import KeptCheckpoints, SweepCheckpoints
 from ablate.execute.choice import make_executor
 from ablate.execute.devices import speed_device
+from ablate.execute.fitting import Members, at_hand, fit, needs, room_of
 from ablate.execute.interim import InterimFile
 from ablate.execute.interrupts import Interrupts
 from ablate.execute.keeper import Keeper
@@ -87,7 +88,8 @@ class Sweep:
     ) -> None:
         self.store, self.progress, self.interrupts = store, progress, interrupts
         self.max_members, self.workers, self.stops = max_members, len(orders), stops
-        self.measures = orders[0].engine is None
+        self.measures, self.device = orders[0].engine is None, orders[0].device
+        self.room = room_of(orders, at_hand(orders, choice))
         self.owner, self.mark = Owner.current(), store.mark()
         self.speedometer = Speedometer(store, speed_device(orders, choice.name))
         self.ledger = Ledger(runs, len(orders), self.speedometer.known)
@@ -236,15 +238,17 @@ class Sweep:
             self.ledger.settle(record, "read_off")
             del lacking[record.digest]
         prefixes = find_prefixes(lacking.values())
-        form = partial(
-            form_cohorts,
-            workers=self.workers,
-            max_members=self.max_members,
-            members=members_by(self.speedometer.known, default_members),
-            cost=partial(cost_in_seconds, self.speedometer.known),
-        )
-        cohorts = self.checkpoints.cohorts(prefixes.trained, form)
-        self.queue = deque(Assignment(cohort, prefixes.read_off) for cohort in cohorts)
+        speeds = self.speedometer.known
+
+        def form(members: Members) -> list[Cohort]:
+            cost = partial(cost_in_seconds, speeds)
+            made = partial(form_cohorts, workers=self.workers, members=members, cost=cost)
+            return self.checkpoints.cohorts(prefixes.trained, made)
+
+        fitted = fit(form, members_by(speeds, default_members, self.max_members), self.room, self.device)
+        self.queue = deque(Assignment(cohort, prefixes.read_off) for cohort in fitted.cohorts)
+        if is_first and fitted.smaller:
+            self.progress.say("cohorts are smaller than they could be: there is no memory for more")
 
     def _measure(self, runs: Sequence[Run], *, everything: bool = False) -> None:
         """Try out how many members pay for the shapes of these runs that are not known on this host yet."""
@@ -261,6 +265,10 @@ class Sweep:
             if self.ledger.unattended:
                 self._plan(is_first=False)
         for worker in free:
+            if any(flight.assignment.is_apart for flight in self.ledger.flights.values()):
+                return
+            if self.queue and self.queue[0].is_apart and self.ledger.flights:
+                return  # until it has the machine's memory to itself
             if worker.is_ready and (assignment := self.leasing.next_of(self.queue)) is not None:
                 self.ledger.flights[worker] = self._flight(assignment)
                 runs = assignment.cohort.runs
@@ -296,19 +304,21 @@ class Sweep:
                 self._give_up(worker, traceback, may_retry=len(self.ledger.flights[worker].assignment.cohort.runs) > 1)
             case Refused(problems):
                 raise ConfigError(problems)
-            case Died(reason) if not self.interrupts.asked:
-                self._mourn(worker, reason)
+            case Died() if not self.interrupts.asked:
+                self._mourn(worker, answer)
             case Died() if worker in self.ledger.flights:
                 self.ledger.land(worker, None)
 
-    def _mourn(self, worker: Worker, reason: str) -> None:
+    def _mourn(self, worker: Worker, died: Died) -> None:
         self.ledger.deaths += 1
+        reason = died.reason
         if worker in self.ledger.flights:
             assignment = self.ledger.flights[worker].assignment
             self.progress.say(f"a worker process {reason} while it trained {cohort_of(len(assignment.cohort.runs))}")
-            self._give_up(
-                worker, f"the worker process {reason} while it trained this run", may_retry=not assignment.is_retry
-            )
+            error = f"the worker process {reason} while it trained this run"
+            if assignment.is_retry and "memory" in reason.lower():
+                error += needs(assignment.cohort.runs, self.device)
+            self._give_up(worker, error, may_retry=not assignment.is_retry, apart=died.is_out_of_memory)
         elif not worker.is_ready:
             self.startup_deaths += 1
             if self.startup_deaths >= STARTUP_DEATHS:
@@ -317,8 +327,8 @@ class Sweep:
                 self.progress.say(f"a worker process {reason} before it was ready; going on with the others")
                 self.pool.shrink()
 
-    def _give_up(self, worker: Worker, error: str, *, may_retry: bool) -> None:
-        """A cohort was trained in vain: its members are tried again one by one, or fail."""
+    def _give_up(self, worker: Worker, error: str, *, may_retry: bool, apart: bool = False) -> None:
+        """A cohort was trained in vain: its halves are tried again, down to single runs, which fail."""
         flight = self.ledger.flights[worker]
         if (cohort := self.checkpoints.gone_on(flight)) is not None:
             self.ledger.land(worker, None)
@@ -327,11 +337,8 @@ class Sweep:
         self.checkpoints.remove(flight.assignment.cohort, are_recorded=False)
         if may_retry:
             self.ledger.land(worker, None)
-            retries = [
-                replace(flight.assignment, cohort=Cohort((run,)), is_retry=True)
-                for run in flight.assignment.cohort.runs
-            ]
-            self.queue.extendleft(reversed(retries))
+            for half in reversed(flight.assignment.halves(apart=apart)):
+                self.queue.append(half) if half.is_apart else self.queue.appendleft(half)
         else:
             self._keep(worker, tuple(Result("failed", error=error) for _ in flight.assignment.cohort.runs), None, {})
 

@@ -1,6 +1,6 @@
 """A run: the unit that is trained, stored and counted, and its identity."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
 from typing import Annotated, Any, ClassVar
 
@@ -143,6 +143,15 @@ class RunConfig(Fields):
         """Training samples a second of one core, from a fit to LeNet; may well be wrong by a factor of three."""
         work = self.model.relative_work(*self.data.input_size)
         return 1.0 / (GUESSED_STEP_SECONDS / self.train.batch_size + GUESSED_SAMPLE_SECONDS * work)
+
+    @classmethod
+    def memory_of(
+        cls, cohorts: Sequence[Sequence["RunConfig"]], device: str, below: int | None = None
+    ) -> list[int | None]:
+        """See :class:`ablate.task.run.SizedInMemory`."""
+        from ablate.images.memory import memory_of
+
+        return memory_of(cohorts, device, below)
 
 
 def parse_run(values: Mapping[str, Any]) -> RunConfig:

@@ -58,7 +58,7 @@ class Engine(Protocol):
             One result for each run, in order. A member's own fault is a result with the status ``failed``.
 
         Raises:
-            Exception: The cohort as a whole failed; its members are then tried one by one.
+            Exception: The cohort as a whole failed, or memory ran out; it is then tried in halves, down to single runs.
         """
 
     def probe(self, runs: Sequence[Run], seconds: float) -> Speed | None:

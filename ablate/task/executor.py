@@ -152,6 +152,8 @@ class Died:
     """A worker has ended without being told to."""
 
     reason: str
+    is_out_of_memory: bool = False
+    """Whether the machine's memory, which its workers share, had run out, as far as can be told."""
 
 
 Answer = Ready | StepEnded | InterimMeasured | CheckpointWritten | Trained | SpeedMeasured | Raised | Refused

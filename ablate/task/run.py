@@ -1,6 +1,6 @@
 """A run, as plan, execute and search see it: whatever task it is of."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Protocol, Self, runtime_checkable
 
 
@@ -77,3 +77,23 @@ class TimeLimited(Protocol):
     @property
     def time_limit(self) -> float | None:
         """Seconds. Its engine leaves it then; where it cannot, the sweep ends the worker. None: any time."""
+
+
+@runtime_checkable
+class SizedInMemory(Protocol):
+    """What a run has beside :class:`Run` of which it is known how much memory its training takes."""
+
+    @classmethod
+    def memory_of(
+        cls, cohorts: Sequence[Sequence[Self]], device: str, below: int | None = None
+    ) -> Sequence[int | None]:
+        """Return the most bytes that a worker takes which trains each cohort: resident, on CUDA allocated there.
+
+        Args:
+            cohorts: The members of each.
+            device: ``cpu`` or ``cuda:N``.
+            below: Nothing is worked out, which may take seconds, for a cohort that surely takes less; None: everything.
+
+        Returns:
+            One for each cohort; None: it is not known, or surely below.
+        """

@@ -19,7 +19,7 @@ from ablate.task.engine import Speed
 from ablate.task.record import Result
 
 DIVERGES, FAILS, RAISES, KILLS, KILLS_IN_COMPANY, BLOCKS, WAITS = 101.0, 102.0, 103.0, 104.0, 105.0, 106.0, 107.0
-KILLS_ONCE = 108.0
+KILLS_ONCE, KILLS_CROWDS, MEMORY_OF_CROWDS = 108.0, 109.0, 110.0
 IMAGES = 100
 
 
@@ -95,6 +95,10 @@ def misbehave(config, members, number):
         raise ArithmeticError("the cohort raises")
     if lr == KILLS or (lr == KILLS_IN_COMPANY and members > 1):
         os.kill(os.getpid(), signal.SIGKILL)
+    if lr == KILLS_CROWDS and members > 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if lr == MEMORY_OF_CROWDS and members > 2:
+        raise MemoryError
     if lr == KILLS_ONCE and number == 3 and not (killed := Path(config.data.root) / "killed").exists():
         killed.touch()
         os.kill(os.getpid(), signal.SIGKILL)

@@ -73,7 +73,7 @@ def execute_again(tmp_path, runs):
         return execute(runs, store, checkpoints=KeptCheckpoints(tmp_path / "checkpoints"), **OPTIONS)
 
 
-def test_a_checkpoint_that_kills_is_gone_on_with_once_and_then_its_runs_are_tried_one_by_one(tmp_path):
+def test_a_checkpoint_that_kills_is_gone_on_with_once_and_then_its_runs_are_tried_in_halves(tmp_path):
     folder = tmp_path / "checkpoints"
     runs = [run(fakes.KILLS_IN_COMPANY, seed, root=str(tmp_path)) for seed in range(2)]
     leave(folder, runs, 1)

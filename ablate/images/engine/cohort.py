@@ -15,6 +15,7 @@ from ablate.images.data import Images
 from ablate.images.engine.batches import Batches, share_key
 from ablate.images.engine.compiling import compiled, decision
 from ablate.images.engine.crops import averaged
+from ablate.images.engine.exhaustion import LARGE, is_out_of_memory, return_freed_memory
 from ablate.images.engine.further_metrics import made_metrics
 from ablate.images.engine.init import initial_parameters
 from ablate.images.engine.losses import Loss
@@ -77,6 +78,7 @@ class FusedCohort:
         self._right_at = (0, torch.empty(0, 0, dtype=torch.bool))
         """The epoch after which it was last asked which test images are right, and the answer, ``[K, images]``."""
         self._compile()
+        return_freed_memory(device)
 
     def train_epoch(
         self,
@@ -99,6 +101,7 @@ class FusedCohort:
         drawing = [generator for _, generators in noise for generator in generators if generator is not None]
         sums = torch.zeros(2, len(self.members), dtype=torch.float64, device=self.device)
         self.model.train()
+        return_freed_memory(self.device, LARGE)
         batches, first = self.batches.epoch(self.epoch), 0
         if part is not None:
             first = part.step
@@ -184,6 +187,8 @@ class FusedCohort:
             try:
                 return self._step_with(*self.compiled, x, labels, row, sums)
             except Exception as error:  # a compiler has many; what is wrong with the step itself is raised again below
+                if is_out_of_memory(error):
+                    raise
                 self.compiled = None
                 self.notes |= {"compiled": False, "compiled_reason": f"{type(error).__name__}: {str(error)[:200]}"}
         self._step_with(self._measure, self.optimizer.update, x, labels, row, sums)
@@ -230,6 +235,7 @@ class FusedCohort:
     def _answers(self, batches: Iterator[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
         """What the members say of images, ``[K, B, classes]``, and their labels ``[K, B]``."""
         self.model.eval()
+        return_freed_memory(self.device, LARGE)
         for x, labels in batches:
             outputs, expected = self._outputs(x, labels)
             yield averaged(outputs, x.shape[1] // labels.shape[1], shares=self.loss.kind != "mse"), expected
@@ -260,12 +266,7 @@ class FusedCohort:
     def _stacked_model(self, classes: int) -> StackedModel:
         first = self.configs[0]
         template = self._built(first, classes)
-        initial = [
-            {name: p.detach() for name, p in self._built(c, classes).named_parameters()}
-            if c.train.init == "network"
-            else initial_parameters(template, c.train, c.seed)
-            for c in self.configs
-        ]
+        initial = [self._initial(template, c, classes) for c in self.configs]
         return stack(
             copy.deepcopy(template).to(self.device),
             initial,
@@ -275,6 +276,11 @@ class FusedCohort:
             self.device,
             batch=self.batches.batch_size if self._may_fuse() else None,
         )
+
+    def _initial(self, template: nn.Module, config: RunConfig, classes: int) -> dict[str, Tensor]:
+        if config.train.init == "network":
+            return {name: p.detach() for name, p in self._built(config, classes).named_parameters()}
+        return initial_parameters(template, config.train, config.seed)
 
     def _may_fuse(self) -> bool:
         train = self.configs[0].train

@@ -7,7 +7,6 @@ compiled for every shape at first use and compared with torch (:mod:`ablate.imag
 from __future__ import annotations
 
 import ctypes
-import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ablate.images.engine.maps import channels_last, empty_map
-from ablate.images.engine.trusted import Trial, trusted
+from ablate.images.engine.trusted import Trial, cached, opened, trusted
 
 MOST_CHANNELS = 32
 """Input and output channels up to which our own 3x3 filters are not slower than oneDNN's: measured on two AVX2 cores
@@ -78,7 +77,7 @@ class Kernel:
     def __init__(self, spec: ConvolutionSpec, library: Path) -> None:
         """Load `library`, which was compiled for `spec`."""
         self.spec = spec
-        loaded = ctypes.CDLL(str(library))
+        loaded = opened(library)
         pointer, number = ctypes.c_void_p, ctypes.c_long
         self.forward, self.backward = loaded.forward, loaded.backward
         self.forward.argtypes, self.backward.argtypes = [number, *[pointer] * 4], [number, *[pointer] * 5]
@@ -188,7 +187,7 @@ def convolution(layer: nn.Conv2d, padding: tuple[int, int], height: int, width: 
     return Convolution(layer.stride, padding, layer.dilation, layer.groups, own)
 
 
-@functools.cache
+@cached
 def _build(spec: ConvolutionSpec) -> tuple[Kernel | None, str | None]:
     return trusted(spec, _SOURCE, Kernel, _trial)
 

@@ -19,6 +19,7 @@ from ablate.images.data import Images, class_counts
 from ablate.images.engine.checkpoints import CohortCheckpoints, CohortProgress
 from ablate.images.engine.cohort import FusedCohort, PartialEpoch
 from ablate.images.engine.end_states import begins_at, go_on, keep_state
+from ablate.images.engine.exhaustion import give_back, is_out_of_memory, shortage
 from ablate.images.engine.further_metrics import further_guesses
 from ablate.images.engine.interim import Interim
 from ablate.images.engine.keeping import keep_more
@@ -118,7 +119,7 @@ def _train_apart(members: list[int], work: _Work, on_epoch: OnStep | None, resul
     """Train a cohort, and its parts apart where it cannot be trained as one."""
     pending: list[tuple[list[int], dict[str, Any]]] = [(members, {})]
     while pending:
-        members, notes = pending.pop()
+        (members, notes), is_full = pending.pop(), False
         curves: dict[int, list[Measurement]] = {i: [] for i in members}
         epochs = _train_cohort(members, work, notes, curves, results)
         while True:
@@ -128,8 +129,10 @@ def _train_apart(members: list[int], work: _Work, on_epoch: OnStep | None, resul
                 pending += [([i], {"apart": str(error)}) for i in reversed(members)]
                 break
             except Exception as error:
+                is_full = is_out_of_memory(error)
                 if len(members) == 1:
-                    results[members[0]] = Result("failed", tuple(curves[members[0]]), traceback.format_exc(), notes)
+                    text = traceback.format_exc() + (shortage(error, work.device) if is_full else "")
+                    results[members[0]] = Result("failed", tuple(curves[members[0]]), text, notes)
                 else:
                     half, why = len(members) // 2, {"apart": f"{type(error).__name__} in a cohort of {len(members)}"}
                     pending += [(members[half:], why), (members[:half], why)]
@@ -138,6 +141,8 @@ def _train_apart(members: list[int], work: _Work, on_epoch: OnStep | None, resul
                 break
             if on_epoch is not None:
                 on_epoch(*finished)
+        if is_full:  # here, where nothing holds the tensors of the cohort that failed any more
+            give_back(work.device)
 
 
 def _train_cohort(

@@ -15,6 +15,7 @@ from torch import Tensor, fx, nn
 
 from ablate.images.engine import kernels, patterns, tails
 from ablate.images.engine.convolutions import convolution
+from ablate.images.engine.exhaustion import is_out_of_memory
 from ablate.images.engine.layers import StackedBatchNorm, StackedConv2d, StackedLayer, StackedLinear, spread
 from ablate.images.engine.linears import FEWEST_SAMPLES, LinearSpec, linear
 from ablate.images.engine.maps import Normalisation, TailSpec
@@ -58,6 +59,8 @@ def fused(template: nn.Module, body: nn.Module, x: Tensor, batch: int) -> tuple[
     except UnfusedError as error:
         return None, [str(error)]
     except Exception as error:  # whatever a network's own code raises where it meets what it does not expect
+        if is_out_of_memory(error):
+            raise
         return None, [f"has no fused form: {type(error).__name__}: {error}"]
 
 

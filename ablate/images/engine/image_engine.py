@@ -9,6 +9,7 @@ import torch
 
 from ablate.images.data import Images, load
 from ablate.images.engine.engine import train
+from ablate.images.engine.exhaustion import return_freed_memory
 from ablate.images.engine.keeping import KEEP
 from ablate.images.engine.kernels import keep_freed_memory
 from ablate.images.engine.measure import measure
@@ -70,6 +71,7 @@ class ImageEngine:
         key = _key(runs)
         if key not in self._images:
             images = load(runs[0].data, self._device)
+            return_freed_memory(self._device)
             while len(self._images) >= KEPT_DATA_SETS:
                 del self._images[next(iter(self._images))]
             self._images[key] = images

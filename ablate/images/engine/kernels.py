@@ -11,9 +11,9 @@ over memory once more. Here a sample goes through the whole block while it is in
 from __future__ import annotations
 
 import ctypes
-import functools
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ablate.images.engine.trusted import Trial, trusted
+from ablate.images.engine.trusted import Trial, cached, opened, place_of, trusted
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda z: z,
@@ -140,15 +140,16 @@ class Block:
 
     def __init__(self, spec: BlockSpec, library: Path) -> None:
         """Load `library`, which was compiled for `spec`."""
-        self.spec = spec
-        loaded = ctypes.CDLL(str(library))
+        self.spec, self.place = spec, place_of(library)
+        loaded = opened(library)
         pointer, number = ctypes.c_void_p, ctypes.c_long
         self._forward, self._backward = loaded.forward, loaded.backward
         self._forward.argtypes = [number] * 3 + [pointer] * 5
         self._backward.argtypes = [number] * 3 + [pointer] * 8
         self._forward.restype = self._backward.restype = None
         self._recompute = spec.in_channels * spec.kernel[0] * spec.kernel[1] <= RECOMPUTE_TAPS
-        self._saved_floats: int = loaded.saved_floats()
+        of_map = spec.out_channels * math.prod(replace(spec, pool="none").output_size())
+        self._saved_floats: int = loaded.saved_floats() or of_map
         self._image = (spec.in_channels, spec.height, spec.width)
         self._out = (spec.out_channels, *spec.output_size())
         self._filter = (spec.out_channels, spec.in_channels, *spec.kernel)
@@ -177,7 +178,7 @@ class Block:
             shapes = [None if t is None else tuple(t.shape) for t in (x, weight, bias)]
             raise ValueError(f"input, weight and bias of shapes {shapes} do not fit {self.spec}")
         for tensor in (x, weight) if bias is None else (x, weight, bias):
-            if tensor.dtype != torch.float32 or tensor.device.type != "cpu":
+            if tensor.dtype != torch.float32 or tensor.device.type != self.place:
                 raise ValueError(f"need float32 on the CPU, not {tensor.dtype} on {tensor.device}")
         result: Tensor = _Function.apply(self, x, weight, bias)
         return result
@@ -221,7 +222,7 @@ def _pointer(tensor: Tensor | None) -> int | None:
     return None if tensor is None else tensor.data_ptr()
 
 
-@functools.cache
+@cached
 def _build(spec: BlockSpec) -> tuple[Block | None, str | None]:
     return trusted(spec, _SOURCE, Block, _trial)
 

@@ -7,7 +7,6 @@ The C source beside this module is compiled for every shape at first use and com
 from __future__ import annotations
 
 import ctypes
-import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -18,7 +17,7 @@ from torch import Tensor
 
 from ablate.images.engine.kernels import ACTIVATIONS
 from ablate.images.engine.layers import spread
-from ablate.images.engine.trusted import Trial, trusted
+from ablate.images.engine.trusted import Trial, cached, opened, place_of, trusted
 
 LARGEST_WEIGHT = 2**18
 """Numbers in a member's weight up to which our products were measured to be faster (two AVX2 cores)."""
@@ -72,8 +71,8 @@ class Linear:
 
     def __init__(self, spec: LinearSpec, library: Path) -> None:
         """Load `library`, which was compiled for `spec`."""
-        self.spec = spec
-        loaded = ctypes.CDLL(str(library))
+        self.spec, self.place = spec, place_of(library)
+        loaded = opened(library)
         pointer, number = ctypes.c_void_p, ctypes.c_long
         self.forward, self.backward, self._floats = loaded.forward, loaded.backward, loaded.floats
         self.forward.argtypes, self.backward.argtypes = [number] * 3 + [pointer] * 5, [number] * 3 + [pointer] * 8
@@ -95,7 +94,7 @@ class Linear:
             ValueError: A tensor's shape, type or device does not fit.
         """
         for tensor in (x, weight, bias):
-            if tensor is not None and (tensor.dtype != torch.float32 or tensor.device.type != "cpu"):
+            if tensor is not None and (tensor.dtype != torch.float32 or tensor.device.type != self.place):
                 raise ValueError(f"need float32 on the CPU, not {tensor.dtype} on {tensor.device}")
         fits = x.dim() == 3 and x.shape[2] == self.spec.inputs and len(weight) % len(x) == 0
         fits = fits and weight.shape[1:] == (self.spec.outputs, self.spec.inputs)
@@ -142,7 +141,7 @@ def _pointer(tensor: Tensor | None) -> int | None:
     return None if tensor is None else tensor.data_ptr()
 
 
-@functools.cache
+@cached
 def _build(spec: LinearSpec) -> tuple[Linear | None, str | None]:
     return trusted(spec, _SOURCE, Linear, _trial)
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from ablate.images.engine.exhaustion import is_out_of_memory
 from ablate.images.engine.graph import fused
 from ablate.images.engine.layers import (
     StackedBatchNorm,
@@ -258,6 +259,8 @@ def _difference(
             model, template, initial, x
         )
     except Exception as error:  # whatever a network's own code raises where it meets what it does not expect
+        if is_out_of_memory(error):
+            raise
         return f"a stacked forward pass fails: {str(error).splitlines()[0] if str(error) else error!r}"
 
 

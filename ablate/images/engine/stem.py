@@ -10,7 +10,6 @@ is compiled for every shape at first use, as that of :mod:`ablate.images.engine.
 from __future__ import annotations
 
 import ctypes
-import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from torch import Tensor
 
 from ablate.images.engine.layers import spread
 from ablate.images.engine.maps import EPS, Normalisation, TailSpec, channels_last, empty_map, reference, rows
-from ablate.images.engine.trusted import Trial, trusted
+from ablate.images.engine.trusted import Trial, cached, opened, place_of, trusted
 
 LARGEST_PATCH = 32
 """Numbers in a patch up to which there is a stem: products of patches grow with its square."""
@@ -86,8 +85,8 @@ class Stem:
 
     def __init__(self, spec: StemSpec, library: Path) -> None:
         """Load `library`, which was compiled for `spec`."""
-        self.spec = spec
-        loaded = ctypes.CDLL(str(library))
+        self.spec, self.place = spec, place_of(library)
+        loaded = opened(library)
         pointer, number = ctypes.c_void_p, ctypes.c_long
         self.gram, self.forward, self.backward = loaded.gram, loaded.forward, loaded.backward
         for function, pointers in ((self.gram, 3), (self.forward, 5), (self.backward, 10)):
@@ -113,7 +112,7 @@ class Stem:
         """
         spec = self.spec
         for tensor in (x, weight, bias):
-            if tensor is not None and (tensor.dtype != torch.float32 or tensor.device.type != "cpu"):
+            if tensor is not None and (tensor.dtype != torch.float32 or tensor.device.type != self.place):
                 raise ValueError(f"need float32 on the CPU, not {tensor.dtype} on {tensor.device}")
         if x.shape[2:] != (spec.in_channels, spec.height, spec.width) or x.requires_grad:
             raise ValueError(f"inputs of shape {tuple(x.shape)} do not fit {spec}, or need a gradient")
@@ -194,8 +193,8 @@ class _Function(torch.autograd.Function):
         x, filters = ctx.saved_tensors
         stem: Stem = ctx.stem
         members, patch, channels = filters.shape
-        sums, products = torch.empty(2, members, channels, dtype=torch.float64)
-        with_patches = torch.empty(members, patch, channels, dtype=torch.float64)
+        sums, products = torch.empty(2, members, channels, dtype=torch.float64, device=x.device)
+        with_patches = torch.empty(members, patch, channels, dtype=torch.float64, device=x.device)
         for k, grad in enumerate(grads):
             last = channels_last(grad)
             given = (filters[k].data_ptr(), *rows(ctx.factors, k), last.data_ptr())
@@ -234,7 +233,7 @@ def _statistics(norm: Normalisation, patches: _Patches | None, filters: Tensor, 
     return mean, variance
 
 
-@functools.cache
+@cached
 def _build(spec: StemSpec) -> tuple[Stem | None, str | None]:
     return trusted(spec, _SOURCE, Stem, _trial)
 

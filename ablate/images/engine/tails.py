@@ -9,7 +9,6 @@ most of a step. The C source beside this module is compiled for every shape at f
 from __future__ import annotations
 
 import ctypes
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from torch import Tensor
 
 from ablate.images.engine.convolutions import Convolution
 from ablate.images.engine.maps import EPS, Normalisation, TailSpec, channels_last, empty_map, reference, row
-from ablate.images.engine.trusted import Trial, trusted
+from ablate.images.engine.trusted import Trial, cached, opened, place_of, trusted
 
 _SOURCE = Path(__file__).with_name("tails.c")
 
@@ -43,8 +42,8 @@ class Tail:
 
     def __init__(self, spec: TailSpec, library: Path) -> None:
         """Load `library`, which was compiled for `spec`."""
-        self.spec = spec
-        loaded = ctypes.CDLL(str(library))
+        self.spec, self.place = spec, place_of(library)
+        loaded = opened(library)
         pointer, number, real = ctypes.c_void_p, ctypes.c_long, ctypes.c_double
         self.normalise, self.forward, self.backward = loaded.normalise, loaded.forward, loaded.backward
         self.normalise.argtypes = [number, *[pointer] * 5, number, number, real, real, *[pointer] * 4]
@@ -79,7 +78,7 @@ class Tail:
         """
         members = len(weight) if weight is not None else len(maps)
         for tensor in (*maps, *(others or ()), weight, bias):
-            if tensor is not None and (tensor.dtype != torch.float32 or tensor.device.type != "cpu"):
+            if tensor is not None and (tensor.dtype != torch.float32 or tensor.device.type != self.place):
                 raise ValueError(f"need float32 on the CPU, not {tensor.dtype} on {tensor.device}")
         settings = _Settings(self, convolution, normalisation, members, len(maps))
         scale, shift = (None, None) if normalisation is None else (normalisation.scale, normalisation.shift)
@@ -151,7 +150,7 @@ class _Function(torch.autograd.Function):
         weight, *maps = ctx.saved_tensors
         inputs, others = maps[: settings.inputs], maps[settings.inputs :]
         needs_x = any(ctx.needs_input_grad[5 : 5 + len(inputs)])
-        sums = torch.empty(2, members, tail.spec.channels, dtype=torch.float32)
+        sums = torch.empty_like(ctx.factors[:2])
         grad_weight = None if weight is None else torch.empty_like(weight)
         of_inputs, of_others = _Sums(len(inputs), members), _Sums(len(others), members)
         for k, z in enumerate(ctx.convolved):
@@ -203,7 +202,7 @@ def _of(maps: Sequence[Tensor], k: int, members: int) -> Tensor:
     return maps[k * len(maps) // members]
 
 
-@functools.cache
+@cached
 def _build(spec: TailSpec) -> tuple[Tail | None, str | None]:
     return trusted(spec, _SOURCE, Tail, _trial)
 

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
+from ablate.images.engine.exhaustion import is_out_of_memory
+
 _RANDOM = {F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout, F.rrelu}
 
 
@@ -31,6 +33,8 @@ def traced(template: nn.Module) -> fx.Graph:
         try:
             graphs.append(_Tracer().trace(traced))
         except Exception as error:  # the same, when it meets a symbol
+            if is_out_of_memory(error):
+                raise
             raise UnfusedError(f"cannot be traced: {str(error).splitlines()[0] if str(error) else error!r}") from None
         if _python_state(traced) != before:
             raise UnfusedError("draws random numbers or counts in its own code, which a trace would freeze")

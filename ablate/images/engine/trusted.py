@@ -1,7 +1,14 @@
-"""Compiled kernels that have shown what they can: none trains anything before it was compared with torch."""
+"""Compiled kernels that have shown what they can: none trains anything before it was compared with torch.
+
+Where the default device is ``meta``, nothing is computed: kernels without a library stand for them, which make the same
+tensors (see :mod:`ablate.images.engine.memory`).
+"""
 
 from __future__ import annotations
 
+import ctypes
+import functools
+import os
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,6 +19,9 @@ import torch
 from torch import Tensor
 
 from ablate.images.engine.compiler import compile_source
+from ablate.images.engine.exhaustion import is_out_of_memory
+
+NO_LIBRARY = Path(os.devnull)
 
 
 class Shape(Protocol):
@@ -64,13 +74,70 @@ def trusted(
     reason = spec.unsupported()
     if reason is not None:
         return None, reason
+    if _counts():
+        return load(spec, NO_LIBRARY), None
     try:
         kernel = load(spec, compile_source(source, spec.macros()))
         reason = _difference(trial(kernel))
     except (OSError, subprocess.SubprocessError, RuntimeError) as error:
+        if is_out_of_memory(error):  # nothing is wrong with the kernel
+            raise
         output = getattr(error, "stderr", None)
         return None, f"{type(error).__name__}: {error}" + (f"\n{output}" if output else "")
     return (kernel, None) if reason is None else (None, reason)
+
+
+def cached(build: Callable[[S], tuple[K | None, str | None]]) -> Callable[[S], tuple[K | None, str | None]]:
+    """``functools.cache`` for what makes kernels; those that compute nothing are made anew.
+
+    Args:
+        build: Calls :func:`trusted`.
+    """
+    kept = functools.cache(build)
+
+    @functools.wraps(build)
+    def found(spec: S) -> tuple[K | None, str | None]:
+        return build(spec) if _counts() else kept(spec)  # type: ignore[arg-type]
+
+    found.cache_clear = kept.cache_clear  # type: ignore[attr-defined]
+    return found
+
+
+def opened(library: Path) -> Any:
+    """The functions of a library.
+
+    Args:
+        library: Compiled; :data:`NO_LIBRARY`: its functions do nothing.
+    """
+    return _NoLibrary() if library == NO_LIBRARY else ctypes.CDLL(str(library))
+
+
+def place_of(library: Path) -> str:
+    """The kind of device on which its tensors must be."""
+    return "meta" if library == NO_LIBRARY else "cpu"
+
+
+class _NoLibrary:
+    """Has functions of any name."""
+
+    def __getattr__(self, name: str) -> Any:
+        function = _Nothing()
+        setattr(self, name, function)
+        return function
+
+
+class _Nothing:
+    """A function as those of ctypes, which does nothing."""
+
+    argtypes: Any
+    restype: Any
+
+    def __call__(self, *_: object) -> int:
+        return 0
+
+
+def _counts() -> bool:
+    return torch.get_default_device().type == "meta"
 
 
 def _difference(trial: Trial) -> str | None:

@@ -1,0 +1,139 @@
+"""Cohorts that fit into memory: what their workers take, what there is, and smaller ones where it is too little."""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from ablate.plan.cohorts import Cohort
+from ablate.task.executor import LOCAL, ExecutorChoice, WorkerSettings
+from ablate.task.memory import available, in_words
+from ablate.task.run import Run, SizedInMemory
+
+SHARE = 0.9
+"""Of the memory at hand, for all workers together: predictions are within a tenth."""
+
+Members = Callable[[Run], int]
+"""Most members of a cohort of runs like this one."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Cohorts, and what is known of their memory."""
+
+    cohorts: list[Cohort]
+    sizes: list[int | None]
+    """Bytes that a worker takes at most while it trains each; None: not known."""
+    smaller: dict[str, int]
+    """By cohort key, the most members for which there is memory, where that is fewer than were wanted."""
+
+
+def fit(
+    form: Callable[[Members], list[Cohort]],
+    members: Members,
+    room: int | None,
+    device: str,
+    *,
+    says_all: bool = False,
+) -> Fitted:
+    """Form cohorts for which there is memory.
+
+    Args:
+        form: Forms cohorts of so many members.
+        members: How many are wanted.
+        room: Bytes that a worker may take; None: any number.
+        device: Where they are trained.
+        says_all: Whether the memory of cohorts is to be told that are surely small enough.
+
+    Returns:
+        Runs that do not even fit alone are in cohorts of one.
+    """
+    cohorts = form(members)
+    below = None if says_all else room if room is not None else 2**62
+    sizes = memory_of([cohort.runs for cohort in cohorts], device, below)
+    large = _too_large(cohorts, sizes, room)
+    if room is None or not large:
+        return Fitted(cohorts, sizes, {})
+    alone = memory_of([cohort.runs[:1] for cohort, _ in large.values()], device)
+    smaller = {
+        key: _most(len(cohort.runs), size, single, room)
+        for (key, (cohort, size)), single in zip(large.items(), alone, strict=True)
+    }
+    cohorts = form(lambda run: min(members(run), smaller.get(run.cohort_key, members(run))))
+    return Fitted(cohorts, memory_of([c.runs for c in cohorts], device, below), smaller)
+
+
+def memory_of(cohorts: Sequence[Sequence[Run]], device: str, below: int | None = None) -> list[int | None]:
+    """See :class:`ablate.task.run.SizedInMemory`; None for runs of which it is not known."""
+    found: list[int | None] = [None] * len(cohorts)
+    kinds: dict[type, list[int]] = {}
+    for place, runs in enumerate(cohorts):
+        kinds.setdefault(type(runs[0]), []).append(place)
+    for kind, places in kinds.items():
+        if isinstance(cohorts[places[0]][0], SizedInMemory):
+            sizes = kind.memory_of([cohorts[place] for place in places], device, below)  # type: ignore[attr-defined]
+            for place, size in zip(places, sizes, strict=True):
+                found[place] = size
+    return found
+
+
+def at_hand(settings: Sequence[WorkerSettings], choice: ExecutorChoice) -> int | None:
+    """Bytes that all workers of one machine, or of one GPU, can have together; None: not known here.
+
+    Args:
+        settings: Of each worker.
+        choice: The executor: of others than the local one, only what is asked of them for each worker is known.
+    """
+    if choice.name != LOCAL:
+        asked = choice.options.get("memory", "")
+        with suppress(ValueError):
+            return int(float(asked) * 2**30) * len(settings) if asked and settings[0].device == "cpu" else None
+        return None
+    if settings[0].device == "cpu":
+        return available()
+    return _of_gpus().get(settings[0].device.partition(":")[2])
+
+
+def room_of(settings: Sequence[WorkerSettings], total: int | None) -> int | None:
+    """What one of them may take of :func:`at_hand`."""
+    beside = sum(one.device == settings[0].device for one in settings)
+    return None if total is None else int(SHARE * total / beside)
+
+
+def _too_large(
+    cohorts: Sequence[Cohort], sizes: Sequence[int | None], room: int | None
+) -> dict[str, tuple[Cohort, int]]:
+    """The largest cohort of each shape for which there is too little room."""
+    found: dict[str, tuple[Cohort, int]] = {}
+    for cohort, size in zip(cohorts, sizes, strict=True):
+        if room is not None and size is not None and size > room and len(cohort.runs) > 1:
+            if cohort.key not in found or size > found[cohort.key][1]:
+                found[cohort.key] = (cohort, size)
+    return found
+
+
+def _most(members: int, size: int, single: int | None, room: int) -> int:
+    """How many members fit, by a line through what one takes and what all do."""
+    if single is None or single >= size:
+        return max(1, members * room // size)
+    each = (size - single) / (members - 1)
+    return max(1, min(members - 1, 1 + int((room - single) / each)))
+
+
+def _of_gpus() -> Mapping[str, int]:
+    """Free memory of GPUs by their number, as NVIDIA's own program says."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return {}
+    asked = [program, "--query-gpu=index,memory.free", "--format=csv,noheader,nounits"]
+    with suppress(OSError, subprocess.SubprocessError, ValueError):
+        lines = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=20).stdout.splitlines()
+        return {index.strip(): int(free) * 2**20 for index, _, free in (line.partition(",") for line in lines)}
+    return {}
+
+
+def needs(runs: Sequence[Run], device: str) -> str:
+    """What to add to the error of runs that memory ended: how much they need; nothing where that is not known."""
+    (size,) = memory_of([runs], device)
+    return "" if size is None else f"; it needs about {in_words(size)}, and {in_words(available())} are free here"
