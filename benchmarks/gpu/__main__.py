@@ -26,8 +26,8 @@ from benchmarks.two_numbers import count_work
 STUDY_SHARE = 0.3
 """Of all the time, for the whole study."""
 PROBE_SECONDS = 0.3
-SLACK, FLOOR = 2.0, 20.0
-"""So many times its share, and no less than so many seconds, may a measurement take before it is ended."""
+SLACK = 2.0
+"""So many times its share may a measurement take before it is ended, and no less than ``--patience``."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -92,7 +92,7 @@ class _Measuring:
         """
         for position, cell in enumerate(cells):
             left, waiting = self.left - keep, [*cells[position:], *after]
-            share = max(FLOOR, SLACK * left * cell.seconds / sum(c.seconds for c in waiting))
+            share = max(self._options.patience, SLACK * left * cell.seconds / sum(c.seconds for c in waiting))
             if left < SLACK * cell.seconds:
                 self.found.left_out.append(cell)
                 continue
@@ -165,6 +165,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=420.0, help="for everything (default: 420)")
     parser.add_argument("--sizes", choices=list(SIZES), default="full", help="small: only to try whether it works")
     parser.add_argument("--repeats", type=int, default=3, help="of every measurement (default: 3)")
+    parser.add_argument(
+        "--patience", type=float, default=20.0, metavar="S", help="seconds that any of them may take (default: 20)"
+    )
     parser.add_argument("--data", type=Path, help="folder with Fashion-MNIST's files (default: where they are found)")
     parser.add_argument("--out", type=Path, help="page (default: results/benchmarks/gpu-CARD.md)")
     options = parser.parse_args(arguments)
