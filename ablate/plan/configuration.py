@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.plan.command_line import plain
+from ablate.plan.sources import own_conf
 from ablate.plan.suggestions import did_you_mean
-from ablate.task.code_digest import code_digest
+from ablate.task.code_digest import NO_CODE, code_digest
 from ablate.task.errors import ConfigError
 from ablate.task.identity import flatten
 from ablate.task.kept_results import keep, key_of, read_kept, user_cache
@@ -26,6 +27,8 @@ STAGES, PACKAGES = ("task", "plan"), ("hydra-core", "omegaconf")
 """What composes."""
 ELSEWHERE = (b"searchpath", b"oc.")
 """What files have in them that lead to what lies beside them: other folders, environment variables."""
+FINDS_FILES, OWN_PLUGINS = b"SearchPathPlugin", "ablate_study"
+"""What code has in it by which Hydra finds further files, and the folder of ours."""
 
 
 class Composer:
@@ -148,19 +151,21 @@ class Composer:
     @cached_property
     def _content(self) -> str | None:
         """A digest of all that is composed, and of what composes; None: other files may be part of it."""
-        configuration = self._configuration
+        configuration, plugins = self._configuration, find_spec("hydra_plugins")
         assert configuration.folder is not None
+        # The project's own files come before the folder's; see hydra_plugins/ablate_study/search_path.py.
+        folders = [configuration.folder, *([own] if (own := own_conf()) is not None else [])]
         try:
-            files = {str(file): file.read_bytes() for file in sorted(configuration.folder.rglob("*")) if file.is_file()}
+            files = [_files(folder) for folder in folders]
+            code = [_files(Path(place)) for place in (plugins and plugins.submodule_search_locations) or ()]
         except OSError:  # Hydra says what is wrong with it
             return None
-        stated = [repr(part).encode() for part in (configuration.overrides, configuration.options)]
-        if any(word in text for word in ELSEWHERE for text in (*files.values(), *stated)):
+        stated = {"": repr((configuration.overrides, configuration.options)).encode()}
+        if any(word in text for of in (*files, stated) for text in of.values() for word in ELSEWHERE):
             return None
-        plugins = find_spec("hydra_plugins")
-        folders = [Path(folder) for folder in (plugins and plugins.submodule_search_locations) or ()]
-        found = sorted((str(file), file.stat().st_mtime_ns) for folder in folders for file in folder.rglob("*.py"))
-        return key_of([files, stated, found, code_digest(STAGES, PACKAGES)])
+        if any(FINDS_FILES in text and f"/{OWN_PLUGINS}/" not in place for of in code for place, text in of.items()):
+            return None
+        return key_of([files, code, stated, code_digest(STAGES, PACKAGES)])
 
     @contextmanager
     def _hydra(self) -> "Iterator[ConfigLoader]":
@@ -182,6 +187,21 @@ class Composer:
                 yield GlobalHydra.instance().config_loader()
         finally:
             GlobalHydra.instance().hydra, store.repo = before, stored
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    """The files below a folder, but for what Python compiles.
+
+    Raises:
+        OSError: One cannot be read, or is in a folder that a link leads to.
+    """
+    found = {}
+    for place in sorted(folder.rglob("*")):
+        if place.is_symlink() and place.is_dir():
+            raise OSError(f"{place}: leads elsewhere")
+        if place.is_file() and place.suffix not in NO_CODE:
+            found[place.as_posix()] = place.read_bytes()
+    return found
 
 
 def to_plain(config: "DictConfig") -> dict[str, Any]:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from ablate.images.task import IMAGES
 from ablate.plan import configuration
 from ablate.plan.configuration import Composer
 from ablate.task.errors import ConfigError
@@ -75,6 +76,30 @@ def test_what_other_files_are_part_of_or_json_cannot_hold_is_composed_each_time(
     write("conf/config.yaml", "defaults: [{net: small}, _self_]\nwhere: ${oc.env:HOME}\n")
     assert composed()[3]
     assert composed()[3]
+
+
+def test_the_projects_own_files_and_what_else_finds_files_count(folder, write, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+
+    def rates():
+        composer = Composer(IMAGES.configuration)
+        return composer.compose(["optimizer=sgd"])["optimizer"]["lr"], "gentle" in composer.options("optimizer")
+
+    assert rates() == (0.9, False)
+    write("conf/optimizer/gentle.yaml", "name: sgd\nlr: 0.01\n")
+    assert rates() == (0.9, True)
+    write("conf/optimizer/sgd.yaml", "name: sgd\nlr: 0.3\n")
+    assert rates() == (0.3, True)
+    write("conf/optimizer/sgd.yaml", "name: sgd\nlr: 0.4\n")
+    assert rates() == (0.4, True)
+    assert Composer(IMAGES.configuration)._content is not None
+    write("elsewhere/other.yaml", "name: sgd\n")
+    (folder / "conf" / "schedule").symlink_to(folder / "elsewhere")
+    assert Composer(IMAGES.configuration)._content is None
+    (folder / "conf" / "schedule").unlink()
+    write("lib/hydra_plugins/theirs/path.py", "class Theirs(SearchPathPlugin): ...\n")
+    monkeypatch.syspath_prepend(folder / "lib")
+    assert Composer(IMAGES.configuration)._content is None
 
 
 def test_a_faulty_choice_is_told_each_time(composed):

@@ -51,7 +51,7 @@ DOES = ("os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "subpro
 SEEN: list[str] = []
 """What happened of these; and files opened for writing."""
 WATCHED: list[Path] = []
-"""The results of the project that is watched now."""
+"""The results of the project that is watched now, and the user's cache."""
 
 
 def _watch(event: str, arguments: tuple[object, ...]) -> None:
@@ -61,7 +61,7 @@ def _watch(event: str, arguments: tuple[object, ...]) -> None:
         SEEN.append(f"{event} {arguments}")
     elif event == "open" and isinstance(arguments[0], str | bytes) and isinstance(arguments[2], int):
         path = Path(os.fsdecode(arguments[0])).absolute()
-        if arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) and not path.is_relative_to(WATCHED[0]):
+        if arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) and not any(map(path.is_relative_to, WATCHED)):
             if path != Path(os.devnull):
                 SEEN.append(f"open {path}")
     elif event == "import" and arguments[0] in ("canary", "sitecustomize"):
@@ -86,8 +86,14 @@ def _stop(*_: object) -> None:
     raise Hang
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """The user's cache, with what earlier tests left there."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture
-def project(tmp_path, monkeypatch):
+def project(tmp_path, cache, monkeypatch):
     """A folder with a project in it, whose studies are the only ones."""
     folder = tmp_path / "project"
     for name, text in PROJECT.items():
@@ -96,7 +102,8 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
     monkeypatch.setattr("ablate.plan.sources.packaged", lambda: tmp_path / "nothing")
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    for name, value in {"SECRET": SECRET, "HOME": str(folder / "home"), "COLUMNS": "200"}.items():
+    own = {"HOME": str(folder / "home"), "XDG_CACHE_HOME": str(cache)}
+    for name, value in {"SECRET": SECRET, "COLUMNS": "200", **own}.items():
         monkeypatch.setenv(name, value)
     return folder
 
@@ -128,7 +135,8 @@ def harmless(folder: Path):
     handler = signal.signal(signal.SIGPROF, _stop)
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, limits[1]))
     SEEN.clear()
-    WATCHED.append(folder / "results")
+    WATCHED.extend([folder / "results", Path(os.environ["XDG_CACHE_HOME"])])
+    places = list(WATCHED)
     signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
         yield
@@ -141,7 +149,7 @@ def harmless(folder: Path):
     assert not SEEN
     assert dict(os.environ) == environment
     assert listing(folder) == before
-    for file in (folder / "results").rglob("*"):
+    for file in (file for place in places for file in place.rglob("*")):
         assert not file.is_file() or SECRET.encode() not in file.read_bytes(), file
 
 
@@ -240,7 +248,7 @@ def test_a_report_of_odd_names_holds_nothing_of_the_environment(project):
     page = (project / "results" / "odd" / "report.html").read_text()
     assert "{oc.env:SECRET}" in page
     left = {path.name for path in (project / "results").iterdir() if not path.name.startswith("ablate.db")}
-    assert left == {"odd", "index.html"}
+    assert left == {"odd", ".odd.report.json", "index.html"}
 
 
 def test_bad_files_beside_a_good_one_disturb_no_command_that_does_not_name_them(project, monkeypatch):
