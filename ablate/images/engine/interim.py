@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from ablate.images.engine.cohort import FusedCohort, PartialEpoch
 from ablate.task.engine import OnInterim
 
-FIRST_SECONDS = 2.0
-"""Of training, until the running accuracy of the first epoch is told once."""
+FIRST_SECONDS, AGAIN_SECONDS = 2.0, 5.0
+"""Of training, until the running accuracy of the first epoch is told, and until it is told again."""
 TOLD = ("test_acc", "val_acc", "train_acc")
 """After an epoch, the first of these that is measured."""
 
@@ -24,19 +24,19 @@ class Interim:
     def __init__(self, cohort: FusedCohort, runs: Sequence[int], tell: OnInterim | None) -> None:
         self._cohort, self._runs, self._tell = cohort, runs, tell
         self._due: float | None = None
-        """When the first one is; None: training has not begun."""
+        """When the next one is, in the first epoch; None: training has not begun."""
 
     def after_step(self, part: Callable[[], PartialEpoch]) -> None:
-        """A step has been trained: once, the accuracy of each member on what it has seen, each time before its update.
+        """A step has been trained: now and then, each member's accuracy on what it has seen, always before its update.
 
-        It is the only time that something is read back from the device before an epoch's end.
+        Nothing else is read back from the device before an epoch's end, and in later epochs nothing is.
         """
         if self._tell is None or self._cohort.epoch:
             return
         if self._due is None:
             self._due = time.monotonic() + FIRST_SECONDS
         elif time.monotonic() >= self._due:
-            self._due = float("inf")
+            self._due = time.monotonic() + AGAIN_SECONDS
             at = part()
             correct = (at.sums[1] / (at.step * self._cohort.batches.batch_size)).tolist()
             self._tell(TOLD[-1], {self._runs[k]: c for k, c in zip(self._cohort.members, correct, strict=True)})

@@ -46,10 +46,11 @@ def test_results_come_in_the_order_of_the_configurations(data: FashionMNIST, ima
         same_curves(result, single)
 
 
-def test_what_runs_have_measured_so_far_is_told_once_before_an_epoch_ends_and_after_each(
+def test_what_runs_have_measured_so_far_is_told_before_the_first_epoch_ends_and_after_each(
     data: FashionMNIST, images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ablate.images.engine.interim.FIRST_SECONDS", 0.0)
+    monkeypatch.setattr("ablate.images.engine.interim.AGAIN_SECONDS", 1000.0)
     configs = [run_of(data, seed).model_copy(update={"train": Train(batch_size=20, epochs=2)}) for seed in (1, 0)]
     told: list[tuple[str, dict[int, float]]] = []
     results = train(configs, images, device=CPU, on_interim=lambda metric, values: told.append((metric, dict(values))))
