@@ -4,7 +4,7 @@
     python -m benchmarks.searches --only ours --repeats 3
 
 Each repeat has a sampler's seed, seeds of the runs (so splits and data orders) and a store of its own, and nothing to
-start from: only what ``sweeps/search.yaml`` compares anyway. The rivals search the same space with everything trained
+start from: only what ``sweeps/search_from_scratch.yaml`` compares anyway. The rivals search the same space with everything trained
 at full length, as Optuna is mostly used: 19 settings with one seed each. What ours finds is confirmed on ten fresh
 seeds. Training may be interrupted and started again; what is there already is only read.
 """
@@ -33,7 +33,7 @@ from benchmarks.markdown import markdown
 if TYPE_CHECKING:
     from optuna import Study
 
-STUDY, FULL = "search", 50
+STUDY, FULL = "search_from_scratch", 50
 ASKED = 0.920
 """Test accuracy on ten fresh seeds that each search is to reach."""
 WHOLE = (
