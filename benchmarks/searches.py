@@ -4,9 +4,9 @@
     python -m benchmarks.searches --only ours --repeats 3
 
 Each repeat has a sampler's seed, seeds of the runs (so splits and data orders) and a store of its own, and nothing to
-start from: only what ``sweeps/search_from_scratch.yaml`` compares anyway. The rivals search the same space with everything trained
-at full length, as Optuna is mostly used: 19 settings with one seed each. What ours finds is confirmed on ten fresh
-seeds. Training may be interrupted and started again; what is there already is only read.
+start from: only what ``sweeps/search_from_scratch.yaml`` compares anyway. The rivals search the same space with
+everything trained at full length, as Optuna is mostly used: 19 settings with one seed each. What ours finds is
+confirmed on ten fresh seeds. Training may be interrupted and started again; what is there already is only read.
 """
 
 import argparse
