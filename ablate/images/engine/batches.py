@@ -155,7 +155,7 @@ class Batches:
         chunk = max(1, CHUNK_BYTES // (4 * len(order) * channels * height * width) // size) * size
         for start in range(0, order.shape[1], chunk):
             some = order[:, start : start + chunk]
-            x, moved = changed(images[some.flatten()], slice(start, start + chunk))
+            x, moved = changed(images.index_select(0, some.flatten()), slice(start, start + chunk))
             x = torch.unflatten(prepare(x, self.images, self.config, self.channels, moved), 0, some.shape)
             yield from zip(torch.split(x, size, dim=1), torch.split(labels[some], size, dim=1), strict=True)
 

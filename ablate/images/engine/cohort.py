@@ -18,6 +18,7 @@ from ablate.images.engine.crops import averaged
 from ablate.images.engine.exhaustion import LARGE, is_out_of_memory, return_freed_memory
 from ablate.images.engine.further_metrics import made_metrics
 from ablate.images.engine.init import initial_parameters
+from ablate.images.engine.layers import spread
 from ablate.images.engine.losses import Loss
 from ablate.images.engine.noisy_layers import NoisyLayer
 from ablate.images.engine.optimizers import stacked_optimizer
@@ -202,23 +203,20 @@ class FusedCohort:
         sums += torch.stack([losses.detach() * x.shape[1], correct])
 
     def _measure(self, x: Tensor, labels: Tensor, *, smooth: bool) -> tuple[Tensor, Tensor]:
-        outputs, labels = self._outputs(x, labels)
-        return self.loss(outputs, labels, smooth=smooth), (outputs.argmax(-1) == labels).sum(-1)
+        return self.loss.with_right(self._outputs(x), labels, smooth=smooth)
 
-    def _outputs(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Outputs ``[K, B, classes]`` and labels ``[K, B]``."""
+    def _outputs(self, x: Tensor) -> Tensor:
+        """Outputs ``[K, B, classes]``."""
         with torch.autocast(self.device.type, torch.bfloat16) if self.autocast else contextlib.nullcontext():
-            outputs = self.model(x)
-        if self.autocast:
-            outputs = outputs.float()
-        return outputs, labels.repeat_interleave(len(outputs) // len(labels), 0)
+            outputs: Tensor = self.model(x)
+        return outputs.float() if self.autocast else outputs
 
     @torch.no_grad()
     def _evaluate(self, batches: Iterator[tuple[Tensor, Tensor]]) -> Tensor:
         sums = torch.zeros(2, len(self.members), dtype=torch.float64, device=self.device)
         samples, totals = 0, dict[str, Tensor]()
         for outputs, expected in self._answers(batches):
-            losses, correct = self.loss(outputs, expected, smooth=False), (outputs.argmax(-1) == expected).sum(-1)
+            losses, correct = self.loss.with_right(outputs, expected, smooth=False)
             sums += torch.stack([losses * expected.shape[1], correct])
             samples += expected.shape[1]
             for name, metric in self.further.items():
@@ -237,8 +235,9 @@ class FusedCohort:
         self.model.eval()
         return_freed_memory(self.device, LARGE)
         for x, labels in batches:
-            outputs, expected = self._outputs(x, labels)
-            yield averaged(outputs, x.shape[1] // labels.shape[1], shares=self.loss.kind != "mse"), expected
+            outputs = self._outputs(x)
+            own = averaged(outputs, x.shape[1] // labels.shape[1], shares=self.loss.kind != "mse")
+            yield own, spread(labels, len(outputs))
 
     def _coefficients(self) -> dict[str, Tensor]:
         """The optimiser's coefficients in every step of the coming epoch, ``[steps, K]`` each."""

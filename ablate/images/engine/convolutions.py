@@ -7,6 +7,7 @@ compiled for every shape at first use and compared with torch (:mod:`ablate.imag
 from __future__ import annotations
 
 import ctypes
+import platform
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -52,6 +53,8 @@ class ConvolutionSpec:
 
     def unsupported(self) -> str | None:
         """Say why there is no kernel for this shape; None if there is one."""
+        if platform.machine() not in ("x86_64", "AMD64"):
+            return "measured to be faster on x86-64 alone"
         if self.in_channels % 8 or self.out_channels % 8:
             return f"{self.in_channels} and {self.out_channels} channels, not multiples of 8"
         if max(self.in_channels, self.out_channels) > MOST_CHANNELS:

@@ -33,9 +33,9 @@ BLOCK_WORK = 25_000_000
 """Multiply-adds of a member's convolution in a step up to which a block, one call for all members, is faster,
 whatever the channels. Both measured on two AVX2 cores, 19 shapes at batches of 2 and 64."""
 
-TAIL_WORK = 3_000_000
-"""Multiply-adds of a member and unit in a step from which tails pay: they are called member by member. Measured there
-with two to seven units at batches of 2 to 64; below, layers stacked in torch's operations are faster."""
+TAIL_WORK = 700_000
+"""Multiply-adds of a member and unit in a step from which tails pay: they are called member by member. Measured on two
+AVX2 cores with two to seven units at batches of 2 to 16; below, layers stacked in torch's operations are faster."""
 
 Found = tuple[Step, Sequence[fx.Node]]
 """What a node's value comes from: a step, and the nodes whose values it needs."""

@@ -89,12 +89,7 @@ static void activate(long n, float bias, float *restrict y) {
         for (long i = 0; i < n; i++) y[i] = act(y[i] + bias);
 }
 
-/* ---- entry points; x_step: members that share an input; memory: scratch for floats() numbers, aligned ---- */
-
-long floats(long B) {
-    const long samples = PANELS(B) * COLUMNS, forward = samples * (INPUTS + OUTPUTS), backward = (PANELS(INPUTS) * B + OUTPUTS) * COLUMNS + B * OUTPUTS;
-    return MAX(forward, backward);
-}
+/* ---- entry points; x_step: members that share an input; memory: scratch, aligned (see linears.py) ---- */
 
 void forward(long K, long B, long share, const float *x, const float *w, const float *bias, float *y, float *memory) {
     const long samples = PANELS(B) * COLUMNS;

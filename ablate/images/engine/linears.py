@@ -7,6 +7,7 @@ The C source beside this module is compiled for every shape at first use and com
 from __future__ import annotations
 
 import ctypes
+import platform
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -24,6 +25,9 @@ LARGEST_WEIGHT = 2**18
 
 FEWEST_SAMPLES = 16
 """Samples of a step from which they are: as many are taken at once."""
+
+PANEL = 32
+"""Columns of the widest panels of linear.c, those of AVX-512."""
 
 _TOLD_FROM_OUTPUT = ("identity", "sigmoid", "tanh", "relu", "leaky_relu")
 """Activations whose derivative is told from their value."""
@@ -47,6 +51,8 @@ class LinearSpec:
 
     def unsupported(self) -> str | None:
         """Say why there is no kernel for this shape; None if there is one."""
+        if platform.machine() not in ("x86_64", "AMD64"):
+            return "measured to be faster on x86-64 alone"
         if self.activation not in _TOLD_FROM_OUTPUT:
             return f"activation {self.activation!r} is none of {', '.join(_TOLD_FROM_OUTPUT)}"
         if min(self.inputs, self.outputs) < 1:
@@ -74,10 +80,9 @@ class Linear:
         self.spec, self.place = spec, place_of(library)
         loaded = opened(library)
         pointer, number = ctypes.c_void_p, ctypes.c_long
-        self.forward, self.backward, self._floats = loaded.forward, loaded.backward, loaded.floats
+        self.forward, self.backward = loaded.forward, loaded.backward
         self.forward.argtypes, self.backward.argtypes = [number] * 3 + [pointer] * 5, [number] * 3 + [pointer] * 8
         self.forward.restype = self.backward.restype = None
-        self._floats.argtypes, self._floats.restype = [number], number
 
     def __call__(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Apply the layer to K members; a member's result does not depend on the others.
@@ -105,7 +110,14 @@ class Linear:
 
     def memory(self, samples: int) -> Tensor:
         """Scratch memory for a batch."""
-        return torch.empty(self._floats(samples), dtype=torch.float32)
+        inputs, outputs = self.spec.inputs, self.spec.outputs
+        forward = _whole_panels(samples) * (inputs + outputs)
+        backward = _whole_panels(inputs) * samples + PANEL * outputs + samples * outputs
+        return torch.empty(max(forward, backward), dtype=torch.float32)
+
+
+def _whole_panels(columns: int) -> int:
+    return -(-columns // PANEL) * PANEL
 
 
 class _Function(torch.autograd.Function):

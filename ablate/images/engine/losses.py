@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ablate.images.config import Train
+from ablate.images.engine.cross_entropy import cross_entropy
+from ablate.images.engine.layers import spread
 from ablate.images.parts import made_loss
 
 
@@ -42,6 +44,24 @@ class Loss:
         if smooth and self.smooths:
             loss = loss + self.smoothing * (-log_shares.mean(dim=(1, 2)) - loss)
         return loss
+
+    def with_right(self, outputs: Tensor, labels: Tensor, *, smooth: bool) -> tuple[Tensor, Tensor]:
+        """Mean loss and number of right answers of each member.
+
+        Args:
+            outputs: As in a call.
+            labels: Int64 ``[R, B]``, each for K / R members that follow one another.
+            smooth: As in a call.
+
+        Returns:
+            ``[K]`` each.
+        """
+        plain = self.kind == "cross_entropy" and self.declared is None and outputs.dtype == torch.float32
+        plain = plain and outputs.device.type == "cpu" and not torch.compiler.is_compiling()
+        if plain and (compiled := cross_entropy()) is not None:
+            return compiled(outputs, labels, self.smoothing if smooth and self.smooths else None)
+        labels = spread(labels, len(outputs))
+        return self(outputs, labels, smooth=smooth), (outputs.argmax(-1) == labels).sum(-1)
 
     def keep(self, members: Sequence[int]) -> None:
         """Go on with some of the members.

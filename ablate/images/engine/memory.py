@@ -158,9 +158,9 @@ class _Unfilled(FusedCohort):
         with META:
             super()._step(x, labels, row, sums)
 
-    def _outputs(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def _outputs(self, x: Tensor) -> Tensor:
         with META:
-            return super()._outputs(x, labels)
+            return super()._outputs(x)
 
     def _may_fuse(self) -> bool:
         train = self.configs[0].train

@@ -1,5 +1,7 @@
 """Our own convolutions on maps with channels last against torch in float64, in units of several members."""
 
+import platform
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -8,6 +10,8 @@ from torch import Tensor, nn
 from ablate.images.engine.convolutions import ConvolutionSpec, convolution
 from ablate.images.engine.maps import TailSpec
 from ablate.images.engine.tails import tail, unavailable_reason
+
+pytestmark = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="kernels of x86-64")
 
 SHAPES = [
     ConvolutionSpec(8, 8, 28, 28, (3, 3), (1, 1)),

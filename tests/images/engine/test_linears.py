@@ -1,5 +1,7 @@
 """Compiled linear layers of several members against torch in float64, alone and in networks of nothing else."""
 
+import platform
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -10,6 +12,8 @@ from ablate.images.engine.init import initial_parameters
 from ablate.images.engine.kernels import ACTIVATIONS
 from ablate.images.engine.linears import Linear, LinearSpec, linear
 from ablate.images.engine.stack import stack
+
+pytestmark = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="kernels of x86-64")
 
 SPECS = [
     LinearSpec(784, 128, "relu"),
