@@ -118,7 +118,8 @@ def with_kept(folder: Path, records: "Sequence[Record]") -> "list[Record]":
 
     if not (folder / RUNS).is_file():
         return list(records)
-    if digests_of(folder) <= {record.digest for record in records if record.result.status in FINAL}:
+    held = digests_of(folder)
+    if held and held <= {record.digest for record in records if record.result.status in FINAL}:
         return list(records)  # all that lies there is written anew
     there = {record.digest: record for record in read_folder(folder)}
     kept = [
