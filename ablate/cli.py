@@ -128,7 +128,11 @@ def sweep(words: tuple[str, ...], as_json: bool, fail_fast: bool, max_hours: flo
 
 @_study_command(short_help="Show what would be trained and what it would cost.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
-@click.option("--measure", is_flag=True, help="First measure, for a minute or two, how fast this machine trains it.")
+@click.option(
+    "--measure",
+    is_flag=True,
+    help="First measure, for a minute or two, how fast this machine trains it and what memory that takes.",
+)
 def plan(words: tuple[str, ...], as_json: bool, measure: bool) -> None:
     """Show what would be trained, what the store already holds, and the estimated cost; trains nothing."""
     from ablate.commands.plan import measure as measure_speeds
@@ -144,7 +148,7 @@ def plan(words: tuple[str, ...], as_json: bool, measure: bool) -> None:
             return
         if measure:
             measure_speeds(wanted)
-        found = outlook(wanted)
+        found = outlook(wanted, memory="all" if measure else "nothing")
         print(json.dumps(found, indent=2)) if as_json else print_outlook(found)
 
 

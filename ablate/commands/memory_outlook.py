@@ -38,6 +38,8 @@ def memory_lines(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """
     memory, workers = found["memory"], found["workers"]
     if memory["worker"] is None:
+        if found["unit"] == "training samples" and found["cohorts"]:
+            yield "memory: not worked out; --measure does", ""
         return
     at_hand = "" if memory["at_hand"] is None else f", of {in_words(memory['at_hand'])} at hand"
     together = f", {in_words(memory['workers'])} for {workers} workers" if workers > 1 else ""

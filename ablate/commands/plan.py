@@ -16,7 +16,7 @@ from ablate.execute.checkpoints import KeptCheckpoints
 from ablate.execute.choice import settings_on
 from ablate.execute.devices import speed_device
 from ablate.execute.estimate import Speeds, estimate
-from ablate.execute.fitting import Members, at_hand, fit, room_of
+from ablate.execute.fitting import Members, Work, at_hand, fit, room_of
 from ablate.execute.ledger import cost_in_seconds
 from ablate.execute.sizing import members_by
 from ablate.plan.cohorts import Cohort, cohort_of, default_members, form_cohorts
@@ -30,11 +30,12 @@ from ablate.task.run import Run
 from ablate.task.searching import unit_of_work
 
 
-def outlook(wanted: StudyRequest) -> dict[str, Any]:
+def outlook(wanted: StudyRequest, *, memory: Work = "nothing") -> dict[str, Any]:
     """Everything that can be said before training.
 
     Args:
         wanted: What a command line asks for.
+        memory: What is worked out of the memory of cohorts; see :func:`ablate.execute.fitting.fit`.
 
     Returns:
         JSON data: the studies with their factors, levels, seeds, runs and notes on them; how many runs there are
@@ -71,7 +72,7 @@ def outlook(wanted: StudyRequest) -> dict[str, Any]:
         return made(prefixes.trained) if kept is None else kept.cohorts(prefixes.trained, {}, made)
 
     wanted_members = members_by(speeds, default_members, launch.cohort_size)
-    fitted = fit(form, wanted_members, room_of(orders, total), orders[0].device, says_all=True)
+    fitted = fit(form, wanted_members, room_of(orders, total), orders[0].device, work=memory)
     cohorts = fitted.cohorts
     cost = estimate(cohorts, speeds, workers)
     cut_off = [kept is not None and bool(cohort.done) and kept.file_of(cohort, {}).exists() for cohort in cohorts]

@@ -1,10 +1,12 @@
 """Cohorts that fit into memory: what their workers take, what there is, and smaller ones where it is too little."""
 
+import math
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Literal
 
 from ablate.plan.cohorts import Cohort
 from ablate.task.executor import LOCAL, ExecutorChoice, WorkerSettings
@@ -14,6 +16,7 @@ from ablate.task.run import Run, SizedInMemory
 SHARE = 0.9
 """Of the memory at hand, for all workers together: predictions are within a tenth."""
 
+Work = Literal["all", "needed", "nothing"]
 Members = Callable[[Run], int]
 """Most members of a cohort of runs like this one."""
 
@@ -35,7 +38,7 @@ def fit(
     room: int | None,
     device: str,
     *,
-    says_all: bool = False,
+    work: Work = "needed",
 ) -> Fitted:
     """Form cohorts for which there is memory.
 
@@ -44,18 +47,21 @@ def fit(
         members: How many are wanted.
         room: Bytes that a worker may take; None: any number.
         device: Where they are trained.
-        says_all: Whether the memory of cohorts is to be told that are surely small enough.
+        work: What is worked out that is not known yet, which takes seconds: the memory of ``all`` cohorts, that of
+            those that are not surely small enough (``needed``), or ``nothing``.
 
     Returns:
         Runs that do not even fit alone are in cohorts of one.
     """
     cohorts = form(members)
-    below = None if says_all else room if room is not None else 2**62
+    below = {"all": None, "needed": room if room is not None else 2**62, "nothing": math.inf}[work]
     sizes = memory_of([cohort.runs for cohort in cohorts], device, below)
     large = _too_large(cohorts, sizes, room)
     if room is None or not large:
         return Fitted(cohorts, sizes, {})
-    alone = memory_of([cohort.runs[:1] for cohort, _ in large.values()], device)
+    alone = memory_of(
+        [cohort.runs[:1] for cohort, _ in large.values()], device, math.inf if work == "nothing" else None
+    )
     smaller = {
         key: _most(len(cohort.runs), size, single, room)
         for (key, (cohort, size)), single in zip(large.items(), alone, strict=True)
@@ -64,7 +70,7 @@ def fit(
     return Fitted(cohorts, memory_of([c.runs for c in cohorts], device, below), smaller)
 
 
-def memory_of(cohorts: Sequence[Sequence[Run]], device: str, below: int | None = None) -> list[int | None]:
+def memory_of(cohorts: Sequence[Sequence[Run]], device: str, below: float | None = None) -> list[int | None]:
     """See :class:`ablate.task.run.SizedInMemory`; None for runs of which it is not known."""
     found: list[int | None] = [None] * len(cohorts)
     kinds: dict[type, list[int]] = {}

@@ -25,7 +25,7 @@ KEPT = 20_000
 """Cohorts whose memory is kept; the oldest are forgotten."""
 
 
-def memory_of(cohorts: Sequence[Sequence[RunConfig]], device: str, below: int | None = None) -> list[int | None]:
+def memory_of(cohorts: Sequence[Sequence[RunConfig]], device: str, below: float | None = None) -> list[int | None]:
     """The most memory that a worker takes which trains a cohort.
 
     Args:

@@ -146,7 +146,7 @@ class RunConfig(Fields):
 
     @classmethod
     def memory_of(
-        cls, cohorts: Sequence[Sequence["RunConfig"]], device: str, below: int | None = None
+        cls, cohorts: Sequence[Sequence["RunConfig"]], device: str, below: float | None = None
     ) -> list[int | None]:
         """See :class:`ablate.task.run.SizedInMemory`."""
         from ablate.images.memory import memory_of

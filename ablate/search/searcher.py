@@ -331,11 +331,12 @@ class Searcher:
     def _affordable(self, ranked: Sequence[Pending], seeds: int) -> list[Pending]:
         """The best of them, as many as the budget allows; what they need is put aside."""
         chosen = []
-        for pending in ranked:
-            cost = seeds * self.purse.cost(pending.config)
-            if cost <= self.purse.left():
-                pending.trial.set_user_attr(RESERVED, pending.spent(self.purse) + cost)
-                chosen.append(pending)
+        with alone(self.store, self.owner, f"ask {self.study.study_name}"):
+            for pending in ranked:
+                cost = seeds * self.purse.cost(pending.config)
+                if cost <= self.purse.left():
+                    pending.trial.set_user_attr(RESERVED, pending.spent(self.purse) + cost)
+                    chosen.append(pending)
         return chosen
 
     def _report(self, batch: Sequence[Pending]) -> None:

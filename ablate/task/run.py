@@ -85,7 +85,7 @@ class SizedInMemory(Protocol):
 
     @classmethod
     def memory_of(
-        cls, cohorts: Sequence[Sequence[Self]], device: str, below: int | None = None
+        cls, cohorts: Sequence[Sequence[Self]], device: str, below: float | None = None
     ) -> Sequence[int | None]:
         """Return the most bytes that a worker takes which trains each cohort: resident, on CUDA allocated there.
 

@@ -113,13 +113,15 @@ def test_long_lists_of_levels_are_shortened_in_tables():
     assert listed(["a" * 60, "b" * 60]) == f"{'a' * 60}, {'b' * 60}", "nothing is left out of so few"
 
 
+@pytest.mark.slow
 def test_plan_says_how_much_memory_its_cohorts_take_and_forms_smaller_ones_where_there_is_less(
     results, ablate, monkeypatch
 ):
     results()
+    assert "memory: not worked out; --measure does" in ablate("plan", "pooling", "train.batch_size=199")
     words = ["pooling", "workers=2", "device=cpu", "train.batch_size=200"]
     monkeypatch.setattr("ablate.execute.fitting.available", lambda: 64 * 2**30)
-    found = json.loads(ablate("plan", *words, "--json"))
+    found = json.loads(ablate("plan", *words, "--measure", "--json"))
     sizes = [cohort["memory"] for cohort in found["cohorts"]]
     assert found["memory"] == {"worker": max(sizes), "workers": sum(sizes[:2]), "at_hand": 64 * 2**30, "smaller": {}}
     assert 200 * 2**20 < min(sizes) <= max(sizes) < 2 * 2**30
@@ -128,15 +130,17 @@ def test_plan_says_how_much_memory_its_cohorts_take_and_forms_smaller_ones_where
     assert "for 2 workers, of 64.0 GiB at hand" in said
     most = max(cohort["members"] for cohort in found["cohorts"])
 
-    (single,) = (min(c["memory"] for c in json.loads(ablate("plan", *words, "cohort_size=1", "--json"))["cohorts"]),)
+    (single,) = (
+        min(c["memory"] for c in json.loads(ablate("plan", *words, "cohort_size=1", "--measure", "--json"))["cohorts"]),
+    )
     middle = (single + max(sizes)) // 2
     monkeypatch.setattr("ablate.execute.fitting.available", lambda: int(2 * middle / 0.9) + 1)
-    fewer = json.loads(ablate("plan", *words, "--json"))
+    fewer = json.loads(ablate("plan", *words, "--measure", "--json"))
     assert 1 < max(cohort["members"] for cohort in fewer["cohorts"]) < most
     assert max(cohort["memory"] for cohort in fewer["cohorts"]) <= middle
     assert sum(cohort["members"] for cohort in fewer["cohorts"]) == fewer["to_train"]
     assert "there is no memory for more" in ablate("plan", *words)
 
     monkeypatch.setattr("ablate.execute.fitting.available", lambda: single)
-    assert {c["members"] for c in json.loads(ablate("plan", *words, "--json"))["cohorts"]} == {1}
+    assert {c["members"] for c in json.loads(ablate("plan", *words, "--measure", "--json"))["cohorts"]} == {1}
     assert "fewer workers (workers=1) or a smaller batch take less" in ablate("plan", *words)
