@@ -15,7 +15,7 @@ from ablate.images.data import Images
 from ablate.images.engine.batches import Batches, share_key
 from ablate.images.engine.compiling import compiled, decision
 from ablate.images.engine.crops import averaged
-from ablate.images.engine.exhaustion import LARGE, is_out_of_memory, return_freed_memory
+from ablate.images.engine.exhaustion import is_out_of_memory, return_freed_memory
 from ablate.images.engine.further_metrics import made_metrics
 from ablate.images.engine.init import initial_parameters
 from ablate.images.engine.layers import spread
@@ -102,7 +102,6 @@ class FusedCohort:
         drawing = [generator for _, generators in noise for generator in generators if generator is not None]
         sums = torch.zeros(2, len(self.members), dtype=torch.float64, device=self.device)
         self.model.train()
-        return_freed_memory(self.device, LARGE)
         batches, first = self.batches.epoch(self.epoch), 0
         if part is not None:
             first = part.step
@@ -233,7 +232,6 @@ class FusedCohort:
     def _answers(self, batches: Iterator[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
         """What the members say of images, ``[K, B, classes]``, and their labels ``[K, B]``."""
         self.model.eval()
-        return_freed_memory(self.device, LARGE)
         for x, labels in batches:
             outputs = self._outputs(x)
             own = averaged(outputs, x.shape[1] // labels.shape[1], shares=self.loss.kind != "mse")

@@ -29,4 +29,4 @@ def test_a_real_cohort_is_measured():
     images = load(data, torch.device("cpu"))
     configs = [RunConfig(data=data, train=Train(batch_size=16), seed=seed) for seed in range(2)]
     found = measure(configs, images, device=torch.device("cpu"), seconds=0.1)
-    assert 1.0 < found.samples_per_second < 1e7  # kernels may be compiled within
+    assert 10.0 < found.samples_per_second < 1e7
