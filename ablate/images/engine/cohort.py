@@ -15,7 +15,7 @@ from ablate.images.data import Images
 from ablate.images.engine.batches import Batches, share_key
 from ablate.images.engine.compiling import compiled, decision
 from ablate.images.engine.crops import averaged
-from ablate.images.engine.exhaustion import is_out_of_memory, return_freed_memory
+from ablate.images.engine.exhaustion import LARGE, is_out_of_memory, return_freed_memory
 from ablate.images.engine.further_metrics import made_metrics
 from ablate.images.engine.init import initial_parameters
 from ablate.images.engine.layers import spread
@@ -78,6 +78,7 @@ class FusedCohort:
         self.compiled: tuple[Measure, Update] | None = None
         self._right_at = (0, torch.empty(0, 0, dtype=torch.bool))
         """The epoch after which it was last asked which test images are right, and the answer, ``[K, images]``."""
+        self._has_evaluated = False
         self._compile()
         return_freed_memory(device)
 
@@ -232,6 +233,9 @@ class FusedCohort:
     def _answers(self, batches: Iterator[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
         """What the members say of images, ``[K, B, classes]``, and their labels ``[K, B]``."""
         self.model.eval()
+        if not self._has_evaluated:
+            self._has_evaluated = True
+            return_freed_memory(self.device, LARGE)
         for x, labels in batches:
             outputs = self._outputs(x)
             own = averaged(outputs, x.shape[1] // labels.shape[1], shares=self.loss.kind != "mse")

@@ -9,6 +9,9 @@ import torch
 
 from ablate.task.memory import available, in_words, resident
 
+LARGE = 2**30
+"""Bytes of a process from which training and evaluation leave each other no freed memory: their maps differ in size."""
+
 SIGNS = (
     "can't allocate memory",  # DefaultCPUAllocator
     "not enough memory",  # the same on Windows
@@ -61,15 +64,20 @@ def give_back(device: torch.device) -> None:
     return_freed_memory(device)
 
 
-def return_freed_memory(device: torch.device) -> None:
+def return_freed_memory(device: torch.device, above: int = 0) -> None:
     """Give what was freed back to the system: what comes next is laid out in another way, and would lie beside it.
 
-    Has an effect on the CPU with glibc only. It is for the moment when a cohort has been made: within its epochs freed
-    memory is kept, as pages that are mapped again cost time, and so does a look for garbage in a large process.
+    Has an effect on the CPU with glibc only. Copies of networks that were traced are in cycles: a large process looks
+    for them, too, which may take it seconds. So this is for the beginning of a cohort and not for its every epoch.
 
     Args:
         device: Where tensors are.
+        above: Nothing is done in a process that has fewer bytes than that.
     """
-    if device.type == "cpu":
-        with suppress(AttributeError, OSError, TypeError):
-            ctypes.CDLL(None).malloc_trim(0)
+    has = resident()
+    if device.type != "cpu" or has < above:
+        return
+    if has >= LARGE:
+        gc.collect()
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
