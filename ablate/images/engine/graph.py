@@ -326,7 +326,10 @@ class _Fusion:
         if (built := linear(spec)) is None:
             return None
         layer, source = cast(StackedLinear, self.body.get_submodule(str(node.target))), node.all_input_nodes[0].name
-        step: Step = lambda values: built(joined(values[source]), layer.weight, layer.bias)  # noqa: E731
+
+        def step(values: Values) -> Any:
+            return built(joined(values[source]), layer.weight, layer.bias)
+
         return node if name is None else following, step
 
     def _plain_step(self, node: fx.Node) -> Step:
