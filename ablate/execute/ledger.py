@@ -154,7 +154,7 @@ class Ledger:
         for flight in self.flights.values():
             metric, values = flight.interim or (None, {})
             for member, value in values.items() if metric == self._interim_metric else ():
-                levels.setdefault(self.describe(flight.assignment.cohort.runs[member], seed=False), []).append(value)
+                levels.setdefault(self._level(flight.assignment.cohort.runs[member]), []).append(value)
         shown = [f"{sum(v) / len(v):.3g}" + (f" at {level}" if level else "") for level, v in levels.items()]
         more = len(shown) - MOST_LEVELS
         text = ", ".join(shown[:MOST_LEVELS]) + (f" and {more} more" if more > 0 else "")
@@ -189,11 +189,17 @@ class Ledger:
         attended = {digest for flight in self.flights.values() for digest in flight.assignment.digests}
         return [run for digest, run in self.open.items() if digest not in attended]
 
-    def describe(self, run: Run, *, seed: bool = True) -> str:
-        """The fields in which a run differs from others of the sweep; ``seed``: whether its seed is one of them."""
+    def describe(self, run: Run) -> str:
+        """The fields in which a run differs from others of the sweep."""
         mine = flatten(run.identity)
-        shown = [path for path in mine if path in self._varying and (seed or path != "seed")]
-        return " ".join(f"{path}={mine[path]}" for path in shown) or (f"seed={run.seed}" if seed else "")
+        return " ".join(f"{path}={mine[path]}" for path in mine if path in self._varying) or f"seed={run.seed}"
+
+    def _level(self, run: Run) -> str:
+        """The fields in which a run differs from most others."""
+        mine = flatten(run.identity)
+        shown = [path for path in mine if path in self._varying and path != "seed"]
+        unusual = [path for path in shown if self._usual.get(path) != repr(mine[path])]
+        return " ".join(f"{path}={mine[path]}" for path in unusual) or ("what most runs have" if shown else "")
 
     def report(self, flight: Flight, trained: Sequence[Record], queue: Iterable[Assignment]) -> list[str]:
         """What people are told when a cohort has ended."""
@@ -211,11 +217,22 @@ class Ledger:
         return unit_of_work(self.runs.values())
 
     @cached_property
-    def _varying(self) -> set[str]:
-        """Fields that differ between runs."""
+    def _values(self) -> dict[str, Counter[str]]:
+        """How many runs have which value of a field."""
         flat = [flatten(run.identity) for run in self.runs.values()]
         paths = dict.fromkeys(path for values in flat for path in values)
-        return {path for path in paths if len({repr(values.get(path)) for values in flat}) > 1}
+        return {path: Counter(repr(values.get(path)) for values in flat) for path in paths}
+
+    @cached_property
+    def _varying(self) -> set[str]:
+        """Fields that differ between runs."""
+        return {path for path, counts in self._values.items() if len(counts) > 1}
+
+    @cached_property
+    def _usual(self) -> dict[str, str]:
+        """The value that more than half of all runs have, of fields where there is one."""
+        most = {path: counts.most_common(1)[0] for path, counts in self._values.items()}
+        return {path: value for path, (value, count) in most.items() if 2 * count > len(self.runs)}
 
     def summary(self) -> Summary:
         """Until now."""

@@ -48,6 +48,16 @@ def test_levels_in_training_are_told_by_the_mean_of_their_seeds():
     assert ledger.state([]).interim == ""
 
 
+def test_a_level_in_training_is_named_by_what_sets_it_apart_from_most_runs():
+    runs = (*(fakes.run(lr) for lr in (0.1, 0.2, 0.3)), *(fakes.run(0.1, seed=seed) for seed in (1, 2)))
+    runs += (fakes.run(0.1, epochs=3), fakes.run(0.1, epochs=4))
+    ledger = Ledger(runs, 1, Speeds([], "cpu"))
+    ledger.flights[0] = Flight(Assignment(Cohort(runs), {}), "now", None)
+    ledger.take_interim(0, "acc", {0: 0.5, 3: 1.0, 1: 0.25, 5: 0.125})
+    said = ledger.state([]).interim
+    assert said == ("acc so far 0.75 at what most runs have, 0.25 at optimizer.lr=0.2, 0.125 at train.epochs=3")
+
+
 def test_a_file_that_could_not_be_written_is_told_with_its_run():
     runs = tuple(fakes.run(lr) for lr in (0.1, 0.2))
     results = (Result("complete", notes={"not_kept": ["weights/1.safetensors: cannot be written: No space left"]}),)
