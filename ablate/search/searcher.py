@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ablate.search.budget import RESERVED, RUNS, Purse
 from ablate.search.evaluate import Evaluate
-from ablate.search.fidelity import Proposer
+from ablate.search.proposer import Proposer
 from ablate.search.racing import contenders, first_seeds, seed_counts, stop_rule
 from ablate.search.sampler import make_sampler
 from ablate.search.settings import Search

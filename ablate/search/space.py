@@ -1,6 +1,7 @@
 """The search space: factors with ranges or choices, some of them only where others have certain values."""
 
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -82,6 +83,40 @@ class Factor:
         assert isinstance(self.distribution, FloatDistribution | IntDistribution)
         low, step = self.distribution.low, self.distribution.step or 0
         return tuple(exact(self.distribution, low + i * step) for i in range(count))
+
+    @property
+    def has_choices(self) -> bool:
+        """Whether its values are choices, and no range."""
+        from optuna.distributions import CategoricalDistribution
+
+        return isinstance(self.distribution, CategoricalDistribution)
+
+    def place(self, value: Any) -> float:
+        """Where a value lies in its range, from 0 to 1 (by logarithms if the range is); or the number of a choice."""
+        from optuna.distributions import FloatDistribution, IntDistribution
+
+        if not isinstance(self.distribution, FloatDistribution | IntDistribution):
+            return float(self.distribution.to_internal_repr(value))
+        low, high = self.distribution.low, self.distribution.high
+        if low == high:
+            return 0.5
+        if self.distribution.log:
+            return math.log(value / low) / math.log(high / low)
+        return float(value - low) / (high - low)
+
+    def value_at(self, place: float) -> Any:
+        """The value at a place of :meth:`place`, or the nearest that there is."""
+        from optuna.distributions import FloatDistribution, IntDistribution
+
+        found = self.distribution
+        if not isinstance(found, FloatDistribution | IntDistribution):
+            return found.to_external_repr(place)
+        low, high = found.low, found.high
+        value = low * (high / low) ** place if found.log else low + place * (high - low)
+        if found.step is not None and not found.log:
+            value = low + round((value - low) / found.step) * found.step
+        value = min(max(value, low), high)
+        return round(value) if isinstance(found, IntDistribution) else exact(found, value)
 
     @property
     def ends(self) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ from ablate.execute.estimate import Speeds
 from ablate.search.budget import Purse
 from ablate.search.evaluate import Evaluate
 from ablate.search.evidence import evidence
-from ablate.search.fidelity import Proposer
+from ablate.search.proposer import Proposer
 from ablate.search.racing import first_seeds
 from ablate.search.request import SearchRequest
 from ablate.search.searcher import Searcher, amount

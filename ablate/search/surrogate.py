@@ -36,7 +36,7 @@ class Points:
     Args:
         values: ``[N, F]``: of a range from 0 to 1, of choices the number of the choice.
         present: ``[N, F]``: whether the factor's condition holds.
-        at: ``[N]``: the length, 0 the shortest and 1 the full one.
+        at: ``[N]``: the length, 1 the full one, less for shorter ones.
     """
 
     values: Floats
