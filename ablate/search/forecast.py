@@ -158,8 +158,9 @@ def print_search_outlook(found: dict[str, Any]) -> None:
     grid = f", a grid of {found['grid']} settings" if found["grid"] is not None else ""
     unit = "training samples" if found["unit"] == "samples" else found["unit"]
     takes = "" if unit == "runs" else f"{found['run_work']:,} {unit}, "
+    seeds = "one seed" if found["seeds"] == 1 else f"{found['seeds']} seeds"
     budget = (
-        f"{' against '.join(found['objective'])}, sampler {found['sampler']}{grid}, {found['seeds']} seeds a setting, "
+        f"{' against '.join(found['objective'])}, sampler {found['sampler']}{grid}, {seeds} a setting, "
         f"{found['races']}\n"
         f"a run takes {takes}{clock(found['run_seconds'])} with all workers busy ({basis})\n"
         f"a budget of {found['budget']} buys {found['runs_in_full']} full runs, {found['settings_in_full']} settings "

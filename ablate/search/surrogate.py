@@ -62,7 +62,7 @@ class _Distances:
     own: Floats
     """``[F, N, M]``: each factor's own kernel."""
     square: Floats
-    """``[N, M]``: squared distance over all factors."""
+    """``[N, M]``: over all factors, squared; a range whose condition fails is at its middle, and 1 beside it."""
     length: Floats
     """``[N, M]``: difference of lengths."""
 
@@ -196,7 +196,8 @@ class Process:
                 square += both & (apart > 0)
             else:
                 own[j] = np.where(both, _matern(apart / RANGE_SCALE)[0], 0.0)
-                square += np.where(both, (apart / RANGE_SCALE) ** 2, 0.0)
+                inner = [np.where(p.present[:, j], p.values[:, j], 0.5) for p in (a, b)]
+                square += ((inner[0][:, None] - inner[1][None, :]) / RANGE_SCALE) ** 2
             square += a.present[:, None, j] != b.present[None, :, j]
         return _Distances(own, square, a.at[:, None] - b.at[None, :])
 

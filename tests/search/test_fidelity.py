@@ -11,9 +11,10 @@ from scipy.stats import norm
 
 from ablate.images.searching import SEARCHING
 from ablate.search.fidelity import ladder_of
-from ablate.search.proposer import Proposer, _expected_improvement, _normal_scores
+from ablate.search.proposer import MOST_CASES, Proposer, _expected_improvement, _normal_scores, _Tried
 from ablate.search.settings import Search
 from ablate.search.space_file import parse_space
+from ablate.search.surrogate import Process
 from ablate.task.errors import ConfigError
 
 EPOCHS = {"low": 1, "high": 27}
@@ -199,6 +200,52 @@ def test_conditions_and_the_shape_of_a_family_hold():
         assert params["train.batch_size"] == 64 or not shape or params["train.epochs"] > 2
         trial.set_user_attr("runs", {"1000": str(number)})
         study.tell(trial, 0.5 + 0.1 * (params["optimizer"] == "sgd") + 0.001 * number)
+
+
+def test_a_likely_optimum_has_the_best_branch_of_what_others_depend_on():
+    """Choosing adam by itself looks bad; with its rate at the right end it is best."""
+    space = parse_space(
+        {
+            "optimizer": ["sgd", "adam"],
+            "optimizer.lr": [
+                {"low": 0.01, "high": 1.0, "log": True, "when": {"optimizer": "sgd"}},
+                {"low": 1e-4, "high": 1e-2, "log": True, "when": {"optimizer": "adam"}},
+            ],
+            "train.batch_size": [16, 32, 64],
+            "train.epochs": {"low": 2, "high": 8},
+        },
+        SEARCHING,
+    )
+    search = search_of()
+    proposer = Proposer(space, ladder_of(search, space), search)
+    rng = np.random.default_rng(0)
+    tried, scores = [], []
+    for _ in range(60):
+        params = proposer._random(rng, {})
+        tried.append(_Tried(params, 8, None))
+        rate = params.get("optimizer.lr (optimizer=adam)")
+        scores.append(1.0 if rate is None else 2 + 2 * math.log10(rate / 1e-2))
+        scores[-1] += 0.3 * (params["train.batch_size"] == 32)
+    process = Process.fitted([f.has_choices for f in proposer._factors], proposer._points(tried), np.array(scores))
+    found = proposer._likely_optima(rng, process, {})
+    right = [p.get("optimizer.lr (optimizer=adam)", 0) > 5e-3 and p["train.batch_size"] == 32 for p in found]
+    assert np.mean(right) > 0.9
+    shaped = proposer._likely_optima(rng, process, {"train.batch_size": 64})
+    assert {p["train.batch_size"] for p in shaped} == {64}
+
+
+def test_where_many_factors_decide_over_others_some_of_their_combinations_are_gone_through():
+    flags = [f"model.kwargs.flag{i}" for i in range(8)]
+    space = parse_space(
+        {flag: [False, True] for flag in flags}
+        | {f"{flag}_by": {"low": 0.1, "high": 1.0, "when": {flag: True}} for flag in flags}
+        | {"train.epochs": {"low": 2, "high": 8}},
+        SEARCHING,
+    )
+    search = search_of()
+    cases = Proposer(space, ladder_of(search, space), search)._cases(np.random.default_rng(0))
+    assert len(cases) == MOST_CASES < 2**8
+    assert all(set(case) == set(flags) for case in cases)
 
 
 def test_expected_improvement_is_the_integral_that_it_stands_for():

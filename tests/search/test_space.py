@@ -43,6 +43,22 @@ def test_every_proposal_lies_in_the_space_and_keeps_the_conditions():
         assert config.data.protocol == "holdout"
 
 
+def test_every_value_has_a_place_from_which_it_comes_back():
+    space = parse_space(ALL, SEARCHING)
+    by_name = {factor.name: factor for factor in space.factors}
+    for params in proposals(space):
+        for name, value in params.items():
+            factor = by_name[name]
+            place = factor.place(value)
+            assert factor.value_at(place) == (pytest.approx(value) if name == "optimizer.lr" else value)
+            assert 0 <= place <= (factor.count - 1 if factor.has_choices else 1)
+    lr, size, momentum = (by_name[name] for name in ("optimizer.lr", "train.batch_size", "optimizer.momentum"))
+    assert (lr.place(0.01), lr.place(0.1), lr.place(1.0)) == pytest.approx((0, 0.5, 1))
+    assert [size.value_at(place) for place in (0, 0.3, 0.4, 1)] == [16, 32, 32, 64]
+    assert momentum.value_at(0.3) == 0.3, "in decimals, as a range in steps has them"
+    assert [by_name["schedule"].value_at(number) for number in (0, 1)] == ["one_cycle", "constant"]
+
+
 def test_one_field_may_have_a_range_for_each_condition():
     space = {
         "optimizer": ["sgd", "adam"],

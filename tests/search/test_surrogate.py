@@ -43,6 +43,19 @@ def test_the_gradient_is_that_of_the_loss(known):
         assert gradient == pytest.approx(numeric, rel=1e-3, abs=1e-3)
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_the_covariance_is_one_whatever_conditions_hold(seed):
+    """A point as far from every place of a range as from any other is in no space."""
+    rng = np.random.default_rng(seed)
+    at = points(rng, 60)
+    at.present[:] = rng.random((60, 5)) < 0.5
+    process = Process(np.array(CHOICE), _priors(5)[0], at, np.zeros(60))
+    distances = process._distances(at, at)
+    for scale in (1.0, 5.0, 25.0):
+        parameters = np.log([*[1e-9] * 5, 1.0, 1e-9, scale, 1.0, 1e-9])
+        assert np.linalg.eigvalsh(process._covariance(distances, parameters)).min() > -1e-9
+
+
 def _covariance(process, both, i, j):
     """Of two points, written out."""
     *own, all_at_once, length, scale, along, _ = np.exp(process.parameters)
@@ -54,7 +67,8 @@ def _covariance(process, both, i, j):
             total += own[k] * (float(apart == 0) if is_choice else (1 + r + r**2 / 3) * np.exp(-r))
             square += float(apart != 0) if is_choice else (apart / 0.5) ** 2
         elif both.present[i, k] or both.present[j, k]:
-            square += 1
+            there = i if both.present[i, k] else j
+            square += 1 if is_choice else 1 + ((both.values[there, k] - 0.5) / 0.5) ** 2
     r = np.sqrt(5 * square) / scale
     total += all_at_once * (1 + r + r**2 / 3) * np.exp(-r)
     apart = both.at[i] - both.at[j]
