@@ -98,8 +98,6 @@ class Factor:
         if not isinstance(self.distribution, FloatDistribution | IntDistribution):
             return float(self.distribution.to_internal_repr(value))
         low, high = self.distribution.low, self.distribution.high
-        if low == high:
-            return 0.5
         if self.distribution.log:
             return math.log(value / low) / math.log(high / low)
         return float(value - low) / (high - low)
