@@ -7,7 +7,7 @@ import pytest
 
 from ablate.search.budget import SPENT
 from ablate.search.request import search_request
-from benchmarks.searches import FULL, METHODS, Search, _figure, _frame
+from benchmarks.searches import FULL, METHODS, Search, _bests, _figure, _frame
 
 
 def a_search(method, repeat, trials):
@@ -25,11 +25,11 @@ def test_a_curve_is_the_best_value_so_far_over_what_was_spent():
     search = a_search(METHODS[0], 0, [(0.1, 2, 100.0, 0.5), (0.2, 2, 100.0, 0.4), (0.1, 6, 300.0, 0.7)])
     assert search.curve == [(100.0, 0.5), (200.0, 0.5), (500.0, 0.7)]
     assert search.settings == 2
-    assert search.seeds == 1
     other = a_search(METHODS[1], 2, [(0.3, 50, 600.0, 0.6)])
     frame = _frame([search, other])
     assert list(frame["search"]) == ["ours", "ours", "ours", "tpe"]
     assert list(frame["spent"]) == [100, 200, 500, 600]
+    assert _bests([search, other]) == {0: 0.7, 2: 0.6}, "searches of other repeats hold out other images"
     assert _figure([search, other]).startswith(b"\x89PNG")
 
 
