@@ -101,8 +101,8 @@ def _races(order: SearchRequest, lengths: list[int]) -> str:
     """Along what settings are raced."""
     races, step = order.search.races, f"{order.task.step}s"
     if order.ladder is not None:
-        lengths_of = ", ".join(map(str, order.ladder.rungs))
-        return f"tried with {order.ladder.factor.path} {lengths_of}, raced along seeds at {order.ladder.full}"
+        seeds = ", raced along seeds at the last" if len(order.search.seeds) > 1 else ""
+        return f"tried with {order.ladder.factor.path} {', '.join(map(str, order.ladder.rungs))}{seeds}"
     along = [step] * (races.steps and max(lengths, default=1) > 1)
     along += ["seeds"] * (races.seeds and len(order.search.seeds) > 1)
     said = f"raced along {' and '.join(along)}" if along else "not raced"
@@ -159,12 +159,15 @@ def print_search_outlook(found: dict[str, Any]) -> None:
     unit = "training samples" if found["unit"] == "samples" else found["unit"]
     takes = "" if unit == "runs" else f"{found['run_work']:,} {unit}, "
     seeds = "one seed" if found["seeds"] == 1 else f"{found['seeds']} seeds"
+    in_full = f", {found['settings_in_full']} settings with all seeds" if found["seeds"] > 1 else ""
+    differs = found["settings_raced"] != found["settings_in_full"]
+    raced = f", or about {found['settings_raced']} settings as they are tried" if differs else ""
     budget = (
         f"{' against '.join(found['objective'])}, sampler {found['sampler']}{grid}, {seeds} a setting, "
         f"{found['races']}\n"
         f"a run takes {takes}{clock(found['run_seconds'])} with all workers busy ({basis})\n"
-        f"a budget of {found['budget']} buys {found['runs_in_full']} full runs, {found['settings_in_full']} settings "
-        f"with all seeds, or about {found['settings_raced']} settings raced, in about {clock(found['search_seconds'])}"
+        f"a budget of {found['budget']} buys {found['runs_in_full']} full runs{in_full}{raced}, in about "
+        f"{clock(found['search_seconds'])}"
     )
     console.print(plain(budget))
     if found["trials"]:
