@@ -4,10 +4,10 @@
     python -m benchmarks.searches --only ours --repeats 3
 
 Each repeat has a sampler's seed, seeds of the runs (so splits and data orders) and a store of its own, and nothing to
-start from. The rivals search the same space with everything trained at full length, as Optuna is mostly used: 19
-settings with one seed each. Searches of one repeat share the seed of their runs, and so the images held out.
-What ours finds is confirmed on ten fresh seeds. Training may be interrupted and started again; what is there already is
-only read.
+start from but the baseline and the article's setting, as far as they lie in the space. The rivals search the same space
+with everything trained at full length, as Optuna is mostly used: 19 settings with one seed each. Searches of one repeat
+share the seed of their runs, and so the images held out. What ours finds is confirmed on ten fresh seeds, beside the
+baseline alone. Training may be interrupted and started again; what is there already is only read.
 """
 
 import argparse
@@ -46,6 +46,10 @@ WHOLE = (
 """What makes a search train every setting at full length."""
 
 
+ALONE = "study.search.compare={}"
+"""What leaves the article's setting, the same in every repeat, out of a proof."""
+
+
 @dataclass(frozen=True)
 class Method:
     """A way to search."""
@@ -82,7 +86,8 @@ class Search:
 
     method: Method
     repeat: int
-    order: SearchRequest
+    proof: SearchRequest
+    """What confirms it."""
     study: "Study"
 
     @property
@@ -109,7 +114,7 @@ class Search:
 
     def confirmed(self) -> pd.Series | None:
         """Test accuracy of the best setting on the fresh seeds; None where that was not trained."""
-        file = Path(self.order.launch.results) / f"{STUDY}{self.order.suffix}" / "runs.csv"
+        file = Path(self.proof.launch.results) / f"{STUDY}{self.proof.suffix}" / "runs.csv"
         if not file.is_file():
             return None
         runs = pd.read_csv(file)
@@ -134,7 +139,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for method, repeat in wanted:
         order = search_request(method.arguments(repeat, options.folder))
         if Path(order.launch.store_location).is_file():
-            found.append(Search(method, repeat, order, trials_of(order)))
+            proof = search_request([*method.arguments(repeat, options.folder), ALONE])
+            found.append(Search(method, repeat, proof, trials_of(order)))
     words = ["python", "-m", "benchmarks.searches", *(sys.argv[1:] if arguments is None else arguments)]
     text = _text(found, shlex.join(words))
     print(text)
@@ -150,8 +156,9 @@ def _searched(arguments: Sequence[str], *, proof: bool) -> int:
     try:
         study = run_search(order, quiet=False)
         if proof:
-            confirm(order, study, quiet=False)
-            write_search_report(order, trials_of(order))
+            alone = search_request([*arguments, "workers=1", ALONE])
+            confirm(alone, study, quiet=False)
+            write_search_report(alone, trials_of(order))
     except (Interrupted, KeyboardInterrupt):
         return 1
     return 0
@@ -187,12 +194,12 @@ def _text(found: Sequence[Search], command: str) -> str:
         rows.append(row)
     regrets = {m.title: [best[s.repeat] - s.curve[-1][1] for s in found if s.method is m and s.curve] for m in METHODS}
     medians = ", ".join(f"{title}: {100 * median(values):.2f}" for title, values in regrets.items() if values)
-    order = found[0].order if found else None
+    budget = found[0].proof.search.budget if found else "-"
     return "\n".join(
         [
             "# Searches from scratch",
             "",
-            f"`{command}`: each within {order.search.budget if order else '-'}, without a setting to start from. "
+            f"`{command}`: each within {budget}, without a setting to start from. "
             "Regret: how far the best value on held-out images is below the best of the repeat's searches, in "
             "percentage points: they hold out the same images. Test accuracy: mean ± standard deviation of the best "
             f"setting, trained with all training images and seeds that no search has seen ({ASKED} was asked for).",

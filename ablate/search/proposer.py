@@ -12,7 +12,7 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,8 @@ GRID = 11
 """Places along a range at which effects are drawn."""
 STEP = 0.15
 """Standard deviation of a small change, as a share of a factor's range."""
+MOST_DRAWN = 100
+"""Random settings among which one is looked for that was not tried and is valid."""
 MOST_CASES = 64
 """Combinations of those factors that others depend on, of which each is gone through where there are no more."""
 UNIT = math.log(20)
@@ -60,6 +62,46 @@ class _Tried:
         return _key(self.params)
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What is known of settings when one is proposed."""
+
+    tried: Sequence[_Tried]
+    """By the search itself."""
+    elsewhere: Sequence[_Tried]
+    """Before it, at lengths that it has not tried them at."""
+
+    @cached_property
+    def ended(self) -> list[_Tried]:
+        """What there are values of, or that there is none."""
+        return [*self.elsewhere, *(t for t in self.tried if t.value is not None)]
+
+    @cached_property
+    def in_training(self) -> list[_Tried]:
+        """What is being trained."""
+        return [t for t in self.tried if t.value is None]
+
+    @cached_property
+    def had(self) -> dict[str, Params]:
+        """Settings that the search has tried."""
+        return {t.key: t.params for t in self.tried}
+
+    @cached_property
+    def others(self) -> dict[str, Params]:
+        """Settings that are only known from before."""
+        return {t.key: t.params for t in self.elsewhere if t.key not in self.had}
+
+    @cached_property
+    def reached(self) -> dict[str, int]:
+        """The longest length of each setting that the search has tried."""
+        return {key: max(t.length for t in self.tried if t.key == key) for key in self.had}
+
+    @cached_property
+    def lost(self) -> set[str]:
+        """Settings that ended without a value, at whatever length."""
+        return {t.key for t in self.tried if t.value == NO_VALUE}
+
+
 @dataclass
 class Proposer:
     """Proposes one setting after the other.
@@ -68,11 +110,13 @@ class Proposer:
         space: The factors.
         ladder: Its fidelity.
         search: Seed, direction, reduction.
+        is_valid: Whether a setting, the fidelity among its parameters, can be trained.
     """
 
     space: Space
     ladder: Ladder
     search: Search
+    is_valid: Callable[[Params], bool] = lambda params: True
     _learnt: tuple[list[_Tried], Process] | None = field(default=None, repr=False)
 
     @property
@@ -90,7 +134,7 @@ class Proposer:
         share: float,
         shape: Params,
         evidence: Sequence[tuple[Params, float]] = (),
-    ) -> Params:
+    ) -> Params | None:
         """The next setting.
 
         Args:
@@ -100,34 +144,47 @@ class Proposer:
             evidence: Settings with their values that are known from elsewhere; they may be tried as new ones.
 
         Returns:
-            A value for every factor whose condition holds, the fidelity among them.
+            A value for every factor whose condition holds, the fidelity among them; None: nothing is left to try. It is
+            no valid setting only where hardly any is.
         """
         rng = np.random.default_rng(_state(self.search.seed, len(trials)))
         tried = [found for trial in trials if (found := self._tried(trial)) is not None]
-        known = [t for t in tried if t.value is not None]
-        elsewhere = [self._seen(params, value) for params, value in evidence]
-        if len(known) + len(elsewhere) < AT_RANDOM:
-            return self._at(self._random(rng, shape), self.ladder.rungs[0])
-        process = self._fit([*elsewhere, *known])
-        if in_training := [t for t in tried if t.value is None]:
-            process = process.believing(self._points(in_training))
-        had = {t.key: t.params for t in tried}
-        others = {t.key: t.params for t in elsewhere if t.key not in had}
-        reached = {key: max(t.length for t in tried if t.key == key) for key in had}
+        had = {(t.key, t.length) for t in tried if t.value is not None}
+        elsewhere = [t for one in evidence if ((t := self._seen(*one)).key, t.length) not in had]
+        known, is_late = _Known(tried, elsewhere), share >= EXPLORED
+        if not known.ended or (len(known.ended) < AT_RANDOM and not is_late):
+            new = self._fresh(rng, shape, known)
+            if new is not None or not known.ended:
+                return None if new is None else self._at(new, self.ladder.full if is_late else self.ladder.rungs[0])
+        process = self._fit(known.ended)
+        if known.in_training:
+            process = process.believing(self._points(known.in_training))
+        return self._late(rng, process, known) if is_late else self._early(rng, process, known, shape)
+
+    def _late(self, rng: np.random.Generator, process: Process, known: _Known) -> Params | None:
+        """At full length: one that was tried at less, or a new one."""
         full = self.ladder.full
-        if share >= EXPLORED:
-            lost = {t.key for t in known if t.value == NO_VALUE}
-            open_ones = [params for key, params in had.items() if reached[key] < full and key not in lost]
-            choices = [*open_ones, *self._candidates(rng, process, had, others, {})]
-            return self._at(self._best(process, had, choices), full)
+        open_ones = [p for key, p in known.had.items() if known.reached[key] < full and key not in known.lost]
+        return self._best(process, known, [*open_ones, *self._candidates(rng, process, known, {})], full)
+
+    def _early(self, rng: np.random.Generator, process: Process, known: _Known, shape: Params) -> Params | None:
+        """The next rung for one that was tried, as soon as enough were; else a new one, as long as there are any."""
+        waiting = []
         for lower, upper in reversed(list(zip(self.ladder.rungs, self.ladder.rungs[1:], strict=False))):
-            ended = {t.key: t.value for t in known if t.length == lower}
-            going_on = {t.key for t in tried if t.length >= upper}
-            ready = [had[key] for key, value in ended.items() if reached[key] == lower and value != NO_VALUE]
-            if ready and (len(going_on) + 1) * self.search.racing.reduction <= len(ended.keys() | going_on):
-                return self._at(self._best(process, had, ready), upper)
-        new = self._candidates(rng, process, had, others, shape)
-        return self._at(self._best(process, had or others, new), self.ladder.rungs[0])
+            ended = {t.key for t in known.tried if t.length == lower and t.value is not None}
+            going_on = {t.key for t in known.tried if t.length >= upper}
+            ready = [
+                params
+                for key, params in known.had.items()
+                if key in ended and known.reached[key] == lower and key not in known.lost
+            ]
+            waiting.append((ready, upper))
+            if ready and (len(going_on) + 1) * self.search.racing.reduction <= len(ended | going_on):
+                return self._best(process, known, ready, upper)
+        for wanted in (shape, {}):
+            if new := self._candidates(rng, process, known, wanted):
+                return self._best(process, known, new, self.ladder.rungs[0])
+        return next((self._best(process, known, ready, upper) for ready, upper in waiting if ready), None)
 
     def _tried(self, trial: "FrozenTrial") -> _Tried | None:
         """None: it was no valid setting, or waits to be asked for."""
@@ -156,25 +213,18 @@ class Proposer:
 
     # Candidates
 
-    def _candidates(
-        self,
-        rng: np.random.Generator,
-        process: Process,
-        had: Mapping[str, Params],
-        others: Mapping[str, Params],
-        shape: Params,
-    ) -> list[Params]:
+    def _candidates(self, rng: np.random.Generator, process: Process, known: _Known, shape: Params) -> list[Params]:
         """Settings that were not tried: known from elsewhere, likely optima, random ones, variations of the best."""
-        seen = [*had.values(), *others.values()]
+        seen = [*known.had.values(), *known.others.values()]
         means, _ = process.at(self._whole(seen))
         parents = [seen[i] for i in np.argsort(-means, kind="stable")[:PARENTS]]
-        found = [params for params in others.values() if shape.items() <= params.items()]
+        found = [params for params in known.others.values() if shape.items() <= params.items()]
         found += self._likely_optima(rng, process, shape)
         found += [self._random(rng, shape) for _ in range(NEW)]
         for parent in parents:
             for _ in range(CHILDREN):
                 found.append(self._random(rng, shape, parent, parents[int(rng.integers(len(parents)))]))
-        return [params for params in found if _key(params) not in had]
+        return [params for params in found if _key(params) not in known.had]
 
     def _likely_optima(self, rng: np.random.Generator, process: Process, shape: Params) -> list[Params]:
         """Settings that are best if effects add up, each by a draw of all effects (Thompson sampling by factors)."""
@@ -186,7 +236,7 @@ class Proposer:
         found = []
         for draw in range(DRAWS):
             worth = {f.name: (p, effects[draw]) for f, p, effects in zip(self._factors, places, drawn, strict=True)}
-            cases = [self._optimum(worth, {**shape, **case}, rng) for case in self._cases(rng)]
+            cases = [self._optimum(worth, {**case, **shape}, rng) for case in self._cases(rng)]
             found.append(max(cases, key=lambda case: case[0])[1])
         return found
 
@@ -238,6 +288,17 @@ class Proposer:
                 params[factor.name] = old
         return params
 
+    def _fresh(self, rng: np.random.Generator, shape: Params, known: _Known) -> Params | None:
+        """A random setting that was not tried, and valid where one is found; None: each that was drawn was tried."""
+        first = None
+        for _ in range(MOST_DRAWN):
+            params = self._random(rng, shape)
+            if _key(params) not in known.had:
+                if self.is_valid(self._at(params, self.ladder.rungs[0])):
+                    return params
+                first = first or params
+        return first
+
     def _drawn(self, factor: Factor, rng: np.random.Generator, near: Any = None) -> Any:
         """A value of a factor: any, or of a range one that is near another."""
         if factor.has_choices:
@@ -245,11 +306,18 @@ class Proposer:
         place = rng.random() if near is None else factor.place(near) + STEP * rng.normal()
         return factor.value_at(min(max(float(place), 0.0), 1.0))
 
-    def _best(self, process: Process, had: Mapping[str, Params], choices: Sequence[Params]) -> Params:
-        """The one with the largest expected improvement at full length on the best mean of those tried."""
-        best = float(np.max(process.at(self._whole(had.values()))[0]))
-        means, deviations = process.at(self._whole(choices))
-        return choices[int(np.argmax(_expected_improvement(means, deviations, best)))]
+    def _best(self, process: Process, known: _Known, choices: Sequence[Params], length: int) -> Params | None:
+        """The valid one with the largest expected improvement on the best mean of those tried, at a length.
+
+        Returns:
+            None: there are no choices. The best of them where none is valid.
+        """
+        if not choices:
+            return None
+        best = float(np.max(process.at(self._whole((known.had or known.others).values()))[0]))
+        improvements = _expected_improvement(*process.at(self._whole(choices)), best)
+        ranked = [self._at(choices[i], length) for i in np.argsort(-improvements, kind="stable")]
+        return next(filter(self.is_valid, ranked), ranked[0])
 
     # The process
 
