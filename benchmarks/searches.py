@@ -112,14 +112,14 @@ class Search:
     def _trained(self) -> list[Any]:
         return [t for t in self.study.trials if t.user_attrs.get(SPENT)]
 
-    def confirmed(self) -> pd.Series | None:
-        """Test accuracy of the best setting on the fresh seeds; None where that was not trained."""
-        file = Path(self.proof.launch.results) / f"{STUDY}{self.proof.suffix}" / "runs.csv"
+    def confirmed(self) -> str:
+        """Test accuracy of the best setting on the fresh seeds; nothing where that was not trained."""
+        file = Path(self.proof.launch.results) / f"{STUDY}{self.proof.suffix}" / "table.csv"
         if not file.is_file():
-            return None
-        runs = pd.read_csv(file)
-        best = runs[(runs["factor"] == "setting") & (runs["label"] == "best 1") & (runs["status"] == "complete")]
-        return best.drop_duplicates("seed")["test_acc"] if len(best) else None
+            return ""
+        table = pd.read_csv(file).set_index("label")
+        n, mean, sd = (table.loc["best 1", f"test_acc_{name}"] for name in ("n", "mean", "sd"))
+        return f"{mean:.4f} ± {sd:.4f} ({n:.0f})"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -180,8 +180,6 @@ def _text(found: Sequence[Search], command: str) -> str:
     rows = []
     for search in found:
         spent, value = search.curve[-1] if search.curve else (0.0, float("nan"))
-        values = search.confirmed()
-        known = "" if values is None else f"{values.mean():.4f} ± {values.std():.4f} ({len(values)})"
         row = {
             "search": search.method.title,
             "repeat": search.repeat,
@@ -189,7 +187,7 @@ def _text(found: Sequence[Search], command: str) -> str:
             "spent": f"{spent / 1e6:.1f}M",
             "best on held-out images": f"{value:.4f}",
             "regret": f"{100 * (best[search.repeat] - value):.2f}",
-            "test accuracy on fresh seeds": known,
+            "test accuracy on fresh seeds": search.confirmed(),
         }
         rows.append(row)
     regrets = {m.title: [best[s.repeat] - s.curve[-1][1] for s in found if s.method is m and s.curve] for m in METHODS}

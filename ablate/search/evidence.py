@@ -13,6 +13,9 @@ from ablate.store import Store
 from ablate.task.errors import ConfigError
 from ablate.task.record import Record
 
+MOST = 300
+"""Settings of which a search begins with what is known: what a process learns from takes their number cubed."""
+
 Known = tuple[Params, float]
 """A setting of the space and the mean of the metric over its runs."""
 
@@ -28,7 +31,8 @@ def evidence(order: SearchRequest, store: Store) -> list[Known]:
         store: Open.
 
     Returns:
-        In the order in which the store got their first runs.
+        In the order in which the store got their first runs; of more than :data:`MOST` the best half of so many, and of
+        the others the latest.
     """
     values: dict[str, list[float]] = {}
     settings: dict[str, Params] = {}
@@ -39,7 +43,10 @@ def evidence(order: SearchRequest, store: Store) -> list[Known]:
         key = json.dumps(params, sort_keys=True)
         settings[key] = params
         values.setdefault(key, []).append(float(value))
-    return [(settings[key], fmean(found)) for key, found in values.items()]
+    known = [(settings[key], fmean(found)) for key, found in values.items()]
+    by_value = sorted(range(len(known)), key=lambda i: known[i][1], reverse=order.search.higher_is_better)
+    kept = {*by_value[: MOST // 2], *sorted(by_value[MOST // 2 :])[-MOST // 2 :]}
+    return [one for i, one in enumerate(known) if i in kept]
 
 
 def _params(order: SearchRequest, record: Record) -> Params | None:

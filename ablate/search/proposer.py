@@ -144,8 +144,8 @@ class Proposer:
             evidence: Settings with their values that are known from elsewhere; they may be tried as new ones.
 
         Returns:
-            A value for every factor whose condition holds, the fidelity among them; None: nothing is left to try. It is
-            no valid setting only where hardly any is.
+            A value for every factor whose condition holds, the fidelity among them; None: nothing is left to try. Only
+            where nothing was tried yet, and no valid setting is found, is it none.
         """
         rng = np.random.default_rng(_state(self.search.seed, len(trials)))
         tried = [found for trial in trials if (found := self._tried(trial)) is not None]
@@ -153,9 +153,11 @@ class Proposer:
         elsewhere = [t for one in evidence if ((t := self._seen(*one)).key, t.length) not in had]
         known, is_late = _Known(tried, elsewhere), share >= EXPLORED
         if not known.ended or (len(known.ended) < AT_RANDOM and not is_late):
-            new = self._fresh(rng, shape, known)
-            if new is not None or not known.ended:
-                return None if new is None else self._at(new, self.ladder.full if is_late else self.ladder.rungs[0])
+            length = self.ladder.full if is_late else self.ladder.rungs[0]
+            if (new := self._fresh(rng, shape, known, length)) is not None or known.in_training:
+                return new
+            if not known.ended:
+                return self._at(self._random(rng, shape), length)
         process = self._fit(known.ended)
         if known.in_training:
             process = process.believing(self._points(known.in_training))
@@ -182,8 +184,9 @@ class Proposer:
             if ready and (len(going_on) + 1) * self.search.racing.reduction <= len(ended | going_on):
                 return self._best(process, known, ready, upper)
         for wanted in (shape, {}):
-            if new := self._candidates(rng, process, known, wanted):
-                return self._best(process, known, new, self.ladder.rungs[0])
+            new = self._candidates(rng, process, known, wanted)
+            if (best := self._best(process, known, new, self.ladder.rungs[0])) is not None:
+                return best
         return next((self._best(process, known, ready, upper) for ready, upper in waiting if ready), None)
 
     def _tried(self, trial: "FrozenTrial") -> _Tried | None:
@@ -288,16 +291,13 @@ class Proposer:
                 params[factor.name] = old
         return params
 
-    def _fresh(self, rng: np.random.Generator, shape: Params, known: _Known) -> Params | None:
-        """A random setting that was not tried, and valid where one is found; None: each that was drawn was tried."""
-        first = None
+    def _fresh(self, rng: np.random.Generator, shape: Params, known: _Known, length: int) -> Params | None:
+        """A random setting at a length that is valid and was not tried; None: none was found."""
         for _ in range(MOST_DRAWN):
             params = self._random(rng, shape)
-            if _key(params) not in known.had:
-                if self.is_valid(self._at(params, self.ladder.rungs[0])):
-                    return params
-                first = first or params
-        return first
+            if _key(params) not in known.had and self.is_valid(self._at(params, length)):
+                return self._at(params, length)
+        return None
 
     def _drawn(self, factor: Factor, rng: np.random.Generator, near: Any = None) -> Any:
         """A value of a factor: any, or of a range one that is near another."""
@@ -307,17 +307,13 @@ class Proposer:
         return factor.value_at(min(max(float(place), 0.0), 1.0))
 
     def _best(self, process: Process, known: _Known, choices: Sequence[Params], length: int) -> Params | None:
-        """The valid one with the largest expected improvement on the best mean of those tried, at a length.
-
-        Returns:
-            None: there are no choices. The best of them where none is valid.
-        """
+        """The valid one with the largest expected improvement on the best mean of those tried, at a length, if any."""
         if not choices:
             return None
         best = float(np.max(process.at(self._whole((known.had or known.others).values()))[0]))
         improvements = _expected_improvement(*process.at(self._whole(choices)), best)
-        ranked = [self._at(choices[i], length) for i in np.argsort(-improvements, kind="stable")]
-        return next(filter(self.is_valid, ranked), ranked[0])
+        ranked = (self._at(choices[i], length) for i in np.argsort(-improvements, kind="stable"))
+        return next(filter(self.is_valid, ranked), None)
 
     # The process
 

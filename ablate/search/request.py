@@ -124,6 +124,14 @@ class SearchRequest:
         """
         return self._configured([*self.search.fixed.items(), *changes])
 
+    def allows(self, params: Params) -> bool:
+        """Whether a setting of the space is a valid configuration."""
+        try:
+            self.build(self.space.changes(params))
+        except ConfigError:
+            return False
+        return True
+
     @cached_property
     def compared(self) -> dict[str, list[Change]]:
         """The settings to hold the best against, as changes to the baseline (without the search's fixed ones)."""
@@ -221,6 +229,11 @@ class SearchRequest:
             raise ConfigError(
                 f"study.search.budget = {self.search.budget}: task {self.task.name} does not say how many steps a run "
                 "has (steps in its declaration); the budget may be in runs or minutes"
+            )
+        if self.search.budget.unit == "runs" and self.ladder is not None:
+            raise ConfigError(
+                f"study.search.budget = {self.search.budget}: with a fidelity a short run would count as much as a "
+                "long one; the budget may be in samples, steps, cost or minutes"
             )
         if self.search.sampler == "grid":
             self.space.grid()

@@ -142,12 +142,13 @@ class Searcher:
     # Proposing
 
     def _ask(self) -> list[Pending]:
+        known = self.evidence() if BEGUN not in self.study.user_attrs else []
         with alone(self.store, self.owner, f"ask {self.study.study_name}"), quiet():
             if BEGUN not in self.study.user_attrs:
                 shortest = self.proposer.shortest if self.proposer is not None else {}
                 for params in self.start:
                     self.study.enqueue_trial({**params, **shortest}, skip_if_exists=True)
-                self.study.set_user_attr(EVIDENCE, self.evidence())
+                self.study.set_user_attr(EVIDENCE, known)
                 self.study.set_user_attr(BEGUN, True)
             batch, is_whole = self._adopt()
             if self._exhausted():
@@ -204,7 +205,7 @@ class Searcher:
         return resumed
 
     def _propose(self, batch: Sequence[Pending]) -> Pending | None:
-        """One more setting, or None where a grid has no more."""
+        """One more setting, or None where a grid or a space with a fidelity has no more."""
         leader = batch[len(batch) - len(batch) % self.search.family] if len(batch) % self.search.family else None
         for _ in range(MOST_INVALID):
             number = sum(trial.state.name != "WAITING" for trial in self._trials())
@@ -252,7 +253,10 @@ class Searcher:
             shape = self.space.shape(leader.params) if leader is not None else {}
             share = 1.0 - self.purse.left() / self.purse.total
             known = self.study.user_attrs.get(EVIDENCE, [])
-            self.study.enqueue_trial(self.proposer.propose(self._trials(), share, shape, known))
+            params = self.proposer.propose(self._trials(), share, shape, known)
+            if params is None:
+                return False
+            self.study.enqueue_trial(params)
         elif leader is not None and (shape := self.space.shape(leader.params)):
             self.study.enqueue_trial(shape)
         return True

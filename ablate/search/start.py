@@ -60,7 +60,7 @@ def make_searcher(
         evaluate=evaluate,
         kind_of=order.kind_of,
         evidence=lambda: evidence(order, store) if order.search.evidence else [],
-        proposer=Proposer(order.space, order.ladder, order.search) if order.ladder is not None else None,
+        proposer=Proposer(order.space, order.ladder, order.search, order.allows) if order.ladder is not None else None,
         say=say,
     )
 

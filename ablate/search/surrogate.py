@@ -25,6 +25,11 @@ RANGE_SCALE = 0.5
 MEAN_VARIANCE = 4.0
 """Prior variance of the mean, of values with variance 1."""
 JITTER = 1e-6
+"""Least variance of the noise, of values with variance 1: keeps the covariance invertible."""
+DRAWN_JITTER = 1e-5
+"""What is added to a posterior covariance, which rounding may leave slightly below none."""
+LENGTH_SCALE = 0.7
+"""Along the length, of what a length is worth whatever the setting; 1 is a factor of 20."""
 STEPS = 60
 """Most iterations of a fit."""
 
@@ -85,16 +90,13 @@ class Process:
     values: Floats
 
     @classmethod
-    def fitted(
-        cls, is_choice: Sequence[bool], points: Points, values: Floats, start: Floats | None = None
-    ) -> "Process":
+    def fitted(cls, is_choice: Sequence[bool], points: Points, values: Floats) -> "Process":
         """The process with the parameters of the highest posterior density.
 
         Args:
             is_choice: See the class.
             points: Where values are known.
             values: Values of mean about 0 and variance about 1.
-            start: Where to look from; None: from the centre of the priors.
         """
         from scipy.optimize import minimize
 
@@ -103,7 +105,7 @@ class Process:
         distances = process._distances(points, points)
         found = minimize(
             lambda parameters: process._loss(parameters, distances),
-            centre if start is None else start,
+            centre,
             jac=True,
             method="L-BFGS-B",
             options={"maxiter": STEPS},
@@ -120,13 +122,6 @@ class Process:
         across, half = self._across(points)
         variances = np.maximum(self._prior(points) - np.einsum("nm,nm->m", half, half), 1e-12)
         return across.T @ self._weights, np.sqrt(variances)
-
-    def drawn(self, points: Points, rng: np.random.Generator) -> Floats:
-        """One function out of those that the values leave possible, at some points, ``[M]``."""
-        across, half = self._across(points)
-        covariance = self._covariance(self._distances(points, points), self.parameters) - half.T @ half
-        root = np.linalg.cholesky(covariance + 1e-5 * np.eye(len(points)))
-        return np.asarray(across.T @ self._weights + root @ rng.normal(size=len(points)))
 
     def effects(self, grids: Sequence[Floats], rng: np.random.Generator, count: int) -> list[Floats]:
         """Draws of what the values of each factor are worth at full length, as far as effects add up.
@@ -156,7 +151,7 @@ class Process:
         half = solve_triangular(self._root, np.concatenate(across, axis=1), lower=True)
         means = np.concatenate(across, axis=1).T @ self._weights
         covariance = block_diag(*prior) - half.T @ half
-        root = np.linalg.cholesky(covariance + 1e-5 * np.eye(len(means)))
+        root = np.linalg.cholesky(covariance + DRAWN_JITTER * np.eye(len(means)))
         drawn = means + rng.normal(size=(count, len(means))) @ root.T
         return np.split(drawn, np.cumsum([len(grid) for grid in grids])[:-1], axis=1)
 
@@ -248,11 +243,16 @@ def _matern(distance: Floats) -> tuple[Floats, Floats]:
 
 def _over_length(difference: Floats) -> Floats:
     """The kernel of what a length is worth, whatever the setting."""
-    return np.asarray(np.exp(-0.5 * (difference / 0.7) ** 2))
+    return np.asarray(np.exp(-0.5 * (difference / LENGTH_SCALE) ** 2))
 
 
 def _priors(factors: int) -> tuple[Floats, Floats]:
-    """Centres and standard deviations of the parameters."""
+    """Centres and standard deviations of the parameters, logarithms, of values with variance 1.
+
+    All effects together explain more than there is, so that a few of them may explain nearly all; what does not add up
+    explains 0.3, over twice a range's scale; an effect lasts along a factor of 20 in length; noise is 0.05. They are
+    weak: one standard deviation is a factor of 2 to 4.5.
+    """
     own = math.log(1.5 / factors)
     centre = [*[own] * factors, math.log(0.3), 0.0, math.log(2.0), 0.0, math.log(0.05)]
     spread = [*[1.5] * factors, 1.0, 1.0, 0.7, 0.5, 1.0]

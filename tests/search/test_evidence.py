@@ -92,3 +92,10 @@ def test_a_search_begins_with_what_the_store_knows_and_keeps_to_it(order, store)
 def test_evidence_needs_a_fidelity():
     with pytest.raises(ValueError, match="evidence: needs a fidelity"):
         fakes.order(SPACE, groups=GROUPS, evidence=True)
+
+
+def test_of_many_settings_the_best_and_the_latest_are_known(order, store, monkeypatch):
+    monkeypatch.setattr("ablate.search.evidence.MOST", 6)
+    rates = [0.1, 0.11, 0.09, *(0.001 * 1.2**k for k in range(12))]
+    store.add(*[record(order.build([("optimizer.lr", lr), ("train.epochs", 9)]).with_seed(7)) for lr in rates])
+    assert [params["optimizer.lr"] for params, _ in evidence(order, store)] == [*rates[:3], *rates[-3:]]

@@ -14,7 +14,9 @@ from ablate.search.fidelity import ladder_of
 from ablate.search.proposer import MOST_CASES, Proposer, _expected_improvement, _normal_scores, _Tried
 from ablate.search.settings import Search
 from ablate.search.space_file import parse_space
+from ablate.search.start import make_searcher
 from ablate.search.surrogate import Process
+from ablate.store import Owner, open_store
 from ablate.task.errors import ConfigError
 
 EPOCHS = {"low": 1, "high": 27}
@@ -200,6 +202,117 @@ def test_conditions_and_the_shape_of_a_family_hold():
         assert params["train.batch_size"] == 64 or not shape or params["train.epochs"] > 2
         trial.set_user_attr("runs", {"1000": str(number)})
         study.tell(trial, 0.5 + 0.1 * (params["optimizer"] == "sgd") + 0.001 * number)
+
+
+def told(study, proposer, params, value):
+    """One setting more, trained."""
+    study.enqueue_trial(params)
+    trial = study.ask()
+    assert proposer.space.suggest(trial) == params
+    trial.set_user_attr("runs", {"1000": str(trial.number)})
+    study.tell(trial, value)
+
+
+def test_a_family_s_shape_holds_for_a_factor_that_others_depend_on():
+    space = parse_space(
+        {
+            "model.dropout": {"low": 0.0, "high": 0.5},
+            "optimizer.lr": {"low": 0.01, "high": 1.0, "log": True, "when": {"train.batch_size": 16}},
+            "train.batch_size": [16, 64],
+            "train.epochs": {"low": 2, "high": 8},
+        },
+        SEARCHING,
+    )
+    search = search_of()
+    proposer = Proposer(space, ladder_of(search, space), search)
+    study = optuna.create_study(direction="maximize")
+    for number in range(30):
+        shape = {"train.batch_size": 64 if number % 2 else 16}
+        params = proposer.propose(study.get_trials(deepcopy=False), 0.1, shape)
+        if params["train.epochs"] == 2:
+            assert shape.items() <= params.items()
+        told(study, proposer, params, 0.5 + 0.1 * (params["train.batch_size"] == 16) + 0.001 * number)
+
+
+def test_what_is_no_valid_setting_is_not_proposed():
+    """The two best choices exclude each other: what would be best if effects add up cannot be trained."""
+    space = parse_space(
+        {f"model.kwargs.f{i}": [False, True] for i in range(4)} | {"train.epochs": {"low": 2, "high": 8}}, SEARCHING
+    )
+    search = search_of()
+
+    def is_valid(params):
+        return not (params["model.kwargs.f0"] and params["model.kwargs.f1"])
+
+    proposer = Proposer(space, ladder_of(search, space), search, is_valid)
+    study = optuna.create_study(direction="maximize")
+    for number in range(28):
+        params = proposer.propose(study.get_trials(deepcopy=False), number / 28, {})
+        if params is None:
+            break
+        assert is_valid(params)
+        told(study, proposer, params, sum(map(bool, (params[f"model.kwargs.f{i}"] for i in range(4)))) / 10)
+    best = max((t for t in study.trials if t.params["train.epochs"] == 8), key=lambda t: t.value)
+    assert best.value == 0.3
+
+
+def test_where_nothing_is_valid_an_invalid_setting_is_proposed_so_that_the_search_can_say_so():
+    space = parse_space({"optimizer.lr": [0.1, 0.2], "train.epochs": {"low": 2, "high": 8}}, SEARCHING)
+    search = search_of()
+    params = Proposer(space, ladder_of(search, space), search, lambda params: False).propose([], 0.0, {})
+    assert params["train.epochs"] == 3
+
+
+@pytest.mark.parametrize("shapes", [False, True])
+def test_a_space_that_is_used_up_is_tried_at_full_length_and_then_left(shapes):
+    space = parse_space(
+        {
+            "train.batch_size": [16, 64],
+            "model.pooling": ["avg", "max", "mixed"],
+            "train.epochs": {"low": 1, "high": 9},
+        },
+        SEARCHING,
+    )
+    search = search_of()
+    proposer = Proposer(space, ladder_of(search, space), search)
+    study = optuna.create_study(direction="maximize")
+    shape = {"train.batch_size": 16} if shapes else {}
+    while (params := proposer.propose(study.get_trials(deepcopy=False), 0.1, shape)) is not None:
+        told(study, proposer, params, params["train.epochs"] / 10 + 0.001 * len(study.trials))
+    trained = [tuple(sorted(t.params.items())) for t in study.trials]
+    assert len(set(trained)) == len(trained) == 6 * 3
+    assert proposer.propose(study.get_trials(deepcopy=False), 0.9, shape) is None
+
+
+@pytest.mark.parametrize("budget", [{"steps": 45}, {"steps": 90}, {"samples": 5 * 9 * fakes.IMAGES}])
+def test_about_half_of_a_small_budget_too_is_spent_at_full_length(budget, tmp_path):
+    space = {
+        "optimizer.lr": {"low": 1e-3, "high": 1.0, "log": True},
+        "data.flip": [False, True],
+        "train.epochs": {"low": 3, "high": 9},
+    }
+    order = fakes.order(space, results=tmp_path, sampler="gp", fidelity="train.epochs", budget=budget, seeds=1)
+    with open_store(order.launch.store_location) as store:
+        searcher = make_searcher(order, store, Owner.current(), fakes.Bench(), lambda line: None)
+        searcher.run()
+        lengths = [trial.params["train.epochs"] for trial in searcher.study.trials]
+    assert 0.35 <= sum(length for length in lengths if length == 9) / sum(lengths) <= 0.65
+
+
+def test_a_search_of_a_space_that_is_used_up_ends(tmp_path):
+    space = {"train.batch_size": [16, 64], "data.flip": [False, True], "train.epochs": {"low": 3, "high": 9}}
+    order = fakes.order(space, results=tmp_path, sampler="gp", fidelity="train.epochs", seeds=1)
+    with open_store(order.launch.store_location) as store:
+        searcher = make_searcher(order, store, Owner.current(), fakes.Bench(), lambda line: None)
+        searcher.run()
+        trained = [tuple(sorted(trial.params.items())) for trial in searcher.study.trials]
+    assert sum(("train.epochs", 9) in one for one in trained) == 4
+
+
+def test_a_budget_in_runs_counts_short_ones_as_much_as_long_ones_and_is_refused(tmp_path):
+    order = fakes.order(SPACE, results=tmp_path, sampler="gp", fidelity="train.epochs", budget={"runs": 12})
+    with pytest.raises(ConfigError, match=r"study\.search\.budget = 12 runs: with a fidelity .*in samples, steps"):
+        order.check()
 
 
 def test_a_likely_optimum_has_the_best_branch_of_what_others_depend_on():

@@ -89,10 +89,27 @@ def test_forecasts_are_those_of_the_textbook(known):
     found = process.at(new)
     assert found[0] == pytest.approx(means, abs=1e-8)
     assert found[1] == pytest.approx(deviations, rel=1e-4)
-    rng = np.random.default_rng(3)
-    drawn = np.array([process.drawn(new, rng) for _ in range(4000)])
-    assert drawn.mean(0) == pytest.approx(means, abs=5 * deviations.max() / np.sqrt(4000))
-    assert drawn.std(0) == pytest.approx(deviations, rel=0.08, abs=4e-3)
+
+
+def test_draws_of_effects_are_those_of_the_textbook(known):
+    """Of one range and one choice: covariances of a single effect with values, written out."""
+    at, values = known
+    process = Process.fitted(CHOICE, at, values)
+    covariance = np.array([[_covariance(process, at, i, j) for j in range(40)] for i in range(40)])
+    inverse = np.linalg.inv(covariance + (np.exp(process.parameters[-1]) + JITTER) * np.eye(40))
+    grids = [np.arange(3.0) if is_choice else np.linspace(0, 1, 4) for is_choice in CHOICE]
+    drawn = process.effects(grids, np.random.default_rng(3), 4000)
+    fades = np.exp(-0.5 * ((1 - at.at) / np.exp(process.parameters[8])) ** 2)
+    for k in (0, 1, 4):
+        apart = np.abs(at.values[:, None, k] - grids[k])
+        r = np.sqrt(5) * apart / 0.5
+        kernel = apart == 0 if CHOICE[k] else (1 + r + r**2 / 3) * np.exp(-r)
+        variance = np.exp(process.parameters[k])
+        across = variance * kernel * (fades * at.present[:, k])[:, None]
+        means = across.T @ inverse @ values
+        deviations = np.sqrt(variance - np.einsum("ng,nm,mg->g", across, inverse, across))
+        assert drawn[k].mean(0) == pytest.approx(means, abs=5 * deviations.max() / np.sqrt(4000))
+        assert drawn[k].std(0) == pytest.approx(deviations, rel=0.08, abs=5e-3)
 
 
 def test_it_learns_sums_from_few_values_and_where_an_effect_turns_round(known):
