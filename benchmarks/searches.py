@@ -118,7 +118,7 @@ class Search:
         if not file.is_file():
             return ""
         table = pd.read_csv(file).set_index("label")
-        n, mean, sd = (table.loc["best 1", f"test_acc_{name}"] for name in ("n", "mean", "sd"))
+        n, mean, sd = table.loc["best 1", ["test_acc_n", "test_acc_mean", "test_acc_sd"]].astype(float).tolist()
         return f"{mean:.4f} ± {sd:.4f} ({n:.0f})"
 
 

@@ -72,11 +72,12 @@ def company(run: RunConfig, optimizers: Sequence, members: int, shared: bool) ->
     ]
 
 
-@pytest.mark.parametrize("optimizers", OPTIMIZERS.values(), ids=OPTIMIZERS)
-def test_lenet_members_equal_their_single_runs(optimizers, data: FashionMNIST, few: Images) -> None:
-    run = RunConfig(data=data, train=Train(batch_size=4))
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_lenet_members_equal_their_single_runs(name, data: FashionMNIST, few: Images) -> None:
+    """In companies of each size with one optimiser; with the others in the smallest and in one of different seeds."""
+    run, optimizers = RunConfig(data=data, train=Train(batch_size=4)), OPTIMIZERS[name]
     singles: dict[str, dict[str, Tensor]] = {}
-    for members, shared in ((2, True), (7, True), (7, False), (20, False)):
+    for members, shared in ((2, True), (7, False), *(((7, True), (20, False)) if name == "sgd" else ())):
         configs = company(run, optimizers, members, shared)
         assert len({config.cohort_key for config in configs}) == 1
         for config, parameters in zip(configs, trained(configs, few), strict=True):
