@@ -11,6 +11,7 @@ baseline alone. Training may be interrupted and started again; what is there alr
 """
 
 import argparse
+import csv
 import shlex
 import subprocess
 import sys
@@ -117,8 +118,9 @@ class Search:
         file = Path(self.proof.launch.results) / f"{STUDY}{self.proof.suffix}" / "table.csv"
         if not file.is_file():
             return ""
-        table = pd.read_csv(file).set_index("label")
-        n, mean, sd = table.loc["best 1", ["test_acc_n", "test_acc_mean", "test_acc_sd"]].astype(float).tolist()
+        with file.open(encoding="utf-8", newline="") as lines:
+            (row,) = (row for row in csv.DictReader(lines) if row["label"] == "best 1")
+        n, mean, sd = (float(row[f"test_acc_{name}"]) for name in ("n", "mean", "sd"))
         return f"{mean:.4f} ± {sd:.4f} ({n:.0f})"
 
 
