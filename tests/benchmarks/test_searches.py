@@ -7,7 +7,7 @@ import pytest
 
 from ablate.search.budget import SPENT
 from ablate.search.request import search_request
-from benchmarks.searches import FULL, METHODS, Search, _bests, _figure, _frame
+from benchmarks.searches import ALONE, FULL, METHODS, Search, _bests, _figure, _frame
 
 
 def a_search(method, repeat, trials):
@@ -46,3 +46,15 @@ def test_rivals_search_the_same_space_at_full_length_with_nothing_to_start_from(
         assert rival.search.seeds[0] == ours.search.seeds[0]
         assert not rival.search.races.steps
     assert len({order.name for order in (ours, *rivals)}) == 3
+
+
+def test_what_was_confirmed_is_that_of_the_search_s_own_proof(tmp_path):
+    proof = search_request([*METHODS[0].arguments(1, tmp_path), ALONE])
+    assert list(proof.compared) == ["baseline"]
+    search = Search(METHODS[0], 1, proof, a_search(METHODS[0], 1, []).study)
+    assert search.confirmed() == ""
+    folder = Path(proof.launch.results) / f"search_from_scratch{proof.suffix}"
+    folder.mkdir(parents=True)
+    rows = ["label,test_acc_n,test_acc_mean,test_acc_sd", "baseline,10,0.8,0.01", "best 1,10,0.92327,0.00115"]
+    (folder / "table.csv").write_text("\n".join(rows))
+    assert search.confirmed() == "0.9233 ± 0.0011 (10)"
