@@ -47,7 +47,7 @@ WHOLE = (
 """What makes a search train every setting at full length."""
 
 
-ALONE = "study.search.compare={}"
+ALONE = "~study.search.compare"
 """What leaves the article's setting, the same in every repeat, out of a proof."""
 
 
