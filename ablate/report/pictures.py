@@ -74,7 +74,8 @@ def study_pictures(
     *,
     with_pdf: bool = False,
     with_factors: bool = True,
-) -> "dict[str, list[Picture]]":
+    drawn: Mapping[str, Sequence[Picture]] | None = None,
+) -> "dict[str, Sequence[Picture]]":
     """The figures of the study, then those of each factor.
 
     Args:
@@ -85,6 +86,7 @@ def study_pictures(
         folders: Where figures may lie already: the study's own folder of figures first, then those of other studies.
         with_pdf: Draw PDF, too. Those that lie in the own folder are drawn in any case: none is older than its study.
         with_factors: Whether the figures of factors are wanted, too.
+        drawn: What this function has returned of them already.
 
     Returns:
         Pictures by the digest of what they show, in order.
@@ -96,7 +98,7 @@ def study_pictures(
     about: dict[str, Callable[[], list[Drawer]]] = {_forest_key(view, levels): partial(study_drawers, view, levels)}
     for subject in subjects(view, levels, runs, curves) if with_factors else ():
         about[_key("factor", subject.key)] = partial(factor_drawers, subject)
-    taken = {key: _taken(key, folders, with_pdf=with_pdf) for key in about}
+    taken = {key: (drawn or {}).get(key) or _taken(key, folders, with_pdf=with_pdf) for key in about}
     drawers = {key: about[key]() for key, found in taken.items() if found is None}
 
     def draw(drawer: Drawer) -> Picture:
@@ -104,8 +106,8 @@ def study_pictures(
             drawing = drawer()
             return picture_of(drawing, with_pdf=with_pdf or _has_pdf(folders[0], drawing.name))
 
-    drawn = iter(in_processes([partial(draw, drawer) for of_key in drawers.values() for drawer in of_key]))
-    made = {key: [next(drawn) for _ in of_key] for key, of_key in drawers.items()}
+    done = iter(in_processes([partial(draw, drawer) for of_key in drawers.values() for drawer in of_key]))
+    made = {key: [next(done) for _ in of_key] for key, of_key in drawers.items()}
     return {key: made[key] if found is None else found for key, found in taken.items()}
 
 

@@ -1,9 +1,9 @@
 """Writing the report of a study into its folder: tables, figures, page. The only writer of ``results/``."""
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ablate.analyse import StudyAnalysis
     from ablate.report.diagnosis import Found
+    from ablate.report.pictures import Picture
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Begun:
     """From :func:`ablate.report.summary.summarise`."""
     files: tuple[Path, ...]
     """Those that are written."""
+    drawn: "Mapping[str, Sequence[Picture]]" = field(default_factory=dict)
+    """Figures that are drawn already, from :func:`draw_own`."""
 
 
 def write_report(
@@ -114,7 +117,7 @@ def finish_report(
     view, runs, levels, files = begun.view, begun.runs, begun.levels, list(begun.files)
     names = [path.name for path in files]
     folders = [folder / "figures" for folder in (begun.out, *beside)]
-    drawn = study_pictures(view, levels, runs, begun.curves, folders, with_pdf=with_pdf)
+    drawn = study_pictures(view, levels, runs, begun.curves, folders, with_pdf=with_pdf, drawn=begun.drawn)
     pictures = [picture for of_subject in drawn.values() for picture in of_subject]
     files += [*write_pictures(pictures, folders[0]), write_kept(drawn, folders[0])]
     page = render_page(view, runs, begun.curves, begun.records, levels, begun.analysis, pictures, names, diagnoses)
@@ -125,16 +128,12 @@ def finish_report(
 
 
 def draw_own(begun: Begun, *, with_pdf: bool = False) -> Begun:
-    """Draw ahead what of a report's figures is about the whole study; :func:`finish_report` takes it over."""
-    from ablate.report.pictures import study_pictures, write_kept, write_pictures
+    """Draw ahead what of a report's figures is about the whole study; :func:`finish_report` writes it."""
+    from ablate.report.pictures import study_pictures
 
-    folder = begun.out / "figures"
-    drawn = study_pictures(
-        begun.view, begun.levels, begun.runs, begun.curves, [folder], with_pdf=with_pdf, with_factors=False
-    )
-    write_pictures((picture for of_study in drawn.values() for picture in of_study), folder)
-    write_kept(drawn, folder)
-    return begun
+    folders = [begun.out / "figures"]
+    told = (begun.view, begun.levels, begun.runs, begun.curves)
+    return replace(begun, drawn=study_pictures(*told, folders, with_pdf=with_pdf, with_factors=False))
 
 
 @contextmanager

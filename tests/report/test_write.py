@@ -16,6 +16,7 @@ from ablate.report import write_index, write_report
 from ablate.report.factor_figures_data import subjects
 from ablate.report.files import write_csv, write_folder, write_text
 from ablate.report.summary import summarise
+from ablate.report.write import begin_report, draw_own, finish_report
 
 
 def write(study, out, **options):
@@ -62,6 +63,26 @@ def test_a_union_takes_over_the_figures_of_its_parts(make_study, tmp_path, drawn
     shared = write(union, tmp_path / "union", beside=[tmp_path / "part"])
     assert len(drawn) == every - sum("kernel_size" in path.name and path.suffix == ".png" for path in of_part)
     assert contents(shared) == contents(alone)
+
+
+def test_what_is_drawn_ahead_is_drawn_once_and_the_factors_of_last_time_are_taken_over(make_study, tmp_path, drawn):
+    study = make_study(["model.kernel_size", "model.activation"], seeds=3)
+    every = sum(path.suffix == ".png" for path in write(study, tmp_path / "at once"))
+    drawn.clear()
+
+    def write_union(runs):
+        begun = begin_report(study.view, runs, study.curves, tmp_path / "union", records=study.records)
+        return contents(finish_report(draw_own(begun)))
+
+    before = write_union(study.runs)
+    assert len(drawn) == every
+    drawn.clear()
+    assert write_union(study.runs) == before
+    assert not drawn
+    runs = study.runs.copy()
+    runs.loc[(runs["factor"] == "model.activation") & ~runs["is_baseline"], "test_acc"] -= 0.01
+    assert {name for name, content in write_union(runs).items() if content != before[name]} >= {"forest.png"}
+    assert 0 < len(drawn) < every, "those of the other factor are taken over"
 
 
 def test_what_is_there_is_not_drawn_again_but_what_changed_is(make_study, tmp_path, drawn):
