@@ -62,7 +62,7 @@ def train(wanted: StudyRequest, *, quiet: bool = False, limits: "Limits | None" 
                 max_members=wanted.launch.cohort_size,
                 kept=wanted.launch.kept,
                 checkpoints=KeptCheckpoints.of(launch),
-                results=Path(launch.results),
+                interim=launch.interim_folder,
                 limits=limits.after(time.monotonic() - begun),
                 progress=make_progress(quiet=quiet),
             )

@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.commands.answers import study_answers
@@ -19,7 +18,7 @@ from ablate.commands.studies import StudyRequest, records_of
 from ablate.execute.interim import read_interim
 from ablate.execute.summary import clock
 from ablate.plan.cohorts import Cohort, cohort_of
-from ablate.store import FINAL, open_store
+from ablate.store import FINAL, Owner, open_store
 from ablate.task.checkpoint import checkpoints_in
 from ablate.task.printable import printable
 
@@ -64,14 +63,14 @@ def snapshot(wanted: StudyRequest) -> dict[str, Any]:
         held = store.held(run.digest for run in wanted.plan.runs)
     statuses = Counter(record.result.status for record in records.values())
     final = sum(statuses[status] for status in FINAL)
-    training = {digest: host for digest, host in held.items() if not _is_final(records.get(digest))}
+    training = {digest: owner for digest, owner in held.items() if not _is_final(records.get(digest))}
     planned = len(wanted.plan.runs)
     failed = sum(record.result.status == "failed" and d not in training for d, record in records.items())
     ended = sorted(str(r.provenance["ended"]) for r in records.values() if r.provenance.get("ended"))
     speed = _per_hour(ended)
     left = planned - final - failed
     trained = Counter(str(record.provenance.get("host") or "unknown") for record in records.values())
-    working = Counter(training.values())
+    working = Counter(owner.host for owner in training.values())
     studies = study_answers(wanted, records) if records else []
     return {
         "runs": {
@@ -194,8 +193,8 @@ def _checkpoints(wanted: StudyRequest, records: "Mapping[str, Record]") -> list[
     return found
 
 
-def _interim(wanted: StudyRequest, training: "Mapping[str, str]") -> list[dict[str, Any]]:
-    told = {digest: pair for digest, pair in read_interim(Path(wanted.launch.results)).items() if digest in training}
+def _interim(wanted: StudyRequest, training: "Mapping[str, Owner]") -> list[dict[str, Any]]:
+    told = read_interim(wanted.launch.interim_folder, training)
     levels: dict[tuple[str, str, str, str], list[float]] = {}
     for point in wanted.plan.points if told else ():
         if (pair := told.get(point.run.digest)) is not None:

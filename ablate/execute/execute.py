@@ -31,7 +31,7 @@ def execute(
     kept: Mapping[str, str] | None = None,
     limits: Limits | None = None,
     checkpoints: KeptCheckpoints | None = None,
-    results: Path | None = None,
+    interim: Path | None = None,
 ) -> Summary:
     """Train those of ``runs`` that the store has no final record of; write records as soon as their cohort is done.
 
@@ -51,7 +51,7 @@ def execute(
         kept: What of complete runs is kept beside their records, and the folder of each; None: nothing.
         limits: What ends the sweep early; None: nothing.
         checkpoints: What cohorts that were cut off go on from, and leave while they train; None: nothing.
-        results: Folder of results below which a file tells what runs in training have measured so far; None: none does.
+        interim: Folder in which a file tells what runs in training have measured so far; None: none does.
 
     Returns:
         Counts, and the runs that failed.
@@ -75,7 +75,7 @@ def execute(
         orders = [checkpoints.settings(order) for order in orders]
     with Interrupts() as interrupts:
         sweep = Sweep(
-            unique, store, orders, choice, progress, max_members, stops or {}, interrupts, checkpoints, results
+            unique, store, orders, choice, progress, max_members, stops or {}, interrupts, checkpoints, interim
         )
         try:
             return sweep.run(limits or Limits())

@@ -1,7 +1,8 @@
-"""What runs in training have measured so far, in a file beside the results that others who reach the folder may read.
+"""What runs in training have measured so far, in a file that others who reach the folder may read.
 
-A file is of one sweep, is written anew as workers tell more, and is gone when the sweep ends. No record rests on it,
-and one of a sweep that was killed is told by its runs, which nobody holds any more.
+A file is of one sweep, is written anew as workers tell more, and is gone when the sweep ends. No record rests on it.
+What counts of it are the runs that its sweep holds the leases of: nothing where the sweep was killed, whose file the
+next one on the store removes.
 """
 
 import json
@@ -11,10 +12,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from ablate.store import Owner, Store
+from ablate.store.rescue import stem_of
 from ablate.task.whole_files import aside
 
-FOLDER = ".interim"
-"""Below the folder of results."""
 SECONDS = 1.0
 """Between two writings at least."""
 
@@ -26,13 +27,26 @@ class InterimFile:
     """The file of one sweep.
 
     Args:
-        results: The folder of results; None: there is no file.
-        name: Of the sweep, unique.
+        folder: Where the files of sweeps lie; None: there is no file.
+        store: The sweep's.
+        owner: The sweep.
     """
 
-    def __init__(self, results: Path | None, name: str) -> None:
-        self._file = None if results is None else results / FOLDER / f"{name}.json"
+    def __init__(self, folder: Path | None, store: Store, owner: Owner) -> None:
+        self._folder, self._store = folder, store
+        self._file = None if folder is None else folder / f"{stem_of(store)}-{owner.name}.json"
         self._next = 0.0
+
+    def begin(self) -> None:
+        """Remove the files of sweeps on the same store that train nothing any more; a living one writes its anew."""
+        if self._folder is None:
+            return
+        owners = {owner.name for owner in self._store.held().values()}
+        for file in self._folder.glob("*.json"):
+            stem, _, name = file.stem.rpartition("-")
+            if stem == stem_of(self._store) and name not in owners:
+                with suppress(OSError):
+                    file.unlink(missing_ok=True)
 
     def write(self, values: Values) -> None:
         """Write what is known, unless that was done just now; where it cannot be written there is none."""
@@ -52,16 +66,18 @@ class InterimFile:
                 self._file.parent.rmdir()
 
 
-def read_interim(results: Path) -> dict[str, tuple[str, float]]:
-    """What runs of all sweeps on a folder of results have measured so far; what is no such file is passed over.
+def read_interim(folder: Path, training: Mapping[str, Owner]) -> dict[str, tuple[str, float]]:
+    """What runs in training have measured so far, each as its own sweep tells; what is no such file is passed over.
 
     Args:
-        results: The folder.
+        folder: Where the files of sweeps lie.
+        training: Who trains each run, by its digest.
     """
     found: dict[str, tuple[str, float]] = {}
-    for file in sorted((results / FOLDER).glob("*.json")):
+    for file in folder.glob("*.json"):
+        own = {digest for digest, owner in training.items() if owner.name == file.stem.rpartition("-")[2]}
         with suppress(OSError, ValueError, TypeError, AttributeError):
             told = json.loads(file.read_text(encoding="utf-8"))
             values = {str(digest): (str(metric), float(value)) for digest, (metric, value) in told.items()}
-            found |= {digest: pair for digest, pair in values.items() if math.isfinite(pair[1])}
+            found |= {digest: pair for digest, pair in values.items() if digest in own and math.isfinite(pair[1])}
     return found

@@ -70,7 +70,7 @@ class Sweep:
         stops: What a run must reach to go on, by its digest.
         interrupts: Whether somebody wants it to stop.
         checkpoints: What cohorts that were cut off go on from; None: nothing.
-        results: Folder of results below which a file tells what runs in training have measured so far; None: none does.
+        interim: Folder in which a file tells what runs in training have measured so far; None: none does.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Sweep:
         stops: Mapping[str, StopRule],
         interrupts: Interrupts,
         checkpoints: KeptCheckpoints | None = None,
-        results: Path | None = None,
+        interim: Path | None = None,
     ) -> None:
         self.store, self.progress, self.interrupts = store, progress, interrupts
         self.max_members, self.workers, self.stops = max_members, len(orders), stops
@@ -103,7 +103,7 @@ class Sweep:
         self.end_of_grace: float | None = None
         self.checkpoints = SweepCheckpoints(checkpoints, stops, progress.say)
         self.keeper, self.declared = Keeper(store, self.owner), DeclaredMetrics(store)
-        self.interim = InterimFile(results, self.owner.name)
+        self.interim = InterimFile(interim, store, self.owner)
         self.store_is_gone = False
         store.wait_only_while(lambda: not interrupts.asked)
 
@@ -121,6 +121,7 @@ class Sweep:
                 self.progress.say(f"{count} results of an earlier sweep taken up from {path}")
             self._take_over()
             self.checkpoints.begin(self.store)
+            self.interim.begin()
             self._plan(is_first=True)
             if self.ledger.open and self.max_members is None and self.measures:
                 self._measure([run for task in self.queue if not task.cohort.done for run in task.cohort.runs])

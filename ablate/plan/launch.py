@@ -107,6 +107,11 @@ class Launch(Fields):
         """Where checkpoints are kept; None: they are not."""
         return Path(self.results) / FOLDER if self.checkpoint_minutes else None
 
+    @property
+    def interim_folder(self) -> Path:
+        """Where sweeps tell what runs in training have measured so far, beside their checkpoints."""
+        return Path(self.results) / ".interim"
+
 
 LAUNCH_KEYS = tuple(name for name in Launch.model_fields if name != "executor_options")
 

@@ -115,25 +115,27 @@ def end(connection: Connection, owner: Owner, digests: Iterable[str] | None) -> 
         connection.execute(mine.where(leases.c.digest.in_(chunk)))
 
 
-def held(connection: Connection, digests: Iterable[str], *, but: Owner | None = None) -> dict[str, str]:
+def held(connection: Connection, digests: Iterable[str] | None = None, *, but: Owner | None = None) -> dict[str, Owner]:
     """The runs that are in training now.
 
     Args:
         connection: A connection in a transaction.
-        digests: Which runs.
+        digests: Which runs; None: all.
         but: Whose leases are left out; None: nobody's.
 
     Returns:
-        By digest the host of the sweep that holds the lease; leases that have run out, or whose sweep is known to have
-        ended, are left out.
+        By digest the sweep that holds the lease; leases that have run out, or whose sweep is known to have ended, are
+        left out.
     """
     now = clock_of(connection)
     found = {}
-    for chunk in chunks(sorted(digests)):
-        for row in connection.execute(select(leases).where(leases.c.digest.in_(chunk))):
+    every = select(leases)
+    parts = [every] if digests is None else [every.where(leases.c.digest.in_(c)) for c in chunks(sorted(digests))]
+    for part in parts:
+        for row in connection.execute(part):
             holder = Owner(row.owner, row.machine, row.pid, row.process_started)
             if row.expires >= now and holder != but and not holder.is_dead:
-                found[row.digest] = row.machine.partition(" ")[0]
+                found[row.digest] = holder
     return found
 
 

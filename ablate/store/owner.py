@@ -25,6 +25,11 @@ class Owner:
         return cls(uuid.uuid4().hex, machine(), os.getpid(), _process_started(os.getpid()) or "")
 
     @property
+    def host(self) -> str:
+        """The name of its machine."""
+        return self.machine.partition(" ")[0]
+
+    @property
     def is_here(self) -> bool:
         """Whether the process is, or was, on this machine."""
         return self.machine == machine()

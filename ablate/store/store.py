@@ -260,9 +260,9 @@ class Store:
         """See :func:`ablate.store.leases.extend`."""
         return self._database.write(lambda connection, _: leases.extend(connection, owner))
 
-    def held(self, digests: Iterable[str]) -> dict[str, str]:
+    def held(self, digests: Iterable[str] | None = None) -> dict[str, Owner]:
         """See :func:`ablate.store.leases.held`."""
-        wanted = sorted(set(digests))
+        wanted = None if digests is None else sorted(set(digests))
         return self._database.read(lambda connection: leases.held(connection, wanted))
 
     def taken(self, digests: Iterable[str], owner: Owner, *, since: int | None = None) -> set[str]:

@@ -14,7 +14,7 @@ import pytest
 from ablate.commands import watch
 from ablate.commands.studies import named, order
 from ablate.commands.watch_page import page, server
-from ablate.execute.interim import FOLDER, InterimFile, read_interim
+from ablate.execute.interim import InterimFile
 from ablate.store import Owner, open_store
 from ablate.task.checkpoint import write_checkpoint
 
@@ -106,19 +106,22 @@ def test_checkpoints_of_cohorts_in_training_are_shown_where_they_are_in_reach(st
 
 def test_what_runs_in_training_have_measured_so_far_is_shown_where_it_is_in_reach(study, ablate):
     runs = order(named(["fast"], [])).plan.runs
-    told = InterimFile(study / "results", "a")
-    told.write({run.digest: ("loss", value) for run, value in zip(runs, (0.5, 0.25, 0.125), strict=False)})
-    InterimFile(study / "results", "b").write({runs[0].digest: ("loss", float("nan"))})
-    (study / "results" / FOLDER / "c.json").write_text('["no such file"]')
-    assert look(ablate)["interim"] == []  # nobody trains them any more
+    folder = study / "results" / ".interim"
     with open_store("results/ablate.db") as store:
-        store.lease([run.digest for run in runs[:2]], Owner.current())
+        owner, dead = Owner.current(), replace(Owner.current(), process_started="0")
+        told, left = InterimFile(folder, store, owner), InterimFile(folder, store, dead)
+        told.write({run.digest: ("loss", value) for run, value in zip(runs, (0.5, 0.25, 0.125), strict=False)})
+        left.write({runs[0].digest: ("loss", 5.0), runs[3].digest: ("loss", 5.0)})
+        (folder / "c.json").write_text('["no such file"]')
+        assert look(ablate)["interim"] == []  # nobody trains them any more
+        store.lease([run.digest for run in runs[:2]], owner)
+        store.lease([runs[3].digest], dead)
         (found,) = look(ablate)["interim"]
         assert found == dict(study="fast", factor="lr", level="0.1", metric="loss", n=2, value=0.375)
         assert "fast: lr = 0.1: 0.375 in loss so far, 2 runs in training" in watch.lines_of(look(ablate))
         assert "<td>0.375</td>" in page("fast", look(ablate))
     told.remove()
-    assert read_interim(study / "results") == {}
+    assert look(ablate)["interim"] == []
 
 
 def test_the_lease_of_a_sweep_that_was_killed_is_no_training(study, ablate):
