@@ -1,14 +1,13 @@
 """What a search has found, as data for other programs: ``ablate search STUDY --json``."""
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ablate.report.answers import as_data
 from ablate.search.proof import confirmed
 from ablate.search.request import SearchRequest
-from ablate.search.trial import STATUS, VALUES
-from ablate.search.trials import best_trials, values_of
+from ablate.search.trial import VALUES
+from ablate.search.trials import best_trials, counts_of, values_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +21,8 @@ def search_answers(order: SearchRequest, study: "Study", proofs: "Mapping[str, p
     """The answers of a search.
 
     - ``study``, ``question``, ``command``, ``metric``, ``sampler``, ``budget``
-    - ``settings``: how many were tried, by what became of them (``complete``, ``stopped``, ``failed``, ...)
+    - ``settings``: how many were tried, by what became of them at the greatest length at which they were (``complete``,
+      ``stopped``, ``failed``, ...)
     - ``best``, best first: ``trial``, ``setting`` (level by factor), ``value`` (mean over its seeds on held-out data,
       or null), ``values`` (by seed)
     - ``confirmed``, on fresh seeds: ``label``, ``trial``, ``seeds``, ``found``, ``n``, ``mean``, ``interval`` (95 %)
@@ -36,7 +36,6 @@ def search_answers(order: SearchRequest, study: "Study", proofs: "Mapping[str, p
         Data that JSON can hold.
     """
     search = order.search
-    states = Counter(t.user_attrs.get(STATUS, "failed") for t in study.trials if t.state.is_finished())
     data: dict[str, Any] = as_data(
         {
             "study": order.study.name,
@@ -45,7 +44,7 @@ def search_answers(order: SearchRequest, study: "Study", proofs: "Mapping[str, p
             "metric": search.metric,
             "sampler": search.sampler,
             "budget": str(search.budget),
-            "settings": dict(sorted(states.items())),
+            "settings": dict(sorted(counts_of(study, search).items())),
             "best": [
                 {
                     "trial": trial.number,

@@ -11,8 +11,8 @@ from ablate.plan.compose import sources
 from ablate.plan.design import label_of
 from ablate.search.proof import Confirmed, best_settings, changes_of
 from ablate.search.request import SearchRequest
-from ablate.search.space import Params
-from ablate.search.trials import values_of
+from ablate.search.space import key_of
+from ablate.search.trials import longest_trials, values_of
 from ablate.task.errors import ConfigError
 from ablate.task.identity import flatten
 from ablate.task.numbers import decimals, number
@@ -45,9 +45,17 @@ class Start:
 
     name: str
     trial: int
+    """At the greatest length at which it was tried."""
     value: float | None
     """Mean over its seeds; None: it has none, as it was stopped, diverged or failed."""
     won: bool
+    at: str = ""
+    """The length, where that is less than the full one."""
+
+    @property
+    def title(self) -> str:
+        """Its name, and how long it was trained where that is less than it could be."""
+        return f"{self.name} at {self.at}" if self.at else self.name
 
 
 def found_setting(order: SearchRequest, study: "Study") -> FoundSetting | None:
@@ -76,13 +84,17 @@ def starts_of(order: SearchRequest, study: "Study", best: "FrozenTrial | None") 
         study: Its trials.
         best: The best setting.
     """
-    found = []
+    fidelity, ladder, found = order.search.fidelity, order.ladder, []
+    tried = [(values_of(trial), trial) for trial in longest_trials(study, order.search)]
+    winner = key_of(values_of(best), fidelity) if best is not None else None
     for name, params in order.starts.items():
-        trial = next((t for t in study.trials if t.state.is_finished() and _is(t, params)), None)
+        given = {factor: value for factor, value in params.items() if factor != fidelity}
+        own, trial = next(((own, trial) for own, trial in tried if own.items() >= given.items()), ({}, None))
         if trial is not None:
-            value = trial.values[0] if trial.state.name == "COMPLETE" and trial.values else None
-            won = best is not None and values_of(best) == values_of(trial)
-            found.append(Start(name, trial.number, value if value is None or math.isfinite(value) else None, won))
+            value = trial.values[0] if trial.state.name == "COMPLETE" and math.isfinite(trial.values[0]) else None
+            length = own.get(str(fidelity), 0)
+            at = f"{fidelity} = {length}" if ladder is not None and length < ladder.full else ""
+            found.append(Start(name, trial.number, value, key_of(own, fidelity) == winner, at))
     return tuple(found)
 
 
@@ -117,16 +129,12 @@ def answer(
         return (said, f"It is a setting that the search was given: {' and '.join(winners)}. No proposed one beats it.")
     if not starts:
         return (said,)
-    known = {start.name: start.value for start in starts if start.value is not None}
+    known = {start.title: start.value for start in starts if start.value is not None}
     if not known:
         return (said, "None of the settings that the search was given came to its end.")
     near = min(known, key=lambda name: abs(known[name] - value))
     text = f"No setting that the search was given is as good; the nearest is {near} with {number(known[near], digits)}."
     return (said, text)
-
-
-def _is(trial: "FrozenTrial", params: Params) -> bool:
-    return all(name in trial.params and trial.params[name] == value for name, value in params.items())
 
 
 def _base_value(path: str, base: Mapping[str, Any], chosen: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from ablate.search.proof import Confirmed, additivity, alone_labels, confirmed
 from ablate.search.request import SearchRequest
 from ablate.search.searcher import amount
 from ablate.search.trial import PROBLEM, STATUS, VALUES
-from ablate.search.trials import best_trials, values_of
+from ablate.search.trials import best_trials, counts_of, values_of
 from ablate.search.understand import Understanding, understand
 from ablate.task.numbers import NONE, decimals, number, signed
 from ablate.task.numbers import interval as bracketed
@@ -47,7 +47,7 @@ def search_view(
     search, learnt = order.search, understand(study)
     setting, proven = found_setting(order, study), confirmed(order, study, proofs)
     starts = starts_of(order, study, setting.trial if setting is not None else None)
-    counts = Counter(t.user_attrs.get(STATUS, "failed") for t in study.trials if t.state.is_finished())
+    counts = counts_of(study, search)
     failures = [
         t.user_attrs[PROBLEM] for t in study.trials if t.user_attrs.get(STATUS) == "failed" and PROBLEM in t.user_attrs
     ]
@@ -62,7 +62,7 @@ def search_view(
         facts=(
             f"sampler {search.sampler}",
             f"budget {search.budget}",
-            f"{len(search.seeds)} seeds",
+            f"{len(search.seeds)} seed{'s' * (len(search.seeds) > 1)}",
             *(f"{number} {status}" for status, number in sorted(counts.items())),
         ),
         found=_found(order, study),
@@ -71,7 +71,7 @@ def search_view(
         importance=_importance(learnt),
         disagreement=learnt.disagreement,
         interactions=_interactions(learnt),
-        spending=_spending(order, study, counts),
+        spending=_spending(order, study),
         warnings=tuple(warnings),
         measures=tuple(measures),
         factors=tuple(i.name for i in learnt.importances) or tuple(f.name for f in order.space.factors),
@@ -98,7 +98,7 @@ def _starts(order: SearchRequest, setting: FoundSetting | None, starts: Sequence
     digits = decimals([best, *(start.value for start in starts if start.value is not None)])
     rows = [
         (
-            start.name,
+            start.title,
             str(start.trial),
             NONE if start.value is None else number(start.value, digits),
             NONE if start.value is None else signed(start.value - best, digits),
@@ -190,15 +190,17 @@ def _interactions(learnt: Understanding) -> Grid | None:
     return Grid("Interactions", ("factors", "share"), rows, note)
 
 
-def _spending(order: SearchRequest, study: "Study", counts: Mapping[str, int]) -> Grid:
+def _spending(order: SearchRequest, study: "Study") -> Grid:
     rows, unit = [], order.work.unit
-    for status, number_of in sorted(counts.items()):
-        work = sum(t.user_attrs.get(WORK, 0) for t in study.trials if t.user_attrs.get(STATUS, "failed") == status)
-        rows.append((status, str(number_of), amount(work)))
+    ended = [
+        (t.user_attrs.get(STATUS, "failed"), t.user_attrs.get(WORK, 0)) for t in study.trials if t.state.is_finished()
+    ]
+    for status, number_of in sorted(Counter(status for status, _ in ended).items()):
+        rows.append((status, str(number_of), amount(sum(work for its, work in ended if its == status))))
     step = order.task.step
     called = {"samples": "training samples", "steps": f"{step}s"}.get(unit, unit)
     note = f"stopped: left early in the race over {step}s, with a partial curve that no study takes for a run."
-    return Grid("Budget", ("settings", "number", called), tuple(rows), note)
+    return Grid("Budget", ("trials", "number", called), tuple(rows), note)
 
 
 def _short(value: object) -> str:

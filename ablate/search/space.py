@@ -1,6 +1,7 @@
 """The search space: factors with ranges or choices, some of them only where others have certain values."""
 
 import itertools
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -125,6 +126,16 @@ class Factor:
             return tuple(self.distribution.choices)
         assert isinstance(self.distribution, FloatDistribution | IntDistribution)
         return self.distribution.low, self.distribution.high
+
+
+def key_of(params: Params, fidelity: str | None = None) -> str:
+    """A text that is the same for equal settings alone.
+
+    Args:
+        params: The setting.
+        fidelity: The parameter that is the length at which a setting is tried, and no part of it; None: there is none.
+    """
+    return json.dumps({name: value for name, value in params.items() if name != fidelity}, sort_keys=True)
 
 
 def exact(distribution: "BaseDistribution", value: Any) -> Any:

@@ -1,12 +1,13 @@
 """The trials of a search as a table and as a file from which Optuna's study can be rebuilt without its database."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.search.budget import SPENT, WORK
 from ablate.search.settings import Search
-from ablate.search.space import exact
+from ablate.search.space import exact, key_of
 from ablate.search.trial import PROBLEM, SECONDS, STATUS, VALUES
 from ablate.task.errors import ConfigError
 
@@ -57,7 +58,7 @@ def frame_of_trials(study: "Study", search: Search, unit: str) -> "pd.DataFrame"
 
 
 def best_trials(study: "Study", search: Search, count: int) -> "list[FrozenTrial]":
-    """The best settings, each once, the best first.
+    """The best settings, each once whatever its lengths, the best first.
 
     Args:
         study: With one objective, those with the most seeds are ranked by their mean; with two, the Pareto front is,
@@ -74,8 +75,27 @@ def best_trials(study: "Study", search: Search, count: int) -> "list[FrozenTrial
     chosen: dict[str, FrozenTrial] = {}
     for trial in ranked:
         if len(trial.user_attrs.get(VALUES, {})) == most or not chosen:
-            chosen.setdefault(json.dumps(values_of(trial), sort_keys=True), trial)
+            chosen.setdefault(key_of(values_of(trial), search.fidelity), trial)
     return list(chosen.values())[:count]
+
+
+def longest_trials(study: "Study", search: Search) -> "list[FrozenTrial]":
+    """Of every setting that was tried the trial that has ended at its greatest length, in the order of their firsts.
+
+    Without a fidelity that is the first.
+    """
+    found: dict[str, FrozenTrial] = {}
+    for trial in study.trials:
+        if trial.state.is_finished():
+            key = key_of(values_of(trial), search.fidelity)
+            if key not in found or _length(trial, search) > _length(found[key], search):
+                found[key] = trial
+    return list(found.values())
+
+
+def counts_of(study: "Study", search: Search) -> "Counter[str]":
+    """How many settings were tried, by what became of each at its greatest length."""
+    return Counter(trial.user_attrs.get(STATUS, "failed") for trial in longest_trials(study, search))
 
 
 def values_of(trial: "FrozenTrial") -> dict[str, Any]:
@@ -132,6 +152,10 @@ def in_memory(study: "Study") -> "Study":
     copy = optuna.create_study(study_name=study.study_name, directions=study.directions)
     copy.add_trials([trial for trial in study.trials if trial.state.is_finished()])
     return copy
+
+
+def _length(trial: "FrozenTrial", search: Search) -> int:
+    return int(trial.params.get(search.fidelity or "", 0))
 
 
 def _frozen(data: dict[str, Any], state: Any) -> "FrozenTrial":

@@ -54,7 +54,6 @@ def test_a_sweep_removes_what_sweeps_on_its_store_left_that_train_nothing_any_mo
 
 def test_a_whole_sweep_leaves_nothing_of_itself_nor_of_one_that_was_killed(store, folder):
     InterimFile(folder, store, named("killed")).write({DIGESTS[0]: ("loss", 1.0)})
-    assert execute(RUNS, store, workers=1, device="cpu", engine="execute_fakes:Engine", interim=folder).complete == len(
-        RUNS
-    )
+    summary = execute(RUNS, store, workers=1, device="cpu", engine="execute_fakes:Engine", interim=folder)
+    assert summary.complete == len(RUNS)
     assert not folder.exists()
