@@ -19,7 +19,7 @@ SAMPLERS = {
     "gp": ("Gaussian processes",),
     "grid": ("a grid",),
 }
-OWN = ("ablate's own Gaussian process, whose covariance is additive over factors", "duvenaud2011", "kandasamy2015")
+OWN = ("ablate's own Gaussian process with a covariance that is additive over factors", "duvenaud2011", "kandasamy2015")
 """What proposes where there is a fidelity: :mod:`ablate.search.surrogate`."""
 
 
@@ -71,6 +71,6 @@ def search_sentences(order: SearchRequest, study: "Study") -> tuple[Sentence, ..
 def _lengths(ladder: Ladder) -> Sentence:
     *short, last = map(str, ladder.rungs[:-1])
     rungs = f"{', '.join(short)} and {last}" if short else last
-    first = f"Until {EXPLORED:.0%} of the budget was spent settings were tried at short lengths first "
+    first = f"Until {100 * EXPLORED:.0f} % of the budget were spent, settings were tried at short lengths first "
     first += f"({ladder.factor.path} = {rungs}), and the most promising at the next one, up to {ladder.full}, as in "
     return f"{first}asynchronous successive halving", Cited("li2020"), "; from then on all were at full length."

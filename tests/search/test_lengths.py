@@ -92,7 +92,7 @@ def test_the_methods_name_the_lengths_and_what_proposed(order):
     found = search_sentences(order, study_of(order, ("a", 9, 0.8)))
     first, second = sentences_of(order, study_of(order, ("a", 9, 0.8)))[:2]
     assert "over 3 factors" in first
-    assert " by ablate's own Gaussian process, whose covariance is additive over factors" in first
+    assert " by ablate's own Gaussian process with a covariance that is additive over factors" in first
     assert "with one seed each, " in first
     assert "mean over" not in first
     assert "(train.epochs = 1 and 3)" in second
