@@ -1,14 +1,13 @@
 """What a store already knows of a space: runs of any study or search whose setting lies in it."""
 
 import itertools
-import json
 from collections.abc import Iterator, Mapping
 from statistics import fmean
 from types import SimpleNamespace
 from typing import Any
 
 from ablate.search.request import SearchRequest
-from ablate.search.space import Params
+from ablate.search.space import Params, key_of
 from ablate.store import Store
 from ablate.task.errors import ConfigError
 from ablate.task.record import Record
@@ -40,7 +39,7 @@ def evidence(order: SearchRequest, store: Store) -> list[Known]:
         value, seed = record.result.last(order.search.metric), record.config.get("seed")
         if value is None or seed in order.study.seeds or (params := _params(order, record)) is None:
             continue
-        key = json.dumps(params, sort_keys=True)
+        key = key_of(params)
         settings[key] = params
         values.setdefault(key, []).append(float(value))
     known = [(settings[key], fmean(found)) for key, found in values.items()]

@@ -10,7 +10,6 @@ The process sees values by rank, as normal quantiles, so that neither the metric
 
 import hashlib
 import itertools
-import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,7 +21,7 @@ import numpy as np
 from ablate.search.budget import RUNS
 from ablate.search.fidelity import EXPLORED, Ladder
 from ablate.search.settings import Search
-from ablate.search.space import Factor, Params, Space
+from ablate.search.space import Factor, Params, Space, key_of
 from ablate.search.surrogate import Floats, Points, Process
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ class _Tried:
 
     @property
     def key(self) -> str:
-        return _key(self.params)
+        return key_of(self.params)
 
 
 @dataclass(frozen=True)
@@ -227,7 +226,7 @@ class Proposer:
         for parent in parents:
             for _ in range(CHILDREN):
                 found.append(self._random(rng, shape, parent, parents[int(rng.integers(len(parents)))]))
-        return [params for params in found if _key(params) not in known.had]
+        return [params for params in found if key_of(params) not in known.had]
 
     def _likely_optima(self, rng: np.random.Generator, process: Process, shape: Params) -> list[Params]:
         """Settings that are best if effects add up, each by a draw of all effects (Thompson sampling by factors)."""
@@ -295,7 +294,7 @@ class Proposer:
         """A random setting at a length that is valid and was not tried; None: none was found."""
         for _ in range(MOST_DRAWN):
             params = self._random(rng, shape)
-            if _key(params) not in known.had and self.is_valid(self._at(params, length)):
+            if key_of(params) not in known.had and self.is_valid(self._at(params, length)):
                 return self._at(params, length)
         return None
 
@@ -356,7 +355,3 @@ def _expected_improvement(means: Floats, deviations: Floats, best: float) -> Flo
 
 def _state(seed: int, number: int) -> int:
     return int.from_bytes(hashlib.sha256(f"fidelity/{seed}/{number}".encode()).digest()[:8])
-
-
-def _key(params: Params) -> str:
-    return json.dumps(params, sort_keys=True)

@@ -6,12 +6,11 @@ killed at any moment and started again makes the proposals that it would have ma
 the store.
 """
 
-import json
 import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ablate.search.budget import RESERVED, RUNS, Purse
 from ablate.search.evaluate import Evaluate
@@ -19,7 +18,7 @@ from ablate.search.proposer import Proposer
 from ablate.search.racing import contenders, first_seeds, seed_counts, stop_rule
 from ablate.search.sampler import make_sampler
 from ablate.search.settings import Search
-from ablate.search.space import Build, Params, Space
+from ablate.search.space import Build, Params, Space, key_of
 from ablate.search.storage import alone, give_back, quiet, running, take
 from ablate.search.trial import (
     BATCH,
@@ -244,8 +243,8 @@ class Searcher:
             return True
         if self.search.sampler == "grid":
             tried = [t.params or t.system_attrs.get("fixed_params", {}) for t in self._trials()]
-            had = {_key(self.space.exact(params)) for params in tried}
-            params = next((p for p in self.space.grid() if _key(p) not in had), None)
+            had = {key_of(self.space.exact(params)) for params in tried}
+            params = next((p for p in self.space.grid() if key_of(p) not in had), None)
             if params is None:
                 return False
             self.study.enqueue_trial(params)
@@ -368,7 +367,3 @@ class Searcher:
 def amount(value: float) -> str:
     """An amount of a budget for people."""
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.1f}"
-
-
-def _key(params: Params | Any) -> str:
-    return json.dumps(params, sort_keys=True)
