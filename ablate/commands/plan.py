@@ -16,7 +16,7 @@ from ablate.execute.checkpoints import KeptCheckpoints
 from ablate.execute.choice import settings_on
 from ablate.execute.devices import speed_device
 from ablate.execute.estimate import Speeds, estimate
-from ablate.execute.fitting import Members, Work, at_hand, fit, room_of
+from ablate.execute.fitting import Effort, Members, fit, room_of
 from ablate.execute.ledger import cost_in_seconds
 from ablate.execute.sizing import members_by
 from ablate.plan.cohorts import Cohort, cohort_of, default_members, form_cohorts
@@ -30,7 +30,7 @@ from ablate.task.run import Run
 from ablate.task.searching import unit_of_work
 
 
-def outlook(wanted: StudyRequest, *, memory: Work = "nothing") -> dict[str, Any]:
+def outlook(wanted: StudyRequest, *, memory: Effort = "nothing") -> dict[str, Any]:
     """Everything that can be said before training.
 
     Args:
@@ -64,7 +64,7 @@ def outlook(wanted: StudyRequest, *, memory: Work = "nothing") -> dict[str, Any]
     prefixes = find_prefixes(run for run in lacking if run.digest not in readable)
     orders = settings_on(launch.choice, launch.device, launch.workers, len(plan.runs))
     workers, speeds = len(orders), Speeds(known, speed_device(orders, launch.executor))
-    kept, total = KeptCheckpoints.of(launch), at_hand(orders, launch.choice)
+    kept, room = KeptCheckpoints.of(launch), room_of(orders, launch.choice)
 
     def form(members: Members) -> list[Cohort]:
         cost = partial(cost_in_seconds, speeds)
@@ -72,7 +72,7 @@ def outlook(wanted: StudyRequest, *, memory: Work = "nothing") -> dict[str, Any]
         return made(prefixes.trained) if kept is None else kept.cohorts(prefixes.trained, {}, made)
 
     wanted_members = members_by(speeds, default_members, launch.cohort_size)
-    fitted = fit(form, wanted_members, room_of(orders, total), orders[0].device, work=memory)
+    fitted = fit(form, wanted_members, room.worker, orders[0].device, effort=memory)
     cohorts = fitted.cohorts
     cost = estimate(cohorts, speeds, workers)
     cut_off = [kept is not None and bool(cohort.done) and kept.file_of(cohort, {}).exists() for cohort in cohorts]
@@ -95,7 +95,7 @@ def outlook(wanted: StudyRequest, *, memory: Work = "nothing") -> dict[str, Any]
             _cohort(c, speeds) | {"cut_off": was_cut, "memory": size}
             for c, was_cut, size in zip(cohorts, cut_off, fitted.sizes, strict=True)
         ],
-        "memory": memory_outlook(fitted, orders, total),
+        "memory": memory_outlook(fitted, orders, room.at_hand),
         "samples_without_sharing": sum(point.run.samples for point in plan.points),
         "samples": cost.samples,
         "unit": unit_of_work(plan.runs),

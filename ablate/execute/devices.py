@@ -2,9 +2,13 @@
 
 import importlib.metadata
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from ablate.task.errors import ConfigError
 from ablate.task.executor import LOCAL, WorkerSettings
@@ -70,6 +74,53 @@ def gpus() -> int:
         return len([name for name in names if name and name != "-1"])
     folder = Path("/proc/driver/nvidia/gpus")
     return len(list(folder.iterdir())) if folder.is_dir() else 0
+
+
+def free_on(devices: Sequence[str]) -> dict[str, int | None]:
+    """Free memory of GPUs, as NVIDIA's own program says.
+
+    Args:
+        devices: ``cuda:N``, counted as PyTorch does: among those that ``CUDA_VISIBLE_DEVICES`` names.
+
+    Returns:
+        Bytes; None: it is not known, as of a part of a GPU (MIG), or where GPUs of different models may be counted in
+        another order than the program's (PyTorch's is that of their speed, but with ``CUDA_DEVICE_ORDER=PCI_BUS_ID``).
+    """
+    cards, visible = _cards(), os.environ.get("CUDA_VISIBLE_DEVICES")
+    is_ordered = len({card.model for card in cards}) == 1 or os.environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID"
+
+    def free(device: str) -> int | None:
+        name = device.partition(":")[2]
+        if visible is not None:
+            names = [one.strip() for one in visible.split(",")]
+            name = names[int(name)] if int(name) < len(names) else ""
+        if name.isdecimal():
+            found = [card.free for card in cards if card.number == name] if is_ordered else []
+        else:
+            found = [card.free for card in cards if name and card.identity.startswith(name)]
+        return found[0] if len(found) == 1 else None
+
+    return {device: free(device) for device in devices}
+
+
+class _Card(NamedTuple):
+    number: str
+    identity: str
+    model: str
+    free: int
+    """Bytes."""
+
+
+def _cards() -> list[_Card]:
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return []
+    asked = [program, "--query-gpu=index,uuid,name,memory.free", "--format=csv,noheader,nounits"]
+    with suppress(OSError, subprocess.SubprocessError, ValueError, TypeError):
+        lines = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=20).stdout.splitlines()
+        fields = [[field.strip() for field in line.split(",")] for line in lines]
+        return [_Card(number, identity, model, int(free) * 2**20) for number, identity, model, free in fields]
+    return []
 
 
 def _check(device: str, found: list[str]) -> None:

@@ -1,13 +1,13 @@
 """Cohorts that fit into memory: what their workers take, what there is, and smaller ones where it is too little."""
 
 import math
-import shutil
-import subprocess
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
+from ablate.execute.devices import free_on
 from ablate.plan.cohorts import Cohort
 from ablate.task.executor import LOCAL, ExecutorChoice, WorkerSettings
 from ablate.task.memory import available, in_words
@@ -16,7 +16,7 @@ from ablate.task.run import Run, SizedInMemory
 SHARE = 0.9
 """Of the memory at hand, for all workers together: predictions are within a tenth."""
 
-Work = Literal["all", "needed", "nothing"]
+Effort = Literal["all", "needed", "nothing"]
 Members = Callable[[Run], int]
 """Most members of a cohort of runs like this one."""
 
@@ -38,7 +38,7 @@ def fit(
     room: int | None,
     device: str,
     *,
-    work: Work = "needed",
+    effort: Effort = "needed",
 ) -> Fitted:
     """Form cohorts for which there is memory.
 
@@ -47,20 +47,20 @@ def fit(
         members: How many are wanted.
         room: Bytes that a worker may take; None: any number.
         device: Where they are trained.
-        work: What is worked out that is not known yet, which takes seconds: the memory of ``all`` cohorts, that of
+        effort: What is worked out that is not known yet, which takes seconds: the memory of ``all`` cohorts, that of
             those that are not surely small enough (``needed``), or ``nothing``.
 
     Returns:
         Runs that do not even fit alone are in cohorts of one.
     """
     cohorts = form(members)
-    below = {"all": None, "needed": room if room is not None else 2**62, "nothing": math.inf}[work]
+    below = {"all": None, "needed": room if room is not None else math.inf, "nothing": math.inf}[effort]
     sizes = memory_of([cohort.runs for cohort in cohorts], device, below)
     large = _too_large(cohorts, sizes, room)
     if room is None or not large:
         return Fitted(cohorts, sizes, {})
     alone = memory_of(
-        [cohort.runs[:1] for cohort, _ in large.values()], device, math.inf if work == "nothing" else None
+        [cohort.runs[:1] for cohort, _ in large.values()], device, math.inf if effort == "nothing" else None
     )
     smaller = {
         key: _most(len(cohort.runs), size, single, room)
@@ -84,27 +84,39 @@ def memory_of(cohorts: Sequence[Sequence[Run]], device: str, below: float | None
     return found
 
 
-def at_hand(settings: Sequence[WorkerSettings], choice: ExecutorChoice) -> int | None:
-    """Bytes that all workers of one machine, or of one GPU, can have together; None: not known here.
+@dataclass(frozen=True)
+class Room:
+    """Memory for workers, in bytes; None: it is not known here."""
+
+    at_hand: int | None
+    """What all workers of one machine have together, or those of the GPU that has least for each."""
+    worker: int | None
+    """What one of them may take of it."""
+
+
+def room_of(settings: Sequence[WorkerSettings], choice: ExecutorChoice) -> Room:
+    """The memory that there is for workers.
 
     Args:
         settings: Of each worker.
         choice: The executor: of others than the local one, only what is asked of them for each worker is known.
     """
-    if choice.name != LOCAL:
-        asked = choice.options.get("memory", "")
-        with suppress(ValueError):
-            return int(float(asked) * 2**30) * len(settings) if asked and settings[0].device == "cpu" else None
-        return None
-    if settings[0].device == "cpu":
-        return available()
-    return _of_gpus().get(settings[0].device.partition(":")[2])
+    devices = Counter(one.device for one in settings)
+    rooms = [
+        Room(total, None if total is None else int(SHARE * total / devices[device]))
+        for device, total in _at_hand(devices, choice).items()
+    ]
+    return min(rooms, key=lambda room: -1 if room.worker is None else room.worker)
 
 
-def room_of(settings: Sequence[WorkerSettings], total: int | None) -> int | None:
-    """What one of them may take of :func:`at_hand`."""
-    beside = sum(one.device == settings[0].device for one in settings)
-    return None if total is None else int(SHARE * total / beside)
+def _at_hand(devices: Mapping[str, int], choice: ExecutorChoice) -> dict[str, int | None]:
+    """What there is for the workers of each device together."""
+    if choice.name == LOCAL:
+        return {"cpu": available()} if "cpu" in devices else dict(free_on(list(devices)))
+    asked = choice.options.get("memory", "")
+    with suppress(ValueError):
+        return {device: int(float(asked) * 2**30) * n if device == "cpu" else None for device, n in devices.items()}
+    return dict.fromkeys(devices)
 
 
 def _too_large(
@@ -125,18 +137,6 @@ def _most(members: int, size: int, single: int | None, room: int) -> int:
         return max(1, members * room // size)
     each = (size - single) / (members - 1)
     return max(1, min(members - 1, 1 + int((room - single) / each)))
-
-
-def _of_gpus() -> Mapping[str, int]:
-    """Free memory of GPUs by their number, as NVIDIA's own program says."""
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return {}
-    asked = [program, "--query-gpu=index,memory.free", "--format=csv,noheader,nounits"]
-    with suppress(OSError, subprocess.SubprocessError, ValueError):
-        lines = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=20).stdout.splitlines()
-        return {index.strip(): int(free) * 2**20 for index, _, free in (line.partition(",") for line in lines)}
-    return {}
 
 
 def needs(runs: Sequence[Run], device: str) -> str:

@@ -1,11 +1,11 @@
 """How many runs a cohort should hold: as many as pay on this machine, and never more than memory allows."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ablate.execute.estimate import Speeds
 from ablate.plan.cohorts import LEVELS_WORTH_A_COHORT
-from ablate.task.memory import available
 from ablate.task.run import Run
 
 SIZES = (1, 5, 10, 20)
@@ -13,9 +13,6 @@ SIZES = (1, 5, 10, 20)
 
 GAIN = 1.05
 """A larger cohort must be at least so many times as fast."""
-
-MEMORY_SHARE = 0.8
-"""Share of the memory at hand for the cohorts of all workers together."""
 
 WORTH_SECONDS = 450.0
 """Shapes whose runs take one core less than so long, by what is known or guessed, are not measured: that takes 7 to 20
@@ -51,15 +48,15 @@ class Sizing:
     Args:
         runs: The runs to train.
         speeds: What is known of this host; shapes with a measured size are not measured again.
-        workers: That train at the same time, and so share the memory.
+        room: Bytes that a worker may take; None: any number.
         measure_all: Whether short work is measured, too.
     """
 
-    def __init__(self, runs: Iterable[Run], speeds: Speeds, workers: int, *, measure_all: bool = False) -> None:
+    def __init__(self, runs: Iterable[Run], speeds: Speeds, room: int | None, *, measure_all: bool = False) -> None:
         groups: dict[str, list[Run]] = {}
         for run in runs:
             groups.setdefault(run.cohort_key, []).append(run)
-        self._limit = available() * MEMORY_SHARE / workers
+        self._room = math.inf if room is None else room
         self.waiting: list[Probe] = []
         for group in groups.values():
             cost = sum(speeds.seconds(run, run.samples) for run in group)
@@ -77,12 +74,12 @@ class Sizing:
         Args:
             probe: What was measured.
             samples_per_second: Speed of one worker while the others were busy.
-            used: Bytes that the cohort took.
+            used: Bytes that the worker took.
         """
         before = max(probe.speeds.values(), default=0.0)
         probe.speeds[probe.size] = samples_per_second
         larger = [size for size in SIZES if size > probe.size and size <= _most(probe.runs)]
-        if larger and samples_per_second >= GAIN * before and used / probe.size * larger[0] <= self._limit:
+        if larger and samples_per_second >= GAIN * before and used / probe.size * larger[0] <= self._room:
             probe.size = larger[0]
             self.waiting.append(probe)
 

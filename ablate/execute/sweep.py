@@ -12,7 +12,7 @@ from typing import NoReturn
 from ablate.execute.checkpoints import KeptCheckpoints, SweepCheckpoints
 from ablate.execute.choice import make_executor
 from ablate.execute.devices import speed_device
-from ablate.execute.fitting import Members, at_hand, fit, needs, room_of
+from ablate.execute.fitting import Members, fit, needs, room_of
 from ablate.execute.interim import InterimFile
 from ablate.execute.interrupts import Interrupts
 from ablate.execute.keeper import Keeper
@@ -89,7 +89,7 @@ class Sweep:
         self.store, self.progress, self.interrupts = store, progress, interrupts
         self.max_members, self.workers, self.stops = max_members, len(orders), stops
         self.measures, self.device = orders[0].engine is None, orders[0].device
-        self.room = room_of(orders, at_hand(orders, choice))
+        self.room = room_of(orders, choice).worker
         self.owner, self.mark = Owner.current(), store.mark()
         self.speedometer = Speedometer(store, speed_device(orders, choice.name))
         self.ledger = Ledger(runs, len(orders), self.speedometer.known)
@@ -253,7 +253,7 @@ class Sweep:
 
     def _measure(self, runs: Sequence[Run], *, everything: bool = False) -> None:
         """Try out how many members pay for the shapes of these runs that are not known on this host yet."""
-        sizing = Sizing(runs, self.speedometer.known, self.workers, measure_all=everything)
+        sizing = Sizing(runs, self.speedometer.known, self.room, measure_all=everything)
         if sizing.waiting:
             self.progress.say(f"measuring how many runs to train together, for {len(sizing.waiting)} shapes of cohorts")
         measure_sizes(sizing, self.pool, self.speedometer, self.interrupts, self._hear)

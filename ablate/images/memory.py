@@ -3,7 +3,6 @@
 PyTorch, which works it out, is imported by a process of its own.
 """
 
-import importlib.metadata
 import math
 import multiprocessing
 import platform
@@ -11,12 +10,10 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
-from functools import cache
-from pathlib import Path
 
-import ablate
 from ablate.images.config import LeNet
 from ablate.images.run import RunConfig
+from ablate.task.code_digest import code_digest
 from ablate.task.identity import digest_of
 from ablate.task.kept_results import keep, key_of, read_kept, user_cache
 
@@ -73,22 +70,23 @@ def _worked_out(
 ) -> dict[str, int | None]:
     """Bases are measured in fresh processes, one each; the first works out everything else, too."""
     found: dict[str, int | None] = {}
+    keys, members = list(cohorts), list(cohorts.values())
     with suppress(Exception):  # a process that cannot be started, or is ended: nothing is owed
         if cohorts and not bases and "torch" in sys.modules:
-            found |= zip(cohorts, _peaks(None, list(cohorts.values()), kind)[1], strict=True)
-            cohorts = {}
+            peaks = _peaks(None, members, kind)[1]
+            return {keys[place]: peak for place, peak in peaks.items()}
         for base, config in bases.items() or ({"": None}.items() if cohorts else ()):
             with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-                size, peaks = pool.submit(_peaks, config, list(cohorts.values()), kind).result()
+                size, peaks = pool.submit(_peaks, config, members, kind).result()
             found |= {base: size} if base else {}
-            found |= zip(cohorts, peaks, strict=True)
-            cohorts = {}
+            found |= {keys[place]: peak for place, peak in peaks.items()}
+            members = []
     return found
 
 
 def _peaks(
     config: RunConfig | None, cohorts: Sequence[Sequence[RunConfig]], kind: str
-) -> tuple[int | None, list[int | None]]:
+) -> tuple[int | None, dict[int, int | None]]:
     from ablate.images.engine.memory import base_bytes, peaks
 
     return (None if config is None else base_bytes(config)), peaks(cohorts, kind)
@@ -113,21 +111,14 @@ def _key_of_base(run: RunConfig) -> str:
     return digest_of({"base": run.code})
 
 
-@cache
-def _versions() -> list[str]:
-    """What takes memory beside a run's own: versions, and this package's engine as it is now."""
-    files = sorted((Path(__file__).parent / "engine").glob("*"))
-    state = [f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files if file.is_file()]
-    try:
-        torch = importlib.metadata.version("torch")
-    except importlib.metadata.PackageNotFoundError:  # then nothing is trained here, and plans say nothing of memory
-        torch = ""
-    return [ablate.__version__, platform.python_version(), torch, *state]
+def _code() -> str:
+    """What takes memory beside a run's own: this program's code, Python and PyTorch."""
+    return key_of([platform.python_version(), code_digest(("images", "task"), ("torch",))])
 
 
 def _read() -> dict[str, int | None]:
     with suppress(RuntimeError):
-        found = read_kept(user_cache() / FILE, key_of(_versions()))
+        found = read_kept(user_cache() / FILE, _code())
         return dict(found) if isinstance(found, dict) else {}
     return {}
 
@@ -136,4 +127,4 @@ def _keep(found: dict[str, int | None]) -> None:
     """Add to what is kept; where another process does the same now, some of it is worked out again."""
     with suppress(RuntimeError):
         kept = list((_read() | found).items())[-KEPT:]
-        keep(user_cache() / FILE, key_of(_versions()), dict(kept))
+        keep(user_cache() / FILE, _code(), dict(kept))

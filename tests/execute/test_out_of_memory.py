@@ -1,5 +1,6 @@
 """Cohorts for which there is no memory: smaller from the beginning where that is known, in halves where it shows."""
 
+import math
 import os
 from dataclasses import replace
 
@@ -8,7 +9,8 @@ import pytest
 from execute_fakes import run
 
 from ablate.execute import Progress, execute
-from ablate.execute.fitting import at_hand, fit, memory_of, needs, room_of
+from ablate.execute.devices import free_on
+from ablate.execute.fitting import Room, fit, memory_of, needs, room_of
 from ablate.execute.ledger import Assignment
 from ablate.plan.cohorts import Cohort, form_cohorts
 from ablate.store import open_store
@@ -98,10 +100,11 @@ class Sized:
     def __init__(self, seed, key="a"):
         self.seed, self.cohort_key, self.digest = seed, key, f"{key}{seed}"
         self.data_order, self.length, self.samples = seed, 1, 1
+        self.is_bounded = True
 
     @classmethod
     def memory_of(cls, cohorts, device, below=None):
-        sizes = [100 + 10 * len(runs) for runs in cohorts]
+        sizes = [100 + 10 * len(runs) if runs[0].is_bounded else math.inf for runs in cohorts]
         return [size if below is None or size > below else None for size in sizes]
 
 
@@ -122,6 +125,14 @@ def test_cohorts_are_not_larger_than_the_memory_for_them(room, largest, smaller)
     assert sum(len(cohort.runs) for cohort in fitted.cohorts) == 20
 
 
+def test_where_there_is_any_amount_of_memory_nothing_is_worked_out():
+    runs = [Sized(seed) for seed in range(20)]
+    for each in runs:
+        each.is_bounded = False
+    fitted = fit(lambda members: form_cohorts(runs, workers=1, members=members), lambda run: 10, None, "cpu")
+    assert fitted.sizes == [None] * 2
+
+
 def test_what_is_known_of_some_runs_is_told_of_those():
     assert memory_of([[Sized(0)], [Unsized(0)], [Sized(0), Sized(1)]], "cpu") == [110, None, 120]
     assert needs([Unsized(0)], "cpu") == ""
@@ -131,15 +142,51 @@ def test_workers_share_what_is_at_hand(monkeypatch, tmp_path):
     monkeypatch.setattr("ablate.execute.fitting.available", lambda: 1000)
     local, slurm = ExecutorChoice(), ExecutorChoice("slurm", {"memory": "2"})
     cpu = [WorkerSettings("cpu", 1)] * 3
-    assert (at_hand(cpu, local), room_of(cpu, 1000)) == (1000, 300)
-    assert room_of(cpu, at_hand(cpu, slurm)) == int(0.9 * 2 * 2**30), "each job has its own"
-    assert room_of(cpu, at_hand(cpu, ExecutorChoice("ray"))) is None
-    program = tmp_path / "nvidia-smi"
-    program.write_text("#!/bin/sh\necho '0, 1000'\necho '1, 2000'\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert room_of(cpu, local) == Room(1000, 300)
+    assert room_of(cpu, slurm) == Room(3 * 2 * 2**30, int(0.9 * 2 * 2**30)), "each job has its own"
+    assert room_of(cpu, ExecutorChoice("ray")) == Room(None, None)
+    cards(monkeypatch, tmp_path, "0, GPU-ab, NVIDIA H200, 1000", "1, GPU-ac, NVIDIA H200, 400")
     gpus = [WorkerSettings("cuda:0", 1), WorkerSettings("cuda:1", 1), WorkerSettings("cuda:0", 1)]
-    assert room_of(gpus, at_hand(gpus, local)) == int(0.9 * 1000 * 2**20 / 2)
+    assert room_of(gpus, local) == Room(400 * 2**20, int(0.9 * 400 * 2**20)), "the GPU that has least for a worker"
+    assert room_of(gpus[::2], local) == Room(1000 * 2**20, int(0.9 * 500 * 2**20))
+    assert room_of([*gpus, WorkerSettings("cuda:2", 1)], local) == Room(None, None)
+
+
+def cards(monkeypatch, folder, *lines):
+    program = folder / "nvidia-smi"
+    program.write_text("#!/bin/sh\n" + "".join(f"echo '{line}'\n" for line in lines))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+
+
+@pytest.mark.parametrize(
+    ("visible", "order", "free"),
+    [
+        (None, None, None),  # of two models PyTorch counts the faster one first, whichever that is
+        (None, "PCI_BUS_ID", 1000),
+        ("1", "PCI_BUS_ID", 400),
+        ("GPU-ac,GPU-ab", None, 400),
+        (" GPU-ab", None, 1000),
+        ("GPU-a", None, None),  # names two
+        ("MIG-GPU-ab/1/0", None, None),
+        ("7", "PCI_BUS_ID", None),
+        ("", "PCI_BUS_ID", None),
+    ],
+)
+def test_the_memory_of_a_gpu_is_that_of_the_one_that_pytorch_counts_so(visible, order, free, monkeypatch, tmp_path):
+    cards(monkeypatch, tmp_path, "0, GPU-ab, NVIDIA H200, 1000", "1, GPU-ac, NVIDIA T4, 400")
+    for name, value in (("CUDA_VISIBLE_DEVICES", visible), ("CUDA_DEVICE_ORDER", order)):
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    assert free_on(["cuda:0"]) == {"cuda:0": None if free is None else free * 2**20}
+
+
+@pytest.mark.parametrize("line", ["[Not Supported]", "0, GPU-ab, NVIDIA H200, [N/A]", ""])
+def test_of_a_gpu_that_does_not_say_it_nothing_is_known(line, monkeypatch, tmp_path):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    cards(monkeypatch, tmp_path, line)
+    assert free_on(["cuda:0"]) == {"cuda:0": None}
 
 
 def test_what_is_left_is_the_least_of_the_machine_its_groups_and_its_limits(monkeypatch):

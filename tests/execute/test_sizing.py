@@ -35,27 +35,28 @@ def known(host="here", **sizes):
 
 
 def test_sizes_grow_for_as_long_as_more_members_pay():
-    assert sized(Sizing(runs(18, 2), known(), 2), lambda size: 1000.0 * size) == [5, 10, 20]
-    assert sized(Sizing(runs(18, 2), known(), 2), lambda size: 1000.0) == [5, 10]
-    assert sized(Sizing(runs(4, 2), known(), 2), lambda size: 1000.0 * size) == [5, 10]
+    assert sized(Sizing(runs(18, 2), known(), None), lambda size: 1000.0 * size) == [5, 10, 20]
+    assert sized(Sizing(runs(18, 2), known(), None), lambda size: 1000.0) == [5, 10]
+    assert sized(Sizing(runs(4, 2), known(), None), lambda size: 1000.0 * size) == [5, 10]
 
 
 def test_no_size_is_tried_that_memory_would_not_hold():
-    assert sized(Sizing(runs(18, 2), known(), 2), lambda size: size, lambda size: size * 2**40) == [5]
+    assert sized(Sizing(runs(18, 2), known(), 1000), lambda size: size, lambda size: size * 100) == [5, 10]
+    assert sized(Sizing(runs(18, 2), known(), None), lambda size: size, lambda size: size * 2**40) == [5, 10, 20]
 
 
 def test_short_work_and_known_shapes_are_not_measured():
-    assert Sizing(runs(4, 2, epochs=1, train_size=1000), known(), 2).next() is None
-    assert Sizing(runs(3, 8, epochs=3), known(), 2).next() is None, "the demo, which ends in a few minutes"
-    assert Sizing(runs(4, 2, epochs=1, train_size=1000), known(), 2, measure_all=True).next() is not None
-    assert Sizing(runs(18, 2), known(m10=5000.0), 2).next() is None
+    assert Sizing(runs(4, 2, epochs=1, train_size=1000), known(), None).next() is None
+    assert Sizing(runs(3, 8, epochs=3), known(), None).next() is None, "the demo, which ends in a few minutes"
+    assert Sizing(runs(4, 2, epochs=1, train_size=1000), known(), None, measure_all=True).next() is not None
+    assert Sizing(runs(18, 2), known(m10=5000.0), None).next() is None
 
 
 def test_members_share_a_seed_where_levels_are_many():
-    probe = Sizing(runs(18, 2), known(), 2).next()
+    probe = Sizing(runs(18, 2), known(), None).next()
     assert probe.shared
     assert {run.seed for run in probe.members} == {0}
-    probe = Sizing(runs(1, 10), known(), 2).next()
+    probe = Sizing(runs(1, 10), known(), None).next()
     assert not probe.shared
     assert len({run.seed for run in probe.members}) == 5
 

@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ablate.images.engine.trusted import Trial, cached, opened, place_of, trusted
+from ablate.images.engine.trusted import Comparison, cached, opened, place_of, pointer, trusted
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda z: z,
@@ -198,7 +198,7 @@ class _Function(torch.autograd.Function):
             ctx.run, ctx.has_bias, ctx.saved = run, bias is not None, saved
             ctx.save_for_backward(x, weight, bias)
         step = 0 if x.dim() == 4 else x.stride(0)
-        run._forward(members, batch, step, *map(_pointer, (x, weight, bias, y, saved)))
+        run._forward(members, batch, step, *map(pointer, (x, weight, bias, y, saved)))
         return y
 
     @staticmethod
@@ -212,29 +212,25 @@ class _Function(torch.autograd.Function):
         grad_bias = torch.empty_like(bias) if ctx.has_bias else None
         step = 0 if x.dim() == 4 else x.stride(0)
         tensors = (x, weight, bias, grad, ctx.saved, grad_x, grad_weight, grad_bias)
-        ctx.run._backward(members, batch, step, *map(_pointer, tensors))
+        ctx.run._backward(members, batch, step, *map(pointer, tensors))
         if grad_x is not None and x.dim() == 4:
             grad_x = grad_x.sum(0)
         return None, grad_x, grad_weight, grad_bias
 
 
-def _pointer(tensor: Tensor | None) -> int | None:
-    return None if tensor is None else tensor.data_ptr()
-
-
 @cached
 def _build(spec: BlockSpec) -> tuple[Block | None, str | None]:
-    return trusted(spec, _SOURCE, Block, _trial)
+    return trusted(spec, _SOURCE, Block, _comparison)
 
 
-def _trial(built: Block) -> Trial:
+def _comparison(built: Block) -> Comparison:
     spec = built.spec
 
     def members(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         return torch.stack([reference(spec, x[k], weight[k], bias[k]) for k in range(2)])
 
     shapes = {"input": (2, 2, *built._image), "weight": (2, *built._filter), "bias": (2, built._out[0])}
-    return Trial(built, members, shapes, {"weight": (spec.in_channels * spec.kernel[0] * spec.kernel[1]) ** -0.5})
+    return Comparison(built, members, shapes, {"weight": (spec.in_channels * spec.kernel[0] * spec.kernel[1]) ** -0.5})
 
 
 def reference(spec: BlockSpec, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ablate.images.engine.kernels import ACTIVATIONS
 from ablate.images.engine.layers import spread
-from ablate.images.engine.trusted import Trial, cached, opened, place_of, trusted
+from ablate.images.engine.trusted import Comparison, cached, opened, place_of, pointer, trusted
 
 LARGEST_WEIGHT = 2**18
 """Numbers in a member's weight up to which our products were measured to be faster (two AVX2 cores)."""
@@ -128,7 +128,7 @@ class _Function(torch.autograd.Function):
         members, samples, share = len(weight), x.shape[1], len(weight) // len(x)
         y = x.new_empty(members, samples, layer.spec.outputs)
         memory = layer.memory(samples)
-        layer.forward(members, samples, share, *map(_pointer, (x, weight, bias, y, memory)))
+        layer.forward(members, samples, share, *map(pointer, (x, weight, bias, y, memory)))
         ctx.layer, ctx.share, ctx.has_bias = layer, share, bias is not None
         ctx.save_for_backward(x, weight, y)
         return y
@@ -143,22 +143,18 @@ class _Function(torch.autograd.Function):
         of_weight = torch.empty_like(weight)
         of_bias = weight.new_empty(weight.shape[:2]) if ctx.has_bias else None
         tensors = (x, weight, y, grad, of_x, of_weight, of_bias, memory)
-        ctx.layer.backward(members, samples, ctx.share, *map(_pointer, tensors))
+        ctx.layer.backward(members, samples, ctx.share, *map(pointer, tensors))
         if of_x is not None and ctx.share > 1:
             of_x = of_x.unflatten(0, (-1, ctx.share)).sum(1)
         return None, of_x, of_weight, of_bias
 
 
-def _pointer(tensor: Tensor | None) -> int | None:
-    return None if tensor is None else tensor.data_ptr()
-
-
 @cached
 def _build(spec: LinearSpec) -> tuple[Linear | None, str | None]:
-    return trusted(spec, _SOURCE, Linear, _trial)
+    return trusted(spec, _SOURCE, Linear, _comparison)
 
 
-def _trial(built: Linear) -> Trial:
+def _comparison(built: Linear) -> Comparison:
     spec, members = built.spec, 4
 
     def theirs(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -168,4 +164,4 @@ def _trial(built: Linear) -> Trial:
 
     shapes: dict[str, tuple[int, ...]] = {"input": (2, 19, spec.inputs)}
     shapes |= {"weight": (members, spec.outputs, spec.inputs), "bias": (members, spec.outputs)}
-    return Trial(built, theirs, shapes, {"weight": spec.inputs**-0.5})
+    return Comparison(built, theirs, shapes, {"weight": spec.inputs**-0.5})

@@ -39,7 +39,7 @@ K = TypeVar("K")
 
 
 @dataclass(frozen=True)
-class Trial:
+class Comparison:
     """The same function by a kernel and by torch's operations, and where they are compared.
 
     Attributes:
@@ -58,7 +58,7 @@ class Trial:
 
 
 def trusted(
-    spec: S, source: Path, load: Callable[[S, Path], K], trial: Callable[[K], Trial]
+    spec: S, source: Path, load: Callable[[S, Path], K], compare: Callable[[K], Comparison]
 ) -> tuple[K | None, str | None]:
     """Compile a kernel, or load it from the cache, and compare its output and gradients with torch's.
 
@@ -66,7 +66,7 @@ def trusted(
         spec: Its shape.
         source: The C file.
         load: Makes it of the shape and the compiled library.
-        trial: What it is compared with.
+        compare: What it is compared with, and where.
 
     Returns:
         The kernel and None; or None and why there is none: shape, compiler, cache folder, a wrong result.
@@ -78,7 +78,7 @@ def trusted(
         return load(spec, NO_LIBRARY), None
     try:
         kernel = load(spec, compile_source(source, spec.macros()))
-        reason = _difference(trial(kernel))
+        reason = _difference(compare(kernel))
     except (OSError, subprocess.SubprocessError, RuntimeError) as error:
         if is_out_of_memory(error):  # nothing is wrong with the kernel
             raise
@@ -140,20 +140,28 @@ def _counts() -> bool:
     return torch.get_default_device().type == "meta"
 
 
-def _difference(trial: Trial) -> str | None:
+def pointer(tensor: Tensor | None) -> int | None:
+    """Where a tensor's numbers begin, for a function in C; None: a null pointer."""
+    return None if tensor is None else tensor.data_ptr()
+
+
+def _difference(comparison: Comparison) -> str | None:
     """Why the kernel is wrong, or None."""
     source = torch.Generator().manual_seed(0)
     options: Any = {"generator": source, "dtype": torch.float32, "device": "cpu"}
-    inputs = {name: torch.randn(shape, **options) * trial.scales.get(name, 1.0) for name, shape in trial.shapes.items()}
+    inputs = {
+        name: torch.randn(shape, **options) * comparison.scales.get(name, 1.0)
+        for name, shape in comparison.shapes.items()
+    }
     grad, results = None, []
-    for run in (trial.ours, trial.theirs):
+    for run in (comparison.ours, comparison.theirs):
         leaves = [tensor.clone().requires_grad_() for tensor in inputs.values()]
         with torch.enable_grad(), torch.autocast("cpu", enabled=False):
             y = run(*leaves)
         grad = torch.randn(y.shape, **options) if grad is None else grad
         results.append([y.detach(), *torch.autograd.grad(y, leaves, grad, allow_unused=True)])
     for name, ours, theirs in zip(("output", *inputs), *results, strict=True):
-        if ours is None or theirs is None or name in trial.rounding:
+        if ours is None or theirs is None or name in comparison.rounding:
             continue
         difference = (ours - theirs).abs().max() / theirs.abs().max().clamp_min(1e-3)
         if not difference < 1e-3:
