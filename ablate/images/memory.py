@@ -21,6 +21,9 @@ FILE = "memory.json"
 KEPT = 20_000
 """Cohorts whose memory is kept; the oldest are forgotten."""
 
+_unknown = set[str]()
+"""What this process could not work out, and does not try again: the next one may have the data, or the memory."""
+
 
 def memory_of(cohorts: Sequence[Sequence[RunConfig]], device: str, below: float | None = None) -> list[int | None]:
     """The most memory that a worker takes which trains a cohort.
@@ -38,10 +41,13 @@ def memory_of(cohorts: Sequence[Sequence[RunConfig]], device: str, below: float 
     keys = [_key(cohort, kind) for cohort in cohorts]
     bases = [_key_of_base(cohort[0]) if kind == "cpu" else None for cohort in cohorts]
     shapes = [shape for shape in zip(keys, bases, cohorts, strict=True) if below is None or _bound(shape[2]) > below]
-    lacking = {key: cohort for key, _, cohort in shapes if key not in known}
-    first = {base: cohort[0] for _, base, cohort in shapes if base is not None and base not in known}
+    settled = known.keys() | _unknown
+    lacking = {key: cohort for key, _, cohort in shapes if key not in settled}
+    first = {base: cohort[0] for _, base, cohort in shapes if base is not None and base not in settled}
     if lacking or first:
-        found = _worked_out(first, lacking, kind)
+        sizes = _worked_out(first, lacking, kind)
+        found = {key: size for key, size in sizes.items() if size is not None}
+        _unknown.update((lacking.keys() | first.keys()) - found.keys())
         known |= found
         _keep(found)
     return [_sum(known.get(key), 0 if base is None else known.get(base)) for key, base in zip(keys, bases, strict=True)]
@@ -70,23 +76,22 @@ def _worked_out(
 ) -> dict[str, int | None]:
     """Bases are measured in fresh processes, one each; the first works out everything else, too."""
     found: dict[str, int | None] = {}
-    keys, members = list(cohorts), list(cohorts.values())
     with suppress(Exception):  # a process that cannot be started, or is ended: nothing is owed
         if cohorts and not bases and "torch" in sys.modules:
-            peaks = _peaks(None, members, kind)[1]
-            return {keys[place]: peak for place, peak in peaks.items()}
+            found |= zip(cohorts, _peaks(None, list(cohorts.values()), kind)[1], strict=True)
+            cohorts = {}
         for base, config in bases.items() or ({"": None}.items() if cohorts else ()):
             with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-                size, peaks = pool.submit(_peaks, config, members, kind).result()
+                size, peaks = pool.submit(_peaks, config, list(cohorts.values()), kind).result()
             found |= {base: size} if base else {}
-            found |= {keys[place]: peak for place, peak in peaks.items()}
-            members = []
+            found |= zip(cohorts, peaks, strict=True)
+            cohorts = {}
     return found
 
 
 def _peaks(
     config: RunConfig | None, cohorts: Sequence[Sequence[RunConfig]], kind: str
-) -> tuple[int | None, dict[int, int | None]]:
+) -> tuple[int | None, list[int | None]]:
     from ablate.images.engine.memory import base_bytes, peaks
 
     return (None if config is None else base_bytes(config)), peaks(cohorts, kind)
@@ -116,14 +121,14 @@ def _code() -> str:
     return key_of([platform.python_version(), code_digest(("images", "task"), ("torch",))])
 
 
-def _read() -> dict[str, int | None]:
+def _read() -> dict[str, int]:
     with suppress(RuntimeError):
         found = read_kept(user_cache() / FILE, _code())
         return dict(found) if isinstance(found, dict) else {}
     return {}
 
 
-def _keep(found: dict[str, int | None]) -> None:
+def _keep(found: dict[str, int]) -> None:
     """Add to what is kept; where another process does the same now, some of it is worked out again."""
     with suppress(RuntimeError):
         kept = list((_read() | found).items())[-KEPT:]

@@ -24,7 +24,6 @@ from ablate.images.engine.stack import StackedModel
 from ablate.images.networks import build
 from ablate.images.parts import DeclaredData
 from ablate.images.run import RunConfig
-from ablate.task.errors import ConfigError
 from ablate.task.memory import peak_resident
 
 META = torch.device("meta")
@@ -71,31 +70,28 @@ def cohort_bytes(configs: Sequence[RunConfig], images: Images, device: torch.dev
     return BESIDE_TENSORS + int(OF_TENSORS * tensors) if on_cpu else tensors
 
 
-def peaks(cohorts: Sequence[Sequence[RunConfig]], kind: str) -> dict[int, int | None]:
-    """For each cohort, by its place, what a worker takes beyond its base: its data and what :func:`cohort_bytes` says.
+def peaks(cohorts: Sequence[Sequence[RunConfig]], kind: str) -> list[int | None]:
+    """For each cohort, what a worker takes beyond its base: its data and what :func:`cohort_bytes` says.
 
     Args:
         cohorts: The members of each.
         kind: ``cpu`` or ``cuda``.
 
     Returns:
-        Bytes; None: it cannot be told, as for a network whose code needs numbers. Nothing is said of a cohort of which
-        it may be told another time: whose data is not there, or for which there was no memory.
+        Bytes; None: it cannot be told, as for a network whose code needs numbers.
     """
-    found: dict[int, int | None] = {}
+    found: list[int | None] = []
     data: dict[str, tuple[Images, int]] = {}
-    for place, configs in enumerate(cohorts):
+    for configs in cohorts:
         try:
             key = configs[0].data.model_dump_json()
             if key not in data:
                 data[key] = _described(configs[0].data, kind)
             images, loaded = data[key]
             used = sum(t.nbytes for t in (images.train_images, images.test_images))
-            found[place] = max(loaded - BEFORE_COHORTS, used + cohort_bytes(configs, images, torch.device(kind)))
-        except (ConfigError, OSError, MemoryError):
-            continue
+            found.append(max(loaded - BEFORE_COHORTS, used + cohort_bytes(configs, images, torch.device(kind))))
         except Exception:  # whatever a network's or a data set's own code raises: nothing is owed
-            found[place] = None
+            found.append(None)
     return found
 
 
