@@ -1,31 +1,28 @@
 """What ``ablate plan`` says of memory."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ablate.execute.fitting import Fitted
-from ablate.task.executor import WorkerSettings
+from ablate.execute.fitting import Fitted, Room
 from ablate.task.memory import in_words
 
 
-def memory_outlook(fitted: Fitted, settings: Sequence[WorkerSettings], total: int | None) -> dict[str, Any]:
+def memory_outlook(fitted: Fitted, room: Room) -> dict[str, Any]:
     """What the cohorts take, and what there is for them.
 
     Args:
         fitted: The cohorts.
-        settings: Of the workers, which take the largest cohorts at the same time at worst.
-        total: Bytes at hand for all workers of the machine, or of a GPU; None: not known.
+        room: What there is, for workers that take the largest cohorts at the same time at worst.
 
     Returns:
         JSON data, in bytes: ``worker``, ``workers``, ``at_hand`` and ``smaller`` (members by cohort key).
     """
     known = sorted((size for size in fitted.sizes if size is not None), reverse=True)
-    together = sum(one.device == settings[0].device for one in settings)
     is_known = bool(known) and len(known) == len(fitted.sizes)
     return {
         "worker": known[0] if is_known else None,
-        "workers": sum(known[:together]) if is_known else None,
-        "at_hand": total,
+        "workers": sum(known[: room.workers]) if is_known else None,
+        "at_hand": room.at_hand,
         "smaller": fitted.smaller,
     }
 

@@ -95,7 +95,7 @@ def outlook(wanted: StudyRequest, *, memory: Effort = "nothing") -> dict[str, An
             _cohort(c, speeds) | {"cut_off": was_cut, "memory": size}
             for c, was_cut, size in zip(cohorts, cut_off, fitted.sizes, strict=True)
         ],
-        "memory": memory_outlook(fitted, orders, room.at_hand),
+        "memory": memory_outlook(fitted, room),
         "samples_without_sharing": sum(point.run.samples for point in plan.points),
         "samples": cost.samples,
         "unit": unit_of_work(plan.runs),

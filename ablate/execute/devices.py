@@ -107,19 +107,22 @@ class _Card(NamedTuple):
     number: str
     identity: str
     model: str
-    free: int
-    """Bytes."""
+    free: int | None
+    """Bytes; None: the GPU is in parts (MIG), and PyTorch sees one of them."""
 
 
 def _cards() -> list[_Card]:
     program = shutil.which("nvidia-smi")
     if program is None:
         return []
-    asked = [program, "--query-gpu=index,uuid,name,memory.free", "--format=csv,noheader,nounits"]
+    asked = [program, "--query-gpu=index,uuid,name,mig.mode.current,memory.free", "--format=csv,noheader,nounits"]
     with suppress(OSError, subprocess.SubprocessError, ValueError, TypeError):
         lines = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=20).stdout.splitlines()
         fields = [[field.strip() for field in line.split(",")] for line in lines]
-        return [_Card(number, identity, model, int(free) * 2**20) for number, identity, model, free in fields]
+        return [
+            _Card(number, identity, model, None if mig == "Enabled" else int(free) * 2**20)
+            for number, identity, model, mig, free in fields
+        ]
     return []
 
 

@@ -89,9 +89,14 @@ class Room:
     """Memory for workers, in bytes; None: it is not known here."""
 
     at_hand: int | None
-    """What all workers of one machine have together, or those of the GPU that has least for each."""
-    worker: int | None
-    """What one of them may take of it."""
+    """What the workers of one machine have together, or those of the GPU that is known to have least for each."""
+    workers: int
+    """How many share it."""
+
+    @property
+    def worker(self) -> int | None:
+        """What one of them may take of it."""
+        return None if self.at_hand is None else int(SHARE * self.at_hand / self.workers)
 
 
 def room_of(settings: Sequence[WorkerSettings], choice: ExecutorChoice) -> Room:
@@ -102,11 +107,8 @@ def room_of(settings: Sequence[WorkerSettings], choice: ExecutorChoice) -> Room:
         choice: The executor: of others than the local one, only what is asked of them for each worker is known.
     """
     devices = Counter(one.device for one in settings)
-    rooms = [
-        Room(total, None if total is None else int(SHARE * total / devices[device]))
-        for device, total in _at_hand(devices, choice).items()
-    ]
-    return min(rooms, key=lambda room: -1 if room.worker is None else room.worker)
+    rooms = [Room(total, devices[device]) for device, total in _at_hand(devices, choice).items()]
+    return min(rooms, key=lambda room: math.inf if room.worker is None else room.worker)
 
 
 def _at_hand(devices: Mapping[str, int], choice: ExecutorChoice) -> dict[str, int | None]:

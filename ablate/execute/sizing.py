@@ -74,7 +74,7 @@ class Sizing:
         Args:
             probe: What was measured.
             samples_per_second: Speed of one worker while the others were busy.
-            used: Bytes that the worker took.
+            used: Bytes that the cohort took.
         """
         before = max(probe.speeds.values(), default=0.0)
         probe.speeds[probe.size] = samples_per_second

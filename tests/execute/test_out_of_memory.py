@@ -142,14 +142,18 @@ def test_workers_share_what_is_at_hand(monkeypatch, tmp_path):
     monkeypatch.setattr("ablate.execute.fitting.available", lambda: 1000)
     local, slurm = ExecutorChoice(), ExecutorChoice("slurm", {"memory": "2"})
     cpu = [WorkerSettings("cpu", 1)] * 3
-    assert room_of(cpu, local) == Room(1000, 300)
-    assert room_of(cpu, slurm) == Room(3 * 2 * 2**30, int(0.9 * 2 * 2**30)), "each job has its own"
-    assert room_of(cpu, ExecutorChoice("ray")) == Room(None, None)
-    cards(monkeypatch, tmp_path, "0, GPU-ab, NVIDIA H200, 1000", "1, GPU-ac, NVIDIA H200, 400")
+    assert room_of(cpu, local) == Room(1000, 3)
+    assert room_of(cpu, local).worker == 300
+    assert room_of(cpu, slurm).worker == int(0.9 * 2 * 2**30), "each job has its own"
+    assert room_of(cpu, ExecutorChoice("ray")) == Room(None, 3)
+    assert room_of(cpu, ExecutorChoice("ray")).worker is None
+    cards(monkeypatch, tmp_path, "0, GPU-ab, NVIDIA H200, [N/A], 1000", "1, GPU-ac, NVIDIA H200, [N/A], 400")
     gpus = [WorkerSettings("cuda:0", 1), WorkerSettings("cuda:1", 1), WorkerSettings("cuda:0", 1)]
-    assert room_of(gpus, local) == Room(400 * 2**20, int(0.9 * 400 * 2**20)), "the GPU that has least for a worker"
-    assert room_of(gpus[::2], local) == Room(1000 * 2**20, int(0.9 * 500 * 2**20))
-    assert room_of([*gpus, WorkerSettings("cuda:2", 1)], local) == Room(None, None)
+    assert room_of(gpus, local) == Room(400 * 2**20, 1), "the GPU that has least for a worker"
+    assert room_of(gpus[::2], local) == Room(1000 * 2**20, 2)
+    unknown = WorkerSettings("cuda:2", 1)
+    assert room_of([unknown, *gpus], local) == Room(400 * 2**20, 1), "a cohort may come to any of them"
+    assert room_of([unknown], local) == Room(None, 1)
 
 
 def cards(monkeypatch, folder, *lines):
@@ -174,7 +178,7 @@ def cards(monkeypatch, folder, *lines):
     ],
 )
 def test_the_memory_of_a_gpu_is_that_of_the_one_that_pytorch_counts_so(visible, order, free, monkeypatch, tmp_path):
-    cards(monkeypatch, tmp_path, "0, GPU-ab, NVIDIA H200, 1000", "1, GPU-ac, NVIDIA T4, 400")
+    cards(monkeypatch, tmp_path, "0, GPU-ab, NVIDIA H200, Disabled, 1000", "1, GPU-ac, NVIDIA T4, [N/A], 400")
     for name, value in (("CUDA_VISIBLE_DEVICES", visible), ("CUDA_DEVICE_ORDER", order)):
         monkeypatch.delenv(name, raising=False)
         if value is not None:
@@ -182,7 +186,9 @@ def test_the_memory_of_a_gpu_is_that_of_the_one_that_pytorch_counts_so(visible, 
     assert free_on(["cuda:0"]) == {"cuda:0": None if free is None else free * 2**20}
 
 
-@pytest.mark.parametrize("line", ["[Not Supported]", "0, GPU-ab, NVIDIA H200, [N/A]", ""])
+@pytest.mark.parametrize(
+    "line", ["[Not Supported]", "0, GPU-ab, H200, Disabled, [N/A]", "0, GPU-ab, H200, Enabled, 1000", ""]
+)
 def test_of_a_gpu_that_does_not_say_it_nothing_is_known(line, monkeypatch, tmp_path):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     cards(monkeypatch, tmp_path, line)
