@@ -317,7 +317,7 @@ class Sweep:
             assignment = self.ledger.flights[worker].assignment
             self.progress.say(f"a worker process {reason} while it trained {cohort_of(len(assignment.cohort.runs))}")
             error = f"the worker process {reason} while it trained this run"
-            if assignment.is_retry and "memory" in reason.lower():
+            if assignment.is_retry and died.is_out_of_memory:
                 error += needs(assignment.cohort.runs, self.device)
             self._give_up(worker, error, may_retry=not assignment.is_retry, apart=died.is_out_of_memory)
         elif not worker.is_ready:

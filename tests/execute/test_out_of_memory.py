@@ -12,6 +12,7 @@ from ablate.execute import Progress, execute
 from ablate.execute.devices import free_on
 from ablate.execute.fitting import Room, fit, memory_of, needs, room_of
 from ablate.execute.ledger import Assignment
+from ablate.execute.pool import Pool
 from ablate.plan.cohorts import Cohort, form_cohorts
 from ablate.store import open_store
 from ablate.task import memory
@@ -81,6 +82,20 @@ def test_a_run_that_does_not_fit_alone_fails_and_says_what_it_needs(store, tmp_p
     assert "was ended by SIGKILL (out of memory" in error
     assert "while it trained this run; it needs about 3.0 GiB, and " in error
     assert error.endswith(" are free here")
+
+
+@pytest.mark.parametrize("is_out_of_memory", [True, False])
+def test_what_a_run_needs_is_told_where_memory_ended_it_whatever_words_say_so(store, monkeypatch, is_out_of_memory):
+    bury = Pool._bury
+
+    def buried(self, worker):
+        bury(self, worker)
+        return "left nothing in /studies/memory/log", is_out_of_memory
+
+    monkeypatch.setattr(Pool, "_bury", buried)
+    monkeypatch.setattr(type(run()), "memory_of", lambda cohorts, device, below=None: [3 * 2**30] * len(cohorts))
+    summary = execute([run(fakes.KILLS, 0)], store, **OPTIONS)
+    assert ("it needs about 3.0 GiB" in summary.failures[0].error) == is_out_of_memory
 
 
 def test_halves_keep_what_was_to_be_read_off():
