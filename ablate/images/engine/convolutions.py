@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ablate.images.engine.maps import channels_last, empty_map
-from ablate.images.engine.trusted import Comparison, cached, opened, trusted
+from ablate.images.engine.trusted import CrossCheck, cached, opened, trusted
 
 MOST_CHANNELS = 32
 """Input and output channels up to which our own 3x3 filters are not slower than oneDNN's: measured on two AVX2 cores
@@ -192,13 +192,13 @@ def convolution(layer: nn.Conv2d, padding: tuple[int, int], height: int, width: 
 
 @cached
 def _build(spec: ConvolutionSpec) -> tuple[Kernel | None, str | None]:
-    return trusted(spec, _SOURCE, Kernel, _comparison)
+    return trusted(spec, _SOURCE, Kernel, _cross_check)
 
 
-def _comparison(built: Kernel) -> Comparison:
+def _cross_check(built: Kernel) -> CrossCheck:
     spec = built.spec
     own = Convolution((1, 1), spec.padding, (1, 1), 1, built)
-    return Comparison(
+    return CrossCheck(
         ours=lambda x, weight, bias: _OfOne.apply(own, channels_last(x), weight, bias),
         theirs=lambda x, weight, bias: F.conv2d(x, weight[0], bias[0], padding=spec.padding),
         shapes={

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ablate.images.engine.trusted import Comparison, cached, opened, trusted
+from ablate.images.engine.trusted import CrossCheck, cached, opened, trusted
 
 _SOURCE = Path(__file__).with_name("cross_entropy.c")
 
@@ -91,10 +91,10 @@ class _Function(torch.autograd.Function):
 
 @cached
 def _build(spec: _Any) -> tuple[CrossEntropy | None, str | None]:
-    return trusted(spec, _SOURCE, CrossEntropy, _comparison)
+    return trusted(spec, _SOURCE, CrossEntropy, _cross_check)
 
 
-def _comparison(built: CrossEntropy) -> Comparison:
+def _cross_check(built: CrossEntropy) -> CrossCheck:
     labels, smoothing = torch.tensor([[4, 0, 2], [1, 1, 3]]), torch.tensor([0.0, 0.3], dtype=torch.float32)
 
     def theirs(outputs: Tensor) -> Tensor:
@@ -102,4 +102,4 @@ def _comparison(built: CrossEntropy) -> Comparison:
         losses = [F.cross_entropy(own, answers, label_smoothing=amount) for own, answers, amount in pairs]
         return torch.cat([torch.stack(losses), (outputs.argmax(-1) == labels).sum(-1)])
 
-    return Comparison(lambda outputs: torch.cat(built(outputs, labels, smoothing)), theirs, {"outputs": (2, 3, 5)}, {})
+    return CrossCheck(lambda outputs: torch.cat(built(outputs, labels, smoothing)), theirs, {"outputs": (2, 3, 5)}, {})

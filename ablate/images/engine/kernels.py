@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ablate.images.engine.trusted import Comparison, cached, opened, place_of, pointer, trusted
+from ablate.images.engine.trusted import CrossCheck, cached, opened, place_of, pointer, trusted
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda z: z,
@@ -220,17 +220,17 @@ class _Function(torch.autograd.Function):
 
 @cached
 def _build(spec: BlockSpec) -> tuple[Block | None, str | None]:
-    return trusted(spec, _SOURCE, Block, _comparison)
+    return trusted(spec, _SOURCE, Block, _cross_check)
 
 
-def _comparison(built: Block) -> Comparison:
+def _cross_check(built: Block) -> CrossCheck:
     spec = built.spec
 
     def members(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         return torch.stack([reference(spec, x[k], weight[k], bias[k]) for k in range(2)])
 
     shapes = {"input": (2, 2, *built._image), "weight": (2, *built._filter), "bias": (2, built._out[0])}
-    return Comparison(built, members, shapes, {"weight": (spec.in_channels * spec.kernel[0] * spec.kernel[1]) ** -0.5})
+    return CrossCheck(built, members, shapes, {"weight": (spec.in_channels * spec.kernel[0] * spec.kernel[1]) ** -0.5})
 
 
 def reference(spec: BlockSpec, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

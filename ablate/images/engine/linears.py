@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ablate.images.engine.kernels import ACTIVATIONS
 from ablate.images.engine.layers import spread
-from ablate.images.engine.trusted import Comparison, cached, opened, place_of, pointer, trusted
+from ablate.images.engine.trusted import CrossCheck, cached, opened, place_of, pointer, trusted
 
 LARGEST_WEIGHT = 2**18
 """Numbers in a member's weight up to which our products were measured to be faster (two AVX2 cores)."""
@@ -151,10 +151,10 @@ class _Function(torch.autograd.Function):
 
 @cached
 def _build(spec: LinearSpec) -> tuple[Linear | None, str | None]:
-    return trusted(spec, _SOURCE, Linear, _comparison)
+    return trusted(spec, _SOURCE, Linear, _cross_check)
 
 
-def _comparison(built: Linear) -> Comparison:
+def _cross_check(built: Linear) -> CrossCheck:
     spec, members = built.spec, 4
 
     def theirs(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -164,4 +164,4 @@ def _comparison(built: Linear) -> Comparison:
 
     shapes: dict[str, tuple[int, ...]] = {"input": (2, 19, spec.inputs)}
     shapes |= {"weight": (members, spec.outputs, spec.inputs), "bias": (members, spec.outputs)}
-    return Comparison(built, theirs, shapes, {"weight": spec.inputs**-0.5})
+    return CrossCheck(built, theirs, shapes, {"weight": spec.inputs**-0.5})

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ablate.images.engine.layers import spread
 from ablate.images.engine.maps import EPS, Normalisation, TailSpec, channels_last, empty_map, reference, rows
-from ablate.images.engine.trusted import Comparison, cached, opened, place_of, trusted
+from ablate.images.engine.trusted import CrossCheck, cached, opened, place_of, trusted
 
 LARGEST_PATCH = 32
 """Numbers in a patch up to which there is a stem: products of patches grow with its square."""
@@ -235,10 +235,10 @@ def _statistics(norm: Normalisation, patches: _Patches | None, filters: Tensor, 
 
 @cached
 def _build(spec: StemSpec) -> tuple[Stem | None, str | None]:
-    return trusted(spec, _SOURCE, Stem, _comparison)
+    return trusted(spec, _SOURCE, Stem, _cross_check)
 
 
-def _comparison(built: Stem) -> Comparison:
+def _cross_check(built: Stem) -> CrossCheck:
     spec = built.spec
     source = torch.Generator().manual_seed(1)
     x = torch.randn((2, 3, spec.in_channels, spec.height, spec.width), generator=source, dtype=torch.float32)
@@ -252,4 +252,4 @@ def _comparison(built: Stem) -> Comparison:
 
     shapes: dict[str, tuple[int, ...]] = {"weight": (2, spec.tail.channels, spec.in_channels, *spec.kernel)}
     shapes |= dict.fromkeys(("bias", "scale", "shift"), (2, spec.tail.channels))
-    return Comparison(ours, theirs, shapes, {}, rounding=("bias",))
+    return CrossCheck(ours, theirs, shapes, {}, rounding=("bias",))

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ablate.images.engine.convolutions import Convolution
 from ablate.images.engine.maps import EPS, Normalisation, TailSpec, channels_last, empty_map, reference, row
-from ablate.images.engine.trusted import Comparison, cached, opened, place_of, trusted
+from ablate.images.engine.trusted import CrossCheck, cached, opened, place_of, trusted
 
 _SOURCE = Path(__file__).with_name("tails.c")
 
@@ -204,10 +204,10 @@ def _of(maps: Sequence[Tensor], k: int, members: int) -> Tensor:
 
 @cached
 def _build(spec: TailSpec) -> tuple[Tail | None, str | None]:
-    return trusted(spec, _SOURCE, Tail, _comparison)
+    return trusted(spec, _SOURCE, Tail, _cross_check)
 
 
-def _comparison(built: Tail) -> Comparison:
+def _cross_check(built: Tail) -> CrossCheck:
     spec = built.spec
     maps, channels = (2, 3, spec.channels, spec.height, spec.width), (2, spec.channels)
 
@@ -218,4 +218,4 @@ def _comparison(built: Tail) -> Comparison:
     def theirs(x: Tensor, other: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         return torch.stack([reference(spec, x[k], other[k], scale[k], shift[k]) for k in range(2)])
 
-    return Comparison(ours, theirs, {"input": maps, "other": maps, "scale": channels, "shift": channels}, {})
+    return CrossCheck(ours, theirs, {"input": maps, "other": maps, "scale": channels, "shift": channels}, {})

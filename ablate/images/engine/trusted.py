@@ -39,7 +39,7 @@ K = TypeVar("K")
 
 
 @dataclass(frozen=True)
-class Comparison:
+class CrossCheck:
     """The same function by a kernel and by torch's operations, and where they are compared.
 
     Attributes:
@@ -58,7 +58,7 @@ class Comparison:
 
 
 def trusted(
-    spec: S, source: Path, load: Callable[[S, Path], K], compare: Callable[[K], Comparison]
+    spec: S, source: Path, load: Callable[[S, Path], K], compare: Callable[[K], CrossCheck]
 ) -> tuple[K | None, str | None]:
     """Compile a kernel, or load it from the cache, and compare its output and gradients with torch's.
 
@@ -145,23 +145,20 @@ def pointer(tensor: Tensor | None) -> int | None:
     return None if tensor is None else tensor.data_ptr()
 
 
-def _difference(comparison: Comparison) -> str | None:
+def _difference(check: CrossCheck) -> str | None:
     """Why the kernel is wrong, or None."""
     source = torch.Generator().manual_seed(0)
     options: Any = {"generator": source, "dtype": torch.float32, "device": "cpu"}
-    inputs = {
-        name: torch.randn(shape, **options) * comparison.scales.get(name, 1.0)
-        for name, shape in comparison.shapes.items()
-    }
+    inputs = {name: torch.randn(shape, **options) * check.scales.get(name, 1.0) for name, shape in check.shapes.items()}
     grad, results = None, []
-    for run in (comparison.ours, comparison.theirs):
+    for run in (check.ours, check.theirs):
         leaves = [tensor.clone().requires_grad_() for tensor in inputs.values()]
         with torch.enable_grad(), torch.autocast("cpu", enabled=False):
             y = run(*leaves)
         grad = torch.randn(y.shape, **options) if grad is None else grad
         results.append([y.detach(), *torch.autograd.grad(y, leaves, grad, allow_unused=True)])
     for name, ours, theirs in zip(("output", *inputs), *results, strict=True):
-        if ours is None or theirs is None or name in comparison.rounding:
+        if ours is None or theirs is None or name in check.rounding:
             continue
         difference = (ours - theirs).abs().max() / theirs.abs().max().clamp_min(1e-3)
         if not difference < 1e-3:
