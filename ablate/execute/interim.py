@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ablate.store import Owner, Store
 from ablate.store.rescue import stem_of
+from ablate.task.plain_json import loads
 from ablate.task.whole_files import aside
 
 SECONDS = 1.0
@@ -76,8 +77,10 @@ def read_interim(folder: Path, training: Mapping[str, Owner]) -> dict[str, tuple
     found: dict[str, tuple[str, float]] = {}
     for file in folder.glob("*.json"):
         own = {digest for digest, owner in training.items() if owner.name == file.stem.rpartition("-")[2]}
+        if not own or not file.is_file():
+            continue
         with suppress(OSError, ValueError, TypeError, AttributeError):
-            told = json.loads(file.read_text(encoding="utf-8"))
+            told = loads(file.read_text(encoding="utf-8"))
             values = {str(digest): (str(metric), float(value)) for digest, (metric, value) in told.items()}
             found |= {digest: pair for digest, pair in values.items() if digest in own and math.isfinite(pair[1])}
     return found

@@ -1,6 +1,5 @@
 """Where the weights of runs are kept on request, and how they are found again; brings no torch."""
 
-import json
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any
 
 from ablate.images.run import RunConfig, parse_run
 from ablate.task.errors import ConfigError
+from ablate.task.plain_json import loads
 
 FOLDER = "weights"
 """The weights' folder in the folder of results, beside the store."""
@@ -65,8 +65,8 @@ def find_weights(results: Path, start: str) -> KeptWeights:
         raise ConfigError(f"run {start}: several begin so: {names}{' ...' if len(found) > 5 else ''}")
     about = header_of(found[0])
     try:
-        run = parse_run(json.loads(about["config"]))
-        classes = tuple(json.loads(about["classes"]))
+        run = parse_run(loads(about["config"]))
+        classes = tuple(loads(about["classes"]))
         kept = KeptWeights(found[0], run, classes, int(about["channels"]), int(about["epoch"]))
     except (KeyError, ValueError) as error:
         raise ConfigError(f"{found[0]}: says nothing of its run ({type(error).__name__}: {error})") from None
@@ -86,7 +86,7 @@ def header_of(file: Path) -> Mapping[str, Any]:
             (length,) = struct.unpack("<Q", opened.read(8))
             if length > LONGEST_HEADER:
                 raise ValueError("its header is too long")
-            found = json.loads(opened.read(length)).get("__metadata__", {})
+            found = loads(opened.read(length)).get("__metadata__", {})
     except (OSError, ValueError, struct.error, AttributeError) as error:
         raise ConfigError(f"{file}: is no file of weights ({error})") from None
     if not isinstance(found, Mapping):

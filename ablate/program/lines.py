@@ -1,6 +1,5 @@
 """Metrics in lines: JSON objects, or what a regular expression finds; from files or what is printed."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from ablate.program.process import LONGEST_LINE
 from ablate.program.reading import COUNTED, ReadTable, files_in, step_of
 from ablate.task.identity import flatten
 from ablate.task.output import CHUNK, clean
+from ablate.task.plain_json import loads
 
 
 class Lines:
@@ -65,7 +65,7 @@ class Lines:
         if not text or (place is None and not text.startswith(b"{")):
             return
         try:
-            row = json.loads(text)
+            row = loads(text)
         except ValueError:
             if place is not None:
                 self.problems.append(f"{place}: is no JSON, or is cut off: {_short(text)}")

@@ -1,6 +1,5 @@
 """A program that runs beside us: started under a guard, its output captured, ended with all that it started."""
 
-import json
 import os
 import signal
 import subprocess
@@ -15,6 +14,7 @@ from typing import Any, BinaryIO
 
 from ablate.task.marked_processes import MARK
 from ablate.task.output import CHUNK, Captured
+from ablate.task.plain_json import loads
 
 GUARD = Path(__file__).with_name("guard.py")
 
@@ -135,7 +135,7 @@ class Program:
             pass  # it has just ended
 
     def _bury(self) -> Ended:
-        lines = [json.loads(line) for line in self._told.splitlines() if line.endswith(b"}")]
+        lines = [loads(line) for line in self._told.splitlines() if line.endswith(b"}")]
         said: dict[str, Any] = {key: value for line in lines for key, value in line.items()}
         if "code" not in said and "pid" in said:  # the guard itself was killed
             _kill_group(said["pid"])

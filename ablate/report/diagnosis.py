@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ablate.report import figure_style as look
 from ablate.report.files import write_bytes, write_text
 from ablate.task.errors import ConfigError
+from ablate.task.plain_json import loads
 
 if TYPE_CHECKING:
     from ablate.report.drawings import Drawing
@@ -96,7 +97,7 @@ def found_diagnoses(results: Path, study: Path, digests: Sequence[str]) -> list[
         if not (folder / NUMBERS).exists():
             continue
         try:
-            kept = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))
+            kept = loads((folder / NUMBERS).read_text(encoding="utf-8"))
             if kept["run"] != digest:
                 continue
             pictures = []

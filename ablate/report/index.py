@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.report.view import StudyView
+from ablate.task.plain_json import loads
 from ablate.task.printable import printable
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def write_index(out: Path) -> Path:
 
     studies = []
     for path in sorted(file for depth in ("*", "*/*") for file in out.glob(f"{depth}/{SUMMARY}")):
-        summary = json.loads(path.read_text(encoding="utf-8"))
+        summary = loads(path.read_text(encoding="utf-8"))
         studies.append(_entry(summary, path.parent.relative_to(out).as_posix()))
     pages = sorted(file for depth in ("*", "*/*") for file in out.glob(f"{depth}/{SEARCH}"))
     searches = {path.parent.relative_to(out).as_posix(): quote(path.relative_to(out).as_posix()) for path in pages}

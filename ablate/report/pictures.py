@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ablate.report.processes import in_processes
 from ablate.report.view import StudyView
 from ablate.task.code_digest import code_digest
+from ablate.task.kept_results import keep, read_kept
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,19 +143,13 @@ def write_pictures(pictures: Iterable[Picture], folder: Path) -> list[Path]:
     return files
 
 
-def write_kept(pictures: Mapping[str, Sequence[Picture]], folder: Path) -> Path:
-    """Write of what the figures in a folder were drawn; see :func:`study_pictures`.
-
-    Raises:
-        OSError: The folder cannot be written.
-    """
-    from ablate.report.files import write_text
-
+def keep_pictures(pictures: Mapping[str, Sequence[Picture]], folder: Path) -> None:
+    """Keep beside the figures in a folder of what they were drawn; see :func:`study_pictures`."""
     kept = {
         key: [asdict(_Kept(p.name, p.factor, p.title, p.alt, _digest(p.vector), _digest(p.pixels))) for p in of_key]
         for key, of_key in pictures.items()
     }
-    return write_text(folder / KEPT, json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+    keep(folder / KEPT, KEPT, kept)
 
 
 def _taken(key: str, folders: Sequence[Path], *, with_pdf: bool) -> list[Picture] | None:
@@ -177,7 +172,7 @@ def _read(folder: Path, key: str) -> list[Picture] | None:
 
     pictures = []
     try:
-        kept = [_Kept(**fields) for fields in json.loads((folder / KEPT).read_text(encoding="utf-8"))[key]]
+        kept = [_Kept(**fields) for fields in read_kept(folder / KEPT, KEPT)[key]]
         for one in kept:
             vector, pixels = ((folder / f"{one.name}.{ending}").read_bytes() for ending in ("svg", "png"))
             if (_digest(vector), _digest(pixels)) != (one.vector, one.pixels):

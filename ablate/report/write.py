@@ -112,14 +112,15 @@ def finish_report(
     from ablate.report.files import write_text
     from ablate.report.index import study_summary
     from ablate.report.page import render_page
-    from ablate.report.pictures import study_pictures, write_kept, write_pictures
+    from ablate.report.pictures import keep_pictures, study_pictures, write_pictures
 
     view, runs, levels, files = begun.view, begun.runs, begun.levels, list(begun.files)
     names = [path.name for path in files]
     folders = [folder / "figures" for folder in (begun.out, *beside)]
     drawn = study_pictures(view, levels, runs, begun.curves, folders, with_pdf=with_pdf, drawn=begun.drawn)
     pictures = [picture for of_subject in drawn.values() for picture in of_subject]
-    files += [*write_pictures(pictures, folders[0]), write_kept(drawn, folders[0])]
+    files += write_pictures(pictures, folders[0])
+    keep_pictures(drawn, folders[0])
     page = render_page(view, runs, begun.curves, begun.records, levels, begun.analysis, pictures, names, diagnoses)
     files.append(write_text(begun.out / "report.html", page))
     summary = study_summary(view, runs, begun.records, levels, begun.analysis)

@@ -10,6 +10,7 @@ from ablate.search.settings import Search
 from ablate.search.space import exact, key_of
 from ablate.search.trial import PROBLEM, SECONDS, STATUS, VALUES
 from ablate.task.errors import ConfigError
+from ablate.task.plain_json import loads
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,7 +114,7 @@ def dump_trials(study: "Study") -> str:
             "state": t.state.name,
             "values": t.values,
             "params": t.params,
-            "distributions": {name: json.loads(distribution_to_json(d)) for name, d in t.distributions.items()},
+            "distributions": {name: loads(distribution_to_json(d)) for name, d in t.distributions.items()},
             "intermediate_values": t.intermediate_values,
             "user_attrs": t.user_attrs,
             "start": t.datetime_start.isoformat() if t.datetime_start else None,
@@ -136,7 +137,7 @@ def read_trials(path: Path) -> "Study":
     from optuna.trial import TrialState
 
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = loads(path.read_text(encoding="utf-8"))
         study = optuna.create_study(study_name=data["study"], directions=data["directions"])
         for trial in data["trials"]:
             study.add_trial(_frozen(trial, TrialState[trial["state"]]))

@@ -8,6 +8,7 @@ from typing import Any
 
 from ablate.store.tasks import Tasks
 from ablate.task.identity import task_name_of
+from ablate.task.plain_json import loads
 from ablate.task.record import Record
 
 FIRST_METRICS = ("train_loss", "train_acc", "val_loss", "val_acc", "test_loss", "test_acc")
@@ -95,14 +96,14 @@ def cell(column: str, value: Any) -> str:
 def value_of(text: str) -> Any:
     """What :func:`cell` was given."""
     if text.startswith(("[", "{")):  # may hold what a caller changes
-        return json.loads(text) if _is_json(text) else text
+        return loads(text) if _is_json(text) else text
     return _scalar(text)
 
 
 @lru_cache(maxsize=KEPT)
 def _scalar(text: str) -> Any:
     try:
-        return json.loads(text)
+        return loads(text)
     except ValueError:
         return text
 
@@ -135,7 +136,7 @@ def _split(path: str) -> list[str]:
 @lru_cache(maxsize=KEPT)
 def _is_json(text: str) -> bool:
     try:
-        json.loads(text)
+        loads(text)
     except ValueError:
         return False
     return True

@@ -11,6 +11,7 @@ from ablate.store.tasks import Tasks
 from ablate.task.errors import ConfigError
 from ablate.task.identity import digest_of
 from ablate.task.metric import problem_of_name
+from ablate.task.plain_json import loads
 from ablate.task.record import Guess, Measurement, Record, Result, Status
 
 RUNS, CURVES = "runs.csv", "curves.csv"
@@ -215,7 +216,7 @@ def _group(place: str, row: Mapping[str, str], group: str) -> dict[str, Any]:
 
 def _guesses(place: str, text: str) -> dict[str, Guess]:
     try:
-        return {name: Guess(*values) for name, values in json.loads(text or "{}").items()}
+        return {name: Guess(*values) for name, values in loads(text or "{}").items()}
     except (ValueError, TypeError, AttributeError):
         raise ConfigError(f"{place}, column guesses = {text!r}: should be a JSON object of pairs") from None
 

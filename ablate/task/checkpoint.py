@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ablate.task.plain_json import loads
 from ablate.task.record import StopRule
 from ablate.task.whole_files import write_whole
 
@@ -283,7 +284,7 @@ class Checkpoints:
 
 def _parsed(file: Path, line: bytes) -> Checkpoint:
     try:
-        about = json.loads(line)
+        about = loads(line)
         runs, step = tuple(about["runs"]), about["step"]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise DamagedError("it is no checkpoint") from None

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ablate.task.plain_json import loads
 from ablate.task.whole_files import aside
 
 
@@ -39,8 +40,10 @@ def read_kept(file: Path, key: str) -> Any:
         file: Where the result is kept.
         key: The digest of what it is made of now.
     """
+    if not file.is_file():  # a pipe would be waited for
+        return None
     with suppress(OSError, ValueError, KeyError, TypeError):
-        kept = json.loads(file.read_text(encoding="utf-8"))
+        kept = loads(file.read_text(encoding="utf-8"))
         if kept["key"] == key and kept["check"] == _check(kept["key"], kept["value"]):
             return kept["value"]
     return None

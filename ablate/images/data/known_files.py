@@ -13,6 +13,7 @@ import PIL
 
 from ablate.images.data.picture import RULE, Picture
 from ablate.task.kept_results import user_cache
+from ablate.task.plain_json import loads
 
 SETTLED_SECONDS = 3.0
 """A file that changed less than so long ago is not remembered: it may change again within one tick of its file
@@ -90,7 +91,7 @@ def _connect() -> sqlite3.Connection:
 
 
 def _from_json(text: str) -> Inspection:
-    values = json.loads(text)
+    values = loads(text)
     picture = values.pop("picture")
     if picture is not None:
         picture = Picture(**picture | {name: tuple(picture[name]) for name in ("changed", "remarks")})
