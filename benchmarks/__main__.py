@@ -15,6 +15,7 @@ from rich.console import Console
 
 from benchmarks.contenders import ENSEMBLE, TEXTBOOK, TEXTBOOK_WORKERS, all_contenders
 from benchmarks.machine import flop_per_sample, machine
+from benchmarks.options import positive, target
 from benchmarks.rows import Row, goals, rows
 from benchmarks.study import LR_STUDY, QUICK_STUDY, StudyCost, planned, study_cost
 from benchmarks.tables import print_goals, print_rows, print_study, terminal, write
@@ -91,15 +92,17 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--repeats", type=int, default=5, help="of every measurement (default: 5)")
+    parser.add_argument("--repeats", type=positive, default=5, help="of every measurement (default: 5)")
     parser.add_argument("--seconds", type=float, default=1.0, help="of every measurement (default: 1)")
-    parser.add_argument("--batches", type=int, nargs="+", default=[256, 16, 2], metavar="B", help="images a step")
-    parser.add_argument("--models", type=int, nargs="+", default=[1, 5, 10, 18], metavar="K", help="sizes of cohorts")
-    parser.add_argument("--workers", type=int, default=2, help="processes at the same time (default: 2)")
-    parser.add_argument("--train-size", type=int, default=None, metavar="N", help="training images (default: all)")
+    parser.add_argument("--batches", type=positive, nargs="+", default=[256, 16, 2], metavar="B", help="images a step")
+    parser.add_argument(
+        "--models", type=positive, nargs="+", default=[1, 5, 10, 18], metavar="K", help="sizes of cohorts"
+    )
+    parser.add_argument("--workers", type=positive, default=2, help="processes at the same time (default: 2)")
+    parser.add_argument("--train-size", type=positive, default=None, metavar="N", help="training images (default: all)")
     parser.add_argument("--no-compile", dest="compiled", action="store_false", help="leave torch.compile out")
     parser.add_argument("--no-study", dest="study", action="store_false", help="leave the whole study out")
-    parser.add_argument("--out", type=Path, default=Path("results/benchmarks"), help="folder (default: %(default)s)")
+    parser.add_argument("--out", type=target, default=Path("results/benchmarks"), help="folder (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="only try whether it works: figures mean nothing")
     options = parser.parse_args(arguments)
     if options.quick:

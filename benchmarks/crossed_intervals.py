@@ -8,12 +8,12 @@ the difference over all seeds and samples is known. Each study draws seeds and s
 """
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 from scipy import special, stats
 
 from ablate.analyse.crossed import components, crossed_interval
+from benchmarks.options import positive, target
 
 SEEDS, SAMPLES, RESAMPLES = (3, 5, 10), 1000, 300
 GAINS = (2.6, 2.9)
@@ -30,8 +30,8 @@ METHODS = ("seeds alone (t)", "both: squares of half lengths", "both: Satterthwa
 def main() -> None:
     """Print the table and write it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--studies", type=int, default=2000)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--studies", type=positive, default=2000)
+    parser.add_argument("--out", type=target)
     options = parser.parse_args()
     lines = [
         f"# Intervals for other seeds and other samples\n\nCoverage | mean length of 95 % intervals of a difference in "

@@ -26,6 +26,7 @@ from ablate.analyse import sequential as looks
 from benchmarks import errors_along, errors_of_claims, errors_of_claims_along, errors_of_tables
 from benchmarks.kept_rows import kept_rows
 from benchmarks.markdown import markdown
+from benchmarks.options import positive
 
 OUT = Path(__file__).parents[1] / "results" / "benchmarks"
 FEWER_FLIPS, FEWER_VECTORS = 999, 499
@@ -118,8 +119,8 @@ def main() -> None:
     """Print a table; see the module."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", choices=tuple(PARTS))
-    parser.add_argument("--studies", type=int, default=2000, help="a cell")
-    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--studies", type=positive, default=2000, help="a cell")
+    parser.add_argument("--processes", type=positive, default=1)
     parser.add_argument("--write", action="store_true", help="write results/benchmarks/errors_<part>.{csv,md}")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as aside:

@@ -25,6 +25,7 @@ from ablate.task.record import Record
 from benchmarks import ray_cluster, slurm_cluster
 from benchmarks.machine import described, machine
 from benchmarks.markdown import markdown
+from benchmarks.options import target
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACES = ("local", "slurm", "ray")
@@ -45,8 +46,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("study")
     parser.add_argument("overrides", nargs="*")
-    parser.add_argument("--folder", type=Path, help="where to train, and go on (default: a temporary one)")
-    parser.add_argument("--out", type=Path, required=True, help="the table, in Markdown")
+    parser.add_argument("--folder", type=target, help="where to train, and go on (default: a temporary one)")
+    parser.add_argument("--out", type=target, required=True, help="the table, in Markdown")
     given = parser.parse_intermixed_args()
     rows = []
     with tempfile.TemporaryDirectory(prefix="ablate-executors-") as made:

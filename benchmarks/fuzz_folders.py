@@ -21,6 +21,7 @@ from random import Random
 import pandas as pd
 
 from benchmarks.markdown import markdown
+from benchmarks.options import positive, target
 from benchmarks.picture_folders import check, make_folder
 from benchmarks.picture_items import ANY, LEFT_OUT, REFUSED, USED
 
@@ -35,9 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Of the command line; None: the process's own.
     """
     parser = argparse.ArgumentParser(description="Try picture folders of every shape.")
-    parser.add_argument("--folders", type=int, default=1500, help="how many")
+    parser.add_argument("--folders", type=positive, default=1500, help="how many")
     parser.add_argument("--first", type=int, default=0, help="seed of the first folder; each has the next")
-    parser.add_argument("--out", type=Path, help="Markdown file that the table is written to; default: it is printed")
+    parser.add_argument("--out", type=target, help="Markdown file that the table is written to; default: it is printed")
     options = parser.parse_args(arguments)
     failures, kinds = 0, Counter[tuple[str, str]]()
     for seed in range(options.first, options.first + options.folders):

@@ -19,6 +19,7 @@ from ablate.analyse.bootstrap import iqm_interval, t_interval
 from ablate.analyse.mean_interval import interval_of
 from ablate.analyse.uneven import apart, has_long_tail
 from benchmarks.markdown import markdown
+from benchmarks.options import positive
 from benchmarks.shapes import ACCURACY, SHAPES, Shape, recorded
 
 SEEDS = (3, 5, 8, 10, 20)
@@ -75,7 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=Path, help="folder with <study>/runs.csv, instead of synthetic shapes")
     parser.add_argument("--metric", default="test_acc", help="column of runs.csv to resample")
-    parser.add_argument("--samples", type=int, default=20_000)
+    parser.add_argument("--samples", type=positive, default=20_000)
     parser.add_argument("--write", action="store_true", help="write results/benchmarks/intervals.md")
     given = parser.parse_args()
     shapes = recorded(given.records, given.metric) if given.records else SHAPES

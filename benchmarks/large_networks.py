@@ -14,7 +14,6 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -27,6 +26,7 @@ from ablate.images.data import Images
 from ablate.images.engine.measure import measure
 from ablate.images.run import RunConfig
 from benchmarks.machine import machine
+from benchmarks.options import positive, target
 
 CLASSES = 1000
 LR, MOMENTUM = 0.01, 0.9
@@ -58,13 +58,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", default="cuda:0")
     parser.add_argument("--networks", nargs="+", choices=[*NETWORKS], default=[*NETWORKS])
     parser.add_argument("--precisions", nargs="+", choices=["fp32", "bf16"], default=["fp32", "bf16"])
-    parser.add_argument("--members", nargs="+", type=int, default=[1, 4], help="of a cohort (default: 1 4)")
-    parser.add_argument("--batch", type=int, default=128, help="images a step (default: 128)")
-    parser.add_argument("--size", type=int, default=224, help="side of an image, in pixels (default: 224)")
-    parser.add_argument("--samples", type=int, default=2048, help="images of an epoch (default: 2048)")
+    parser.add_argument("--members", nargs="+", type=positive, default=[1, 4], help="of a cohort (default: 1 4)")
+    parser.add_argument("--batch", type=positive, default=128, help="images a step (default: 128)")
+    parser.add_argument("--size", type=positive, default=224, help="side of an image, in pixels (default: 224)")
+    parser.add_argument("--samples", type=positive, default=2048, help="images of an epoch (default: 2048)")
     parser.add_argument("--seconds", type=float, default=3.0, help="of every measurement (default: 3)")
-    parser.add_argument("--repeats", type=int, default=3, help="of every measurement (default: 3)")
-    parser.add_argument("--out", type=Path, help="file for the figures as JSON")
+    parser.add_argument("--repeats", type=positive, default=3, help="of every measurement (default: 3)")
+    parser.add_argument("--out", type=target, help="file for the figures as JSON")
     options = parser.parse_args(arguments)
     device = torch.device(options.device)
     images = _images(options.samples, options.size, device)

@@ -14,7 +14,6 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ablate.images.config import SGD, AdamW, AlexNet, FashionMNIST, LeNet, Network, OptimizerConfig, Train
@@ -26,6 +25,7 @@ from ablate.images.run import RunConfig
 from ablate.task.finding import load_object
 from ablate.task.memory import peak_resident
 from benchmarks.networks import NETWORKS
+from benchmarks.options import target
 
 TOLERANCE = 0.10
 """How far a prediction may be off."""
@@ -94,7 +94,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     options = _options(arguments)
     facts, rows = machine(), list[dict[str, Any]]()
-    cases = [case for case in CASES if not options.only or options.only in case.title]
+    cases = [case for case in CASES if options.only in case.title]
+    if not cases:
+        print(
+            f"--only {options.only}: no case has this in its name: {', '.join(c.title for c in CASES)}", file=sys.stderr
+        )
+        return 2
     predictions = memory_of([case.runs for case in cases], options.device)
     for case, predicted in zip(cases, predictions, strict=True):
         taken = taken_by(case.runs, options.device)
@@ -158,10 +163,13 @@ def _train(runs: tuple[RunConfig, ...], device: str) -> int:
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Compare the memory that is predicted for cohorts with what they take")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.memory",
+        description="Compare the memory that is predicted for cohorts with what they take",
+    )
     parser.add_argument("--device", default="cpu", help="cpu or cuda:N")
     parser.add_argument("--only", default="", help="cases whose network has this in its name")
-    parser.add_argument("--out", type=Path, help="Markdown file; default: standard output")
+    parser.add_argument("--out", type=target, help="Markdown file; default: standard output")
     return parser.parse_args(arguments)
 
 

@@ -11,13 +11,13 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import pandas as pd
 
 from benchmarks.contenders import EAGER, OURS, OURS_OWN, PEAK, Contender
 from benchmarks.machine import described, flop_per_sample, machine
 from benchmarks.markdown import markdown
+from benchmarks.options import positive, target
 from benchmarks.rows import Row, rows
 from benchmarks.workers import measure
 
@@ -93,13 +93,13 @@ How cohorts trained: {"; ".join(f"{cell}: {what}" for cell, what in how.items())
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", nargs="+", choices=list(CELLS), default=list(CELLS), help="default: all")
-    parser.add_argument("--batches", type=int, nargs="+", help="images a step (default: each network's own)")
-    parser.add_argument("--models", type=int, default=8, help="of a cohort (default: 8)")
-    parser.add_argument("--workers", type=int, default=2, help="processes at the same time (default: 2)")
-    parser.add_argument("--repeats", type=int, default=5, help="of every measurement (default: 5)")
+    parser.add_argument("--batches", type=positive, nargs="+", help="images a step (default: each network's own)")
+    parser.add_argument("--models", type=positive, default=8, help="of a cohort (default: 8)")
+    parser.add_argument("--workers", type=positive, default=2, help="processes at the same time (default: 2)")
+    parser.add_argument("--repeats", type=positive, default=5, help="of every measurement (default: 5)")
     parser.add_argument("--seconds", type=float, default=2.0, help="of every measurement (default: 2)")
-    parser.add_argument("--train-size", type=int, default=None, metavar="N", help="training images (default: all)")
-    parser.add_argument("--out", type=Path, help="Markdown file for the table")
+    parser.add_argument("--train-size", type=positive, default=None, metavar="N", help="training images (default: all)")
+    parser.add_argument("--out", type=target, help="Markdown file for the table")
     options = parser.parse_args(arguments)
     if min(options.models, options.workers, options.repeats, *(options.batches or [1])) < 1 or options.seconds <= 0.0:
         parser.error("counts and seconds must be above 0")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from benchmarks.clock import Clock
+from benchmarks.options import positive
 
 OPERATION, SHAPES = 40, 60
 """Characters printed of an operation's name and of its shapes."""
@@ -26,12 +27,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Of the command line; None: the process's own.
     """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batches", type=int, nargs="+", default=[256, 16, 2], metavar="B", help="images a step")
-    parser.add_argument("--models", type=int, default=9, help="members of the cohort (default: 9)")
+    parser.add_argument("--batches", type=positive, nargs="+", default=[256, 16, 2], metavar="B", help="images a step")
+    parser.add_argument("--models", type=positive, default=9, help="members of the cohort (default: 9)")
     parser.add_argument("--own-orders", action="store_true", help="a seed for each member instead of one for all")
-    parser.add_argument("--steps", type=int, default=None, help="to profile (default: 10 to 500, about 40,000 samples)")
-    parser.add_argument("--top", type=int, default=15, help="operations to print (default: 15)")
-    parser.add_argument("--train-size", type=int, default=None, metavar="N", help="training images (default: all)")
+    parser.add_argument(
+        "--steps", type=positive, default=None, help="to profile (default: 10 to 500, about 40,000 samples)"
+    )
+    parser.add_argument("--top", type=positive, default=15, help="operations to print (default: 15)")
+    parser.add_argument("--train-size", type=positive, default=None, metavar="N", help="training images (default: all)")
     options = parser.parse_args(arguments)
 
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # read when torch is imported

@@ -31,6 +31,7 @@ from benchmarks.committed import RESULTS, STUDIES, committed
 from benchmarks.errors import use_few_flips
 from benchmarks.kept_rows import kept_rows
 from benchmarks.markdown import markdown
+from benchmarks.options import positive
 
 OUT = RESULTS / "benchmarks"
 AT = (6, 10, 16, 24, 40)
@@ -265,8 +266,8 @@ def summary(levels: pd.DataFrame, claims: pd.DataFrame) -> str:
 def main() -> None:
     """Print the tables; see the module."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--resamples", type=int, default=200, help="of each study")
-    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--resamples", type=positive, default=200, help="of each study")
+    parser.add_argument("--processes", type=positive, default=1)
     parser.add_argument("--write", action="store_true", help="write results/benchmarks/records_along.{csv,md}")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as aside:

@@ -15,7 +15,6 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import Console
 
@@ -24,6 +23,7 @@ from ablate.images.task import IMAGES
 from ablate.store import open_store
 from ablate.task.errors import ConfigError
 from benchmarks.machine import machine
+from benchmarks.options import positive, target
 from benchmarks.regret_report import print_regret, write_regret
 from benchmarks.regret_search import METHODS, SEEDS, Found, replay
 from benchmarks.regret_table import LEVELS, QUICK_LEVELS, Grid, read_table, train_table
@@ -73,15 +73,19 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m benchmarks.regret", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--store", default="results/regret.db", help="of the table (default: %(default)s)")
-    parser.add_argument("--budgets", type=int, nargs="+", default=[10, 20, 40, 80], metavar="N", help="in full runs")
-    parser.add_argument("--repeats", type=int, default=5, help="of every search (default: 5)")
-    parser.add_argument("--train-size", type=int, default=6000, metavar="N", help="images (default: 6000)")
-    parser.add_argument("--val-size", type=int, default=1000, metavar="N", help="held out of them (default: 1000)")
-    parser.add_argument("--epochs", type=int, default=9, help="of a full run (default: 9)")
-    parser.add_argument("--seeds", type=int, default=6, help="of the table, at least 3 (default: 6)")
-    parser.add_argument("--workers", type=int, default=None, help="processes that train (default: one a core)")
-    parser.add_argument("--cohort", type=int, default=None, metavar="K", help="most runs together (default: measured)")
-    parser.add_argument("--out", type=Path, default=None, help="folder to write to (default: only print)")
+    parser.add_argument(
+        "--budgets", type=positive, nargs="+", default=[10, 20, 40, 80], metavar="N", help="in full runs"
+    )
+    parser.add_argument("--repeats", type=positive, default=5, help="of every search (default: 5)")
+    parser.add_argument("--train-size", type=positive, default=6000, metavar="N", help="images (default: 6000)")
+    parser.add_argument("--val-size", type=positive, default=1000, metavar="N", help="held out of them (default: 1000)")
+    parser.add_argument("--epochs", type=positive, default=9, help="of a full run (default: 9)")
+    parser.add_argument("--seeds", type=positive, default=6, help="of the table, at least 3 (default: 6)")
+    parser.add_argument("--workers", type=positive, default=None, help="processes that train (default: one a core)")
+    parser.add_argument(
+        "--cohort", type=positive, default=None, metavar="K", help="most runs together (default: measured)"
+    )
+    parser.add_argument("--out", type=target, default=None, help="folder to write to (default: only print)")
     parser.add_argument("--quick", action="store_true", help="only try whether it works: figures mean nothing")
     options = parser.parse_args(arguments)
     if options.quick:

@@ -38,6 +38,7 @@ from ablate.report.latex import latex_tables
 from ablate.report.tables import markdown as study_markdown
 from ablate.report.tables import sheets, wide
 from benchmarks.markdown import markdown
+from benchmarks.options import positive, target
 from benchmarks.scale_study import FACTORS, GRID, PART, make_store, make_studies
 from benchmarks.soak_table import machine
 
@@ -127,13 +128,15 @@ def command(words: Sequence[str], repeats: int) -> dict[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Make, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--levels", type=int, nargs="+", default=[10, 10, 10, 10], help="of each factor, at most four")
-    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument(
+        "--levels", type=positive, nargs="+", default=[10, 10, 10, 10], help="of each factor, at most four"
+    )
+    parser.add_argument("--seeds", type=positive, default=10)
     parser.add_argument("--metrics", type=int, default=0, help="of a function of one's own; 0: the built-in task")
-    parser.add_argument("--steps", type=int, default=100, help="measured of each metric of such a function")
-    parser.add_argument("--repeats", type=int, default=5, help="of each command")
-    parser.add_argument("--folder", type=Path, help="where all is made, and kept; with a store: made already")
-    parser.add_argument("--out", type=Path, help="Markdown file for the table")
+    parser.add_argument("--steps", type=positive, default=100, help="measured of each metric of such a function")
+    parser.add_argument("--repeats", type=positive, default=5, help="of each command")
+    parser.add_argument("--folder", type=target, help="where all is made, and kept; with a store: made already")
+    parser.add_argument("--out", type=target, help="Markdown file for the table")
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     given = parser.parse_args(arguments)
     if len(given.levels) > len(FACTORS) or min(given.levels) < 2 or min(given.seeds, given.repeats, given.steps) < 1:

@@ -30,6 +30,7 @@ from ablate.search.command import confirm, run_search, trials_of, write_search_r
 from ablate.search.request import SearchRequest, search_request
 from benchmarks.machine import described, machine
 from benchmarks.markdown import markdown
+from benchmarks.options import positive, target
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -266,12 +267,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m benchmarks.searches", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     names = [method.name for method in METHODS]
-    parser.add_argument("--folder", type=Path, default=Path("outputs/searches"), help="of all stores and results")
+    parser.add_argument("--folder", type=target, default=Path("outputs/searches"), help="of all stores and results")
     parser.add_argument("--only", nargs="+", choices=names, default=names, help="these methods alone")
-    parser.add_argument("--repeats", type=int, default=3, help="of every method (default: 3)")
-    parser.add_argument("--jobs", type=int, default=2, help="searches at a time, one worker each (default: 2)")
+    parser.add_argument("--repeats", type=positive, default=3, help="of every method (default: 3)")
+    parser.add_argument("--jobs", type=positive, default=2, help="searches at a time, one worker each (default: 2)")
     parser.add_argument("--read", action="store_true", help="train nothing, report what is there")
-    parser.add_argument("--out", type=Path, help="write searches.md, .csv and .png into this folder")
+    parser.add_argument("--out", type=target, help="write searches.md, .csv and .png into this folder")
     parser.add_argument("--one", type=int, default=0, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 

@@ -33,6 +33,7 @@ from ablate.task.record import Measurement, Record, Result
 from ablate.task.run import Run
 from benchmarks.kept_rows import kept_rows
 from benchmarks.markdown import markdown
+from benchmarks.options import positive, target
 from benchmarks.scale_study import make_studies
 from benchmarks.simulated_cell import simulate
 from benchmarks.simulated_costs import server_costs
@@ -213,10 +214,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     known = cells()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", nargs="+", choices=list(known), default=list(known))
-    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--processes", type=positive, default=1)
     parser.add_argument("--costs", action="store_true", help="measure operations on a server, and nothing else")
     parser.add_argument("--real-store", action="store_true", help="execute every statement (hours)")
-    parser.add_argument("--out", type=Path, default=Path("results/benchmarks"), help="folder (default: %(default)s)")
+    parser.add_argument("--out", type=target, default=Path("results/benchmarks"), help="folder (default: %(default)s)")
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     given = parser.parse_args(arguments)
     given.out.mkdir(parents=True, exist_ok=True)

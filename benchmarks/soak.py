@@ -36,6 +36,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.cluster import Server, cluster
+from benchmarks.options import target
 from benchmarks.soak_crowd import crowd as many_at_once
 from benchmarks.soak_cuts import SECONDS, cuts
 from benchmarks.soak_executors import executors
@@ -193,7 +194,7 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", choices=names, default=names)
     parser.add_argument("--databases", nargs="+", choices=(SQLITE, POSTGRES), default=[SQLITE, POSTGRES])
     parser.add_argument("--scale", type=float, default=1.0, help="of lengths and numbers; below 1: a try")
-    parser.add_argument("--out", type=Path, default=Path("results/benchmarks"), help="folder (default: %(default)s)")
+    parser.add_argument("--out", type=target, default=Path("results/benchmarks"), help="folder (default: %(default)s)")
     given = parser.parse_args()
     bad = False
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # What was started is ended, too.

@@ -61,6 +61,8 @@ def ladder_of(search: Search, space: Space) -> Ladder | None:
         raise ConfigError(
             f"{place}: must be a range of whole numbers from 1 up, without a condition, such as {{low: 2, high: 50}}"
         )
+    if len(space.factors) == 1:
+        raise ConfigError(f"{place}: is the only factor of the space; a search needs another")
     low, high, step = factor.distribution.low, factor.distribution.high, factor.distribution.step
     rungs, length = [high], high / search.racing.reduction
     while length >= low - 0.5:

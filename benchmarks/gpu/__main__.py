@@ -21,6 +21,7 @@ from benchmarks.gpu.cells import SIZES, STEPS, Cell, Sizes, first_cells, further
 from benchmarks.gpu.process import AskedInVainError, DeviceProcess, clocks
 from benchmarks.gpu.study import parts, probe, train_part
 from benchmarks.gpu.table import Found, file_name, write
+from benchmarks.options import positive, target
 from benchmarks.two_numbers import count_work
 
 STUDY_SHARE = 0.3
@@ -164,12 +165,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", default="cuda:0", help="cuda:N or cpu (default: cuda:0)")
     parser.add_argument("--seconds", type=float, default=420.0, help="for everything (default: 420)")
     parser.add_argument("--sizes", choices=list(SIZES), default="full", help="small: only to try whether it works")
-    parser.add_argument("--repeats", type=int, default=3, help="of every measurement (default: 3)")
+    parser.add_argument("--repeats", type=positive, default=3, help="of every measurement (default: 3)")
     parser.add_argument(
         "--patience", type=float, default=20.0, metavar="S", help="seconds that any of them may take (default: 20)"
     )
     parser.add_argument("--data", type=Path, help="folder with Fashion-MNIST's files (default: where they are found)")
-    parser.add_argument("--out", type=Path, help="page (default: results/benchmarks/gpu-CARD.md)")
+    parser.add_argument("--out", type=target, help="page (default: results/benchmarks/gpu-CARD.md)")
     options = parser.parse_args(arguments)
     if options.seconds <= 0.0 or options.repeats < 1:
         parser.error("seconds and repeats must be above 0")

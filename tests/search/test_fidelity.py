@@ -50,6 +50,7 @@ def test_rungs_go_down_from_the_full_length_by_the_reduction(epochs, reduction, 
     [
         ({"optimizer.lr": [0.1, 0.2]}, "train.epochs", "is no factor of the space; there are optimizer.lr"),
         ({"train.epochs": [2, 4]}, "train.epochs", "must be a range of whole numbers from 1 up"),
+        ({"train.epochs": {"low": 2, "high": 50}}, "train.epochs", "is the only factor of the space"),
         ({"optimizer.lr": {"low": 0.1, "high": 1.0}}, "optimizer.lr", "must be a range of whole numbers from 1 up"),
         (
             {"schedule": ["constant", "cosine"], "train.epochs": {"low": 1, "high": 9, "when": {"schedule": "cosine"}}},
