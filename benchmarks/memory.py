@@ -97,7 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cases = [case for case in CASES if options.only in case.title]
     if not cases:
         print(
-            f"--only {options.only}: no case has this in its name: {', '.join(c.title for c in CASES)}", file=sys.stderr
+            f"--only {options.only}: no case has this in its name: {', '.join(dict.fromkeys(c.title for c in CASES))}",
+            file=sys.stderr,
         )
         return 2
     predictions = memory_of([case.runs for case in cases], options.device)
