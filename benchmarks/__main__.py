@@ -15,7 +15,7 @@ from rich.console import Console
 
 from benchmarks.contenders import ENSEMBLE, TEXTBOOK, TEXTBOOK_WORKERS, all_contenders
 from benchmarks.machine import flop_per_sample, machine
-from benchmarks.options import positive, target
+from benchmarks.options import amount, positive, target
 from benchmarks.rows import Row, goals, rows
 from benchmarks.study import LR_STUDY, QUICK_STUDY, StudyCost, planned, study_cost
 from benchmarks.tables import print_goals, print_rows, print_study, terminal, write
@@ -93,7 +93,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--repeats", type=positive, default=5, help="of every measurement (default: 5)")
-    parser.add_argument("--seconds", type=float, default=1.0, help="of every measurement (default: 1)")
+    parser.add_argument("--seconds", type=amount, default=1.0, help="of every measurement (default: 1)")
     parser.add_argument("--batches", type=positive, nargs="+", default=[256, 16, 2], metavar="B", help="images a step")
     parser.add_argument(
         "--models", type=positive, nargs="+", default=[1, 5, 10, 18], metavar="K", help="sizes of cohorts"

@@ -27,7 +27,7 @@ from ablate.report.files import write_text
 from ablate.store.schema import leases, records
 from benchmarks.machine import described, machine
 from benchmarks.markdown import markdown
-from benchmarks.options import positive, target
+from benchmarks.options import amount, positive, target
 
 ROOT = Path(__file__).resolve().parent.parent
 ARTICLE = ("lr", "batch_size", "epochs", "activation", "pooling", "kernel_size", "pool_size", "combination")
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.commands", description=__doc__)
     parser.add_argument("--repeats", type=positive, default=5, help="of every command (default: 5)")
     parser.add_argument("--no-demo", dest="demo", action="store_false", help="leave the demo's start out")
-    parser.add_argument("--patience", type=float, default=600.0, help="most seconds of that start (default: 600)")
+    parser.add_argument("--patience", type=amount, default=600.0, help="most seconds of that start (default: 600)")
     parser.add_argument("--out", type=target, default=Path("results/benchmarks"), help="folder (default: %(default)s)")
     options = parser.parse_args(arguments)
     facts = machine()

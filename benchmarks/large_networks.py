@@ -26,7 +26,7 @@ from ablate.images.data import Images
 from ablate.images.engine.measure import measure
 from ablate.images.run import RunConfig
 from benchmarks.machine import machine
-from benchmarks.options import positive, target
+from benchmarks.options import amount, positive, target
 
 CLASSES = 1000
 LR, MOMENTUM = 0.01, 0.9
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--batch", type=positive, default=128, help="images a step (default: 128)")
     parser.add_argument("--size", type=positive, default=224, help="side of an image, in pixels (default: 224)")
     parser.add_argument("--samples", type=positive, default=2048, help="images of an epoch (default: 2048)")
-    parser.add_argument("--seconds", type=float, default=3.0, help="of every measurement (default: 3)")
+    parser.add_argument("--seconds", type=amount, default=3.0, help="of every measurement (default: 3)")
     parser.add_argument("--repeats", type=positive, default=3, help="of every measurement (default: 3)")
     parser.add_argument("--out", type=target, help="file for the figures as JSON")
     options = parser.parse_args(arguments)

@@ -9,6 +9,7 @@ allocated there (``torch.cuda.max_memory_allocated``).
 
 import argparse
 import multiprocessing
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -16,12 +17,14 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from ablate.execute.devices import worker_settings
 from ablate.images.config import SGD, AdamW, AlexNet, FashionMNIST, LeNet, Network, OptimizerConfig, Train
 from ablate.images.config.nin import Nin
 from ablate.images.config.resnet import ResNet
 from ablate.images.config.vgg import Vgg
 from ablate.images.memory import memory_of
 from ablate.images.run import RunConfig
+from ablate.task.errors import ConfigError
 from ablate.task.finding import load_object
 from ablate.task.memory import peak_resident
 from benchmarks.networks import NETWORKS
@@ -92,15 +95,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from benchmarks.machine import described, machine
     from benchmarks.markdown import markdown
 
-    options = _options(arguments)
-    facts, rows = machine(), list[dict[str, Any]]()
+    parser = _parser()
+    options = parser.parse_args(arguments)
     cases = [case for case in CASES if options.only in case.title]
     if not cases:
-        print(
-            f"--only {options.only}: no case has this in its name: {', '.join(dict.fromkeys(c.title for c in CASES))}",
-            file=sys.stderr,
-        )
-        return 2
+        titles = ", ".join(dict.fromkeys(case.title for case in CASES))
+        parser.error(f"--only {options.only}: no case has this in its name; there are {titles}")
+    if not re.fullmatch(r"cpu|cuda:\d+", options.device):
+        parser.error(f"--device {options.device}: must be cpu or cuda:N")
+    try:
+        worker_settings(options.device, 1, 1)
+    except ConfigError as error:
+        parser.error("; ".join(error.problems))
+    facts, rows = machine(), list[dict[str, Any]]()
     predictions = memory_of([case.runs for case in cases], options.device)
     for case, predicted in zip(cases, predictions, strict=True):
         taken = taken_by(case.runs, options.device)
@@ -163,7 +170,7 @@ def _train(runs: tuple[RunConfig, ...], device: str) -> int:
     return peak_resident() if device == "cpu" else torch.cuda.max_memory_allocated()
 
 
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.memory",
         description="Compare the memory that is predicted for cohorts with what they take",
@@ -171,7 +178,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", default="cpu", help="cpu or cuda:N")
     parser.add_argument("--only", default="", help="cases whose network has this in its name")
     parser.add_argument("--out", type=target, help="Markdown file; default: standard output")
-    return parser.parse_args(arguments)
+    return parser
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Kinds of values on the command lines of benchmarks, refused before anything is measured."""
 
 import argparse
+import math
 import os
 from pathlib import Path
 
@@ -14,6 +15,21 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text}: must be a whole number from 1 up")
     return int(text)
+
+
+def amount(text: str) -> float:
+    """A number above 0 that is finite.
+
+    Raises:
+        argparse.ArgumentTypeError: It is none.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0.0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text}: must be a number above 0")
+    return value
 
 
 def target(text: str) -> Path:

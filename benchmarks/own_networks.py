@@ -17,7 +17,7 @@ import pandas as pd
 from benchmarks.contenders import EAGER, OURS, OURS_OWN, PEAK, Contender
 from benchmarks.machine import described, flop_per_sample, machine
 from benchmarks.markdown import markdown
-from benchmarks.options import positive, target
+from benchmarks.options import amount, positive, target
 from benchmarks.rows import Row, rows
 from benchmarks.workers import measure
 
@@ -97,7 +97,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--models", type=positive, default=8, help="of a cohort (default: 8)")
     parser.add_argument("--workers", type=positive, default=2, help="processes at the same time (default: 2)")
     parser.add_argument("--repeats", type=positive, default=5, help="of every measurement (default: 5)")
-    parser.add_argument("--seconds", type=float, default=2.0, help="of every measurement (default: 2)")
+    parser.add_argument("--seconds", type=amount, default=2.0, help="of every measurement (default: 2)")
     parser.add_argument("--train-size", type=positive, default=None, metavar="N", help="training images (default: all)")
     parser.add_argument("--out", type=target, help="Markdown file for the table")
     options = parser.parse_args(arguments)

@@ -28,6 +28,7 @@ from ablate.report.files import write_bytes, write_csv, write_text
 from ablate.search.budget import SPENT
 from ablate.search.command import confirm, run_search, trials_of, write_search_report
 from ablate.search.request import SearchRequest, search_request
+from ablate.task.errors import ConfigError
 from benchmarks.machine import described, machine
 from benchmarks.markdown import markdown
 from benchmarks.options import positive, target
@@ -133,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _options(arguments)
     wanted = [(m, repeat) for m in METHODS if m.name in options.only for repeat in range(options.repeats)]
-    if options.one:
+    if 0 < options.one <= len(wanted):
         method, repeat = wanted[options.one - 1]
         return _searched(method.arguments(repeat, options.folder), proof=method is METHODS[0])
     if not options.read and not _all_searched(len(wanted), options, sys.argv[1:] if arguments is None else arguments):
@@ -144,6 +145,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if Path(order.launch.store_location).is_file():
             proof = search_request([*method.arguments(repeat, options.folder), ALONE])
             found.append(Search(method, repeat, proof, trials_of(order)))
+    if not found:
+        print(f"--folder {options.folder}: there is none of these searches", file=sys.stderr)
+        return 1
     words = ["python", "-m", "benchmarks.searches", *(sys.argv[1:] if arguments is None else arguments)]
     text = _text(found, shlex.join(words))
     print(text)
@@ -155,13 +159,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _searched(arguments: Sequence[str], *, proof: bool) -> int:
-    order = search_request([*arguments, "workers=1"])
     try:
+        order = search_request([*arguments, "workers=1"])
         study = run_search(order, quiet=False)
         if proof:
             alone = search_request([*arguments, "workers=1", ALONE])
             confirm(alone, study, quiet=False)
             write_search_report(alone, trials_of(order))
+    except ConfigError as error:
+        print("\n".join(error.problems), file=sys.stderr)
+        return 2
     except (Interrupted, KeyboardInterrupt):
         return 1
     return 0
@@ -179,8 +186,7 @@ def _all_searched(count: int, options: argparse.Namespace, arguments: Sequence[s
 
 
 def _text(found: Sequence[Search], command: str) -> str:
-    best = _bests(found)
-    rows = []
+    best, rows = _bests(found), []
     for search in found:
         spent, value = search.curve[-1] if search.curve else (0.0, float("nan"))
         row = {
@@ -195,7 +201,7 @@ def _text(found: Sequence[Search], command: str) -> str:
         rows.append(row)
     regrets = {m.title: [best[s.repeat] - s.curve[-1][1] for s in found if s.method is m and s.curve] for m in METHODS}
     medians = ", ".join(f"{title}: {100 * median(values):.2f}" for title, values in regrets.items() if values)
-    budget = found[0].proof.search.budget if found else "-"
+    budget = found[0].proof.search.budget
     return "\n".join(
         [
             "# Searches from scratch",

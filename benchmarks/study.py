@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.options import positive, target
+from benchmarks.options import amount, positive, target
 from benchmarks.workers import empty_caches
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -99,15 +99,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.study", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--minutes", type=float, nargs="+", default=[1.0, 5.5], help="of each study (default: 1 5.5)")
+    parser.add_argument("--minutes", type=amount, nargs="+", default=[1.0, 5.5], help="of each study (default: 1 5.5)")
     parser.add_argument("--workers", type=positive, default=2, help="processes at the same time (default: 2)")
     parser.add_argument("--repeats", type=positive, default=5, help="of the bare step (default: 5)")
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each of these (default: 2)")
+    parser.add_argument("--seconds", type=amount, default=2.0, help="of each of these (default: 2)")
     parser.add_argument("--train-size", type=positive, default=None, metavar="N", help="training images (default: all)")
     parser.add_argument("--out", type=target, default=ROOT / "results/benchmarks/study.md", help="the page")
     options = parser.parse_args(arguments)
-    if min(options.workers, options.repeats, options.seconds, *options.minutes) <= 0:
-        parser.error("minutes, workers, repeats and seconds must be above 0")
     command = shlex.join(["python", "-m", "benchmarks.study", *(sys.argv[1:] if arguments is None else arguments)])
     return measure_studies(options, command)
 

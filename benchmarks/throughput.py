@@ -21,7 +21,7 @@ from rich.console import Console  # noqa: E402 - the path comes first
 
 from benchmarks.contenders import OURS, OURS_TRAIN, PEAK, TEXTBOOK, TEXTBOOK_WORKERS, throughput_contenders  # noqa: E402
 from benchmarks.machine import flop_per_sample, machine  # noqa: E402
-from benchmarks.options import positive  # noqa: E402
+from benchmarks.options import amount, positive  # noqa: E402
 from benchmarks.rows import rows  # noqa: E402
 from benchmarks.study import planned  # noqa: E402
 from benchmarks.tables import print_rows, terminal  # noqa: E402
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=positive, default=5, help="of every measurement (default: 5)")
-    parser.add_argument("--seconds", type=float, default=1.5, help="of every measurement (default: 1.5)")
+    parser.add_argument("--seconds", type=amount, default=1.5, help="of every measurement (default: 1.5)")
     parser.add_argument("--batch", type=positive, default=256, help="images a step (default: 256)")
     parser.add_argument("--workers", type=positive, default=2, help="processes at the same time (default: 2)")
     parser.add_argument("--cohort", type=positive, default=None, help="members (default: as the lr study is planned)")

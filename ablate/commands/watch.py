@@ -20,6 +20,7 @@ from ablate.execute.summary import clock
 from ablate.plan.cohorts import Cohort, cohort_of
 from ablate.store import FINAL, Owner, open_store
 from ablate.task.checkpoint import checkpoints_in
+from ablate.task.errors import ConfigError
 from ablate.task.printable import printable
 
 if TYPE_CHECKING:
@@ -106,8 +107,11 @@ def watch_studies(wanted: StudyRequest, *, as_json: bool = False, port: int | No
         port: Serve it as a page that refreshes, on this machine alone, until Ctrl-C; 0: any free port.
 
     Raises:
-        ConfigError: The store cannot be read, or the port is taken.
+        ConfigError: The store cannot be read, the port is taken, or a search is named.
     """
+    if wanted.is_search:
+        name = wanted.asked[0] if wanted.asked else "STUDY"
+        raise ConfigError(f"study {name}: is a search; how far it is says: ablate plan {name}")
     if as_json:
         print(printable(json.dumps({"schema": SCHEMA, **snapshot(wanted)}, indent=2, ensure_ascii=False)))
     elif port is not None:

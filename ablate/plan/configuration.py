@@ -1,8 +1,9 @@
 """A task's configuration, composed once for each choice of its groups' options."""
 
 import copy
+import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from importlib.util import find_spec
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 STAGES, PACKAGES = ("task", "plan"), ("hydra-core", "omegaconf")
 """What composes."""
+YAML = (".yaml", ".yml")
+"""Endings of what Hydra composes."""
 ELSEWHERE = (b"searchpath", b"oc.")
 """What files have in them that lead to what lies beside them: other folders, environment variables."""
 FINDS_FILES, OWN_PLUGINS = b"SearchPathPlugin", "ablate_study"
@@ -123,6 +126,8 @@ class Composer:
             for name in loader.list_groups(parent):
                 group = f"{parent}/{name}" if parent else name
                 if _is_path(group):
+                    for folder in self._folders:
+                        _refuse_loop(folder / group)
                     found[group] = list(loader.get_group_options(group))
                     add(group)
 
@@ -149,14 +154,17 @@ class Composer:
         return found
 
     @cached_property
+    def _folders(self) -> list[Path]:
+        """The folder, and the project's own, whose files come before; see hydra_plugins/ablate_study/search_path.py."""
+        assert self._configuration.folder is not None
+        return [self._configuration.folder, *([own] if (own := own_conf()) is not None else [])]
+
+    @cached_property
     def _content(self) -> str | None:
         """A digest of all that is composed, and of what composes; None: other files may be part of it."""
         configuration, plugins = self._configuration, find_spec("hydra_plugins")
-        assert configuration.folder is not None
-        # The project's own files come before the folder's; see hydra_plugins/ablate_study/search_path.py.
-        folders = [configuration.folder, *([own] if (own := own_conf()) is not None else [])]
         try:
-            files = [_files(folder) for folder in folders]
+            files = [_files(folder, YAML) for folder in self._folders]
             code = [_files(Path(place)) for place in (plugins and plugins.submodule_search_locations) or ()]
         except OSError:  # Hydra says what is wrong with it
             return None
@@ -165,7 +173,7 @@ class Composer:
             return None
         if any(FINDS_FILES in text and f"/{OWN_PLUGINS}/" not in place for of in code for place, text in of.items()):
             return None
-        return key_of([files, code, stated, code_digest(STAGES, PACKAGES)])
+        return key_of([*map(_digests, files), *map(_digests, code), _digests(stated), code_digest(STAGES, PACKAGES)])
 
     @contextmanager
     def _hydra(self) -> "Iterator[ConfigLoader]":
@@ -189,8 +197,12 @@ class Composer:
             GlobalHydra.instance().hydra, store.repo = before, stored
 
 
-def _files(folder: Path) -> dict[str, bytes]:
-    """The files below a folder, but for what Python compiles.
+def _files(folder: Path, endings: Collection[str] | None = None) -> dict[str, bytes]:
+    """The files below a folder.
+
+    Args:
+        folder: The folder.
+        endings: Those of these endings alone; None: all but what Python compiles.
 
     Raises:
         OSError: One cannot be read, or is in a folder that a link leads to.
@@ -199,9 +211,24 @@ def _files(folder: Path) -> dict[str, bytes]:
     for place in sorted(folder.rglob("*")):
         if place.is_symlink() and place.is_dir():
             raise OSError(f"{place}: leads elsewhere")
-        if place.is_file() and place.suffix not in NO_CODE:
+        wanted = place.suffix not in NO_CODE if endings is None else place.suffix in endings
+        if wanted and place.is_file():
             found[place.as_posix()] = place.read_bytes()
     return found
+
+
+def _refuse_loop(place: Path) -> None:
+    """Refuse a group that is a link to a folder which it is in: there would be no end of groups.
+
+    Raises:
+        ConfigError: It is one.
+    """
+    if place.is_symlink() and place.parent.resolve().is_relative_to(place.resolve()):
+        raise ConfigError(f"{place}: is a link to a folder that it is in")
+
+
+def _digests(files: Mapping[str, bytes]) -> dict[str, str]:
+    return {place: hashlib.sha256(content).hexdigest() for place, content in files.items()}
 
 
 def to_plain(config: "DictConfig") -> dict[str, Any]:

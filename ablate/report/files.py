@@ -2,10 +2,12 @@
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ablate.task.errors import ConfigError
 from ablate.task.whole_files import aside
 
 if TYPE_CHECKING:
@@ -23,11 +25,12 @@ def write_bytes(path: Path, content: bytes) -> Path:
         The path.
 
     Raises:
-        OSError: The folder cannot be written; an older file stays as it was.
+        ConfigError: It cannot be written; an older file stays as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with aside(path) as place:
-        place.write_bytes(content)
+    with _refusing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with aside(path) as place:
+            place.write_bytes(content)
     return path
 
 
@@ -47,15 +50,24 @@ def write_folder(out: Path, write: Callable[[Path], object]) -> list[Path]:
         The files in place, by name.
 
     Raises:
-        OSError: The folder cannot be written; older files stay as they were.
+        ConfigError: The folder cannot be written; older files stay as they were.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out, prefix=".aside-") as beside:
-        write(Path(beside))
-        files = [out / path.name for path in sorted(Path(beside).iterdir())]
-        for path in files:
-            os.replace(Path(beside) / path.name, path)
+    with _refusing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out, prefix=".aside-") as beside:
+            write(Path(beside))
+            files = [out / path.name for path in sorted(Path(beside).iterdir())]
+            for path in files:
+                os.replace(Path(beside) / path.name, path)
     return files
+
+
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
 def write_csv(path: Path, frame: "pd.DataFrame") -> Path:

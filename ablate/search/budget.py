@@ -94,3 +94,13 @@ def runs_of(trial: "FrozenTrial") -> Sequence[str]:
 def _claimed(trial: "FrozenTrial") -> float:
     attributes: Mapping[str, Any] = trial.user_attrs
     return float(attributes.get(SPENT if trial.state.is_finished() else RESERVED, 0.0))
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What settings cost at first, in the budget's unit: with all seeds that are trained at once."""
+
+    dearest: float
+    """The dearest at full length; one is proposed only while that is left."""
+    brief: float
+    """The dearest at the shortest length; 0 where there is but one length."""

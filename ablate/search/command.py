@@ -129,11 +129,13 @@ def take_up_trained(order: SearchRequest, store: "Store", *, quiet: bool = False
 
 
 def confirm(order: SearchRequest, study: "Study", *, quiet: bool = False) -> None:
-    """Train the proof's runs that the store lacks: the best settings on fresh seeds, with those compared."""
+    """Train the proof's runs that the store lacks: the best settings on fresh seeds, with those compared, if any."""
     from ablate.commands.studies import StudyRequest
     from ablate.commands.sweep import train
-    from ablate.search.proof import proof_plan
+    from ablate.search.proof import best_settings, proof_plan
 
+    if not best_settings(order, study):
+        return
     plan = proof_plan(order, study)
     if not quiet:
         print(f"proof: {len(plan.runs)} runs on fresh seeds", flush=True)

@@ -115,7 +115,9 @@ def answer(
         proven: The best settings on fresh seeds, as far as they were measured as the search measures.
     """
     if setting is None:
-        return ("No setting is complete yet: nothing is found.",)
+        ladder = order.ladder
+        whole = "" if ladder is None else f" at full length ({ladder.factor.path} = {ladder.full})"
+        return (f"No setting is complete{whole}: nothing is found.",)
     value, title, seeds = setting.trial.values[0], order.metric.title, len(setting.trial.user_attrs.get("values", {}))
     digits = decimals([value, *(start.value for start in starts if start.value is not None)])
     said = f"The best of {tried} settings, {setting.label} (trial {setting.trial.number}), reaches a {title} of "

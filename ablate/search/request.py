@@ -13,7 +13,7 @@ from ablate.plan.keeping import check_keeps
 from ablate.plan.launch import Launch
 from ablate.plan.study import Study
 from ablate.search.fidelity import Ladder, ladder_of
-from ablate.search.settings import Search, parse_search
+from ablate.search.settings import Racing, Search, parse_search
 from ablate.search.space import Factor, Params, Space
 from ablate.search.space_file import parse_space
 from ablate.search.work import Work, own_unit
@@ -111,10 +111,18 @@ class SearchRequest:
             **self.search.model_dump(
                 mode="json", include={"metric", "against", "seeds", "seed", "sampler", "compare", "start"}
             ),
-            **({"fidelity": self.search.fidelity} if self.search.fidelity is not None else {}),
+            **self._fidelity,
             **({"evidence": True} if self.search.evidence else {}),
         }
         return f"{self.study.name}-{hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()[:8]}"
+
+    @property
+    def _fidelity(self) -> dict[str, Any]:
+        """What lengths a search has; of the reduction that sets them only one that is not the usual."""
+        fidelity, reduction = self.search.fidelity, self.search.racing.reduction
+        if fidelity is None:
+            return {}
+        return {"fidelity": fidelity, **({"reduction": reduction} if reduction != Racing().reduction else {})}
 
     def build(self, changes: Sequence[Change]) -> Run:
         """A setting of the space as a run with seed 0.
@@ -194,16 +202,29 @@ class SearchRequest:
 
     @cached_property
     def corners(self) -> list[Run]:
-        """The examples, and with them every value at an end of a factor: among them the cheapest and the dearest."""
-        found = list(self.examples)
-        for params in self.random[: TRIES // 4]:
-            for factor in self.space.factors:
-                for value in factor.ends if factor.name in params else ():
-                    try:
-                        found.append(self.build(self.space.changes({**params, factor.name: value})))
-                    except ConfigError:
-                        continue
-        return found
+        """Settings at full length: the examples, and with them every value at an end of a factor.
+
+        Among them are the cheapest and the dearest.
+        """
+        fidelity = self.ladder.factor if self.ladder is not None else None
+        varied = [
+            {**params, factor.name: value}
+            for params in self.random[: TRIES // 4]
+            for factor in self.space.factors
+            if factor.name in params and factor is not fidelity
+            for value in factor.ends
+        ]
+        return [*self.examples, *self._valid(varied)]
+
+    @cached_property
+    def brief(self) -> list[Run]:
+        """The examples at the shortest length; none where there is but one length."""
+        if self.ladder is None or len(self.ladder.rungs) == 1:
+            return []
+        return self._valid([{**params, self.ladder.factor.name: self.ladder.rungs[0]} for params in self.random])
+
+    def _valid(self, settings: Sequence[Params]) -> list[Run]:
+        return [self.build(self.space.changes(params)) for params in settings if self.allows(params)]
 
     def check(self) -> None:
         """Try out every factor's values, the space, whether the budget buys anything, and runs leave what is kept.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ablate.search.budget import RESERVED, RUNS, Purse
+from ablate.search.budget import RESERVED, RUNS, Prices, Purse
 from ablate.search.evaluate import Evaluate
 from ablate.search.proposer import Proposer
 from ablate.search.racing import contenders, first_seeds, seed_counts, stop_rule
@@ -56,21 +56,26 @@ STALE_BATCHES = 3
 POLL_SECONDS = 1.0
 """Seconds between two looks at trials of other searchers."""
 
+MOST_WITHOUT_VALUE = 32
+"""Settings that have all failed or diverged after which a search is left."""
 BEGUN, EVIDENCE = "begun", "evidence"
 """Attributes of a study: its first settings have been queued, and what was known then."""
 
 
 class AllFailedError(Exception):
-    """Every setting that a search has tried has failed.
+    """Every setting that a search has tried has failed, or diverged.
 
     Args:
         settings: How many.
         error: The error of one of them; its last line says why.
+        diverged: How many of them have diverged.
     """
 
-    def __init__(self, settings: int, error: str) -> None:
+    def __init__(self, settings: int, error: str, diverged: int = 0) -> None:
         last = error.splitlines()[-1] if error else "no reason is known"
-        super().__init__(f"all {settings} settings so far have failed, the last with: {last}")
+        what = f"failed ({diverged} diverged)" if 0 < diverged < settings else "diverged" if diverged else "failed"
+        reason = "" if diverged == settings else f", the last with: {last}"
+        super().__init__(f"all {settings} settings so far have {what}{reason}")
 
 
 @dataclass
@@ -85,8 +90,7 @@ class Searcher:
     build: Build
     """Changes to a setting, the search's fixed ones applied."""
     purse: Purse
-    dearest: float
-    """What the dearest setting of the space costs at first: one is proposed only while that is left."""
+    prices: Prices
     start: Sequence[Params]
     """Settings to begin with, each perhaps in part."""
     store: Store
@@ -131,12 +135,14 @@ class Searcher:
         self._give_up_on_failures(batch)
 
     def _give_up_on_failures(self, batch: Sequence[Pending]) -> None:
-        """Leave a search of which nothing but failures has come, before it spends all of its budget on more of them."""
-        if all(pending.status == "failed" for pending in batch):
-            ended = [trial.user_attrs[STATUS] for trial in self._trials() if trial.user_attrs.get(RUNS)]
-            if all(status == "failed" for status in ended):
-                errors = [o.result.error for o in batch[0].outcomes.values() if o.result.error]
-                raise AllFailedError(len(ended), errors[0].strip() if errors else "")
+        """Leave a search of which nothing with a value has come, before it spends all of its budget on more of that."""
+        ended = [trial.user_attrs[STATUS] for trial in self._trials() if trial.user_attrs.get(RUNS)]
+        failed, valueless = ended.count("failed"), sum(status in ("failed", "diverged") for status in ended)
+        enough = 1 if self.proposer is None else 2 * self.search.racing.least  # batches of few long runs say little
+        is_failing = all(pending.status == "failed" for pending in batch) and failed == len(ended) >= enough
+        if is_failing or valueless == len(ended) >= MOST_WITHOUT_VALUE:
+            errors = [o.result.error for o in batch[0].outcomes.values() if o.result.error]
+            raise AllFailedError(len(ended), errors[0].strip() if errors else "", diverged=len(ended) - failed)
 
     # Proposing
 
@@ -152,7 +158,7 @@ class Searcher:
             batch, is_whole = self._adopt()
             if self._exhausted():
                 return batch
-            while not is_whole and not self._is_full(batch) and self.purse.left() >= self.dearest:
+            while not is_whole and not self._is_full(batch) and self.purse.left() >= self.prices.dearest:
                 pending = self._propose(batch)
                 if pending is None:
                     break
@@ -250,7 +256,9 @@ class Searcher:
             self.study.enqueue_trial(params)
         elif self.proposer is not None:
             shape = self.space.shape(leader.params) if leader is not None else {}
-            share = 1.0 - self.purse.left() / self.purse.total
+            left = self.purse.left()
+            # After one more short run none at full length might be left to pay.
+            share = 1.0 - left / self.purse.total if left - self.prices.brief >= self.prices.dearest else 1.0
             known = self.study.user_attrs.get(EVIDENCE, [])
             params = self.proposer.propose(self._trials(), share, shape, known)
             if params is None:

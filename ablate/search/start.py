@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from ablate.execute.choice import settings_on
 from ablate.execute.devices import speed_device
 from ablate.execute.estimate import Speeds
-from ablate.search.budget import Purse
+from ablate.search.budget import Prices, Purse
 from ablate.search.evaluate import Evaluate
 from ablate.search.evidence import evidence
 from ablate.search.proposer import Proposer
@@ -53,7 +53,7 @@ def make_searcher(
         space=order.space,
         build=order.build,
         purse=purse,
-        dearest=dearest(order, purse),
+        prices=prices(order, purse),
         start=order.start,
         store=store,
         owner=owner,
@@ -69,13 +69,13 @@ def check_order(order: SearchRequest) -> None:
     """Refuse a budget that does not buy a single setting, and workers that cannot be had, before anything is written.
 
     Raises:
-        ConfigError: See :func:`dearest` and :func:`ablate.execute.choice.settings_on`.
+        ConfigError: See :func:`prices` and :func:`ablate.execute.choice.settings_on`.
     """
     import optuna
 
     workers_of(order)
     with open_store(order.launch.store_location, read_only=True) as store:
-        dearest(order, make_purse(order, store, optuna.create_study(directions=directions(order))))
+        prices(order, make_purse(order, store, optuna.create_study(directions=directions(order))))
 
 
 def make_purse(order: SearchRequest, store: Store, study: "Study") -> Purse:
@@ -100,24 +100,28 @@ def workers_of(order: SearchRequest) -> list[WorkerSettings]:
     return settings_on(order.launch.choice, order.launch.device, order.launch.workers, len(order.examples))
 
 
-def dearest(order: SearchRequest, purse: Purse) -> float:
-    """What the dearest setting of the space costs at first, in the budget's unit: all seeds that are trained at once.
+def prices(order: SearchRequest, purse: Purse) -> Prices:
+    """What settings of the space cost.
 
     Raises:
-        ConfigError: The budget does not buy the cheapest.
+        ConfigError: The budget does not buy the cheapest, at full length beside the starts at the shortest.
     """
-    seeds = first_seeds(order.search)
+    seeds, starts = first_seeds(order.search), max(1, len(order.start))
     costs = [seeds * purse.cost(run) for run in order.corners]
+    briefs = [seeds * purse.cost(run) for run in order.brief]
+    least = min(costs) + starts * min(briefs, default=0.0)
     # What nobody has measured may be wrong by any factor, and refuses nothing but a budget that is none.
     is_guess = purse.total >= LEAST_SECONDS and any(map(purse.is_guess, order.corners))
-    if min(costs) > purse.total and not is_guess:
+    if least > purse.total and not is_guess:
         unit = "seconds (estimated)" if purse.work is None else purse.unit
         what = "run" if seeds == 1 else f"setting with its {seeds} seeds"
+        short = f" at full length, beside {starts} at the shortest" if briefs else ""
         raise ConfigError(
-            f"study.search.budget = {order.search.budget}: does not buy a single {what}; the cheapest takes "
-            f"{amount(min(costs))} {unit}"
+            f"study.search.budget = {order.search.budget}: does not buy a single {what}{short}; the cheapest takes "
+            f"{amount(least)} {unit}"
         )
-    return min(max(costs), purse.total)
+    brief = max(briefs, default=0.0)
+    return Prices(max(min(costs), min(max(costs), purse.total - starts * brief)), brief)
 
 
 def directions(order: SearchRequest) -> list[Direction]:

@@ -59,7 +59,7 @@ def frame_of_trials(study: "Study", search: Search, unit: str) -> "pd.DataFrame"
 
 
 def best_trials(study: "Study", search: Search, count: int) -> "list[FrozenTrial]":
-    """The best settings, each once whatever its lengths, the best first.
+    """The best settings, each once, the best first; where there is a fidelity those trained at full length alone.
 
     Args:
         study: With one objective, those with the most seeds are ranked by their mean; with two, the Pareto front is,
@@ -70,6 +70,7 @@ def best_trials(study: "Study", search: Search, count: int) -> "list[FrozenTrial
     complete = [t for t in study.trials if t.state.name == "COMPLETE"]
     if search.against is not None:
         complete = [t for t in study.best_trials if t.state.name == "COMPLETE"]
+    complete = [trial for trial in complete if _is_whole(trial, search)]
     most = max((len(t.user_attrs.get(VALUES, {})) for t in complete), default=0)
     sign = -1.0 if search.higher_is_better else 1.0
     ranked = sorted(complete, key=lambda t: (-len(t.user_attrs.get(VALUES, {})), sign * t.values[0], t.number))
@@ -141,7 +142,7 @@ def read_trials(path: Path) -> "Study":
         study = optuna.create_study(study_name=data["study"], directions=data["directions"])
         for trial in data["trials"]:
             study.add_trial(_frozen(trial, TrialState[trial["state"]]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise ConfigError(f"{path}: holds no trials of a search: {error}") from None
     return study
 
@@ -153,6 +154,11 @@ def in_memory(study: "Study") -> "Study":
     copy = optuna.create_study(study_name=study.study_name, directions=study.directions)
     copy.add_trials([trial for trial in study.trials if trial.state.is_finished()])
     return copy
+
+
+def _is_whole(trial: "FrozenTrial", search: Search) -> bool:
+    """Whether a trial is at full length, the highest of its fidelity, or there is none."""
+    return search.fidelity is None or _length(trial, search) == trial.distributions[search.fidelity].high  # type: ignore[attr-defined]
 
 
 def _length(trial: "FrozenTrial", search: Search) -> int:

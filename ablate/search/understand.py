@@ -10,6 +10,8 @@ forest's variance.
 
 import itertools
 from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ablate.report.search_figures import factor_label
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 LEAST = 10
 """Complete trials without which nothing is said."""
 MISSING = "fANOVA and interactions need the package scikit-learn: pip install scikit-learn"
+UNSAID = "What mattered cannot be told by fANOVA: all values are equal, or too far apart for their variance."
 POINTS, ROWS = 12, 200
 """Levels of a factor and settings over which partial dependence is averaged."""
 
@@ -37,7 +40,7 @@ class FactorImportance:
     """Trials behind it: all complete ones, or those where the factor's condition held."""
     ped_anova: float | None
     fanova: float | None
-    """None: scikit-learn is not installed."""
+    """None: scikit-learn is not installed, or the values have no variance that it can explain."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +100,10 @@ def understand(study: "Study") -> Understanding:
         if len(active) >= LEAST:
             shared = [p for p in active[0].params if all(p in t.params for t in active)]
             found += [i for i in _importances(study, shared, active) if i.name == name]
-    if found and found[0].fanova is None:
+    if find_spec("sklearn") is None:
         warnings.append(MISSING)
+    elif any(i.fanova is None for i in found):
+        warnings.append(UNSAID)
     found.sort(key=lambda i: -(i.fanova if i.fanova is not None else i.ped_anova or 0.0))
     return Understanding(tuple(found), tuple(_interactions(common, complete)), tuple(warnings))
 
@@ -113,15 +118,16 @@ def _importances(study: "Study", names: list[str], trials: "list[FrozenTrial]") 
         return []
     part = optuna.create_study(directions=study.directions)
     part.add_trials(trials)
-    with quiet():
-        target: Any = None if len(study.directions) == 1 else lambda trial: trial.values[0]
-        ped = get_param_importances(part, evaluator=PedAnovaImportanceEvaluator(), params=varied, target=target)
-        fanova: dict[str, float] = {}
+    target: Any = None if len(study.directions) == 1 else lambda trial: trial.values[0]
+
+    def by(evaluator: Any) -> dict[str, float]:
         try:
-            evaluator = FanovaImportanceEvaluator(seed=0)
-            fanova = get_param_importances(part, evaluator=evaluator, params=varied, target=target)
-        except ImportError:
-            pass
+            return get_param_importances(part, evaluator=evaluator(), params=varied, target=target)
+        except (ImportError, RuntimeError, ArithmeticError, AssertionError, ValueError):
+            return {}  # scikit-learn is not there; or values are all equal, or too far apart for their variance
+
+    with quiet():
+        ped, fanova = by(PedAnovaImportanceEvaluator), by(partial(FanovaImportanceEvaluator, seed=0))
     return [FactorImportance(name, len(trials), ped.get(name), fanova.get(name)) for name in varied]
 
 
@@ -140,7 +146,7 @@ def _interactions(names: list[str], trials: "list[FrozenTrial]") -> list[Interac
     forest = RandomForestRegressor(n_estimators=64, random_state=0, min_samples_leaf=2).fit(x, y)
     rows = x[np.random.default_rng(0).integers(0, len(x), ROWS)]
     total = float(np.var(forest.predict(rows)))
-    if total == 0.0:
+    if not 0.0 < total < np.inf:
         return []
     levels = [np.unique(np.quantile(x[:, j], np.linspace(0, 1, POINTS), method="nearest")) for j in range(x.shape[1])]
     found = []

@@ -21,7 +21,7 @@ from benchmarks.gpu.cells import SIZES, STEPS, Cell, Sizes, first_cells, further
 from benchmarks.gpu.process import AskedInVainError, DeviceProcess, clocks
 from benchmarks.gpu.study import parts, probe, train_part
 from benchmarks.gpu.table import Found, file_name, write
-from benchmarks.options import positive, target
+from benchmarks.options import amount, positive, target
 from benchmarks.two_numbers import count_work
 
 STUDY_SHARE = 0.3
@@ -163,7 +163,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m benchmarks.gpu", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--device", default="cuda:0", help="cuda:N or cpu (default: cuda:0)")
-    parser.add_argument("--seconds", type=float, default=420.0, help="for everything (default: 420)")
+    parser.add_argument("--seconds", type=amount, default=420.0, help="for everything (default: 420)")
     parser.add_argument("--sizes", choices=list(SIZES), default="full", help="small: only to try whether it works")
     parser.add_argument("--repeats", type=positive, default=3, help="of every measurement (default: 3)")
     parser.add_argument(

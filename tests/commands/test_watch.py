@@ -164,6 +164,13 @@ def test_the_page_is_this_machines_alone_and_every_text_is_escaped(study, ablate
     assert "http-equiv" in page("fast", watch.snapshot(wanted))
 
 
+def test_of_a_search_it_says_what_tells_how_far_it_is(study, ablate):
+    for options in ((), ("--json",)):
+        assert "study search: is a search; how far it is says: ablate plan search" in ablate(
+            "watch", "search", *options, code=2
+        )
+
+
 def test_what_is_not_there_is_one_message(study, ablate):
     assert "nowhere" in ablate("watch", "nowhere", code=2)
     (study / "results").mkdir()

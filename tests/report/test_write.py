@@ -17,6 +17,7 @@ from ablate.report.factor_figures_data import subjects
 from ablate.report.files import write_csv, write_folder, write_text
 from ablate.report.summary import summarise
 from ablate.report.write import begin_report, draw_own, finish_report
+from ablate.task.errors import ConfigError
 
 
 def write(study, out, **options):
@@ -190,12 +191,19 @@ def test_a_failure_leaves_the_old_file(tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(os, "replace", refuse)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(ConfigError, match="cannot be written: disk full"):
         write_text(path, "new")
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(ConfigError, match="cannot be written: disk full"):
         write_folder(tmp_path, lambda folder: (folder / "a.txt").write_text("newer"))
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
     assert path.read_text() == "old"
+
+
+def test_a_place_that_cannot_be_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    for write_to in (lambda place: write_text(place / "a.txt", "x"), lambda place: write_folder(place, lambda _: None)):
+        with pytest.raises(ConfigError, match=r"file/below.*: cannot be written: Not a directory"):
+            write_to(tmp_path / "file" / "below")
 
 
 @pytest.mark.parametrize(

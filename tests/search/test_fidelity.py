@@ -16,6 +16,7 @@ from ablate.search.settings import Search
 from ablate.search.space_file import parse_space
 from ablate.search.start import make_searcher
 from ablate.search.surrogate import Process
+from ablate.search.trials import best_trials
 from ablate.store import Owner, open_store
 from ablate.task.errors import ConfigError
 
@@ -298,6 +299,58 @@ def test_about_half_of_a_small_budget_too_is_spent_at_full_length(budget, tmp_pa
         searcher.run()
         lengths = [trial.params["train.epochs"] for trial in searcher.study.trials]
     assert 0.35 <= sum(length for length in lengths if length == 9) / sum(lengths) <= 0.65
+
+
+LR = {"optimizer.lr": {"low": 1e-3, "high": 1.0, "log": True}, "train.epochs": {"low": 3, "high": 9}}
+
+
+@pytest.mark.parametrize("starts", [0, 3])
+def test_the_smallest_budget_that_is_taken_ends_with_a_setting_at_full_length(starts, tmp_path):
+    start = [{"optimizer.lr": lr} for lr in (0.1, 0.2, 0.3)[:starts]]
+    least = 9 + 3 * (starts + 1)
+    settings = {"sampler": "gp", "fidelity": "train.epochs", "seeds": 1, "start": start}
+    small = fakes.order(LR, results=tmp_path, budget={"steps": least - 1}, **settings)
+    with open_store(small.launch.store_location) as store:
+        with pytest.raises(
+            ConfigError, match=rf"budget = {least - 1} steps: .* at full length, beside .* takes {least}"
+        ):
+            make_searcher(small, store, Owner.current(), fakes.Bench(), lambda line: None)
+        for budget in (least, least + 1, least + 5):
+            order = fakes.order(LR, results=tmp_path / str(budget), budget={"steps": budget}, **settings)
+            with open_store(order.launch.store_location) as own:
+                searcher = make_searcher(order, own, Owner.current(), fakes.Bench(), lambda line: None)
+                searcher.run()
+                assert [t.params["train.epochs"] for t in searcher.study.trials].count(9) == 1
+                assert searcher.purse.spent() <= budget
+                (best,) = best_trials(searcher.study, searcher.search, 5)
+                assert best.params["train.epochs"] == 9
+
+
+def test_a_range_whose_low_end_is_no_rung_is_paid_at_the_rungs_alone(tmp_path):
+    space = LR | {"train.epochs": {"low": 8, "high": 9}}
+    settings = {"sampler": "gp", "fidelity": "train.epochs", "seeds": 1}
+    order = fakes.order(space, results=tmp_path, budget={"steps": 8}, **settings)
+    with open_store(order.launch.store_location) as store, pytest.raises(ConfigError, match=r"single run; .* takes 9"):
+        make_searcher(order, store, Owner.current(), fakes.Bench(), lambda line: None)
+
+
+def test_what_is_not_at_full_length_is_not_the_best():
+    study = optuna.create_study(direction="maximize")
+    space = parse_space(LR, SEARCHING)
+    search = search_of(LR)
+    proposer = Proposer(space, ladder_of(search, space), search)
+    name = next(factor.name for factor in space.factors if factor.path == "optimizer.lr")
+    for length, value in ((3, 0.9), (9, 0.5)):
+        told(study, proposer, {name: 0.1 * length, "train.epochs": length}, value)
+        study.trials[-1].user_attrs["values"] = {}
+    assert [trial.values[0] for trial in best_trials(study, search, 3)] == [0.5]
+
+
+def test_other_lengths_are_another_search(tmp_path):
+    def name(**settings):
+        return fakes.order(LR, results=tmp_path, sampler="gp", fidelity="train.epochs", **settings).name
+
+    assert name() == name(racing={"reduction": 3}) != name(racing={"reduction": 2})
 
 
 def test_a_search_of_a_space_that_is_used_up_ends(tmp_path):

@@ -68,7 +68,7 @@ def test_it_finds_the_optimum_and_spends_no_more_than_the_budget(make):
     searcher.run()
     spent = sum(fakes.IMAGES * len(bench.results[digest].curves) for digest in bench.trained)
     assert searcher.purse.spent() == spent <= searcher.purse.total
-    assert searcher.purse.left() < searcher.dearest
+    assert searcher.purse.left() < searcher.prices.dearest
     (best,) = best_trials(searcher.study, searcher.search, 1)
     config = searcher.build(searcher.space.changes(best.params))
     assert fakes.quality(config) > 0.88
