@@ -9,9 +9,9 @@ forest's variance.
 """
 
 import itertools
+import math
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ablate.report.search_figures import factor_label
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 LEAST = 10
 """Complete trials without which nothing is said."""
 MISSING = "fANOVA and interactions need the package scikit-learn: pip install scikit-learn"
-UNSAID = "What mattered cannot be told by fANOVA: all values are equal, or too far apart for their variance."
+UNSAID = "What mattered cannot be told: values are equal, or too far apart."
 POINTS, ROWS = 12, 200
 """Levels of a factor and settings over which partial dependence is averaged."""
 
@@ -89,10 +89,16 @@ def understand(study: "Study") -> Understanding:
     Args:
         study: The study with its trials; only complete ones count, with the value of the first objective.
     """
+    import numpy as np
+
     complete = [t for t in study.trials if t.state.name == "COMPLETE"]
     if len(complete) < LEAST:
         few = f"{len(complete)} complete settings: too few to say what mattered ({LEAST} needed)."
         return Understanding((), (), (few,))
+    with np.errstate(over="ignore", invalid="ignore"):
+        variance = np.var([t.values[0] for t in complete])
+    if not 0.0 < variance < math.inf:
+        return Understanding((), (), (UNSAID,))
     common = [name for name in complete[0].params if all(name in t.params for t in complete)]
     found, warnings = _importances(study, common, complete), list[str]()
     for name in dict.fromkeys(name for t in complete for name in t.params if name not in common):
@@ -100,7 +106,7 @@ def understand(study: "Study") -> Understanding:
         if len(active) >= LEAST:
             shared = [p for p in active[0].params if all(p in t.params for t in active)]
             found += [i for i in _importances(study, shared, active) if i.name == name]
-    if find_spec("sklearn") is None:
+    if not _has_forests():
         warnings.append(MISSING)
     elif any(i.fanova is None for i in found):
         warnings.append(UNSAID)
@@ -123,20 +129,27 @@ def _importances(study: "Study", names: list[str], trials: "list[FrozenTrial]") 
     def by(evaluator: Any) -> dict[str, float]:
         try:
             return get_param_importances(part, evaluator=evaluator(), params=varied, target=target)
-        except (ImportError, RuntimeError, ArithmeticError, AssertionError, ValueError):
-            return {}  # scikit-learn is not there; or values are all equal, or too far apart for their variance
+        except (ImportError, RuntimeError, AssertionError):
+            return {}  # scikit-learn is not there, or Optuna's trees find no variance, or lose it by rounding
 
     with quiet():
         ped, fanova = by(PedAnovaImportanceEvaluator), by(partial(FanovaImportanceEvaluator, seed=0))
     return [FactorImportance(name, len(trials), ped.get(name), fanova.get(name)) for name in varied]
 
 
-def _interactions(names: list[str], trials: "list[FrozenTrial]") -> list[Interaction]:
+def _has_forests() -> bool:
     try:
-        from sklearn.ensemble import RandomForestRegressor
+        import sklearn.ensemble  # noqa: F401
     except ImportError:
+        return False
+    return True
+
+
+def _interactions(names: list[str], trials: "list[FrozenTrial]") -> list[Interaction]:
+    if not _has_forests():
         return []
     import numpy as np
+    from sklearn.ensemble import RandomForestRegressor
 
     columns = {name: _encoded(name, trials) for name in names}
     columns = {name: column for name, column in columns.items() if np.ptp(column) > 0}
@@ -146,7 +159,7 @@ def _interactions(names: list[str], trials: "list[FrozenTrial]") -> list[Interac
     forest = RandomForestRegressor(n_estimators=64, random_state=0, min_samples_leaf=2).fit(x, y)
     rows = x[np.random.default_rng(0).integers(0, len(x), ROWS)]
     total = float(np.var(forest.predict(rows)))
-    if not 0.0 < total < np.inf:
+    if total == 0.0:
         return []
     levels = [np.unique(np.quantile(x[:, j], np.linspace(0, 1, POINTS), method="nearest")) for j in range(x.shape[1])]
     found = []

@@ -120,3 +120,17 @@ def test_kept_files_are_small_and_readable(composed, folder):
     composed()
     for file in (folder / "cache" / "ablate" / "compositions").iterdir():
         assert json.loads(file.read_text()).keys() == {"key", "check", "value"}
+
+
+def test_what_hydra_does_not_compose_is_not_read(composed, folder):
+    """A terabyte of zeros, of which nothing is on the disk."""
+    composed()
+    with (folder / "conf" / "weights.bin").open("wb") as file:
+        file.truncate(10**12)
+    assert composed()[3] is False
+
+
+def test_a_link_to_a_folder_that_it_is_in_is_named(composed, folder):
+    (folder / "conf" / "net" / "loop").symlink_to(folder / "conf")
+    with pytest.raises(ConfigError, match=r"net/loop: is a link to a folder that it is in"):
+        composed()

@@ -9,6 +9,7 @@ import pytest
 import search_fakes as fakes
 
 from ablate.search.budget import RUNS
+from ablate.search.searcher import AllFailedError
 from ablate.search.start import make_searcher
 from ablate.search.storage import load_study
 from ablate.search.trial import BATCH, LIMITS, VALUES
@@ -306,6 +307,49 @@ def test_a_failed_run_is_told_and_does_not_stop_the_others(make):
     assert failed
     assert all(t.user_attrs["problem"] == "MemoryError: no room" for t in failed)
     assert len(searcher.study.trials) > len(failed) + 6
+
+
+class Ending(fakes.Bench):
+    """Ends runs as they say that do not work."""
+
+    def __init__(self, status, works=lambda run: False):
+        super().__init__()
+        self.status, self.works = status, works
+
+    def __call__(self, runs, rules):
+        from ablate.search.evaluate import Outcome
+        from ablate.task.record import Result
+
+        outcomes = super().__call__(runs := list(runs), rules)
+        error = "ValueError: odd" if self.status == "failed" else None
+        bad = {run.digest: Outcome(Result(self.status, error=error)) for run in runs if not self.works(run)}
+        return outcomes | bad
+
+
+@pytest.mark.parametrize(
+    ("settings", "status", "count", "message"),
+    [
+        ({"batch": 4}, "failed", 4, "all 4 settings so far have failed, the last with: ValueError: odd"),
+        (LENGTHS, "failed", 8, "all 8 settings so far have failed, the last with: ValueError: odd"),
+        ({"batch": 4}, "diverged", 32, "all 32 settings so far have diverged"),
+        (LENGTHS, "diverged", 32, "all 32 settings so far have diverged"),
+    ],
+)
+def test_a_search_of_which_nothing_has_a_value_is_left(make, settings, status, count, message):
+    searcher = make(Ending(status), seeds=1, budget={"samples": 60 * FULL}, **settings)
+    with pytest.raises(AllFailedError) as left:
+        searcher.run()
+    assert str(left.value) == message
+    ended = [t for t in searcher.study.trials if t.state.is_finished()]
+    assert count <= len(ended) < count + 8
+
+
+def test_a_few_failures_at_the_beginning_do_not_end_a_search_with_a_fidelity(make):
+    """Half of the space fails, its baseline among it."""
+    bench = Ending("failed", works=lambda run: run.train.batch_size == 64)
+    searcher = make(bench, seeds=1, budget={"samples": 20 * FULL}, **LENGTHS)
+    searcher.run()
+    assert best_trials(searcher.study, searcher.search, 1)
 
 
 def test_a_budget_below_one_run_is_refused(make):

@@ -3,7 +3,7 @@
 import optuna
 import pytest
 
-from ablate.search.understand import understand
+from ablate.search.understand import UNSAID, understand
 
 
 def study_of(function, count=120, names=("a", "b", "c")):
@@ -67,3 +67,16 @@ def test_without_scikit_learn_one_method_is_left(monkeypatch):
     assert found.interactions == ()
     assert found.disagreement == ""
     assert found.importances[0].ped_anova == pytest.approx(max(i.ped_anova for i in found.importances))
+
+
+@pytest.mark.parametrize("value", [0.5, 0.0])
+def test_of_values_that_are_all_equal_nothing_is_said_to_matter(value):
+    found = understand(study_of(lambda a, b, c: value))
+    assert (found.importances, found.interactions, found.warnings) == ((), (), (UNSAID,))
+
+
+def test_values_too_far_apart_for_their_variance_end_no_report():
+    values = iter([1e308, -1e308, 0.5, 0.6] * 10)
+    assert understand(study_of(lambda a, b, c: next(values), count=40)).warnings == (UNSAID,)
+    values = iter([1e100, 0.5, 0.6, 0.7] * 10)
+    assert len(understand(study_of(lambda a, b, c: next(values), count=40)).importances) == 3
