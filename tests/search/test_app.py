@@ -120,7 +120,7 @@ def test_whether_a_start_won_is_said(searched):
     assert "given: article." in answer(order, found_setting(order, study), won, 3)[1]
     lost = [dataclasses.replace(starts["article"], won=False, value=None)]
     assert "came to its end" in answer(order, found_setting(order, study), lost, 3)[1]
-    assert answer(order, None, (), 3) == ("No setting is complete yet: nothing is found.",)
+    assert answer(order, None, (), 3) == ("No setting is complete: nothing is found.",)
 
 
 def test_index_and_reports_lead_to_the_search(searched, reported):
