@@ -45,8 +45,7 @@ class Purse:
     @property
     def unit(self) -> str:
         """The unit of all amounts, for people."""
-        unit = self.budget.unit
-        return "training samples" if unit == "samples" else "s" if unit == "minutes" else unit
+        return self.work.title if self.work is not None else "s"
 
     def cost(self, run: Run) -> float:
         """What a run will cost if it is trained to its end."""
@@ -94,6 +93,11 @@ def runs_of(trial: "FrozenTrial") -> Sequence[str]:
 def _claimed(trial: "FrozenTrial") -> float:
     attributes: Mapping[str, Any] = trial.user_attrs
     return float(attributes.get(SPENT if trial.state.is_finished() else RESERVED, 0.0))
+
+
+def worked(study: "Study") -> float:
+    """The work of all trials that have ended, in the task's own unit."""
+    return sum(float(t.user_attrs.get(WORK, 0)) for t in study.get_trials(deepcopy=False) if t.state.is_finished())
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from ablate.search.request import SearchRequest
 from ablate.search.searcher import amount
 from ablate.search.settings import Search
 from ablate.search.start import LEAST_SECONDS, workers_of
+from ablate.search.work import Work
 from ablate.store import FINAL, Store, open_store, shown
 from ablate.store.provenance import host
 from ablate.task.errors import ConfigError
@@ -156,8 +157,8 @@ def print_search_outlook(found: dict[str, Any]) -> None:
         "measured on this machine" if found["measured"] == 1.0 else "partly a guess" if found["measured"] else "a guess"
     )
     grid = f", a grid of {found['grid']} settings" if found["grid"] is not None else ""
-    unit = "training samples" if found["unit"] == "samples" else found["unit"]
-    takes = "" if unit == "runs" else f"{found['run_work']:,} {unit}, "
+    work = Work(found["unit"])
+    takes = "" if work.unit == "runs" else f"{found['run_work']:,} {work.title}, "
     seeds = "one seed" if found["seeds"] == 1 else f"{found['seeds']} seeds"
     in_full = f", {found['settings_in_full']} settings with all seeds" if found["seeds"] > 1 else ""
     differs = found["settings_raced"] != found["settings_in_full"]
@@ -179,7 +180,7 @@ def print_search_outlook(found: dict[str, Any]) -> None:
     where = [f"{proof['in_store']} of them in the store"]
     where += [f"{proof['in_reports']} in reports"] * bool(proof["in_reports"])
     cost = (
-        f"proof: {proof['runs']} runs on fresh seeds, {', '.join(where)}, {amount(proof['work'])} {unit}, about "
+        f"proof: {proof['runs']} runs on fresh seeds, {', '.join(where)}, {amount(proof['work'])} {work.title}, about "
         f"{clock(proof['seconds'])}; store {found['store']}"
     )
     console.print(plain(cost))

@@ -4,8 +4,10 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from ablate.report.view import Cited, Sentence
+from ablate.search.budget import worked
 from ablate.search.fidelity import EXPLORED, Ladder
 from ablate.search.request import SearchRequest
+from ablate.search.searcher import amount
 from ablate.search.trials import counts_of
 from ablate.search.understand import understand
 
@@ -43,9 +45,10 @@ def search_sentences(order: SearchRequest, study: "Study") -> tuple[Sentence, ..
             Cited("akiba2019"),
             f" by {title}",
             *([Cited(*keys)] if keys else []),
-            f" for the {goal} {order.metric.title}{against}, {seeds}, within a budget of "
+            f" for the {goal} {order.metric.title}{against}, {seeds}, with a budget of "
             f"{search.budget}; {states.total()} settings were tried "
-            f"({', '.join(f'{number} {status}' for status, number in sorted(states.items()))}).",
+            f"({', '.join(f'{number} {status}' for status, number in sorted(states.items()))}), which took "
+            f"{amount(worked(study))} {order.work.title}.",
         )
     ]
     if order.ladder is not None and len(order.ladder.rungs) > 1:

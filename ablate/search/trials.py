@@ -172,12 +172,13 @@ def _frozen(data: dict[str, Any], state: Any) -> "FrozenTrial":
     from optuna.trial import FrozenTrial
 
     start, end = (datetime.fromisoformat(data[key]) if data[key] else None for key in ("start", "end"))
-    values = data["values"]
+    if type(data["number"]) is not int or not isinstance(data["user_attrs"], dict):
+        raise ValueError(f"trial {data['number']!r} has no number or no attributes")
     return FrozenTrial(
         number=data["number"],
         state=state,
         value=None,
-        values=values,
+        values=data["values"],
         datetime_start=start,
         datetime_complete=end,
         params=data["params"],

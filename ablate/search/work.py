@@ -16,6 +16,11 @@ class Work:
 
     unit: WorkUnit
 
+    @property
+    def title(self) -> str:
+        """Its amounts, for people."""
+        return "training samples" if self.unit == "samples" else self.unit
+
     def of(self, run: Run) -> float:
         """The work of a run that goes to its end; 1 in runs, and in steps where a run does not say how many it has."""
         if self.unit in ("samples", "cost"):

@@ -41,6 +41,7 @@ def study_of(order, *told):
                 value=value,
                 state=optuna.trial.TrialState.FAIL if value is None else optuna.trial.TrialState.COMPLETE,
                 user_attrs={
+                    "samples": 10,
                     "values": {} if value is None else {"1000": value},
                     "status": "failed" if value is None else "complete",
                 },
@@ -80,7 +81,9 @@ def test_settings_are_counted_and_not_trials_each_as_it_ended_at_its_longest(ord
     study = study_of(order, ("a", 1, 0.3), ("a", 9, 0.8), (OTHER, 1, 0.25), (OTHER, 3, None), ("baseline", 1, 0.2))
     assert counts_of(study, order.search) == {"complete": 2, "failed": 1}
     assert [trial.number for trial in best_trials(study, order.search, 9)] == [1], "at full length"
-    assert "3 settings were tried (2 complete, 1 failed)" in sentences_of(order, study)[0]
+    assert (
+        "3 settings were tried (2 complete, 1 failed), which took 50 training samples." in sentences_of(order, study)[0]
+    )
     assert search_answers(order, study, {})["settings"] == {"complete": 2, "failed": 1}
     view = search_view(order, study, {}, (), {})
     assert view.answer[0].startswith("The best of 3 settings, ")

@@ -1,3 +1,5 @@
+import json
+
 import optuna
 import pandas as pd
 import pytest
@@ -5,6 +7,7 @@ import search_fakes as fakes
 
 from ablate.search.proof import Additivity, additivity, curse, proof_plan
 from ablate.search.trials import best_trials, dump_trials, frame_of_trials, read_trials
+from ablate.task.errors import ConfigError
 
 COMPARE = {"article": {"optimizer.lr": 0.8, "train.batch_size": 16}}
 
@@ -121,9 +124,33 @@ def test_trials_survive_as_a_file(tmp_path):
     assert list(frame_of_trials(study, search, "samples")["status"]) == ["complete", "complete", "failed"]
 
 
-def test_a_damaged_file_is_refused(tmp_path):
-    from ablate.task.errors import ConfigError
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"user_attrs": None},
+        {"user_attrs": []},
+        {"number": "x"},
+        {"number": None},
+        {"state": "GONE"},
+        {"params": None},
+        {"distributions": []},
+        {"values": "0.9"},
+        {"values": [None]},
+        {"start": 5},
+        {"intermediate_values": {"one": 1}},
+    ],
+    ids=str,
+)
+def test_a_damaged_trial_is_refused(tmp_path, damage):
+    data = json.loads(dump_trials(study_of([0.7, 0.9])))
+    data["trials"][1].update(damage)
+    (tmp_path / "trials.json").write_text(json.dumps(data))
+    with pytest.raises(ConfigError, match=r"trials\.json: holds no trials of a search: "):
+        read_trials(tmp_path / "trials.json")
 
-    (tmp_path / "trials.json").write_text("{}")
-    with pytest.raises(ConfigError, match="holds no trials of a search"):
+
+@pytest.mark.parametrize("text", ["{}", "[]", "", "{", '{"study": "s", "directions": ["up"], "trials": []}'])
+def test_a_damaged_file_is_refused(tmp_path, text):
+    (tmp_path / "trials.json").write_text(text)
+    with pytest.raises(ConfigError, match=r"trials\.json: holds no trials of a search: "):
         read_trials(tmp_path / "trials.json")

@@ -29,6 +29,8 @@ def measure(configs: Sequence[RunConfig], images: Images, *, device: torch.devic
         Training samples times members a second, the evaluation after each epoch counted in, and the bytes by which the
         process (on CUDA: the memory in use on the device) grew.
     """
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
     before = _used(device)
     cohort = FusedCohort(configs, images, device)
     cohort.train_epoch(steps=2)
