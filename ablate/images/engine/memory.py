@@ -19,6 +19,7 @@ from ablate.images.data import Images
 from ablate.images.data.facts import facts
 from ablate.images.data.sources import source
 from ablate.images.engine.cohort import FusedCohort
+from ablate.images.engine.heap import Heap
 from ablate.images.engine.kernels import keep_freed_memory
 from ablate.images.engine.stack import StackedModel
 from ablate.images.networks import build
@@ -27,12 +28,10 @@ from ablate.images.run import RunConfig
 from ablate.task.memory import peak_resident
 
 META = torch.device("meta")
-
-OF_TENSORS = 1.2
-"""A worker on the CPU grows by so many times what its tensors take: its heap has gaps, and oneDNN makes copies."""
+CONVOLUTIONS = (torch.ops.aten.convolution, torch.ops.aten.convolution_backward)
 
 BESIDE_TENSORS = 32 * 2**20
-"""And by so much. Both fitted to nine of the cohorts that ``python -m benchmarks.memory`` measures."""
+"""By so much more than its tensors' heap a worker on the CPU grows: as ``python -m benchmarks.memory`` measures."""
 
 BEFORE_COHORTS = 60 * 2**20
 """So much less a worker has while it loads data than when it has made a cohort: modules, and oneDNN's code."""
@@ -49,12 +48,17 @@ def step_bytes(configs: Sequence[RunConfig], images: Images, *, fuses: bool) -> 
         images: Their data, on the meta device.
         fuses: Whether convolutions run in fused CPU blocks where they can.
     """
-    with Count() as count:
+    return _counted(configs, images, fuses=fuses).peak
+
+
+def _counted(configs: Sequence[RunConfig], images: Images, *, fuses: bool) -> "Count":
+    count = Count()
+    with count:
         cohort = _Unfilled(configs, images, fuses)
-        cohort.train_epoch(steps=1)
+        cohort.train_epoch(steps=2)
         cohort.validate()
         cohort.test()
-    return int(count.peak)
+    return count
 
 
 def cohort_bytes(configs: Sequence[RunConfig], images: Images, device: torch.device) -> int:
@@ -66,8 +70,9 @@ def cohort_bytes(configs: Sequence[RunConfig], images: Images, device: torch.dev
         device: Where it is to be trained.
     """
     on_cpu = device.type == "cpu"
-    tensors = step_bytes(configs, _without_numbers(images), fuses=on_cpu)
-    return BESIDE_TENSORS + int(OF_TENSORS * tensors) if on_cpu else tensors
+    count = _counted(configs, _without_numbers(images), fuses=on_cpu)
+    # oneDNN convolves copies in an order of its own.
+    return BESIDE_TENSORS + count.heap.grown + count.convolution if on_cpu else count.peak
 
 
 def peaks(cohorts: Sequence[Sequence[RunConfig]], kind: str) -> list[int | None]:
@@ -114,11 +119,19 @@ def base_bytes(config: RunConfig) -> int:
 
 
 class Count(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the bytes of all tensors that are made while it is on, as long as they live."""
+    """Counts the bytes of all tensors that are made while it is on, as long as they live.
+
+    Attributes:
+        now: Those that live.
+        peak: The most that have lived at once.
+        heap: Where they lie on the CPU.
+        convolution: What the largest convolution reads and writes.
+    """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.now = self.peak = 0
+        self.now = self.peak = self.convolution = 0
+        self.heap = Heap()
         self._seen = weakref.WeakSet[Any]()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -127,6 +140,9 @@ class Count(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for tensor in tree_iter(result):
             if isinstance(tensor, Tensor):
                 self._add(tensor)
+        if func.overloadpacket in CONVOLUTIONS:
+            used = sum(tensor.nbytes for tensor in tree_iter((args, result)) if isinstance(tensor, Tensor))
+            self.convolution = max(self.convolution, used)
         return result
 
     def _add(self, tensor: Tensor) -> None:
@@ -137,10 +153,11 @@ class Count(TorchDispatchMode):  # type: ignore[no-untyped-call]
         size = storage.nbytes()
         self.now += size
         self.peak = max(self.peak, self.now)
-        weakref.finalize(storage, self._drop, size)
+        weakref.finalize(storage, self._drop, size, self.heap.take(size))
 
-    def _drop(self, size: int) -> None:
+    def _drop(self, size: int, block: tuple[int, int]) -> None:
         self.now -= size
+        self.heap.give_back(block)
 
 
 class _Unfilled(FusedCohort):
