@@ -11,6 +11,7 @@ import argparse
 import multiprocessing
 import re
 import shlex
+import statistics
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -28,7 +29,7 @@ from ablate.task.errors import ConfigError
 from ablate.task.finding import load_object
 from ablate.task.memory import peak_resident
 from benchmarks.networks import NETWORKS
-from benchmarks.options import target
+from benchmarks.options import positive, target
 
 TOLERANCE = 0.10
 """How far a prediction may be off."""
@@ -110,7 +111,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     facts, rows = machine(), list[dict[str, Any]]()
     predictions = memory_of([case.runs for case in cases], options.device)
     for case, predicted in zip(cases, predictions, strict=True):
-        taken = taken_by(case.runs, options.device)
+        measured = sorted(taken_by(case.runs, options.device) for _ in range(options.repeats))
+        taken = statistics.median(measured)
         rows.append(
             {
                 "network": case.title,
@@ -120,6 +122,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "optimizer": case.optimizer.name,
                 "predicted, MiB": float("nan") if predicted is None else predicted / 2**20,
                 "taken, MiB": taken / 2**20,
+                "from": measured[0] / 2**20,
+                "to": measured[-1] / 2**20,
                 "off, %": float("nan") if predicted is None else 100 * (predicted / taken - 1),
             }
         )
@@ -132,8 +136,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 {described(facts)}
 
-Made by `{command}`: the most {what} in one epoch with its evaluation, each cohort in a process of its own, beside what
-`ablate plan` says of it. Farthest off: {worst:.1f} %.
+Made by `{command}`: the most {what} in one epoch with its evaluation, each time in a process of its own: the median of
+{options.repeats} times, the least and the most, beside what `ablate plan` says of it. Farthest off the median: {worst:.1f} %.
 
 {markdown(pd.DataFrame(rows), 1)}
 """
@@ -176,6 +180,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Compare the memory that is predicted for cohorts with what they take",
     )
     parser.add_argument("--device", default="cpu", help="cpu or cuda:N")
+    parser.add_argument("--repeats", type=positive, default=3, metavar="N", help="times each is trained (default: 3)")
     parser.add_argument("--only", default="", help="cases whose network has this in its name")
     parser.add_argument("--out", type=target, help="Markdown file; default: standard output")
     return parser
