@@ -137,7 +137,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 {described(facts)}
 
 Made by `{command}`: the most {what} in one epoch with its evaluation, each time in a process of its own: the median of
-{options.repeats} times, the least and the most, beside what `ablate plan` says of it. Farthest off the median: {worst:.1f} %.
+{options.repeats} times, the least and the most, beside what `ablate plan` says of it. Farthest off the median:
+{worst:.1f} %.
 
 {markdown(pd.DataFrame(rows), 1)}
 """
