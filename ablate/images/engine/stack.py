@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.func import functional_call
 
 from ablate.images.engine.exhaustion import is_out_of_memory
@@ -33,8 +34,10 @@ from ablate.images.networks.lenet_1998 import RbfOutput, TableConv2d
 
 TOLERANCE = 1e-3
 """Largest difference between stacked and single outputs, as a share of the largest output (float32 rounding: 1e-6)."""
-SAMPLES = 3
-"""Batch of the comparison."""
+SAMPLES = 7
+"""Batch of the comparison: a number that is hardly one of channels or classes, for code that looks at shapes."""
+SCALES = ((30.0, 1.0), (1.0, 30.0), (1 / 30, 1.0))
+"""Factors of neighbouring members' parameters in further comparisons; thirtyfold in 20 layers float32 still holds."""
 
 
 STACKED: dict[type[nn.Module], type[StackedLayer]] = {
@@ -181,7 +184,7 @@ def stack(
         if batch is not None:
             _fuse(model, template, initial, x, batch)
         if model.program is None:
-            reason = _difference(model, template, initial, x)
+            reason = _difference(model, template, initial, x) or _looked_at(template, x)
         if reason is None:
             return _with_shapes_of_noise(model, x)
     if len(initial) > 1:
@@ -265,8 +268,15 @@ def _difference(
 
 
 def _compared(model: StackedModel, single: nn.Module, states: Sequence[dict[str, Tensor]], x: Tensor) -> str | None:
-    """Why outputs differ from those of a network in each member's state, whose statistics may move; or None."""
-    outputs, shared = model(x), len(states) // len(x)
+    """Why outputs differ from those of a network in each state, whose statistics may move; or None.
+
+    Args:
+        model: All members.
+        single: One member's network.
+        states: Those of the first members, or of all.
+        x: ``[R, B, C, H, W]``.
+    """
+    outputs, shared = model(x), model.members // len(x)
     for k, state in enumerate(states):
         moved = {name: value.to(x.device) for name, value in state.items()}
         own = functional_call(single, moved, (x[k // shared],))
@@ -284,8 +294,8 @@ def _in_training(
 ) -> str | None:
     """The same over two batches in training and one in evaluation after them, with parameters that hide nothing.
 
-    A layer that begins at zero hides what comes before it: parameters are the initial ones and noise. Afterwards the
-    model is as it was.
+    A layer that begins at zero hides what comes before it: parameters are the initial ones and noise. Then with members
+    whose parameters are far apart. Afterwards the model is as it was.
     """
     single, source = copy.deepcopy(template), torch.Generator().manual_seed(1)
     statistics = {name: buffer.clone() for name, buffer in template.named_buffers()}
@@ -302,6 +312,7 @@ def _in_training(
             _train_without_noise(module)
         reason = _compared(model, single, states, x) or _compared(model, single, states, x.flip(-1))
         reason = reason or _compared(model.eval(), single.eval(), states, x)
+        reason = reason or _far_apart(model, single, states, x)
         if reason is None and _global_draws() != drawn:
             reason = "draws random numbers outside of the layers that are known to"
         return None if reason is None else f"in training: {reason}"
@@ -310,6 +321,47 @@ def _in_training(
             model.load(k, values)
         for name, buffer in model.body.named_buffers():
             buffer.copy_(kept[name])
+
+
+def _far_apart(model: StackedModel, single: nn.Module, states: Sequence[dict[str, Tensor]], x: Tensor) -> str | None:
+    """Why outputs differ where members are of different scales, in evaluation.
+
+    What reads all members' numbers at once, such as a largest one over everything, may have no effect before training
+    and have one later, when a member has become larger than others.
+    """
+    names = dict(single.named_parameters())
+    for scales in SCALES:
+        scaled = [
+            {name: scales[k % 2] * value if name in names else value for name, value in state.items()}
+            for k, state in enumerate(states)
+        ]
+        for k, state in enumerate(scaled):
+            model.load(k, state)
+        if (reason := _compared(model, single, scaled[:2], x)) is not None:
+            return f"with members of different scales: {reason}"
+    return None
+
+
+@torch.no_grad()
+def _looked_at(template: nn.Module, x: Tensor) -> str | None:
+    """Why a network's own code may go another way for one member than for another, or None.
+
+    It is gone through with tensors that have no numbers: what asks for one, to branch on it or to compute with it,
+    cannot go on.
+    """
+    if x.device.type == "meta":
+        return None
+    for training in (True, False):
+        network = copy.deepcopy(template).train(training)
+        try:
+            with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+                network(mode.from_tensor(x[0]))
+        except Exception as error:  # whatever a network's own code raises where it meets what it does not expect
+            if is_out_of_memory(error):
+                raise
+            said = str(error).splitlines()[0] if str(error) else repr(error)
+            return f"its code asks for numbers, which may differ between members: {said}"
+    return None
 
 
 def _shaken(value: Tensor, source: torch.Generator) -> Tensor:

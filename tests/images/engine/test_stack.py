@@ -1,7 +1,9 @@
 """Stacked networks give their members' outputs and gradients; those that cannot are refused."""
 
 import itertools
+from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 import torchvision
@@ -141,9 +143,8 @@ def test_torch_s_convolution_never_sees_channels_last(monkeypatch: pytest.Monkey
     monkeypatch.setattr(torch.nn.functional, "conv2d", watched)
     y = layer(x)
     assert seen == [True]
-    torch.testing.assert_close(
-        y[0].double(), conv2d(x[0].double(), layer.weight[0].double(), layer.bias[0].double(), 2)
-    )
+    expected = conv2d(x[0].double(), layer.weight[0].double(), layer.bias[0].double(), 2)
+    torch.testing.assert_close(y[0].double(), expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("registered", [False, True], ids=["called twice", "in two places"])
@@ -195,6 +196,85 @@ def test_layers_that_share_a_parameter_are_trained_one_by_one() -> None:
 def test_what_cannot_be_stacked_is_refused(template: nn.Module, reason: str) -> None:
     with pytest.raises(UnstackableError, match=reason):
         stacked(template, (3, 33, 33), 1)
+
+
+class Held(nn.Module):
+    """A network that goes another way once its numbers, or its parameters', have grown."""
+
+    def __init__(self, held: Callable[["Held", Tensor], Tensor], width: int = 6) -> None:
+        super().__init__()
+        self.held = held
+        self.conv, self.norm = nn.Conv2d(1, width, 3, padding=1), nn.BatchNorm2d(width)
+        self.out = nn.Linear(width, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.out(self.norm(self.conv(x)).relu().mean((2, 3)))
+        return self.held(self, y)
+
+
+def by_the_largest(network: Held, y: Tensor) -> Tensor:
+    top = y.detach().abs().max().item()
+    return y / top * 3 if top > 3 else y
+
+
+def by_the_weights(network: Held, y: Tensor) -> Tensor:
+    return y * 0.5 if network.conv.weight.abs().mean() > 0.9 else y
+
+
+def by_a_list(network: Held, y: Tensor) -> Tensor:
+    return y * 0.5 if max(map(abs, y.detach().flatten().tolist())) > 1e9 else y
+
+
+def by_numpy(network: Held, y: Tensor) -> Tensor:
+    return y * 0.5 if np.abs(y.detach().numpy()).max() > 1e9 else y
+
+
+def by_how_many(network: Held, y: Tensor) -> Tensor:
+    return y * 0.5 if len(y[y > 1e9]) else y
+
+
+def without_a_branch(network: Held, y: Tensor) -> Tensor:
+    return torch.where(y.detach().abs().max() > 3, y * 0.5, y)
+
+
+def where_all_are_large(network: Held, y: Tensor) -> Tensor:
+    return torch.where((y.detach().abs().amax() < 0.05), y * 0.5, y)
+
+
+@pytest.mark.parametrize("fuse", [False, True])
+@pytest.mark.parametrize(
+    ("held", "reason"),
+    [
+        (by_the_largest, "different scales|asks for numbers"),
+        (by_the_weights, "different scales|asks for numbers"),
+        (by_a_list, "asks for numbers"),
+        (by_numpy, "asks for numbers"),
+        (by_how_many, "asks for numbers"),
+        (without_a_branch, "with members of different scales"),
+        (where_all_are_large, "with members of different scales"),
+    ],
+)
+def test_what_may_go_another_way_later_is_refused(
+    held: Callable[[Held, Tensor], Tensor], reason: str, fuse: bool
+) -> None:
+    with pytest.raises(UnstackableError, match=reason):
+        stacked(Held(held), (1, 8, 8), 1, fuse)
+
+
+def test_code_that_takes_members_for_classes_is_refused() -> None:
+    def held(network: Held, y: Tensor) -> Tensor:
+        return y * 0.5 if y.shape[1] == 3 else y
+
+    with pytest.raises(UnstackableError, match="differ"):
+        stacked(Held(held), (1, 8, 8), 1)
+
+
+def test_code_that_only_looks_at_shapes_and_constants_stacks() -> None:
+    def held(network: Held, y: Tensor) -> Tensor:
+        scale = torch.tensor([1.0, 2.0, 3.0], device=y.device)
+        return y * scale if y.shape[-1] == len(scale) and scale.device == y.device else y
+
+    check(Held(held), (1, 8, 8), 1)
 
 
 def test_a_network_that_cannot_be_stacked_trains_alone(
