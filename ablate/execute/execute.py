@@ -11,6 +11,7 @@ from ablate.execute.limits import Limits
 from ablate.execute.progress import Progress
 from ablate.execute.summary import Summary
 from ablate.execute.sweep import Sweep
+from ablate.execute.warm import WarmWorkers
 from ablate.store import Store
 from ablate.task.executor import LOCAL, ExecutorChoice
 from ablate.task.record import StopRule
@@ -32,6 +33,7 @@ def execute(
     limits: Limits | None = None,
     checkpoints: KeptCheckpoints | None = None,
     interim: Path | None = None,
+    warm: WarmWorkers | None = None,
 ) -> Summary:
     """Train those of ``runs`` that the store has no final record of; write records as soon as their cohort is done.
 
@@ -52,6 +54,7 @@ def execute(
         limits: What ends the sweep early; None: nothing.
         checkpoints: What cohorts that were cut off go on from, and leave while they train; None: nothing.
         interim: Folder in which a file tells what runs in training have measured so far; None: none does.
+        warm: Where workers come from and stay; None: they end with the sweep.
 
     Returns:
         Counts, and the runs that failed.
@@ -75,7 +78,7 @@ def execute(
         orders = [checkpoints.settings(order) for order in orders]
     with Interrupts() as interrupts:
         sweep = Sweep(
-            unique, store, orders, choice, progress, max_members, stops or {}, interrupts, checkpoints, interim
+            unique, store, orders, choice, progress, max_members, stops or {}, interrupts, checkpoints, interim, warm
         )
         try:
             return sweep.run(limits or Limits())

@@ -99,22 +99,23 @@ class Room:
         return None if self.at_hand is None else int(SHARE * self.at_hand / self.workers)
 
 
-def room_of(settings: Sequence[WorkerSettings], choice: ExecutorChoice) -> Room:
+def room_of(settings: Sequence[WorkerSettings], choice: ExecutorChoice, held: int = 0) -> Room:
     """The memory that there is for workers.
 
     Args:
         settings: Of each worker.
         choice: The executor: of others than the local one, only what is asked of them for each worker is known.
+        held: Bytes of this machine's memory that such workers have already.
     """
     devices = Counter(one.device for one in settings)
-    rooms = [Room(total, devices[device]) for device, total in _at_hand(devices, choice).items()]
+    rooms = [Room(total, devices[device]) for device, total in _at_hand(devices, choice, held).items()]
     return min(rooms, key=lambda room: math.inf if room.worker is None else room.worker)
 
 
-def _at_hand(devices: Mapping[str, int], choice: ExecutorChoice) -> dict[str, int | None]:
+def _at_hand(devices: Mapping[str, int], choice: ExecutorChoice, held: int) -> dict[str, int | None]:
     """What there is for the workers of each device together."""
     if choice.name == LOCAL:
-        return {"cpu": available()} if "cpu" in devices else dict(free_on(list(devices)))
+        return {"cpu": available() + held} if "cpu" in devices else dict(free_on(list(devices)))
     asked = choice.options.get("memory", "")
     with suppress(ValueError):
         return {device: int(float(asked) * 2**30) * n if device == "cpu" else None for device, n in devices.items()}

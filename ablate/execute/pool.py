@@ -77,6 +77,20 @@ class Pool:
         self.workers.append(worker)
         return worker
 
+    def resettle(self, orders: Sequence[WorkerSettings]) -> None:
+        """Go on with these orders: workers that have other ones are ended, none of which may train anything.
+
+        Args:
+            orders: One for each worker.
+        """
+        left = list(orders)
+        for worker in list(self.workers):
+            if worker.orders in left:
+                left.remove(worker.orders)
+            else:
+                self._bury(worker)
+        self._unused = list(reversed(left))
+
     def shrink(self) -> None:
         """Do with one worker less from now on."""
         self._unused.pop()

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NoReturn
 
 from ablate.execute.checkpoints import KeptCheckpoints, SweepCheckpoints
-from ablate.execute.choice import make_executor
 from ablate.execute.devices import speed_device
 from ablate.execute.fitting import Members, fit, needs, room_of
 from ablate.execute.interim import InterimFile
@@ -25,6 +24,7 @@ from ablate.execute.sizing import Sizing, members_by
 from ablate.execute.speedometer import Speedometer
 from ablate.execute.summary import Interrupted, Summary
 from ablate.execute.unmeasured_runs import DeclaredMetrics
+from ablate.execute.warm import WarmWorkers
 from ablate.plan.cohorts import Cohort, cohort_of, default_members, form_cohorts
 from ablate.plan.prefixes import find_prefixes, read_off
 from ablate.store import Owner, Store, StoreUnavailable
@@ -71,6 +71,7 @@ class Sweep:
         interrupts: Whether somebody wants it to stop.
         checkpoints: What cohorts that were cut off go on from; None: nothing.
         interim: Folder in which a file tells what runs in training have measured so far; None: none does.
+        warm: Where its workers come from and stay; None: they end with it.
     """
 
     def __init__(
@@ -85,15 +86,17 @@ class Sweep:
         interrupts: Interrupts,
         checkpoints: KeptCheckpoints | None = None,
         interim: Path | None = None,
+        warm: WarmWorkers | None = None,
     ) -> None:
         self.store, self.progress, self.interrupts = store, progress, interrupts
         self.max_members, self.workers, self.stops = max_members, len(orders), stops
         self.measures, self.device = orders[0].engine is None, orders[0].device
-        self.room = room_of(orders, choice).worker
+        self.warm, self.stays = warm if warm is not None else WarmWorkers(), warm is not None
+        self.room = room_of(orders, choice, self.warm.held).worker
         self.owner, self.mark = Owner.current(), store.mark()
         self.speedometer = Speedometer(store, speed_device(orders, choice.name))
         self.ledger = Ledger(runs, len(orders), self.speedometer.known)
-        self.pool = make_executor(replace(choice, store=stem_of(store)), orders)
+        self.pool = self.warm.executor(replace(choice, store=stem_of(store)), orders)
         self.queue: deque[Assignment] = deque()
         self.leasing = Leasing(store, self.owner, self.mark)
         self.startup_deaths = 0
@@ -104,7 +107,7 @@ class Sweep:
         self.checkpoints = SweepCheckpoints(checkpoints, stops, progress.say)
         self.keeper, self.declared = Keeper(store, self.owner), DeclaredMetrics(store)
         self.interim = InterimFile(interim, store, self.owner)
-        self.store_is_gone = False
+        self.store_is_gone = self.is_left = False
         store.wait_only_while(lambda: not interrupts.asked)
 
     def run(self, limits: Limits) -> Summary:
@@ -130,7 +133,9 @@ class Sweep:
                 self.progress.start(self.ledger.state(self.queue))
             while self.ledger.open and not self._is_over(limits):
                 self._step(may_begin=not limits.is_out_of_time(time.monotonic() - self.begun))
-            self.pool.close()
+            self.is_left = not self.ledger.flights and self.stays and self.warm.leave(self.pool)
+            if not self.is_left:
+                self.pool.close()
         except KeyboardInterrupt:
             for line in self.keeper.put_away():
                 self.progress.say(line)
@@ -160,7 +165,8 @@ class Sweep:
         is_hurried = self.interrupts.asked or self.store_is_gone
         self.store.wait_only_while(lambda: not is_hurried)
         self.interrupts.ignore()
-        self.pool.kill()
+        if not self.is_left:
+            self.pool.kill()
         self.interim.remove()
         if not self.store_is_gone:
             with suppress(StoreUnavailable):  # Leases end by themselves.

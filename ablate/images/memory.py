@@ -21,6 +21,12 @@ FILE = "memory.json"
 KEPT = 20_000
 """Cohorts whose memory is kept; the oldest are forgotten."""
 
+SPAWNED = 2
+"""So often a process has others work it out, each of which imports PyTorch; then it does so itself, as a search will
+go on asking."""
+
+_spawned = [0]
+"""How often this process did."""
 _unknown = set[str]()
 """What this process could not work out, and does not try again: the next one may have the data, or the memory."""
 
@@ -77,9 +83,10 @@ def _worked_out(
     """Bases are measured in fresh processes, one each; the first works out everything else, too."""
     found: dict[str, int | None] = {}
     with suppress(Exception):  # a process that cannot be started, or is ended: nothing is owed
-        if cohorts and not bases and "torch" in sys.modules:
+        if cohorts and not bases and ("torch" in sys.modules or _spawned[0] >= SPAWNED):
             found |= zip(cohorts, _peaks(None, list(cohorts.values()), kind)[1], strict=True)
             cohorts = {}
+        _spawned[0] += bool(bases or cohorts)
         for base, config in bases.items() or ({"": None}.items() if cohorts else ()):
             with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
                 size, peaks = pool.submit(_peaks, config, list(cohorts.values()), kind).result()

@@ -23,6 +23,9 @@ GUESSED_SAMPLE_SECONDS = 0.000095
 """An eager LeNet step on one core takes 0.9 ms and 0.095 ms a sample (fitted to 9,960, 6,600 and 1,800 samples a
 second, measured at batch 256, 16 and 2 on one x86-64 core with AVX-512)."""
 
+EVALUATION_COST = 1 / 3
+"""The cost of an evaluated sample in that of a trained one: forward without backward."""
+
 
 class RunConfig(Fields):
     """A setting with a seed (defaults: the article's baseline)."""
@@ -142,7 +145,9 @@ class RunConfig(Fields):
     def guessed_speed(self) -> float:
         """Training samples a second of one core, from a fit to LeNet; may well be wrong by a factor of three."""
         work = self.model.relative_work(*self.data.input_size)
-        return 1.0 / (GUESSED_STEP_SECONDS / self.train.batch_size + GUESSED_SAMPLE_SECONDS * work)
+        evaluated = (self.data.validation_images or 0) + (self.data.test_images or 0)
+        sample = GUESSED_SAMPLE_SECONDS * work * (1.0 + EVALUATION_COST * evaluated / self.training_images)
+        return 1.0 / (GUESSED_STEP_SECONDS / self.train.batch_size + sample)
 
     @classmethod
     def memory_of(

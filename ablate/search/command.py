@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,6 +92,7 @@ def run_search(
         Optuna's study, its trials in memory.
     """
     from ablate.execute import make_progress
+    from ablate.execute.warm import WarmWorkers
     from ablate.search.evaluate import Trainer
     from ablate.search.start import check_order, make_searcher
     from ablate.search.trials import in_memory
@@ -99,10 +101,11 @@ def run_search(
     check_order(order)
     if engine is None:
         order.task.provide([order.build(())])
-    with open_store(order.launch.store_location, results=Path(order.launch.results)) as store:
+    with open_store(order.launch.store_location, results=Path(order.launch.results)) as store, WarmWorkers() as warm:
         take_up_trained(order, store, quiet=quiet)
         owner, progress = Owner.current(), make_progress(quiet=quiet)
-        trainer = Trainer(store, order.launch, progress=progress, renew=lambda: store.renew(owner), engine=engine)
+        renew = partial(store.renew, owner)
+        trainer = Trainer(store, order.launch, progress=progress, renew=renew, engine=engine, warm=warm)
         say = (lambda line: None) if quiet else (lambda line: print(printable(line), flush=True))
         searcher = make_searcher(order, store, owner, trainer, say)
         searcher.run()

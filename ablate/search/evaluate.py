@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ablate.execute import KeptCheckpoints, Progress, execute
 from ablate.execute.progress import State
+from ablate.execute.warm import WarmWorkers
 from ablate.plan.cohorts import default_members
 from ablate.plan.launch import Launch
 from ablate.plan.prefixes import read_off
@@ -46,6 +47,7 @@ class Trainer:
         progress: Shows what happens.
         renew: Called now and then while runs are trained.
         engine: See :func:`ablate.execute.execute`.
+        warm: See :func:`ablate.execute.execute`.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Trainer:
         progress: Progress | None = None,
         renew: Callable[[], object] | None = None,
         engine: str | None = None,
+        warm: WarmWorkers | None = None,
     ) -> None:
         self._store = store
         self._members = launch.cohort_size
@@ -70,6 +73,7 @@ class Trainer:
             kept=launch.kept,
             progress=_Renewing(shown, renew) if renew is not None else shown,
             engine=engine,
+            warm=warm,
         )
 
     def __call__(self, runs: Iterable[Run], rules: Mapping[str, StopRule]) -> dict[str, Outcome]:

@@ -15,9 +15,13 @@ def available() -> int:
     return max(0, min(limit for limit in limits if limit is not None))
 
 
-def resident() -> int:
-    """Bytes of memory that this process has now; 0 where the system does not say."""
-    return _status("VmRSS")
+def resident(process: int | None = None) -> int:
+    """Bytes of memory that a process has now; 0 where the system does not say.
+
+    Args:
+        process: Its number; None: this one.
+    """
+    return _status("VmRSS", process)
 
 
 def peak_resident() -> int:
@@ -87,9 +91,9 @@ def _of_process() -> int | None:
     return None if limit == resource.RLIM_INFINITY or limit >= UNLIMITED else limit - _status("VmSize")
 
 
-def _status(name: str) -> int:
+def _status(name: str, process: int | None = None) -> int:
     with suppress(OSError, ValueError, IndexError):
-        for line in Path("/proc/self/status").read_text().splitlines():
+        for line in Path(f"/proc/{process or 'self'}/status").read_text().splitlines():
             if line.startswith(f"{name}:"):
                 return int(line.split()[1]) * 1024
     return 0

@@ -159,6 +159,7 @@ def test_workers_share_what_is_at_hand(monkeypatch, tmp_path):
     cpu = [WorkerSettings("cpu", 1)] * 3
     assert room_of(cpu, local) == Room(1000, 3)
     assert room_of(cpu, local).worker == 300
+    assert room_of(cpu, local, held=200) == Room(1200, 3), "idle workers have it, who go on"
     assert room_of(cpu, slurm).worker == int(0.9 * 2 * 2**30), "each job has its own"
     assert room_of(cpu, ExecutorChoice("ray")) == Room(None, 3)
     assert room_of(cpu, ExecutorChoice("ray")).worker is None

@@ -9,11 +9,8 @@ import torch
 
 from ablate.images.data import Images
 from ablate.images.engine.cohort import FusedCohort
-from ablate.images.run import RunConfig
+from ablate.images.run import EVALUATION_COST, RunConfig
 from ablate.task.engine import Speed
-
-EVALUATION_COST = 1 / 3
-"""The cost of an evaluated sample in that of a trained one: forward without backward."""
 
 
 def measure(configs: Sequence[RunConfig], images: Images, *, device: torch.device, seconds: float) -> Speed:
