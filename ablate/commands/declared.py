@@ -8,6 +8,7 @@ from ablate.task.errors import ConfigError
 from ablate.task.finding import find_task
 from ablate.task.identity import flatten
 from ablate.task.metric import Metric
+from ablate.task.searching import searching_of
 
 
 def metrics_of(tasks: Iterable[str]) -> tuple[Metric, ...]:
@@ -25,15 +26,19 @@ def metrics_of(tasks: Iterable[str]) -> tuple[Metric, ...]:
     return tuple(found.values())
 
 
-def default_metrics(tasks: Iterable[str]) -> tuple[Metric, ...]:
-    """The metrics that studies of these tasks have where they name none; tasks that are no longer there have none."""
+def listed_metrics(tasks: Iterable[str]) -> tuple[Metric, ...]:
+    """The metrics that studies of these tasks have where they name none, and the one that searches have.
+
+    Tasks that are no longer there have none.
+    """
     found: dict[str, Metric] = {}
     for name in dict.fromkeys(tasks):
         try:
             task = find_task(name)
         except ConfigError:
             continue
-        found |= {metric: task.metrics[metric] for metric in task.default_metrics if metric not in found}
+        names = dict.fromkeys([*task.default_metrics, searching_of(task).metric or task.default_metrics[-1]])
+        found |= {metric: task.metrics[metric] for metric in names if metric not in found}
     return tuple(found.values())
 
 

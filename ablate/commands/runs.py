@@ -7,7 +7,7 @@ import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from ablate.commands.declared import default_identity, default_metrics
+from ablate.commands.declared import default_identity, listed_metrics
 from ablate.commands.kept_records import digests_of, folders
 from ablate.commands.named_study import check_no_study
 from ablate.commands.nearby_records import ASIDE
@@ -100,7 +100,8 @@ def _table(records: Sequence[Record]) -> None:
     from ablate.report.console import add_column, add_row, output, table
     from ablate.task.numbers import number
 
-    shown = default_metrics(task_name_of(record.config) for record in records)
+    known = listed_metrics(task_name_of(record.config) for record in records)
+    shown = [metric for metric in known if any(metric.name in record.result.metrics for record in records)]
     made = table(box=None, pad_edge=False)
     for heading in ("run", "status"):
         add_column(made, heading, left=True)

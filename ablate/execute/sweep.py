@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -47,7 +47,7 @@ from ablate.task.executor import (
     Worker,
     WorkerSettings,
 )
-from ablate.task.record import Result, StopRule
+from ablate.task.record import Record, Result, StopRule
 from ablate.task.run import Run
 
 GRACE_SECONDS = 5.0
@@ -100,6 +100,7 @@ class Sweep:
         self.queue: deque[Assignment] = deque()
         self.leasing = Leasing(store, self.owner, self.mark)
         self.startup_deaths = 0
+        self.reasons = set[str]()
         self.begun = time.monotonic()
         self.next_renewal = time.monotonic() + RENEWAL
         self.next_poll = self.next_display = 0.0
@@ -365,8 +366,16 @@ class Sweep:
             self.ledger.settle(record, "read_off")
         if seconds is not None:
             self.speedometer.learn(flight, trained, seconds)
-        for line in self.ledger.report(flight, trained, self.queue):
+        for line in (*self.ledger.report(flight, trained, self.queue), *self._apart(trained)):
             self.progress.say(line)
+
+    def _apart(self, trained: Sequence[Record]) -> Iterator[str]:
+        """Why runs of a cohort were not trained together, each reason once."""
+        for record in trained:
+            why = str(record.result.notes.get("apart", ""))
+            if why and why not in self.reasons:
+                self.reasons.add(why)
+                yield f"runs that could have been trained together are trained apart: {why}"
 
     # Without the store
 

@@ -86,6 +86,15 @@ class ImageClassification:
                     pool.submit(fetch, config).result()
             verify(config)
 
+    def why_not_measured(self, run: RunConfig, metric: str) -> str | None:
+        """See :meth:`ablate.task.task.MeasuresSome.why_not_measured`."""
+        data, (part, *_) = run.data, metric.split("_")
+        if part == "val" and not data.validates:
+            return f"data.protocol = {data.protocol} holds out no training images; must be holdout or holdout_test"
+        if part == "test" and not data.tests:
+            return f"data.protocol = {data.protocol} reads no test images; must be article or holdout_test"
+        return None
+
     def why_not_kept(self, run: RunConfig, what: str) -> str | None:
         """See :meth:`ablate.images.run.RunConfig.why_not_kept`."""
         return run.why_not_kept(what)

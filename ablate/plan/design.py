@@ -19,6 +19,7 @@ from ablate.task.claim import JOINED
 from ablate.task.errors import ConfigError
 from ablate.task.identity import lookup
 from ablate.task.run import Run
+from ablate.task.task import MeasuresSome, Task
 
 AnyBaseline = Baseline | ApplicationBaseline
 
@@ -131,9 +132,19 @@ def expand(study: Study, baseline: AnyBaseline) -> Expansion:
         if len(merged) == 1 and len(levels) > 1:
             names = " and ".join(dict.fromkeys(level.label for level in levels))
             problems.append(f"{factor}: {names} are one and the same setting; there is nothing to compare")
+    problems += _unmeasured(study, baseline.task, [first, *runs])
     if problems:
         raise ConfigError(problems)
     return Expansion(tuple(settings), tuple(notes))
+
+
+def _unmeasured(study: Study, task: Task, runs: Sequence[Run]) -> Iterator[str]:
+    """Why metrics that the study asks for are measured by none of its runs."""
+    if isinstance(task, MeasuresSome):
+        for metric in study.metrics:
+            whys = [task.why_not_measured(run, metric) for run in runs]
+            if None not in whys:
+                yield f"metrics = {list(study.metrics)}: no run measures {metric}: {whys[0]}"
 
 
 @dataclass(frozen=True)

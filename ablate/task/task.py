@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeGuard
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 from ablate.task.metric import Metric
 from ablate.task.record import Guess, Record
@@ -124,6 +124,19 @@ class LeavesMore(Task, Protocol):
 def leaves_more(task: Task) -> TypeGuard[LeavesMore]:
     """Say whether a task's runs leave anything beside records."""
     return hasattr(task, "why_not_kept")
+
+
+@runtime_checkable
+class MeasuresSome(Protocol):
+    """What a task has beside :class:`Task` whose runs do not all measure every metric."""
+
+    def why_not_measured(self, run: Run, metric: str) -> str | None:
+        """Say why a run never measures a metric, and what is allowed; None: it does.
+
+        Args:
+            run: The run.
+            metric: One of the task's.
+        """
 
 
 class ComposesItself(Task, Protocol):

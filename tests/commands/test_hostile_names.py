@@ -9,7 +9,7 @@ from ablate.report.console import output, plain
 from ablate.store import open_store
 from ablate.store.frames import read_folder
 from ablate.task.identity import digest_of
-from ablate.task.record import Record, Result
+from ablate.task.record import Measurement, Record, Result
 
 NAMES = ("[/red]", "[low]", "[bold]x", ":smile:", "=1+1")
 
@@ -42,6 +42,19 @@ def test_an_error_of_a_record_breaks_no_list_and_steers_no_terminal(results, abl
     assert ("[/x] [bold]" in text) == ("[/x]" in error)
     row = next(csv.DictReader(io.StringIO(ablate("runs", "--csv"))))
     assert row["status"] == "failed"
+
+
+def test_a_list_of_runs_has_the_columns_that_any_of_them_measured(results, ablate, tmp_path):
+    results("pooling")
+    (one, *_) = read_folder(tmp_path / "results" / "pooling")
+    config = {**one.config, "seed": 4711}
+    measured = Measurement(1, {"train_loss": 0.5, "val_acc": 0.875}, 1.0)
+    with open_store(str(tmp_path / "results" / "ablate.db")) as store:
+        store.add(Record(digest_of(config), config, Result("complete", (measured,))))
+    text = ablate("runs")
+    assert "validation accuracy" in text
+    assert "0.875" in text
+    assert "test accuracy" not in text
 
 
 def test_cells_that_a_spreadsheet_would_run_are_harmless(results, ablate, tmp_path):

@@ -9,6 +9,7 @@ import signal
 import time
 import traceback
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 from ablate.images.config import SGD, FashionMNIST, Train
@@ -149,6 +150,14 @@ class ImportsNothing(Engine):
 class TooFew(Engine):
     def train(self, runs, on_step, stops):
         return []
+
+
+class Apart(Engine):
+    """Says of every run why it was not trained in company."""
+
+    def train(self, runs, on_step, stops):
+        found = super().train(runs, on_step, stops)
+        return [replace(result, notes={"apart": "its layers do not stack"}) for result in found]
 
 
 class Missing(Engine):

@@ -57,6 +57,18 @@ def test_every_run_is_trained_once_and_a_second_sweep_trains_none(store, sweep):
     assert summary.failures == ()
 
 
+def test_why_runs_were_trained_apart_is_said_once(sweep):
+    lines = []
+
+    class Lines(Progress):
+        def say(self, text):
+            lines.append(text)
+
+    sweep([run(lr) for lr in (0.1, 0.2, 0.3)], engine="execute_fakes:Apart", max_members=2, progress=Lines())
+    said = [line for line in lines if "trained apart" in line]
+    assert said == ["runs that could have been trained together are trained apart: its layers do not stack"]
+
+
 def test_provenance_and_speed_are_kept(store, sweep):
     sweep([run()])
     (record,) = store.all()

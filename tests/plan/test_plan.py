@@ -140,6 +140,33 @@ def test_bad_arguments_name_the_place(arguments, message):
     assert message in problems(*arguments)
 
 
+@pytest.mark.parametrize(
+    ("protocol", "metric", "message"),
+    [
+        ("holdout", "test_acc", "data.protocol = holdout reads no test images; must be article or holdout_test"),
+        ("holdout", "test_loss", "no run measures test_loss"),
+        ("article", "val_acc", "holds out no training images; must be holdout or holdout_test"),
+        ("article", "val_loss", "no run measures val_loss"),
+        ("holdout", "val_acc", None),
+        ("article", "test_acc", None),
+        ("holdout_test", "val_acc", None),
+        ("holdout_test", "test_acc", None),
+        ("holdout", "train_acc", None),
+    ],
+)
+def test_a_metric_that_no_run_measures_is_refused(protocol, metric, message):
+    arguments = ["sweeps=lr", f"data.protocol={protocol}", f"study.metrics=[train_loss,{metric}]"]
+    if message is None:
+        assert plan(*arguments).studies[0].metrics == ("train_loss", metric)
+    else:
+        assert message in problems(*arguments)
+
+
+def test_a_metric_that_some_runs_measure_is_not():
+    arguments = ["data.protocol=article,holdout", "study.metrics=[train_loss,val_acc]"]
+    assert len(plan("sweeps=quickstart", *arguments).runs) > 0
+
+
 def test_a_misspelt_factor_of_a_study_is_taken_for_what_was_meant(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write(tmp_path, "typo", "study: {factors: {optimizer.lrr: [1], epoch: [2], seed: [3]}}\n")
