@@ -71,6 +71,7 @@ def search_outlook(order: SearchRequest) -> dict[str, Any]:
         "objective": [search.metric, *([search.against] if search.against else [])],
         "space": {f.name: _levels(f) for f in order.space.factors},
         "fixed": dict(search.fixed),
+        "outside": order.outside,
         "grid": _grid_size(order),
         "seeds": len(search.seeds),
         "budget": str(search.budget),
@@ -171,6 +172,8 @@ def print_search_outlook(found: dict[str, Any]) -> None:
         f"{clock(found['search_seconds'])}"
     )
     console.print(plain(budget))
+    if found["outside"]:
+        console.print(plain(found["outside"]))
     if found["trials"]:
         where = [f"{found['in_store']} in the store"]
         where += [f"{found['in_reports']} in {found['reports']}"] * bool(found["in_reports"])

@@ -52,6 +52,7 @@ def search_view(
         t.user_attrs[PROBLEM] for t in study.trials if t.user_attrs.get(STATUS) == "failed" and PROBLEM in t.user_attrs
     ]
     warnings = [
+        *([f"{order.outside[0].upper()}{order.outside[1:]}."] if order.outside else []),
         *learnt.warnings,
         *([f"{counts['failed']} settings failed; the first: {failures[0]}"] if failures else []),
     ]
@@ -151,7 +152,10 @@ def _curse(order: SearchRequest, settings: Sequence[Confirmed]) -> Grid | None:
     ]
     metric = order.metric.title
     heads = ("setting", "trial", f"{metric} found", "seeds", "confirmed", "fresh seeds", "95 % interval", "luck")
-    note = "Found minus confirmed is the winner's curse: what choosing the best of noisy values adds to them."
+    note = (
+        "Luck is found minus confirmed: above zero the winner's curse, what choosing the best of noisy values adds to "
+        "them; below zero the fresh seeds did better than those of the search."
+    )
     return Grid("Found and confirmed", heads, tuple(rows), note)
 
 

@@ -1,6 +1,7 @@
 """From a study file to what a search works with: the typed node, the space, and how a setting becomes a run."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -157,6 +158,23 @@ class SearchRequest:
         taken = {name: f"{name} (compared)" if name in given else name for name in self.compared}
         settings = given | {taken[name]: changes for name, changes in self.compared.items()}
         return {name: params for name, changes in settings.items() if (params := self._nearest(changes))}
+
+    @cached_property
+    def outside(self) -> str:
+        """What of the baseline, with which the proof compares, no setting of the space has; empty: nothing.
+
+        A fidelity counts as outside where the baseline's value is not the full length.
+        """
+        run, inside = self._configured(()), self._nearest(())
+        if self.ladder is not None and inside.get(self.ladder.factor.name) != self.ladder.full:
+            inside.pop(self.ladder.factor.name, None)
+        values = dict[str, Any]()
+        for factor in self.space.factors:
+            if not factor.when and factor.name not in inside and factor.path not in self.baseline.groups:
+                with suppress(KeyError):  # a name for several fields
+                    values[factor.path] = lookup(run.config, factor.path)
+        said = ", ".join(f"{path} = {label_of(value)}" for path, value in values.items())
+        return f"the proof compares with the baseline, whose {said} the search does not try" if said else ""
 
     @cached_property
     def ladder(self) -> Ladder | None:

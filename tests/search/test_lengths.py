@@ -91,6 +91,24 @@ def test_settings_are_counted_and_not_trials_each_as_it_ended_at_its_longest(ord
     assert [row[:2] for row in view.spending.rows] == [("complete", "4"), ("failed", "1")]
 
 
+def test_what_of_the_baseline_the_search_does_not_try_is_said(order):
+    def outside(**space):
+        return fakes.order(space=space, sampler="gp", fidelity="train.epochs", seeds=1).outside
+
+    own = order.build(()).train.epochs
+    rate = {"low": 0.001, "high": 0.9}
+    said = "the proof compares with the baseline, whose train.batch_size = 256 the search does not try"
+    assert order.outside == said
+    assert search_view(order, study_of(order, ("a", 9, 0.8)), {}, (), {}).warnings[0] == f"{said.capitalize()}."
+    assert outside(**{"optimizer.lr": rate, "train.epochs": {"low": 1, "high": own}}) == ""
+    assert f"train.epochs = {own} " in outside(**{"optimizer.lr": rate, "train.epochs": {"low": 1, "high": own - 1}})
+    assert f"train.epochs = {own} " in outside(**{"optimizer.lr": rate, "train.epochs": {"low": 1, "high": own + 9}})
+    rate = {"low": 1e-9, "high": 1e-8}
+    both = outside(**{"optimizer.lr": rate, "train.epochs": {"low": own + 1, "high": own + 9}})
+    assert "optimizer.lr = " in both
+    assert f", train.epochs = {own} " in both
+
+
 def test_the_methods_name_the_lengths_and_what_proposed(order):
     found = search_sentences(order, study_of(order, ("a", 9, 0.8)))
     first, second = sentences_of(order, study_of(order, ("a", 9, 0.8)))[:2]
