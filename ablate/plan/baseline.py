@@ -10,7 +10,7 @@ without a word. :meth:`Baseline.note` says what does not carry over; a level tha
 name (``adam 0.1: {optimizer: adam, optimizer.lr: 0.1}``).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -68,10 +68,13 @@ class Baseline:
                 values[path] = dict(self.option(path, value))
             else:
                 _set(values, path, value)
+        options = {**self.chosen, **{path: value for path, value in changes if path in self.groups}}
+        if problems := [problem for group in self.groups if (problem := self._kept(group, values, options))]:
+            raise ConfigError(problems)
         try:
             return self.task.parse({**resolve_links(values), "seed": 0})
         except ConfigError as error:
-            raise ConfigError([_hinted(problem, self.values) for problem in error.problems]) from None
+            raise ConfigError(list(_hinted(self._told(error.problems, values, options), self.values))) from None
 
     @cached_property
     def run(self) -> Run:
@@ -107,6 +110,56 @@ class Baseline:
         changed = {path: value for path, value in now.items() if path not in own or own[path] != value}
         return not_carried_over(group, has, changed, option, flatten(self.option(group, option)))
 
+    def _renamed(self, group: str, values: Mapping[str, Any], options: Mapping[str, Any]) -> str | None:
+        """The name that a group has in place of its option's own; None: it has that one, or none."""
+        node, has = values.get(group), options.get(group)
+        name = node.get("name") if isinstance(node, Mapping) else None
+        if not isinstance(name, str) or has is None or name == has or "${" in name:
+            return None
+        return None if self.own_values(group, has).get("name") in (None, name) else name
+
+    def _kept(self, group: str, values: Mapping[str, Any], options: Mapping[str, Any]) -> str:
+        """What is wrong with a group whose name alone was changed to another option's; empty: nothing.
+
+        The fields that nobody set would be those of the option before, where the other has them otherwise.
+        """
+        name, has = self._renamed(group, values, options), options.get(group)
+        if name is None or has is None:
+            return ""
+        try:
+            other = flatten(self.own_values(group, name))
+        except ConfigError:
+            return ""
+        own, now = flatten(self.own_values(group, has)), flatten(values[group])
+        kept = [path for path in now if path != "name" and path in own and own[path] == now[path]]
+        return _name_alone(group, name, has) if any(own[p] != other[p] for p in kept if p in other) else ""
+
+    def _told(self, problems: Sequence[str], values: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
+        """Problems, with one in place of all those of a group whose name alone was changed."""
+        told = list(problems)
+        for group in self.groups:
+            name, has = self._renamed(group, values, options), options.get(group)
+            if name is None or has is None:
+                continue
+            of_group = [problem for problem in told if problem.startswith((f"{group}.", f"{group} ", f"{group}:"))]
+            of_name = [problem for problem in of_group if problem.startswith(f"{group}.name = ")]
+            if not of_group or any(": there is no such " not in problem for problem in of_name):
+                continue  # the task itself says what is wrong, such as code that cannot be imported
+            try:
+                self.own_values(group, name)
+                found = _name_alone(group, name, has)
+            except ConfigError as error:
+                found = f"{group}.name = {name!r}: {str(error).partition(': ')[2]}"
+            told = [found, *(problem for problem in told if problem not in of_group)]
+        return told
+
+
+def _name_alone(group: str, name: str, has: str) -> str:
+    return (
+        f"{group}.name = {name!r}: the name alone would leave the other fields as {has} has them; "
+        f"write {group} = {name}, which brings its own"
+    )
+
 
 def with_value(values: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
     """Nested values with one changed.
@@ -134,7 +187,7 @@ def _set(values: dict[str, Any], path: str, value: Any) -> None:
     if path == "seed":
         raise ConfigError(f"{path}: is no factor; seeds belong to study.seeds, factors are paths such as optimizer.lr")
     if not parents and path not in values:
-        raise ConfigError(_hinted(f"{path}{NO_FIELD}", values))
+        raise ConfigError(list(_hinted([f"{path}{NO_FIELD}"], values)))
     node = values
     for depth, part in enumerate(parents, start=1):
         child = node.get(part)
@@ -144,20 +197,22 @@ def _set(values: dict[str, Any], path: str, value: Any) -> None:
                 "changed by itself"
             )
         if not isinstance(child, Mapping):
-            raise ConfigError(_hinted(f"{path}{NO_FIELD}", values))
+            raise ConfigError(list(_hinted([f"{path}{NO_FIELD}"], values)))
         node[part] = dict(child)
         node = node[part]
     node[last] = value
 
 
-def _hinted(problem: str, values: Mapping[str, Any]) -> str:
-    """A problem with what may have been meant, where it is about a field that there is not."""
-    path = problem.removesuffix(NO_FIELD)
-    if path == problem:
-        return problem
-    fields = [name for name in flatten(values) if name != "seed"]
-    every = f"; fields are {', '.join(fields)}" if 0 < len(fields) <= MOST_FIELDS else ""
-    return problem + (did_you_mean(path, fields) or every)
+def _hinted(problems: Sequence[str], values: Mapping[str, Any]) -> Iterator[str]:
+    """Problems with what may have been meant, where they are about a field that there is not."""
+    wrong = tuple(problem.removesuffix(NO_FIELD) for problem in problems if problem.endswith(NO_FIELD))
+    within = tuple(f"{path}." for path in wrong)
+    fields = [name for name in flatten(values) if name not in ("seed", *wrong) and not name.startswith(within)]
+    for problem in problems:
+        path = problem.removesuffix(NO_FIELD)
+        beside = [name for name in fields if name.startswith(path.rpartition(".")[0] + ".")] or fields
+        every = f"; fields are {', '.join(beside)}" if 0 < len(beside) <= MOST_FIELDS else ""
+        yield problem if path == problem else problem + (did_you_mean(path, fields) or every)
 
 
 def option_name(group: str, option: Any) -> str:
@@ -167,7 +222,11 @@ def option_name(group: str, option: Any) -> str:
         ConfigError: It is none.
     """
     if not isinstance(option, str):
-        raise ConfigError(f"{group} = {option!r}: the levels of a configuration group are names of its options")
+        problem = f"{group} = {option!r}: the levels of a configuration group are names of its options"
+        if isinstance(option, Mapping) and "name" in option:
+            fields = "".join(f", {group}.{field}: {value}" for field, value in option.items() if field != "name")
+            problem += f"; write {{{group}: {option['name']}{fields}}}"
+        raise ConfigError(problem)
     return option
 
 
@@ -192,10 +251,10 @@ def _printed(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
-def problems_of_values(task: Task, values: Mapping[str, Any]) -> list[str]:
+def problems_of_values(baseline: Baseline) -> list[str]:
     """What is wrong with the values of a baseline; empty: nothing."""
     try:
-        Baseline(task, values).configure()
+        baseline.configure()
     except ConfigError as error:
         return error.problems
     return []

@@ -12,6 +12,7 @@ from ablate.plan.command_line import TASK, Overrides, parse_command_line, parse_
 from ablate.plan.configuration import Composer, changed, unknown
 from ablate.plan.launch import LAUNCH_KEYS, PREFIX, Launch, split_launch
 from ablate.plan.links import has_links, resolve_links
+from ablate.plan.named_options import chosen_by_name, option_of_word, options_as_fields
 from ablate.plan.study import Study, parse_study
 from ablate.plan.study_file import DEFAULT_TASK, StudyFile, read_study_file
 from ablate.plan.study_overrides import override_study
@@ -149,6 +150,9 @@ class _Composing:
         """A study, or without a file the grid of the command line's sweeps."""
         task, composer, words = self._task(file)
         launch, words = split_launch(words, composer.owns)
+        if file is not None:
+            with _in_study(file):
+                file = chosen_by_name(file, composer)
         if isinstance(composer, ApplicationComposer):
             return _of_application(task, composer, file, launch, words)
         overrides = sort_overrides(parse_overrides(words), lambda key: bool(composer.options(key)))
@@ -156,10 +160,6 @@ class _Composing:
             choices = _choices(file, overrides, composer)
             stated, notes = _stated(file, overrides, composer, choices)
             values = changed(stated, overrides.fields)
-            try:
-                study = _parsed(file, task, overrides, values, composer)
-            except ConfigError as error:
-                raise ConfigError([*error.problems, *problems_of_values(find_task(task), values)]) from None
 
         @cache
         def own_values(group: str, option: str) -> Mapping[str, Any]:
@@ -173,6 +173,12 @@ class _Composing:
                 found = found[part]
             return dict(found)
 
+        with _in_study(file):
+            try:
+                study = _parsed(file, task, overrides, values, composer)
+            except ConfigError as error:
+                departing = Baseline(find_task(task), values, composer.chosen(choices), own_values)
+                raise ConfigError([*error.problems, *problems_of_values(departing)]) from None
         source = Source(study, values, launch, own_values, task, composer.chosen(choices), notes=notes)
         if file is None or not (overrides.fields or overrides.choices):
             return source
@@ -309,7 +315,8 @@ def _choices(file: StudyFile | None, overrides: Overrides, composer: AnyComposer
         _check_option(group, option, composer)
     for override in overrides.choices:
         if not override.is_delete() and override.value() is not None:
-            _check_option(override.key_or_group, str(values_of(override)[0]), composer)
+            option = option_of_word(override.key_or_group, values_of(override)[0], str(override.input_line))
+            _check_option(override.key_or_group, option, composer)
     return [f"{group}={option}" for group, option in chosen.items()] + [str(o.input_line) for o in overrides.choices]
 
 
@@ -334,6 +341,7 @@ def _own_values(file: StudyFile, composer: AnyComposer, values: Mapping[str, Any
     problems = []
     for key in own:
         if key in values:
+            problems += options_as_fields(key, own[key], values[key], composer)
             continue
         if key in LAUNCH_KEYS or key == PREFIX.rstrip("."):
             problems.append(f"{key}: where things go and what trains is said on the command line, not by a study file")
@@ -379,7 +387,7 @@ def _check_sweeps(
             problems.append(f"{override.input_line}: {unknown(key, values)}")
         for option in values_of(override) if composer.options(key) and not known else ():
             try:
-                _check_option(key, str(option), composer)
+                _check_option(key, option_of_word(key, option, str(override.input_line)), composer)
             except ConfigError as error:
                 problems += error.problems
     if problems:

@@ -275,7 +275,12 @@ def _build(study: Study, baseline: AnyBaseline, rows: Sequence[_Row]) -> tuple[l
             config = baseline.configure(row.changes)
         except ConfigError as error:
             place = row.label if study.design == "grid" else f"{row.factor} = {row.label}"
+            named = study.level_names.get(row.source or row.factor)
+            alone = f"{row.changes[0][0]} = " if len(row.changes) == 1 and named is None else None
             for problem in error.problems:
+                if alone is not None and problem.startswith(alone):
+                    problems[problem] = None  # it says the factor and the level itself
+                    continue
                 path, is_no_field, _ = problem.partition(NO_FIELD)
                 is_factor = bool(is_no_field) and path in study.factors  # the same of all levels
                 problems[f"study.factors.{problem}" if is_factor else f"{place}: {problem}"] = None

@@ -16,10 +16,10 @@ def did_you_mean(word: str, known: Iterable[str], rest: str = "") -> str:
         rest: The rest of what was written, such as a value; it is put behind each name.
 
     Returns:
-        ``; did you mean optimizer.lr?``, or nothing where nothing is like it. A path whose last part is the word, or
-        the other way round, is taken for what was meant before one that is spelt like it.
+        ``; did you mean optimizer.lr?``, or nothing where nothing else is like it. A path whose last part is the word,
+        or the other way round, is taken for what was meant before one that is spelt like it.
     """
-    names = list(dict.fromkeys(known))
+    names = [name for name in dict.fromkeys(known) if name != word]
     ends = [name for name in names if name.rpartition(".")[2] == word or name == word.rpartition(".")[2]]
     likely = ends or get_close_matches(word, names, n=3, cutoff=0.7)
     if not likely and "." in word:
