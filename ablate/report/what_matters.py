@@ -1,8 +1,8 @@
 """What matters most, in the metric's own unit: what each factor can gain over the baseline, and what it can cost.
 
-A share of the variance would depend on which levels were tried: a learning rate of 0 among them makes everything else
-look small. What the best level gains does not. A difference that is undecided ranks below every decided one, however
-large it looks.
+Factors are ranked by the largest difference from the baseline that a level of theirs makes, in either direction. One
+that is undecided ranks below every decided one, however large it looks. A share of the variance would make everything
+else look small where one factor has a level like a learning rate of 0; here every factor keeps its own differences.
 """
 
 from collections.abc import Mapping
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+DECIDED = ("better", "worse", "exact")
+"""Standings of a difference that is told from none."""
+
+
 @dataclass(frozen=True)
 class Effect:
     """One level and what it changes."""
@@ -25,8 +29,13 @@ class Effect:
     """Difference with its sign."""
     interval: str
     """95 %."""
-    decided: bool
-    """Whether it is told from no difference."""
+    standing: str
+    """As the level's table has it."""
+
+    @property
+    def decided(self) -> bool:
+        """Whether it is told from no difference."""
+        return self.standing in DECIDED
 
 
 @dataclass(frozen=True)
@@ -42,7 +51,7 @@ class Matter:
 
 @dataclass(frozen=True)
 class Matters:
-    """All factors of a study: decided gains first, then decided costs, then what is undecided; each by size."""
+    """All factors of a study: those with decided differences first; each by its largest, gain or cost."""
 
     factors: tuple[Matter, ...]
     heads: tuple[str, str]
@@ -66,10 +75,8 @@ def what_matters(view: StudyView, levels: "pd.DataFrame", runs: "pd.DataFrame") 
         if own:
             sides = [_most(own, sign, "better"), _most(own, -sign, "worse")]
             effects = [_effect(row) if size > 0 else None for size, row in sides]
-            decided = [
-                size if effect and effect.decided else 0.0 for (size, _), effect in zip(sides, effects, strict=True)
-            ]
-            found.append(((*decided, *(max(size, 0.0) for size, _ in sides)), Matter(factor.name, *effects)))
+            sizes = [(bool(e and e.decided), size) for (size, _), e in zip(sides, effects, strict=True)]
+            found.append((max(sizes), Matter(factor.name, *effects)))
     if len(found) < 2:
         return None
     matters = [matter for _, matter in sorted(found, key=lambda one: one[0], reverse=True)]
@@ -77,7 +84,8 @@ def what_matters(view: StudyView, levels: "pd.DataFrame", runs: "pd.DataFrame") 
         tuple(matters),
         ("best level against the baseline", "worst level against the baseline"),
         f"{_what_is_decided(matters)}Differences in {view.metric.title} with 95 % intervals (of "
-        "all levels that are compared together): decided gains by size, then decided costs, then what is undecided. "
+        "all levels that are compared together); first the factors with a decided difference, each by its largest, "
+        "whether gain or cost, then the others likewise. What a factor costs depends on how far its levels go. "
         "The gain of the best of several levels is partly luck where intervals are wide.",
     )
 
@@ -104,9 +112,7 @@ def _what_is_decided(matters: list[Matter]) -> str:
 def _effect(row: Mapping[Any, Any]) -> Effect:
     digits = int(row["digits"])
     ends = interval(row["difference_low"], row["difference_high"], digits)
-    return Effect(
-        str(row["label"]), signed(row["difference"], digits), ends, row["standing"] in ("better", "worse", "exact")
-    )
+    return Effect(str(row["label"]), signed(row["difference"], digits), ends, str(row["standing"]))
 
 
 def _of_grid(view: StudyView, factor: FactorView, runs: "pd.DataFrame") -> Matters | None:
@@ -123,7 +129,7 @@ def _of_grid(view: StudyView, factor: FactorView, runs: "pd.DataFrame") -> Matte
                 f"{span.best} against {span.worst}",
                 signed(span.difference, digits),
                 NONE if span.interval is None else interval(span.interval[0], span.interval[1], digits),
-                span.interval is not None and not span.interval[0] <= 0 <= span.interval[1],
+                "undecided" if span.interval is None or span.interval[0] <= 0 <= span.interval[1] else "better",
             ),
             None,
         )

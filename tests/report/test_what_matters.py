@@ -28,17 +28,19 @@ def ranked(effects, metric="test_acc"):
 
 
 @pytest.mark.parametrize(("metric", "sign"), [("test_acc", 1), ("test_loss", -1)])
-def test_decided_gains_come_first_then_decided_costs_then_the_rest(metric, sign):
+def test_what_is_decided_comes_first_then_the_rest_each_by_its_largest_difference(metric, sign):
     effects = {
         "luck": [(0.9 * sign, "undecided")],
+        "none": [(0.0025 * sign, "undecided")],
+        "loss": [(-0.0765 * sign, "undecided")],
         "cost": [(-0.2 * sign, "worse")],
         "gain": [(0.01 * sign, "better")],
         "both": [(0.1 * sign, "better"), (0.3 * sign, "undecided"), (-0.1 * sign, "worse")],
     }
     factors, note = ranked(effects, metric)
-    assert [one.name for one in factors] == ["both", "gain", "cost", "luck"]
-    assert [one.best and one.best.decided for one in factors] == [True, True, None, False]
-    assert factors[0].best.level == "0", "a decided gain before a larger one that is not"
+    assert [one.name for one in factors] == ["cost", "both", "gain", "luck", "loss", "none"]
+    assert [one.best and one.best.decided for one in factors] == [None, True, True, False, None, False]
+    assert factors[1].best.level == "0", "a decided gain before a larger one that is not"
     assert note.startswith("Differences in")
 
 
