@@ -46,7 +46,7 @@ def compare_along(
         state, low, high = path.settled[row], float(path.low[row]), float(path.high[row])
         difference = entry.difference_counting_diverged
         difference = entry.difference if difference is None else difference
-        standing: Standing = "undecided"
+        standing: Standing = "identical" if entry.standing == "identical" else "undecided"
         if state == "told" and difference is not None:
             standing = "better" if metric.is_better(difference, 0.0) else "worse"
         found.append(

@@ -40,7 +40,8 @@ def best(
     biases nothing (subset selection, Gupta 1965, *Technometrics* 7; multiple comparisons with the best, Hsu 1984,
     *Annals of Statistics* 12). Departures from these: the comparisons are paired sign-flip tests instead of t tests
     with a pooled variance, as levels spread very differently, and a level's several comparisons are combined by Simes'
-    rule (``simes``).
+    rule (``simes``). So that the analysis of a whole study does not contradict itself, its set also holds what its
+    two-sided comparisons with the baseline, of all factors together, do not tell from the best.
 
     A diverged run ranks below every finished one (:func:`ablate.analyse.panel.worst_of`). Two levels that learned
     nothing, or whose seeds do not differ, are not told from each other. Levels with less than half of the seeds of the

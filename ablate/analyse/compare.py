@@ -178,7 +178,7 @@ def _pair(panel: Panel, complete: _Paired, ended: _Paired, won: Improvement | No
         smallest_p=(2 / 2**n if enumerated else 1 / (FLIPS + 1)) if n >= 2 and not is_exact else None,
         effect=effect,
         effect_corrected=effect * hedges_correction(n) if effect is not None and n >= 3 else None,
-        standing="exact" if is_exact else "undecided",
+        standing="exact" if is_exact else "identical" if n >= 2 and panel.alike(row, base) else "undecided",
         needed=None,
         difference_counting_diverged=_known(ended.difference[row]) if diverged and not is_exact else None,
         p_counting_diverged=_known(ended.p[row]) if diverged and tested else None,
@@ -230,8 +230,8 @@ def _corrected(made: Sequence[_Made], metric: Metric, correction: Correction, se
     for row, one in enumerate(made):
         entry, p, p_all = one.entry, _known(complete.p[row]), _known(ended.p[row])
         of_complete = _standing(entry.difference, p, metric)
-        standing = entry.standing if entry.standing == "exact" else of_complete
-        if entry.difference_counting_diverged is not None:
+        standing = of_complete if entry.standing == "undecided" else entry.standing
+        if entry.difference_counting_diverged is not None and standing != "identical":
             of_all = _standing(entry.difference_counting_diverged, p_all, metric)
             standing = of_all if of_complete in (of_all, "undecided") else "undecided"
         needed, warnings = None, entry.warnings

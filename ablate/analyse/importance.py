@@ -138,7 +138,7 @@ def _check_residual(squares: float, df: float, total: float, runs: int, factors:
     if df < 1:
         raise AnalysisError(f"{runs} runs are too few to tell {', '.join(factors)} from noise: add seeds")
     if squares <= 1e-12 * total:
-        raise AnalysisError("runs of one setting do not differ at all: there is no noise to compare effects with")
+        raise AnalysisError("levels differ by the same amount on every seed: there is no noise to compare effects with")
 
 
 def _is_balanced(data: _Columns, factors: list[str]) -> bool:

@@ -111,6 +111,19 @@ class Panel:
             return f"every seed of {one} and every seed of {other} gave the same value: without spread no evidence"
         return ""
 
+    def alike(self, a: int, b: int) -> int:
+        """How many seeds have exactly the same value at both rows, where all that ended at both do; else 0.
+
+        It is 0, too, where the values are no evidence: all runs are at chance, or no seed gave another value.
+        """
+        ended = self.complete | self.diverged
+        both = ended[a] & ended[b]
+        known = both & np.isfinite(self.values[a])
+        one, other = self.values[a][both], self.values[b][both]
+        same = np.array_equal(self.diverged[a][both], self.diverged[b][both])
+        same = same and np.array_equal(one, other, equal_nan=True)
+        return int(known.sum()) if same and self.told[a, b] else 0
+
     @property
     def told(self) -> NDArray[np.bool_]:
         """Pairs of levels that can show something about each other; [levels, levels]."""

@@ -15,7 +15,7 @@ from ablate.analyse.signed_rank import Practically
 from ablate.analyse.table import Table
 from ablate.task.claim import Claim
 
-Standing = Literal["better", "worse", "undecided", "exact"]
+Standing = Literal["better", "worse", "undecided", "exact", "identical"]
 
 
 @dataclass(frozen=True)
@@ -161,8 +161,9 @@ class Comparison:
     standing: Standing
     """Better or worse than the baseline at 5 % for all levels together, in the metric's direction. Where runs diverged
     it is decided with each of them ranked below every finished one, and withheld where the complete pairs say the
-    opposite. ``exact``: the metric follows from the setting (:class:`ablate.task.metric.Metric`), and the difference is
-    what it is; there is neither interval nor p."""
+    opposite. ``identical``: both have exactly the same value on every seed, two or more. ``exact``: the metric follows
+    from the setting (:class:`ablate.task.metric.Metric`), and the difference is what it is; there is neither interval
+    nor p."""
     needed: NeededSeeds | None
     """Seeds that would settle an undecided difference of this size (80 % power, 5 % after correction), with a range;
     None: decided, no estimate possible, or more than ``power.MOST_SEEDS``."""
@@ -196,6 +197,20 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Identical:
+    """Levels of a factor that have exactly the same values of a metric on every seed."""
+
+    factor: str
+    metric: str
+    labels: tuple[str, ...]
+    """Two or more, in the study's order."""
+    seeds: int
+    """That they have in common."""
+    in_all: bool
+    """Whether all other metrics of the study are the same, too, up to rounding, but for what a run costs."""
+
+
+@dataclass(frozen=True)
 class LevelChance:
     """How likely one level is the best of its factor."""
 
@@ -208,7 +223,8 @@ class LevelChance:
     p: float
     """p of the hypothesis that this level is the best or equal to it."""
     in_set: bool
-    """True: cannot be told from the best (``p`` > 5 %)."""
+    """True: cannot be told from the best: ``p`` > 5 %, or (:func:`ablate.analyse.study.analyse`) one of the two is the
+    baseline, and their comparison is undecided."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from ablate.analyse.crossed import with_samples
 from ablate.analyse.describe import describe
 from ablate.analyse.errors import AnalysisError
 from ablate.analyse.family import Correction
+from ablate.analyse.identical import identical_levels
 from ablate.analyse.importance import importance_of
 from ablate.analyse.inputs import Metrics, Published, by_name
 from ablate.analyse.panel import Level, checked, factors_of, make_panels
@@ -23,6 +24,7 @@ from ablate.analyse.results import (
     Best,
     Comparison,
     Description,
+    Identical,
     Importance,
     LevelSummary,
     PublishedCheck,
@@ -71,6 +73,8 @@ class StudyAnalysis:
     verdicts: tuple[Verdict, ...]
     """One per claim, in the order of the claims."""
     omissions: tuple[Omission, ...] = ()
+    identical: tuple[Identical, ...] = ()
+    """Levels that have the same values on every seed, by factor and metric."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -145,6 +149,10 @@ def analyse(
 ) -> StudyAnalysis:
     """Analyse one study: levels, comparisons, best levels, trends, importance, published numbers and claims.
 
+    The table of comparisons and the set of levels that may be the best do not contradict each other: where the best
+    mean is the baseline's, or none is shown to beat the baseline, a level that its comparison leaves undecided stays
+    in the set. The set's own tests are one-sided and of one factor, and would now and then leave it out.
+
     What the data cannot carry is left out, and ``omissions`` says why. Errors of the study file (a claim about a level
     that the study does not have) are raised.
 
@@ -184,7 +192,8 @@ def analyse(
     bests: list[Best] = []
     trends: list[Trend] = []
     shares: list[Importance] = []
-    for name, panels in make_panels(runs, list(wanted.values()), others).items():
+    by_metric = make_panels(runs, list(wanted.values()), others)
+    for name, panels in by_metric.items():
         metric = wanted[name]
         for together in _grouped(comparable, families or {}):
             family = [panel for panel in panels if panel.factor in together]
@@ -224,7 +233,7 @@ def analyse(
         factors=factors,
         description=description,
         comparisons=with_samples(comparisons, runs, kept or {}),
-        best=tuple(bests),
+        best=tuple(_agreeing(best, comparisons) for best in bests),
         trends=tuple(trends),
         importance=tuple(shares),
         published=check_published(runs, published, known),
@@ -232,7 +241,22 @@ def analyse(
         if looks is None
         else judge_along(runs, claims, known, looks, by=list(wanted)[-1], stated_after=stated_after or {}, seed=seed),
         omissions=tuple(omissions),
+        identical=identical_levels(by_metric),
     )
+
+
+def _agreeing(best: Best, comparisons: Sequence[Comparison]) -> Best:
+    """The best levels with those that the comparison with the baseline does not tell from the best."""
+    own = {c.label: c for c in comparisons if (c.factor, c.metric) == (best.factor, best.metric)}
+    undecided = {label for label, entry in own.items() if entry.standing in ("undecided", "identical")}
+    if best.best not in own:
+        kept = undecided  # the best mean is the baseline's, or there is none
+    elif best.best in undecided and all(entry.standing != "better" for entry in own.values()):
+        kept = {own[best.best].baseline_label}
+    else:
+        return best
+    levels = tuple(replace(level, in_set=level.in_set or level.label in kept) for level in best.levels)
+    return replace(best, levels=levels, indistinguishable=tuple(level.label for level in levels if level.in_set))
 
 
 def _grouped(factors: Sequence[str], families: Mapping[str, str]) -> list[list[str]]:

@@ -10,7 +10,7 @@ from ablate.commands.changed_code import changed_under_their_version, trained_be
 from ablate.commands.declared import step_of
 from ablate.commands.kept_records import final_in
 from ablate.commands.memory_outlook import memory_lines, memory_outlook
-from ablate.commands.prospects import prospects, prospects_line
+from ablate.commands.prospects import prospects, prospects_line, unread_line
 from ablate.commands.studies import StudyRequest
 from ablate.execute.checkpoints import KeptCheckpoints
 from ablate.execute.choice import settings_on
@@ -151,6 +151,8 @@ def print_outlook(found: dict[str, Any]) -> None:
     for study in found["studies"]:
         if line := prospects_line(study["name"], study):
             console.print(plain(line, "yellow" if study["seeds"] < study["seeds_needed"] else ""))
+        if line := unread_line(study["name"], study):
+            console.print(plain(line, "yellow"))
         for note in study["notes"]:
             console.print(plain(f"study {study['name']}: {note}"))
     if found["cohorts"]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ablate.commands.study_view import claims_of, metric_of
 from ablate.plan.design import Setting
 from ablate.plan.plan import Plan
-from ablate.plan.visible_differences import Spread, expected_runs, fewest_seeds, first_look, spread_of, visible_effect
+from ablate.plan.visible_differences import expected_runs, fewest_seeds, first_look, spread_of, visible_effect
 
 if TYPE_CHECKING:
     from ablate.store import Store
@@ -30,8 +30,10 @@ def prospects(plan: Plan, name: str, store: "Store") -> dict[str, Any]:
         JSON data: ``comparisons`` with the baseline (0: there is no baseline), ``seeds``, ``seeds_needed`` to decide
         anything, ``visible_sd`` (the difference found in 80 % of studies, in standard deviations of a paired
         difference; None: nothing can be decided) and, where the store has runs to tell from, ``visible`` (the same in
-        the unit of ``metric``) and ``spread_settings`` (how many settings tell). Of a study that adds seeds look by
-        look, its ``looks``, the ``first_look`` at which anything can be decided, ``least_runs``, ``most_runs`` and
+        the unit of ``metric``; absent where differences do not scatter at all) and ``spread_settings`` (how many
+        settings tell); ``unread``: levels (``lr = 0.1``) whose runs in the store have the baseline's value of
+        ``metric`` on every seed, two or more. Of a study that adds seeds look by look, its ``looks``, the
+        ``first_look`` at which anything can be decided, ``least_runs``, ``most_runs`` and
         ``expected_runs`` where all levels that are compared, by its ``claims`` too, differ by one standard deviation of
         a paired difference.
     """
@@ -55,9 +57,15 @@ def prospects(plan: Plan, name: str, store: "Store") -> dict[str, Any]:
         found |= {"expected_runs": round(expected), "claims": len(claims)}
         found |= {"least_runs": first * (len(levels) + 1), "most_runs": len(study.seeds) * (len(levels) + 1)}
     metric = metric_of(study)
-    spread = _spread(plan, name, [baseline, *levels[:MOST_SETTINGS]], metric.name, store)
+    known = [baseline, *levels[:MOST_SETTINGS]]
+    of_baseline, *others = _values(plan, name, known, metric.name, store)
+    spread = spread_of(of_baseline, others)
     if effect is not None and spread is not None:
-        found |= {"metric": metric.title, "visible": effect * spread.sd, "spread_settings": spread.settings}
+        found |= {"metric": metric.title, "spread_settings": spread.settings}
+        found |= {"visible": effect * spread.sd} if spread.sd else {}
+    if len(set(of_baseline.values())) > 1:  # where no seed gives another value, equal ones show nothing
+        same = [setting for setting, of in zip(known[1:], others, strict=True) if _are_same(of_baseline, of)]
+        found |= {"metric": metric.title, "unread": [f"{setting.factor} = {setting.label}" for setting in same]}
     return found
 
 
@@ -72,9 +80,12 @@ def prospects_line(name: str, found: Mapping[str, Any]) -> str:
             f"baseline at 5 %, however large the differences: that takes {needed} seeds"
         )
     size = f"about {found['visible_sd']:.1f} standard deviations of a paired difference"
-    if "visible" in found:
+    if "spread_settings" in found:
         settings = "1 setting" if found["spread_settings"] == 1 else f"{found['spread_settings']} settings"
+    if "visible" in found:
         size = f"about {found['visible']:.2g} in {found['metric']} ({size}, by the spread of {settings} in the store)"
+    elif "spread_settings" in found:
+        size += f" (how large that is cannot be told: differences of {settings} in the store do not scatter at all)"
     if found.get("looks"):
         looks = ", ".join(map(str, found["looks"]))
         claims = " (levels of claims from each other, too)" if found["claims"] else ""
@@ -87,6 +98,23 @@ def prospects_line(name: str, found: Mapping[str, Any]) -> str:
     return (
         f"study {name}: with {seeds} seeds and {found['comparisons']} comparisons, differences of {size} are found in "
         f"80 % of studies; below {needed} seeds none"
+    )
+
+
+def unread_line(name: str, found: Mapping[str, Any]) -> str:
+    """Which levels may not be read, in a sentence; empty where none is the same as the baseline.
+
+    Args:
+        name: The study's.
+        found: As :func:`prospects` returns it.
+    """
+    levels = found.get("unread", ())
+    if not levels:
+        return ""
+    verb, asked = ("is", "is it") if len(levels) == 1 else ("are", "are they")
+    return (
+        f"study {name}: {', '.join(levels)} {verb} identical to the baseline in {found['metric']} on every seed in the "
+        f"store: {asked} read?"
     )
 
 
@@ -112,18 +140,23 @@ def _pairs_of_claims(plan: Plan, levels: Sequence[Setting]) -> list[list[tuple[i
     return found
 
 
-def _spread(plan: Plan, name: str, settings: list[Setting], metric: str, store: "Store") -> Spread | None:
-    """The spread of a setting's runs in the store, the baseline's first."""
+def _are_same(one: Mapping[int, float], other: Mapping[int, float]) -> bool:
+    """Whether two settings have the same value on every seed that both have, two or more."""
+    seeds = one.keys() & other.keys()
+    return len(seeds) > 1 and all(one[seed] == other[seed] for seed in seeds)
+
+
+def _values(plan: Plan, name: str, settings: list[Setting], metric: str, store: "Store") -> list[dict[int, float]]:
+    """What the store holds of each setting: the last value of a metric by seed."""
     wanted = {id(setting): {} for setting in settings}  # type: dict[int, dict[int, str]]
     for point in plan.points:
         if point.study.name == name and id(point.setting) in wanted:
             wanted[id(point.setting)][point.run.seed] = point.run.digest
     records = store.get({digest for of in wanted.values() for digest in of.values()})
-    values = [
+    return [
         {seed: value for seed, digest in of.items() if (value := _last(records.get(digest), metric)) is not None}
         for of in wanted.values()
     ]
-    return spread_of(values[0], values[1:])
 
 
 def _last(record: "Record | None", metric: str) -> float | None:

@@ -50,7 +50,7 @@ def snapshot(wanted: StudyRequest) -> dict[str, Any]:
     - ``interim``: of every level with runs in training that have measured something: ``study``, ``factor``, ``level``,
       ``metric``, ``n`` runs, and the mean ``value`` of what each has so far (of its present epoch where none has ended)
     - ``standings``: of every level beside the baseline ``study``, ``factor``, ``level``, ``metric``, ``n``,
-      ``difference``, ``standing`` (``better``, ``worse``, ``undecided``, ``exact``)
+      ``difference``, ``standing`` (``better``, ``worse``, ``undecided``, ``identical``, ``exact``)
     - ``verdicts``: of every claim ``study``, ``id``, ``text``, ``outcome``
 
     Args:

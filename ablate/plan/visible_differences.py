@@ -13,6 +13,8 @@ ALPHA = 0.05
 POWER = 0.8
 LEAST_PAIRS = 3
 """Seeds with which a spread is worth having."""
+ROUNDING = 1e-12
+"""A spread of differences that is less than this of the values is that of rounding."""
 
 
 def fewest_seeds(comparisons: int, correction: str) -> int:
@@ -131,7 +133,8 @@ class Spread:
     """How far paired differences scatter over seeds, as far as runs are there already."""
 
     sd: float
-    """Standard deviation of a paired difference, in the metric's unit: the median over settings."""
+    """Standard deviation of a paired difference, in the metric's unit: the median over settings whose differences
+    scatter; 0: none's do."""
     settings: int
     """Settings that it is of."""
 
@@ -145,10 +148,19 @@ def spread_of(baseline: Mapping[int, float], levels: Iterable[Mapping[int, float
             spread counts, times the root of two, as if pairing gained nothing.
     """
     others = list(levels)
-    pairs = [[values[seed] - baseline[seed] for seed in values.keys() & baseline.keys()] for values in others]
-    found = [stdev(differences) for differences in pairs if len(differences) >= LEAST_PAIRS]
+    shared = [values.keys() & baseline.keys() for values in others]
+    paired = [(values, seeds) for values, seeds in zip(others, shared, strict=True) if len(seeds) >= LEAST_PAIRS]
+    found = [_deviation([values[seed] - baseline[seed] for seed in seeds], baseline) for values, seeds in paired]
     if not found:
         own: Sequence[Mapping[int, float]] = [baseline, *others]
-        found = [math.sqrt(2) * stdev(values.values()) for values in own if len(values) >= LEAST_PAIRS]
-    found = [sd for sd in found if sd > 0]
-    return Spread(median(found), len(found)) if found else None
+        found = [math.sqrt(2) * _deviation(of.values(), of) for of in own if len(of) >= LEAST_PAIRS]
+    if not found:
+        return None
+    scattered = [sd for sd in found if sd > 0] or found
+    return Spread(median(scattered), len(scattered))
+
+
+def _deviation(numbers: Collection[float], values: Mapping[int, float]) -> float:
+    """The standard deviation of numbers that come from these values; 0 where they differ by rounding alone."""
+    sd = stdev(numbers)
+    return sd if sd > ROUNDING * max(map(abs, values.values())) else 0.0

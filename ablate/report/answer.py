@@ -10,10 +10,11 @@ and its interval has the same direction. In tables a difference is level minus b
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ablate.report.findings import lacks, named_by_lack
+from ablate.report.findings import is_one_value, lacks, named_by_lack
 from ablate.report.view import FactorView, StudyView
 from ablate.task.numbers import interval, number, separator
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ablate.analyse import Best, StudyAnalysis
+    from ablate.analyse.results import Identical
     from ablate.task.metric import Metric
 
 MOST_NAMED = 6
@@ -69,7 +71,7 @@ def _factor_answer(view: StudyView, factor: FactorView, rows: Rows, analysis: "S
     }
     main = found[view.metric.name]
     if not isinstance(main, _Outcome):
-        return f"{factor.title}: {main}." if main else ""
+        return f"{factor.title}: {main}" if main else ""
     tested = [other for other in found.values() if isinstance(other, _Outcome) and not other.metric.exact]
     others = [other for other in tested if other.contradicts(main)]
     parts = [f"{factor.title}: {main.text()}"]
@@ -87,12 +89,20 @@ def _outcome(
     if len(rows) < 2:
         return ""
     best = next((b for b in analysis.best if b.factor == factor.path and b.metric == metric.name), None)
-    if (silent := _silence(rows, best)) or best is None:
-        return silent
+    groups = [entry for entry in analysis.identical if (entry.factor, entry.metric) == (factor.path, metric.name)]
     if view.design == "leave-one-out":  # a level is named by what it lacks
-        rows = {lacks(label, row["level"]): row for label, row in rows.items()}
-        best = named_by_lack(best, factor)
-    return _Outcome(factor, metric, rows, best)
+        names = {label: lacks(label, row["level"]) for label, row in rows.items()}
+        rows = {names[label]: row for label, row in rows.items()}
+        best = best and named_by_lack(best, factor)
+        groups = [replace(group, labels=tuple(names[label] for label in group.labels)) for group in groups]
+    silent = _silence(rows, best)
+    if not silent and not metric.exact and is_one_value(factor, metric.name, analysis):
+        silent = f"nothing can be said, as all runs have the same {metric.title}, whatever the level and seed"
+    if silent:
+        return _sentences([silent, *(_identical(group, rows, metric, _and) for group in groups)])
+    if best is None:
+        return ""
+    return _Outcome(factor, metric, rows, best, groups)
 
 
 def _silence(rows: Mapping[str, Row], best: "Best | None") -> str:
@@ -108,20 +118,64 @@ def _silence(rows: Mapping[str, Row], best: "Best | None") -> str:
     return "nothing can be said yet, as too few runs are complete"
 
 
+def _baseline(rows: Mapping[str, Row]) -> tuple[str, str]:
+    """The label of the baseline, empty where there is no single one, and what it is called in a sentence."""
+    labels = [label for label, row in rows.items() if row["is_baseline"]]
+    label = labels[0] if len(labels) == 1 else ""
+    return label, "the baseline" if label == "baseline" else f"the baseline ({label})"
+
+
+def _identical(
+    group: "Identical", rows: Mapping[str, Row], metric: "Metric", names: Callable[[Sequence[str]], str]
+) -> str:
+    """That levels have the same values on every seed, and the question whether they are read.
+
+    The question is left out where another metric shows that they are, and of a single seed, where equal values may be
+    luck.
+    """
+    baseline, named = _baseline(rows)
+    others = [label for label in group.labels if label != baseline]
+    is_whole, has_baseline = len(group.labels) == len(rows) > 2, len(others) < len(group.labels)
+    seeds = "the one seed" if group.seeds == 1 else f"every seed ({_seeds(group.seeds)})"
+    who = "all levels" if is_whole else names(others)
+    if not group.in_all or group.seeds == 1:
+        also = f" and {named}" if has_baseline and not is_whole else ""
+        return f"{who}{also} have the same {metric.title} on {seeds}"
+    to = f" to {named}" if has_baseline and not is_whole else ""
+    asked = "are they" if len(others) > 1 and not is_whole else "is it"
+    return f"{who} {'is' if len(others) == 1 else 'are'} identical{to} on {seeds}: {asked} read?"
+
+
+def _sentences(parts: Sequence[str]) -> str:
+    """Parts with a full stop each, but after a question; empty ones are left out."""
+    return " ".join(part if part.endswith("?") else f"{part}." for part in parts if part)
+
+
+def _and(labels: Sequence[str]) -> str:
+    return separator(labels).join(labels[:-1]) + " and " + labels[-1] if len(labels) > 1 else labels[0]
+
+
 class _Outcome:
     """What was found of one factor in one metric, where a level has the best mean."""
 
-    def __init__(self, factor: FactorView, metric: "Metric", rows: Mapping[str, Row], best: "Best") -> None:
+    def __init__(
+        self,
+        factor: FactorView,
+        metric: "Metric",
+        rows: Mapping[str, Row],
+        best: "Best",
+        groups: "Sequence[Identical]" = (),
+    ) -> None:
         self.metric, self._factor, self._rows, self._best = metric, factor, rows, best
-        baselines = [label for label, row in rows.items() if row["is_baseline"]]
-        self._baseline = baselines[0] if len(baselines) == 1 else ""
-        self._named = "the baseline" if self._baseline == "baseline" else f"the baseline ({self._baseline})"
+        self._baseline, self._named = _baseline(rows)
         self._alike = [label for label in rows if label in best.indistinguishable]
         compared = [label for label in rows if label != self._baseline and not _absent(rows[label]["difference"])]
         self._better = [label for label in compared if self._standing(label) == "better"]
         self._worse = [label for label in compared if self._standing(label) == "worse"]
         self._equal = [label for label in compared if rows[label]["standing"] == "exact" and not self._lead(label)]
-        self._open = [label for label in compared if label not in (*self._better, *self._worse, *self._equal)]
+        self._groups, self._same = groups, [label for label in compared if self._standing(label) == "identical"]
+        told = (*self._better, *self._worse, *self._equal, *self._same)
+        self._open = [label for label in compared if label not in told]
         ranked = [int(row["n"]) for label, row in rows.items() if label not in best.left_out]
         shared = f" on the {best.n} seeds that all levels share" if set(ranked) != {best.n} else ""
         self._best_mean = f"The best mean{shared} is that of {best.best}"
@@ -129,8 +183,12 @@ class _Outcome:
     def text(self) -> str:
         """What beats the baseline, what is the best, and where it lies, in sentences."""
         left = list(self._best.left_out)
-        parts = [*self._found(), f"Not ranked for lack of runs: {self._names(left)}" if left else "", *self._edge()]
-        return " ".join(f"{part}." for part in parts if part)
+        names = self._names
+        same = [_identical(group, self._rows, self.metric, names) for group in self._groups]
+        if any(len(group.labels) == len(self._rows) for group in self._groups):
+            return _sentences(same)
+        lacking = f"Not ranked for lack of runs: {names(left)}" if left else ""
+        return _sentences([*self._found(), *same, lacking, *self._edge()])
 
     def contradicts(self, other: "_Outcome") -> bool:
         """Whether what this metric decides of some level, another metric does not, or decides otherwise."""
@@ -157,6 +215,8 @@ class _Outcome:
         if self._equal and not self._open:
             equal = f"{self._names(self._equal)} and {self._named} are equal in {self.metric.title}"
             return [equal, worse]
+        if self._same and not self._open:
+            return [f"no level is shown to beat {self._named} in {self.metric.title}", worse]
         return [*self._none_better(), worse] if self._open else self._all_worse()
 
     def _without_baseline(self) -> list[str]:
@@ -257,7 +317,7 @@ class _Outcome:
             return f"{labels[0]} to {labels[-1]}"
         if not self._are_listed(labels):
             return f"{len(labels)} of the {len(self._rows)} levels"
-        return separator(labels).join(labels[:-1]) + " and " + labels[-1] if len(labels) > 1 else labels[0]
+        return _and(labels)
 
     def _are_neighbours(self, labels: Sequence[str]) -> bool:
         places = [list(self._rows).index(label) for label in labels if label in self._rows]

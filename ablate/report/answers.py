@@ -45,9 +45,10 @@ def answers(view: StudyView, analysis: "StudyAnalysis", summary: "pd.DataFrame")
       negative one is better; all its intervals have the same direction), ``interval`` (95 %, by itself),
       ``simultaneous`` (95 %, of all levels together), ``with_samples`` (95 %, by itself, for other seeds and other
       samples; null where it was not kept which samples runs get right), ``samples`` (their number), ``p`` (by itself),
-      ``p_corrected`` (of all levels together), ``standing`` (``better``, ``worse``, ``undecided``, ``exact``: nothing
-      to test), ``needed`` (seeds that would settle it), ``correlation`` (of runs with the same seed), ``p_better`` (how
-      often a run does better than the baseline's with the same seed),
+      ``p_corrected`` (of all levels together), ``standing`` (``better``, ``worse``, ``undecided``, ``identical``:
+      the baseline's value on every seed, ``exact``: nothing to test), ``needed`` (seeds that would settle it),
+      ``correlation`` (of runs with the same seed), ``p_better`` (how often a run does better than the baseline's with
+      the same seed),
       ``p_better_interval`` (95 %, by itself), ``e`` and ``told_open_ended`` (evidence that holds whenever seeds are
       added, and whether it tells the level from the baseline, all levels together)
     - ``best``: by metric ``label``, ``indistinguishable`` (labels), ``probability``

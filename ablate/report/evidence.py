@@ -25,7 +25,8 @@ def further_evidence(factor: FactorView, metric: Metric, analysis: "StudyAnalysi
     compared = [entry for entry in analysis.comparisons if (entry.factor, entry.metric) == place]
     levels = [entry for entry in analysis.description.levels if (entry.factor, entry.metric) == place]
     other = other_samples(metric, factor, analysis) or _other_data(metric, levels) + _lacking(compared)
-    texts = (_open_ended(metric, compared), _pairing(metric, compared), other)
+    varied = [entry for entry in compared if entry.standing != "identical"]
+    texts = (_open_ended(metric, varied), _pairing(metric, varied), other)
     return [text for text in texts if text] if compared else []
 
 

@@ -1,6 +1,7 @@
 """Sentences that say what the analysis found."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from ablate.task.numbers import number, p_value, separator
 if TYPE_CHECKING:
     from ablate.analyse import Best, StudyAnalysis
     from ablate.analyse.results import Trend
+    from ablate.task.metric import Metric
 
 OUTCOMES = ("supported", "refuted", "undecided")
 
@@ -49,10 +51,12 @@ def factor_findings(view: StudyView, factor: FactorView, analysis: "StudyAnalysi
     """Best level and trend of a factor in the primary metric."""
     name, metric = view.metric.name, view.metric.title
     result = [
-        _best(named_by_lack(best, factor) if view.design == "leave-one-out" else best, metric)
+        _best(named_by_lack(best, factor) if view.design == "leave-one-out" else best, view.metric)
         for best in analysis.best
         if best.factor == factor.path and best.metric == name
     ]
+    if _are_all_same(factor, name, analysis):
+        result = [f"All levels have the same {metric} on every seed."]
     result += _course(factor, analysis)
     peaked = any(
         verdict.outcome == "supported"
@@ -68,6 +72,28 @@ def factor_findings(view: StudyView, factor: FactorView, analysis: "StudyAnalysi
                 f"Page's test, {p_value(p)})."
             )
     return result
+
+
+def is_one_value(factor: FactorView, metric: str, analysis: "StudyAnalysis") -> bool:
+    """Whether all runs of a factor, of two seeds at least, have the same value of a metric.
+
+    Args:
+        factor: The factor.
+        metric: Name of the metric.
+        analysis: The analysis of the study.
+    """
+    levels = [entry for entry in analysis.description.levels if (entry.factor, entry.metric) == (factor.path, metric)]
+    values = {value for entry in levels if entry.n for value in (entry.minimum, entry.maximum)}
+    return len(values) == 1 and max(entry.n for entry in levels) > 1 and not any(entry.diverged for entry in levels)
+
+
+def _are_all_same(factor: FactorView, metric: str, analysis: "StudyAnalysis") -> bool:
+    """Whether no level has another value than another level on any seed."""
+    if is_one_value(factor, metric, analysis):
+        return True
+    levels = [entry for entry in analysis.description.levels if (entry.factor, entry.metric) == (factor.path, metric)]
+    groups = [group for group in analysis.identical if (group.factor, group.metric) == (factor.path, metric)]
+    return any(len(group.labels) == len(levels) for group in groups)
 
 
 def _is_told(view: StudyView, factor: FactorView, analysis: "StudyAnalysis", trend: "Trend") -> bool:
@@ -109,21 +135,30 @@ def _course(factor: FactorView, analysis: "StudyAnalysis") -> list[str]:
     return [f"Seeds were added look by look; after {count}: {', '.join(parts)}."] if parts else []
 
 
-def _best(best: "Best", metric: str) -> str:
+def _best(best: "Best", metric: "Metric") -> str:
     others = [label for label in best.indistinguishable if label != best.best]
     chances = {level.label: level.probability for level in best.levels}
     chance = chances[best.best]
-    sure = "" if chance is None else f"; it is the best with a probability of {_percent(chance)}"
+    sure = ""
+    if chance is not None:
+        sure = f"; taking the noise to be normal, it is the best with a probability of {_percent(chance)}"
     ranked = f" of {len(best.levels)} levels with {best.n} seeds in common" if best.left_out else ""
-    text = f"{best.best} has the best mean {metric}{ranked}{sure}."
-    if others:
-        text += f" Tests do not tell it apart from {separator(others).join(others)}."
+    text = f"{best.best} has the best mean {metric.title}{ranked}{sure}."
+    if metric.exact:
+        text += f" {_listed(others)} cannot be told from it." if others else " All other levels are worse."
+    elif others:
+        without = "" if chance is None else ", which do without that,"
+        text += f" Sign-flip tests{without} do not tell it apart from {_listed(others)}."
     elif len(best.levels) > 1:
-        ranked = " ranked" if best.left_out else ""
-        text += f" All other levels{ranked} are worse, each by itself; the table corrects for all of them together."
+        ranked = " that is ranked" if best.left_out else ""
+        text += f" Sign-flip tests show of every other level{ranked} that it is not the best, each at 5 % by itself."
     if best.left_out:
-        text += f" Not ranked, as they lack runs: {separator(best.left_out).join(best.left_out)}."
+        text += f" Not ranked, as they lack runs: {_listed(best.left_out)}."
     return text
+
+
+def _listed(labels: Sequence[str]) -> str:
+    return separator(labels).join(labels)
 
 
 def _percent(share: float) -> str:

@@ -229,7 +229,7 @@ def _ranking(view: StudyView, analysis: "StudyAnalysis") -> Iterator[Sentence]:
             Cited("gupta1965", "hsu1984"),
             ", by paired one-sided sign-flip tests put together by Simes' rule",
             Cited("simes1986"),
-            ".",
+            "; what the comparisons with the baseline do not tell from the best stays in it.",
         )
     if any(trend.metric == view.metric.name for trend in analysis.trends):
         yield (

@@ -41,7 +41,7 @@ def test_its_smallest_study_runs(reader):
         reader.do(block)
     table = (reader.folder / "results" / "first" / "table.md").read_text()
     assert re.search(r"\| 0.3 \| \+0\.0400 .*better", table)
-    assert re.search(r"\| 64 \| 0\.0000 .*undecided", table)
+    assert re.search(r"\| 64 \| 0\.0000 .*identical", table)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.split(" |")[0][2:40])

@@ -9,6 +9,7 @@ from ablate.analyse.family import correct
 from ablate.analyse.power import power_of
 from ablate.plan.visible_differences import (
     ALPHA,
+    Spread,
     expected_runs,
     fewest_seeds,
     spread_of,
@@ -65,6 +66,16 @@ def test_the_spread_is_that_of_paired_differences_or_of_runs():
     alone = spread_of(baseline, [{7: 0.1}, {}])
     assert (alone.sd, alone.settings) == (pytest.approx(2**0.5 * np.std(list(baseline.values()), ddof=1)), 1)
     assert spread_of({1: 0.5, 2: 0.6}, []) is None
+
+
+def test_differences_that_are_the_same_on_every_seed_have_no_spread_but_rounding():
+    baseline = {seed: 0.8 + 0.0237 * seed**2 for seed in range(8)}
+    higher = {seed: value + 0.05 for seed, value in baseline.items()}
+    assert 0 < np.std([higher[seed] - baseline[seed] for seed in baseline]) < 1e-15
+    assert spread_of(baseline, [baseline, higher]) == Spread(0.0, 2)
+    other = {seed: value + 0.01 * (-1) ** seed for seed, value in baseline.items()}
+    assert spread_of(baseline, [baseline, higher, other]).settings == 1
+    assert spread_of(dict.fromkeys(range(4), 0.5), [{7: 0.1}]) == Spread(0.0, 1)
 
 
 @pytest.mark.parametrize(("levels", "effect"), [(1, 0.5), (1, 1.0), (4, 1.0), (17, 1.0), (4, 0.0)])

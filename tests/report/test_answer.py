@@ -14,6 +14,8 @@ from ablate.report.answer import study_answer
 from ablate.report.findings import factor_findings
 from ablate.report.summary import analyse_study, summarise
 
+NOTHING = {"identical": (), "description": SimpleNamespace(levels=())}
+
 
 def sentence(
     means,
@@ -94,10 +96,10 @@ def test_the_section_of_a_leave_one_out_study_names_levels_alike():
         for order, (value, label) in enumerate(labels.items())
     )
     best = Best("s", "without", "test_acc", 6, chances, "crops", ("nothing (baseline)", "crops"))
-    found = SimpleNamespace(best=(best,), comparisons=(), verdicts=(), trends=())
+    found = SimpleNamespace(best=(best,), comparisons=(), verdicts=(), trends=(), **NOTHING)
     assert factor_findings(view, factor, found) == [
-        "all but crops has the best mean test accuracy; it is the best with a probability of 90 %. "
-        "Tests do not tell it apart from all parts."
+        "all but crops has the best mean test accuracy; taking the noise to be normal, it is the best with a "
+        "probability of 90 %. Sign-flip tests, which do without that, do not tell it apart from all parts."
     ]
 
 
@@ -251,5 +253,5 @@ def test_a_trend_is_said_where_the_best_level_is_at_its_end(at_end, make_study):
     labels = ("low", best.best) if at_end else (best.best, "high")
     trend = SimpleNamespace(direction="rising", labels=labels, tau=0.6, p_rising=0.001, p_falling=1.0)
     trend.factor, trend.metric = factor.path, metric
-    found = SimpleNamespace(best=(best,), comparisons=(), verdicts=(), trends=(trend,))
+    found = SimpleNamespace(best=(best,), comparisons=(), verdicts=(), trends=(trend,), **NOTHING)
     assert ("rises on the whole" in " ".join(factor_findings(study.view, factor, found))) == at_end
