@@ -178,7 +178,7 @@ def _pair(panel: Panel, complete: _Paired, ended: _Paired, won: Improvement | No
         smallest_p=(2 / 2**n if enumerated else 1 / (FLIPS + 1)) if n >= 2 and not is_exact else None,
         effect=effect,
         effect_corrected=effect * hedges_correction(n) if effect is not None and n >= 3 else None,
-        standing="exact" if is_exact else "identical" if n >= 2 and panel.alike(row, base) else "undecided",
+        standing="exact" if is_exact else "identical" if n >= 2 and panel.alike(row, [base])[0] else "undecided",
         needed=None,
         difference_counting_diverged=_known(ended.difference[row]) if diverged and not is_exact else None,
         p_counting_diverged=_known(ended.p[row]) if diverged and tested else None,

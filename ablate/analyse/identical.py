@@ -1,5 +1,6 @@
 """Levels whose runs have the same values on every seed: perhaps the hyperparameter is never read."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -28,7 +29,7 @@ def identical_levels(panels: Mapping[str, Sequence[Panel]]) -> tuple[Identical, 
                 continue
             others = [panels[other][place] for other in panels if other != name]
             for group in _groups(panel):
-                seeds = min(panel.alike(group[0], row) for row in group[1:])
+                seeds = int(panel.alike(group[0], group[1:]).min())
                 in_all = all(_same(other, group) for other in others if other.metric.exact or not other.metric.cost)
                 labels = tuple(panel.levels[row].label for row in group)
                 found.append(Identical(panel.factor, name, labels, seeds, in_all))
@@ -39,10 +40,11 @@ def _groups(panel: Panel) -> list[list[int]]:
     """Rows of two or more levels that are alike, the baseline's first."""
     left = sorted(range(len(panel.levels)), key=lambda row: not panel.levels[row].is_baseline)
     groups = []
-    while left:
+    while len(left) > 1:
         first, *rest = left
-        group = [first, *(row for row in rest if panel.alike(first, row))]
-        left = [row for row in rest if row not in group]
+        alike = panel.alike(first, rest) > 0
+        group = [first, *itertools.compress(rest, alike)]
+        left = list(itertools.compress(rest, ~alike))
         if len(group) > 1:
             groups.append(sorted(group))
     return groups

@@ -111,18 +111,19 @@ class Panel:
             return f"every seed of {one} and every seed of {other} gave the same value: without spread no evidence"
         return ""
 
-    def alike(self, a: int, b: int) -> int:
-        """How many seeds have exactly the same value at both rows, where all that ended at both do; else 0.
+    def alike(self, row: int, others: Sequence[int]) -> NDArray[np.int64]:
+        """How many seeds have exactly the same value at a row and at each of others, where all that ended at both do.
 
-        It is 0, too, where the values are no evidence: all runs are at chance, or no seed gave another value.
+        It is 0 elsewhere, and where the values are no evidence: all runs are at chance, or no seed gave another value.
         """
+        rows, values = list(others), self.values[list(others)]
         ended = self.complete | self.diverged
-        both = ended[a] & ended[b]
-        known = both & np.isfinite(self.values[a])
-        one, other = self.values[a][both], self.values[b][both]
-        same = np.array_equal(self.diverged[a][both], self.diverged[b][both])
-        same = same and np.array_equal(one, other, equal_nan=True)
-        return int(known.sum()) if same and self.told[a, b] else 0
+        both = ended[row] & ended[rows]
+        same = (self.values[row] == values) | (np.isnan(self.values[row]) & np.isnan(values))
+        same = (~both | (same & (self.diverged[row] == self.diverged[rows]))).all(axis=1)
+        silent = (self.idle[row] & self.idle[rows]) | (self.constant[row] & self.constant[rows])
+        told = ~silent | (self.exact[row] & self.exact[rows])
+        return np.where(same & told, (both & np.isfinite(self.values[row])).sum(axis=1), 0)
 
     @property
     def told(self) -> NDArray[np.bool_]:
