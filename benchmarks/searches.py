@@ -261,7 +261,7 @@ def _figure(found: Sequence[Search]) -> bytes:
                 label=label,
             )
     axes.set(xlabel="training samples spent (millions)", ylabel="regret on held-out images (points)", yscale="log")
-    axes.legend(frameon=False)
+    figure.legend(loc="outside upper left", frameon=False)
     axes.grid(alpha=0.3)
     target = io.BytesIO()
     figure.savefig(target, format="png", dpi=150)
