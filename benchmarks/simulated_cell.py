@@ -16,6 +16,7 @@ from unittest import mock
 import ablate.execute.leasing
 import ablate.execute.ledger
 import ablate.execute.sweep
+import ablate.execute.warm
 import ablate.store.leases
 import ablate.store.owner
 from ablate.execute.ledger import Assignment
@@ -85,6 +86,7 @@ def simulate(
             ),
             (ledger, {"time": clock}),
             (leasing, {"LOOK_AHEAD": look_ahead, "POLL_SECONDS": poll}),
+            (ablate.execute.warm, {"make_executor": by_process.pool}),
             (ledger.Ledger, {"state": lambda self, queue: None}),  # For the display alone.
             (
                 owner,
@@ -96,7 +98,6 @@ def simulate(
                     "time": clock,
                     "RENEWAL": renewal,
                     "Owner": SimpleNamespace(current=by_process.owner),
-                    "make_executor": by_process.pool,
                     "form_cohorts": parts.form,
                     "find_prefixes": parts.prefixes,
                     "Assignment": parts.assignment,

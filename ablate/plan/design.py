@@ -19,6 +19,7 @@ from ablate.task.claim import JOINED
 from ablate.task.errors import ConfigError
 from ablate.task.identity import lookup
 from ablate.task.run import Run
+from ablate.task.searching import searching_of
 from ablate.task.task import MeasuresSome, Task
 
 AnyBaseline = Baseline | ApplicationBaseline
@@ -94,6 +95,8 @@ class Expansion:
     settings: tuple[Setting, ...]
     notes: tuple[str, ...]
     """Sentences for whoever reads the plan or the report."""
+    metrics: tuple[str, ...]
+    """What the study's runs are compared by, the main one last."""
 
 
 def expand(study: Study, baseline: AnyBaseline) -> Expansion:
@@ -132,19 +135,34 @@ def expand(study: Study, baseline: AnyBaseline) -> Expansion:
         if len(merged) == 1 and len(levels) > 1:
             names = " and ".join(dict.fromkeys(level.label for level in levels))
             problems.append(f"{factor}: {names} are one and the same setting; there is nothing to compare")
-    problems += _unmeasured(study, baseline.task, [first, *runs])
     if problems:
         raise ConfigError(problems)
-    return Expansion(tuple(settings), tuple(notes))
+    return Expansion(tuple(settings), tuple(notes), _measured(study, baseline.task, [first, *runs]))
 
 
-def _unmeasured(study: Study, task: Task, runs: Sequence[Run]) -> Iterator[str]:
-    """Why metrics that the study asks for are measured by none of its runs."""
-    if isinstance(task, MeasuresSome):
-        for metric in study.metrics:
-            whys = [task.why_not_measured(run, metric) for run in runs]
-            if None not in whys:
-                yield f"metrics = {list(study.metrics)}: no run measures {metric}: {whys[0]}"
+def _measured(study: Study, task: Task, runs: Sequence[Run]) -> tuple[str, ...]:
+    """The study's metrics; where its file names none, those of the task's that any run measures.
+
+    Raises:
+        ConfigError: No run measures one that the file names.
+    """
+    if not isinstance(task, MeasuresSome):
+        return study.metrics
+    lacking = {}
+    for metric in dict.fromkeys([*study.metrics, searching_of(task).metric or study.metrics[-1]]):
+        is_lacking = all(task.why_not_measured(run, metric) for run in runs)
+        lacking[metric] = task.why_not_measured(runs[0], metric) if is_lacking else None
+    if "metrics" not in study.model_fields_set:
+        main = study.metrics[-1]
+        return study.metrics if lacking[main] is None else tuple(m for m, why in lacking.items() if why is None)
+    problems = [
+        f"metrics = {list(study.metrics)}: no run measures {metric}: {lacking[metric]}"
+        for metric in study.metrics
+        if lacking[metric] is not None
+    ]
+    if problems:
+        raise ConfigError(problems)
+    return study.metrics
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,8 @@ def make_plan(sources: Iterable[Source]) -> Plan:
         except ConfigError as error:
             problems += [f"study {study.name}: {p}" if study.name != "multirun" else p for p in error.problems]
             continue
+        if found.metrics != study.metrics:
+            studies[-1] = study = study.model_copy(update={"metrics": found.metrics})
         if source.notes or found.notes:
             notes[study.name] = (*source.notes, *found.notes)
         for setting in found.settings:

@@ -21,7 +21,7 @@ def test_the_table_says_how_far_predictions_are_off(monkeypatch, tmp_path, taken
     monkeypatch.setattr(memory, "taken_by", lambda runs, device: taken * 2**20)
     assert main(["--only", "VGG", "--out", str(tmp_path / "memory.md")]) == code
     text = (tmp_path / "memory.md").read_text()
-    assert f"Farthest off: {off} %." in text
+    assert f"Farthest off the median:\n{off} %." in text
     assert "| VGG-11, small | 2 | 64 | shared | sgd | 1050.0 |" in text
 
 

@@ -13,7 +13,7 @@ def train(config, seed, report):
 PROJECT = """
 [tool.ablate.tasks.mine]
 kind = "function"
-function = "mine:train"
+function = "unread:train"
 defaults = { lr = 0.1, width = 32 }
 metrics.val_acc = { goal = "max", low = 0, high = 1, split = "val" }
 """
@@ -24,7 +24,7 @@ ASKED = "64 is identical to the baseline (32) on every seed (8 seeds): is it rea
 @pytest.fixture
 def project(results, write):
     results()
-    write("mine.py", PROGRAM)
+    write("unread.py", PROGRAM)
     write("pyproject.toml", PROJECT)
     write("sweeps/first.yaml", STUDY)
 
@@ -54,7 +54,7 @@ def test_plan_takes_no_power_from_differences_without_spread(project, ablate):
 
 
 def test_plan_is_silent_where_no_seed_gives_another_value(project, write, ablate):
-    write("mine.py", PROGRAM.replace("random.gauss(0, 0.02)", "0"))
+    write("unread.py", PROGRAM.replace("random.gauss(0, 0.02)", "0"))
     ablate("sweep", "first", "workers=1")
     said = ablate("plan", "first")
     assert "identical" not in said

@@ -162,6 +162,21 @@ def test_a_metric_that_no_run_measures_is_refused(protocol, metric, message):
         assert message in problems(*arguments)
 
 
+def test_a_study_that_names_no_metrics_has_those_that_its_runs_measure(tmp_path, monkeypatch):
+    (tmp_path / "sweeps").mkdir()
+    (tmp_path / "sweeps" / "plain.yaml").write_text("study: {factors: {optimizer.lr: [0.1, 0.3]}}\n")
+    monkeypatch.chdir(tmp_path)
+    found = {
+        protocol: plan("sweeps=plain", f"data.protocol={protocol}").studies[0].metrics
+        for protocol in ("article", "holdout", "holdout_test")
+    }
+    assert found == {
+        "article": ("train_loss", "train_acc", "test_acc"),
+        "holdout": ("train_loss", "train_acc", "val_acc"),
+        "holdout_test": ("train_loss", "train_acc", "test_acc"),
+    }
+
+
 def test_a_metric_that_some_runs_measure_is_not():
     arguments = ["data.protocol=article,holdout", "study.metrics=[train_loss,val_acc]"]
     assert len(plan("sweeps=quickstart", *arguments).runs) > 0
